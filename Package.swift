@@ -1,0 +1,56 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+  name: "spectrap",
+  products: [
+    .library(name: "Hypervisor", targets: ["Hypervisor"]),
+    .library(name: "GuestImages", targets: ["GuestImages"]),
+    .library(name: "Measurement", targets: ["Measurement"]),
+    .library(name: "Experiments", targets: ["Experiments"]),
+    .executable(name: "spectrap", targets: ["spectrap"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CKVM", providers: [.apt(["linux-libc-dev"])]),
+    .target(
+      name: "Hypervisor",
+      dependencies: ["CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
+    .target(name: "GuestImages", swiftSettings: strict),
+    .target(
+      name: "Measurement",
+      dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+      swiftSettings: strict),
+    .target(
+      name: "Experiments",
+      dependencies: ["Hypervisor", "GuestImages", "Measurement"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "spectrap",
+      dependencies: [
+        "Experiments", "Hypervisor", "GuestImages", "Measurement",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
+    .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages"], swiftSettings: strict),
+    .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: strict),
+    .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
+    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"], swiftSettings: strict),
+    .testTarget(
+      name: "IntegrationTests", dependencies: ["Experiments", "Hypervisor", "GuestImages"], swiftSettings: strict),
+  ]
+)
