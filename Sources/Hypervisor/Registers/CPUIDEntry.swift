@@ -1,0 +1,102 @@
+// One CPUID leaf or subleaf and its four registers, as KVM_GET_SUPPORTED_CPUID and KVM_SET_CPUID2 carry it.
+//
+// Facts: KVM API section 4.46 (KVM_GET_SUPPORTED_CPUID), struct kvm_cpuid_entry2; Linux
+// arch/x86/include/asm/cpuid.h, cpuid_function_is_indexed (which leaves have subleaves).
+
+public import CKVM
+
+/// What CPUID answers for one leaf and subleaf.
+public struct CPUIDEntry: Hashable, Sendable {
+  /// The leaf: EAX going in.
+  public var function: UInt32
+  /// The subleaf: ECX going in; it means nothing unless `indexIsSignificant`.
+  public var index: UInt32
+  /// KVM's flags; of those only KVM_CPUID_FLAG_SIGNIFCANT_INDEX is in use.
+  public var flags: UInt32
+  /// EAX coming out.
+  public var eax: UInt32
+  /// EBX coming out.
+  public var ebx: UInt32
+  /// ECX coming out.
+  public var ecx: UInt32
+  /// EDX coming out.
+  public var edx: UInt32
+
+  /// KVM_CPUID_FLAG_SIGNIFCANT_INDEX: the answer depends on the subleaf.
+  public static let significantIndex: UInt32 = 1 << 0
+
+  /// An answer for a leaf; the flag is set when the leaf is one that has subleaves.
+  public init(
+    function: UInt32, index: UInt32 = 0, flags: UInt32? = nil,
+    eax: UInt32 = 0, ebx: UInt32 = 0, ecx: UInt32 = 0, edx: UInt32 = 0
+  ) {
+    self.function = function
+    self.index = index
+    self.flags = flags ?? (CPUIDEntry.hasSubleaves(function) || index != 0 ? CPUIDEntry.significantIndex : 0)
+    self.eax = eax
+    self.ebx = ebx
+    self.ecx = ecx
+    self.edx = edx
+  }
+
+  /// Whether the answer depends on the subleaf.
+  public var indexIsSignificant: Bool { flags & CPUIDEntry.significantIndex != 0 }
+
+  /// Whether this is the answer to CPUID with the given EAX and ECX, by KVM's rule.
+  public func answers(_ leaf: UInt32, _ subleaf: UInt32) -> Bool {
+    function == leaf && (!indexIsSignificant || index == subleaf)
+  }
+
+  /// One register of the answer.
+  public subscript(register: CPUFeature.Register) -> UInt32 {
+    get {
+      switch register {
+      case .eax: eax
+      case .ebx: ebx
+      case .ecx: ecx
+      case .edx: edx
+      }
+    }
+    set {
+      switch register {
+      case .eax: eax = newValue
+      case .ebx: ebx = newValue
+      case .ecx: ecx = newValue
+      case .edx: edx = newValue
+      }
+    }
+  }
+
+  /// Whether CPUID looks at ECX for this leaf.
+  static func hasSubleaves(_ leaf: UInt32) -> Bool {
+    switch leaf {
+    case 4, 7, 0xb, 0xd, 0xf, 0x10, 0x12, 0x14, 0x17, 0x18, 0x1d, 0x1e, 0x1f, 0x24, 0x8000_001d: true
+    default: false
+    }
+  }
+}
+
+extension CPUIDEntry {
+  /// The entry as KVM gives it; the padding is dropped.
+  public init(_ entry: kvm_cpuid_entry2) {
+    self.init(
+      function: entry.function, index: entry.index, flags: entry.flags,
+      eax: entry.eax, ebx: entry.ebx, ecx: entry.ecx, edx: entry.edx)
+  }
+
+  /// The entry as KVM takes it, with padding of zeroes.
+  public var kvmEntry: kvm_cpuid_entry2 {
+    kvm_cpuid_entry2(
+      function: function, index: index, flags: flags, eax: eax, ebx: ebx, ecx: ecx, edx: edx, padding: (0, 0, 0))
+  }
+}
+
+extension CPUIDEntry: CustomStringConvertible {
+  /// The leaf, the subleaf where it counts, and the four registers, in hexadecimal.
+  public var description: String {
+    let place = indexIsSignificant ? "\(hex(function)).\(index)" : hex(function)
+    return "\(place): eax=\(hex(eax)) ebx=\(hex(ebx)) ecx=\(hex(ecx)) edx=\(hex(edx))"
+  }
+
+  private func hex(_ value: UInt32) -> String { "0x" + String(value, radix: 16) }
+}

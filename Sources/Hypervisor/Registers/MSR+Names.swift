@@ -1,0 +1,176 @@
+// The model-specific registers that a VMM names: one constant for each number, one table for each name.
+//
+// Facts: Intel SDM vol. 4, table 2-2 (architectural MSRs); AMD APM vol. 2, appendix A; Linux
+// arch/x86/include/asm/msr-index.h.
+
+extension MSR {
+  // Time, the local APIC, and what the firmware locks.
+  /// IA32_TIME_STAMP_COUNTER: the time-stamp counter.
+  @inlinable public static var timeStampCounter: MSR { MSR(rawValue: 0x10) }
+  /// IA32_APIC_BASE: where the local APIC is, and whether it is on.
+  @inlinable public static var apicBase: MSR { MSR(rawValue: 0x1b) }
+  /// IA32_FEATURE_CONTROL: whether VMX may be used, and the firmware's lock.
+  @inlinable public static var featureControl: MSR { MSR(rawValue: 0x3a) }
+  /// IA32_TSC_ADJUST: what is added to the time-stamp counter of this logical processor.
+  @inlinable public static var tscAdjust: MSR { MSR(rawValue: 0x3b) }
+  /// IA32_BIOS_SIGN_ID: the microcode revision.
+  @inlinable public static var biosUpdateSignature: MSR { MSR(rawValue: 0x8b) }
+  /// IA32_SMM_MONITOR_CTL: the SMM-transfer monitor; never in a VMX load list outside SMM.
+  @inlinable public static var smmMonitorControl: MSR { MSR(rawValue: 0x9b) }
+  /// IA32_SMBASE: the base of SMRAM; readable in SMM alone, and never in a VMX area.
+  @inlinable public static var smBase: MSR { MSR(rawValue: 0x9e) }
+  /// IA32_MPERF: counts at a fixed rate while the processor runs.
+  @inlinable public static var mperf: MSR { MSR(rawValue: 0xe7) }
+  /// IA32_APERF: counts at the actual rate while the processor runs.
+  @inlinable public static var aperf: MSR { MSR(rawValue: 0xe8) }
+  /// IA32_TSC_DEADLINE: when the local APIC timer fires, in time-stamp counts.
+  @inlinable public static var tscDeadline: MSR { MSR(rawValue: 0x6e0) }
+
+  // Speculation control and its relatives.
+  /// IA32_SPEC_CTRL: speculation control: IBRS, STIBP, SSBD and their successors.
+  @inlinable public static var specCtrl: MSR { MSR(rawValue: 0x48) }
+  /// IA32_PRED_CMD: write-only prediction commands: IBPB.
+  @inlinable public static var predCmd: MSR { MSR(rawValue: 0x49) }
+  /// IA32_ARCH_CAPABILITIES: read-only: which attacks the CPU resists, IBRS_ALL among them.
+  @inlinable public static var archCapabilities: MSR { MSR(rawValue: 0x10a) }
+  /// IA32_FLUSH_CMD: write-only flush commands: L1D_FLUSH.
+  @inlinable public static var flushCmd: MSR { MSR(rawValue: 0x10b) }
+  /// IA32_TSX_CTRL: turns TSX off.
+  @inlinable public static var tsxCtrl: MSR { MSR(rawValue: 0x122) }
+  /// IA32_MCU_OPT_CTRL: turns mitigations that microcode made back off.
+  @inlinable public static var mcuOptCtrl: MSR { MSR(rawValue: 0x123) }
+  /// IA32_VIRTUAL_ENUMERATION: virtual: which virtual MSRs the hypervisor offers.
+  @inlinable public static var virtualEnumeration: MSR { MSR(rawValue: 0x5000_0000) }
+  /// IA32_VIRTUAL_MITIGATION_ENUM: virtual: which mitigations the hypervisor can apply for the guest.
+  @inlinable public static var virtualMitigationEnumeration: MSR { MSR(rawValue: 0x5000_0001) }
+  /// IA32_VIRTUAL_MITIGATION_CTRL: virtual: which mitigations the guest says it relies on.
+  @inlinable public static var virtualMitigationControl: MSR { MSR(rawValue: 0x5000_0002) }
+
+  // System calls, segments and paging.
+  /// IA32_SYSENTER_CS: the kernel code selector that SYSENTER loads.
+  @inlinable public static var sysenterCS: MSR { MSR(rawValue: 0x174) }
+  /// IA32_SYSENTER_ESP: the stack pointer that SYSENTER loads.
+  @inlinable public static var sysenterESP: MSR { MSR(rawValue: 0x175) }
+  /// IA32_SYSENTER_EIP: the instruction pointer that SYSENTER loads.
+  @inlinable public static var sysenterEIP: MSR { MSR(rawValue: 0x176) }
+  /// IA32_MISC_ENABLE: enables and disables miscellaneous features.
+  @inlinable public static var miscEnable: MSR { MSR(rawValue: 0x1a0) }
+  /// IA32_DEBUGCTL: branch tracing and last-branch records.
+  @inlinable public static var debugCtl: MSR { MSR(rawValue: 0x1d9) }
+  /// IA32_PAT: the page attribute table.
+  @inlinable public static var pat: MSR { MSR(rawValue: 0x277) }
+  /// IA32_MTRR_DEF_TYPE: the default memory type.
+  @inlinable public static var mtrrDefType: MSR { MSR(rawValue: 0x2ff) }
+  /// IA32_PERF_GLOBAL_CTRL: enables the performance counters.
+  @inlinable public static var perfGlobalCtrl: MSR { MSR(rawValue: 0x38f) }
+  /// IA32_XSS: the supervisor state that XSAVES manages.
+  @inlinable public static var xss: MSR { MSR(rawValue: 0xda0) }
+  /// IA32_EFER: the extended feature enables: SCE, LME, LMA, NXE.
+  @inlinable public static var efer: MSR { MSR(rawValue: 0xc000_0080) }
+  /// IA32_STAR: the selectors of SYSCALL and SYSRET.
+  @inlinable public static var star: MSR { MSR(rawValue: 0xc000_0081) }
+  /// IA32_LSTAR: the instruction pointer that a 64-bit SYSCALL loads.
+  @inlinable public static var lstar: MSR { MSR(rawValue: 0xc000_0082) }
+  /// IA32_CSTAR: the instruction pointer that a compatibility-mode SYSCALL loads (AMD).
+  @inlinable public static var cstar: MSR { MSR(rawValue: 0xc000_0083) }
+  /// IA32_FMASK: the RFLAGS bits that SYSCALL clears.
+  @inlinable public static var fmask: MSR { MSR(rawValue: 0xc000_0084) }
+  /// IA32_FS_BASE: the base of FS.
+  @inlinable public static var fsBase: MSR { MSR(rawValue: 0xc000_0100) }
+  /// IA32_GS_BASE: the base of GS.
+  @inlinable public static var gsBase: MSR { MSR(rawValue: 0xc000_0101) }
+  /// IA32_KERNEL_GS_BASE: what SWAPGS exchanges with the base of GS.
+  @inlinable public static var kernelGSBase: MSR { MSR(rawValue: 0xc000_0102) }
+  /// IA32_TSC_AUX: what RDTSCP and RDPID return.
+  @inlinable public static var tscAux: MSR { MSR(rawValue: 0xc000_0103) }
+
+  // AMD's own (APM vol. 2, appendix A).
+  /// TSC_RATIO: the factor between the host's and the guest's time-stamp counter.
+  @inlinable public static var tscRatio: MSR { MSR(rawValue: 0xc000_0104) }
+  /// HWCR: hardware configuration.
+  @inlinable public static var hwcr: MSR { MSR(rawValue: 0xc001_0015) }
+  /// VM_CR: the lock and the disable of SVM.
+  @inlinable public static var vmCR: MSR { MSR(rawValue: 0xc001_0114) }
+  /// VIRT_SPEC_CTRL: virtual: SSBD, where the hypervisor knows how the CPU does it.
+  @inlinable public static var virtSpecCtrl: MSR { MSR(rawValue: 0xc001_011f) }
+  /// LS_CFG: load-store configuration: SSBD before SPEC_CTRL had it.
+  @inlinable public static var lsCfg: MSR { MSR(rawValue: 0xc001_1020) }
+  /// DE_CFG: decode configuration: whether LFENCE serialises.
+  @inlinable public static var deCfg: MSR { MSR(rawValue: 0xc001_1029) }
+
+  /// The registers of the local APIC in x2APIC mode, 0x800 to 0x8ff.
+  @inlinable public static var x2APIC: ClosedRange<MSR> { MSR(rawValue: 0x800)...MSR(rawValue: 0x8ff) }
+}
+
+extension MSR {
+  /// Every register that has a name here, with its name in the manual.
+  public static let names: [(msr: MSR, name: String)] = architecturalNames + x2APICNames
+
+  private static let architecturalNames: [(msr: MSR, name: String)] = [
+    // Time, the local APIC, and what the firmware locks.
+    (.timeStampCounter, "IA32_TIME_STAMP_COUNTER"),
+    (.apicBase, "IA32_APIC_BASE"),
+    (.featureControl, "IA32_FEATURE_CONTROL"),
+    (.tscAdjust, "IA32_TSC_ADJUST"),
+    (.biosUpdateSignature, "IA32_BIOS_SIGN_ID"),
+    (.smmMonitorControl, "IA32_SMM_MONITOR_CTL"),
+    (.smBase, "IA32_SMBASE"),
+    (.mperf, "IA32_MPERF"),
+    (.aperf, "IA32_APERF"),
+    (.tscDeadline, "IA32_TSC_DEADLINE"),
+
+    // Speculation control and its relatives.
+    (.specCtrl, "IA32_SPEC_CTRL"),
+    (.predCmd, "IA32_PRED_CMD"),
+    (.archCapabilities, "IA32_ARCH_CAPABILITIES"),
+    (.flushCmd, "IA32_FLUSH_CMD"),
+    (.tsxCtrl, "IA32_TSX_CTRL"),
+    (.mcuOptCtrl, "IA32_MCU_OPT_CTRL"),
+    (.virtualEnumeration, "IA32_VIRTUAL_ENUMERATION"),
+    (.virtualMitigationEnumeration, "IA32_VIRTUAL_MITIGATION_ENUM"),
+    (.virtualMitigationControl, "IA32_VIRTUAL_MITIGATION_CTRL"),
+
+    // System calls, segments and paging.
+    (.sysenterCS, "IA32_SYSENTER_CS"),
+    (.sysenterESP, "IA32_SYSENTER_ESP"),
+    (.sysenterEIP, "IA32_SYSENTER_EIP"),
+    (.miscEnable, "IA32_MISC_ENABLE"),
+    (.debugCtl, "IA32_DEBUGCTL"),
+    (.pat, "IA32_PAT"),
+    (.mtrrDefType, "IA32_MTRR_DEF_TYPE"),
+    (.perfGlobalCtrl, "IA32_PERF_GLOBAL_CTRL"),
+    (.xss, "IA32_XSS"),
+    (.efer, "IA32_EFER"),
+    (.star, "IA32_STAR"),
+    (.lstar, "IA32_LSTAR"),
+    (.cstar, "IA32_CSTAR"),
+    (.fmask, "IA32_FMASK"),
+    (.fsBase, "IA32_FS_BASE"),
+    (.gsBase, "IA32_GS_BASE"),
+    (.kernelGSBase, "IA32_KERNEL_GS_BASE"),
+    (.tscAux, "IA32_TSC_AUX"),
+
+    // AMD's own (APM vol. 2, appendix A).
+    (.tscRatio, "TSC_RATIO"),
+    (.hwcr, "HWCR"),
+    (.vmCR, "VM_CR"),
+    (.virtSpecCtrl, "VIRT_SPEC_CTRL"),
+    (.lsCfg, "LS_CFG"),
+    (.deCfg, "DE_CFG"),
+  ]
+
+  // Intel SDM vol. 3, "x2APIC Register Address Space". The constants are only ever wanted as a range.
+  private static let x2APICNames: [(msr: MSR, name: String)] = {
+    let single: [(UInt32, String)] = [
+      (0x02, "APICID"), (0x03, "VERSION"), (0x08, "TPR"), (0x0a, "PPR"), (0x0b, "EOI"), (0x0d, "LDR"),
+      (0x0f, "SIVR"), (0x28, "ESR"), (0x2f, "LVT_CMCI"), (0x30, "ICR"), (0x32, "LVT_TIMER"),
+      (0x33, "LVT_THERMAL"), (0x34, "LVT_PMI"), (0x35, "LVT_LINT0"), (0x36, "LVT_LINT1"), (0x37, "LVT_ERROR"),
+      (0x38, "INIT_COUNT"), (0x39, "CUR_COUNT"), (0x3e, "DIV_CONF"), (0x3f, "SELF_IPI"),
+    ]
+    let banks: [(UInt32, String)] = [(0x10, "ISR"), (0x18, "TMR"), (0x20, "IRR")]
+    let inBanks = banks.flatMap { first, name in (0..<8).map { (first + $0, "\(name)\($0)") } }
+    return (single + inBanks).map { offset, name in
+      (MSR(rawValue: x2APIC.lowerBound.rawValue + offset), "IA32_X2APIC_" + name)
+    }
+  }()
+}
