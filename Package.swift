@@ -47,7 +47,10 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages"], swiftSettings: strict),
-    .testTarget(name: "HypervisorTests", dependencies: ["Hypervisor"], swiftSettings: strict),
+    .testTarget(
+      name: "HypervisorTests",
+      dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"], swiftSettings: strict),
     .testTarget(

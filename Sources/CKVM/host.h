@@ -1,0 +1,38 @@
+// Two system calls that describe the host and that Swift cannot reach otherwise: prctl is variadic, and getdents64
+// reads a folder without the C library's stream. Raw, so that they are the same under every C library. No logic.
+//
+// Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2); include/uapi/linux/prctl.h.
+#ifndef CKVM_HOST_H
+#define CKVM_HOST_H
+
+#include <stdint.h>
+#include <linux/prctl.h>
+
+// Newer than some kernel headers. ABI: numbers never change.
+#ifndef PR_SPEC_L1D_FLUSH
+#define PR_SPEC_L1D_FLUSH 2
+#endif
+
+/// prctl(PR_GET_SPECULATION_CTRL, misfeature): the state's bits, or -errno.
+static inline long ckvm_get_speculation_control(unsigned long misfeature) {
+  long result;
+  register unsigned long r10 __asm__("r10") = 0;
+  register unsigned long r8 __asm__("r8") = 0;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(157L), "D"((unsigned long)PR_GET_SPECULATION_CTRL), "S"(misfeature), "d"(0UL), "r"(r10), "r"(r8)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+/// getdents64(2): how many bytes of `struct linux_dirent64` were written, 0 at the end of the folder, or -errno.
+static inline long ckvm_getdents64(int descriptor, void *buffer, unsigned long size) {
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(217L), "D"((long)descriptor), "S"(buffer), "d"(size)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+#endif

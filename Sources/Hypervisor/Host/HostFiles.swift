@@ -1,0 +1,106 @@
+// The host's own files (/proc, /sys, /dev), read below a root that a test can choose.
+//
+// Facts: getdents64(2) (struct linux_dirent64: record length at byte 16, name from byte 19). sysfs files are one page;
+// everything is bounded all the same, because a root may hold anything.
+
+import CKVM
+public import SystemPackage
+
+/// The files in which the host describes itself.
+///
+/// Nothing here throws: a file that is absent or unreadable is nil, a folder without entries is empty.
+public struct HostFiles: Hashable, Sendable {
+  /// The folder that stands for `/`.
+  public var root: FilePath
+
+  /// How much of a file is read unless the caller says otherwise, in bytes.
+  public static let defaultLimit = 64 << 10
+
+  /// The files below the given root.
+  public init(root: FilePath = "/") {
+    self.root = root
+  }
+
+  /// The path of a file, given relative to the root.
+  public func path(_ relative: String) -> FilePath {
+    root.appending(FilePath(relative).removingRoot().components)
+  }
+
+  /// The first bytes of a file, at most `limit` of them, from `offset` on; nil when they cannot be read.
+  public func bytes(_ relative: String, at offset: Int64 = 0, limit: Int = defaultLimit) -> [UInt8]? {
+    // Without blocking, so that a pipe or a device in a strange root cannot hold the program up.
+    guard let file = try? FileDescriptor.open(path(relative), .readOnly, options: [.closeOnExec, .nonBlocking]) else {
+      return nil
+    }
+    defer { try? file.close() }
+    var bytes = [UInt8](repeating: 0, count: limit)
+    var filled = 0
+    while filled < limit {
+      // Safe: the kernel writes within the buffer it is given, which the array owns for the length of the closure.
+      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+        return unsafe try? file.read(fromAbsoluteOffset: offset + Int64(filled), into: rest)
+      }
+      guard let count else { return nil }
+      if count == 0 { break }
+      filled += count
+    }
+    bytes.removeLast(limit - filled)
+    return bytes
+  }
+
+  /// The first bytes of a file as text, at most `limit` of them; nil when they cannot be read.
+  public func text(_ relative: String, limit: Int = defaultLimit) -> String? {
+    bytes(relative, limit: limit).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// A file's text without the blanks and line ends around it; nil when it cannot be read or nothing is left.
+  public func value(_ relative: String) -> String? {
+    guard let text = text(relative) else { return nil }
+    let value = text.trimmed
+    return value.isEmpty ? nil : String(value)
+  }
+
+  /// The names in a folder, sorted, without `.` and `..`; empty when it cannot be read.
+  public func names(in relative: String) -> [String] {
+    let options: FileDescriptor.OpenOptions = [.closeOnExec, .directory]
+    guard let folder = try? FileDescriptor.open(path(relative), .readOnly, options: options) else { return [] }
+    defer { try? folder.close() }
+    var names: [String] = []
+    var buffer = [UInt8](repeating: 0, count: 32 << 10)
+    // A bound on the whole: more than any folder of /sys has, and the end of a folder that grows as it is read.
+    for _ in 0..<256 {
+      // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
+      let filled = unsafe buffer.withUnsafeMutableBytes { bytes in
+        unsafe ckvm_getdents64(folder.rawValue, bytes.baseAddress, UInt(bytes.count))
+      }
+      guard filled > 0 else { break }
+      names += HostFiles.entryNames(in: buffer[..<filled])
+    }
+    return names.sorted()
+  }
+
+  /// The names in a run of `struct linux_dirent64`.
+  private static func entryNames(in records: ArraySlice<UInt8>) -> [String] {
+    var names: [String] = []
+    var rest = records
+    while rest.count > 19 {
+      let start = rest.startIndex
+      let length = Int(rest[start + 16]) | Int(rest[start + 17]) << 8
+      guard length > 19, length <= rest.count else { break }
+      let name = String(decoding: rest[(start + 19)..<(start + length)].prefix { $0 != 0 }, as: UTF8.self)
+      if name != ".", name != ".." { names.append(name) }
+      rest = rest.dropFirst(length)
+    }
+    return names
+  }
+}
+
+extension StringProtocol where SubSequence == Substring {
+  /// The text without the white space at both ends.
+  var trimmed: Substring {
+    let head = drop(while: \.isWhitespace)
+    guard let last = head.lastIndex(where: { !$0.isWhitespace }) else { return "" }
+    return head[...last]
+  }
+}

@@ -1,0 +1,15 @@
+// The host's own registers, where the kernel lets them be read: the only proof of what SPEC_CTRL holds outside a guest.
+//
+// Facts: msr(4): /dev/cpu/N/msr, eight bytes little-endian at the register's number. Needs the msr module and
+// CAP_SYS_RAWIO; a register that the CPU lacks is EIO.
+
+/// A look at the host's model-specific registers.
+public enum HostMSR {
+  /// The value of a register on one logical CPU; nil when it cannot be read, for whatever reason.
+  public static func read(_ msr: MSR, onCPU cpu: Int = 0, files: HostFiles = HostFiles()) -> UInt64? {
+    guard let bytes = files.bytes("dev/cpu/\(cpu)/msr", at: Int64(msr.rawValue), limit: 8), bytes.count == 8 else {
+      return nil
+    }
+    return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}

@@ -1,0 +1,91 @@
+// Which module makes KVM work on this CPU, and with which settings: they decide where a guest's write can end.
+//
+// Facts: Linux Documentation/ABI/stable/sysfs-module. A module that is built in has a folder as soon as it has
+// parameters, used or not; only a loaded one has `initstate`. KVM takes one vendor module at a time
+// (arch/x86/kvm/x86.c, kvm_x86_vendor_init).
+
+/// The module behind KVM on this host.
+public struct VendorModule: Hashable, Sendable {
+  /// Which module it is.
+  public enum Kind: Hashable, Sendable {
+    /// Intel's VMX.
+    case kvmIntel
+    /// AMD's SVM.
+    case kvmAMD
+    /// Software virtualisation without VMX or SVM.
+    case kvmPVM
+    /// A module of the given name that this project does not know.
+    case other(String)
+    /// No module, or none that shows itself.
+    case none
+  }
+
+  /// A setting of a module.
+  public struct Parameter: Hashable, Sendable {
+    /// The parameter's name.
+    public let name: String
+    /// The value as the kernel shows it: `Y`, `N`, a number, a list.
+    public let value: String
+  }
+
+  /// Which module it is.
+  public let kind: Kind
+  /// The vendor module's parameters that can be read, by name.
+  public let parameters: [Parameter]
+  /// The parameters of `kvm` itself that can be read, by name.
+  public let coreParameters: [Parameter]
+
+  /// Finds the module and its parameters below the given root.
+  public init(files: HostFiles = HostFiles()) {
+    let candidates = files.names(in: "sys/module").filter { $0.hasPrefix("kvm_") }
+    let name = VendorModule.inUse(candidates, files)
+    kind = name.map(Kind.init(module:)) ?? .none
+    parameters = name.map { VendorModule.parameters(of: $0, files) } ?? []
+    coreParameters = VendorModule.parameters(of: "kvm", files)
+  }
+
+  /// A parameter of the vendor module, or else of `kvm`; nil when neither shows it.
+  public subscript(parameter name: String) -> String? {
+    (parameters + coreParameters).first { $0.name == name }?.value
+  }
+
+  /// The candidate that is in use: a loaded one before a built-in one, and of those the one for this CPU.
+  private static func inUse(_ candidates: [String], _ files: HostFiles) -> String? {
+    if candidates.count < 2 { return candidates.first }
+    if let loaded = candidates.first(where: { files.value("sys/module/\($0)/initstate") == "live" }) { return loaded }
+    let flags = ProcessorBlock(files: files).flags
+    if flags.contains("vmx"), candidates.contains("kvm_intel") { return "kvm_intel" }
+    if flags.contains("svm"), candidates.contains("kvm_amd") { return "kvm_amd" }
+    return candidates.first { $0 != "kvm_intel" && $0 != "kvm_amd" } ?? candidates.first
+  }
+
+  private static func parameters(of module: String, _ files: HostFiles) -> [Parameter] {
+    let folder = "sys/module/\(module)/parameters"
+    return files.names(in: folder).compactMap { name in
+      files.text("\(folder)/\(name)").map { Parameter(name: name, value: String($0.trimmed)) }
+    }
+  }
+}
+
+extension VendorModule.Kind: CustomStringConvertible {
+  init(module: String) {
+    self =
+      switch module {
+      case "kvm_intel": .kvmIntel
+      case "kvm_amd": .kvmAMD
+      case "kvm_pvm": .kvmPVM
+      default: .other(module)
+      }
+  }
+
+  /// The module's name, or `none`.
+  public var description: String {
+    switch self {
+    case .kvmIntel: "kvm_intel"
+    case .kvmAMD: "kvm_amd"
+    case .kvmPVM: "kvm_pvm"
+    case .other(let name): name
+    case .none: "none"
+    }
+  }
+}

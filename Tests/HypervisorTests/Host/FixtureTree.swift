@@ -1,0 +1,28 @@
+// A host made of files in a temporary folder, which goes away with the value.
+
+import Foundation
+import Hypervisor
+import SystemPackage
+
+/// A folder that stands for `/`, filled with the given files; keep it in a variable for as long as it is read.
+final class FixtureTree {
+  let folder: URL
+
+  var files: HostFiles { HostFiles(root: FilePath(folder.path)) }
+
+  init(_ contents: [String: String] = [:]) throws {
+    folder = FileManager.default.temporaryDirectory.appendingPathComponent("spectrap-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    for (path, text) in contents { try write(Data(text.utf8), to: path) }
+  }
+
+  deinit {
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  func write(_ data: Data, to path: String) throws {
+    let file = folder.appendingPathComponent(path)
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try data.write(to: file)
+  }
+}
