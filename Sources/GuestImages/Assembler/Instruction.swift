@@ -1,0 +1,122 @@
+// One instruction as the encoder and the listing see it: operands, each with the field that holds it. This is the
+// "Op/En" column of the instruction pages (Intel SDM vol. 2, 3.1.1.4), so a method of the assembler is a row of the
+// manual: mnemonic, opcode, digit, operands.
+
+/// A general-purpose register without its type.
+struct AnyRegister: Hashable {
+  let number: UInt8
+  let size: OperandSize
+  let name: String
+
+  init<R: GeneralRegister>(_ register: R) {
+    number = register.number
+    size = R.size
+    name = register.description
+  }
+
+  /// Whether the register has to be asked for with a REX prefix, and so exists in 64-bit code only.
+  var needsREX: Bool { number >= 8 || (size == .byte && number >= 4) }
+}
+
+/// A constant operand, for an operation of `size`: a value is valid if it fits there signed or unsigned.
+struct Immediate {
+  let size: OperandSize
+  /// The value sign-extended from `size`, or nil if it does not fit.
+  let signed: Int64?
+  let text: String
+
+  init(_ value: some BinaryInteger, _ size: OperandSize) {
+    self.size = size
+    let fits =
+      Int128(exactly: value).map { $0 >= -(1 << (size.bits - 1)) && $0 < 1 << size.bits } ?? false
+    let unused = 64 - size.bits
+    let extended = (Int64(truncatingIfNeeded: value) << unused) >> unused
+    signed = fits ? extended : nil
+    let shown = UInt64(bitPattern: extended) & (UInt64.max >> unused)
+    text = fits ? "0x" + String(shown, radix: 16) : String(value)
+  }
+
+  /// Whether so many bits, sign-extended, give the value.
+  func fits(signedBits bits: Int) -> Bool {
+    guard let signed else { return false }
+    return signed >= -(1 << (bits - 1)) && signed < 1 << (bits - 1)
+  }
+}
+
+/// An operand and the field of the instruction that holds it.
+enum Operand {
+  /// A register in ModRM.rm.
+  case rm(AnyRegister)
+  /// Memory in ModRM.rm, and how the listing names its size ("dword", or nothing).
+  case memory(Memory, String?)
+  /// A register in ModRM.reg.
+  case reg(AnyRegister)
+  /// A segment, control or debug register in ModRM.reg.
+  case system(UInt8, String)
+  /// A register in the low bits of the opcode.
+  case low(AnyRegister)
+  /// A constant in so many bytes.
+  case immediate(Immediate, bytes: Int)
+  /// A label, as its distance from the next instruction.
+  case relative(Label, bytes: Int)
+  /// A label's address.
+  case address(Label, bytes: Int)
+  /// The far pointer selector:label.
+  case farPointer(UInt16, Label, offset: OperandSize)
+  /// An operand that the opcode implies.
+  case implied(String)
+
+  static func memory(_ memory: Memory, _ size: OperandSize) -> Operand { .memory(memory, "\(size)") }
+
+  var text: String {
+    switch self {
+    case .rm(let register), .reg(let register), .low(let register): register.name
+    case .memory(let memory, let size): (size.map { "\($0) ptr " } ?? "") + memory.text
+    case .system(_, let name), .implied(let name): name
+    case .immediate(let value, _): value.text
+    case .relative(let label, _), .address(let label, _): label.name
+    case .farPointer(let selector, let label, _): "0x\(String(selector, radix: 16)):\(label)"
+    }
+  }
+
+  var register: AnyRegister? {
+    switch self {
+    case .rm(let register), .reg(let register), .low(let register): register
+    default: nil
+    }
+  }
+}
+
+/// An instruction to encode.
+struct Instruction {
+  /// How the operation's size asks for prefixes (SDM volume 1, 3.6).
+  enum Width {
+    /// The instruction has no operand size.
+    case fixed
+    /// 66h or REX.W if the size is not the mode's default.
+    case sized(OperandSize)
+    /// The same, but 64 bits is the default in 64-bit code, where 32 bits cannot be asked for: stack and branches.
+    case stack(OperandSize)
+    /// The width of an address in this mode, with no prefix: control and debug registers.
+    case native(OperandSize)
+  }
+
+  var name: String
+  var prefix: UInt8?
+  var opcode: [UInt8]
+  /// The opcode extension in ModRM.reg, "/digit" in the manual.
+  var digit: UInt8?
+  var width = Width.fixed
+  var modes = CodeMode.allCases
+  var operands: [Operand] = []
+
+  var text: String {
+    let words = operands.map(\.text).joined(separator: ", ")
+    return words.isEmpty ? name : "\(name) \(words)"
+  }
+}
+
+extension OperandSize {
+  /// The even opcode for bytes, or the odd one after it for the larger sizes: the "w" bit of SDM volume 2, B.1.4.3.
+  func opcode(_ byteForm: UInt8) -> UInt8 { self == .byte ? byteForm : byteForm | 1 }
+}

@@ -1,0 +1,83 @@
+// Memory operands, as they are written: what can be encoded is decided in AddressEncoding.swift.
+
+/// A memory operand: registers, a displacement or a label, and perhaps a segment.
+///
+/// Whether the parts fit together in the mode of the code is checked when the instruction is encoded, and told by
+/// `Assembler.assemble()`.
+public struct Memory: Hashable, Sendable {
+  /// What the displacement counts from.
+  enum Origin: Hashable {
+    case registers
+    case label(Label)
+    case instructionPointer(Label)
+  }
+
+  var base: AnyRegister?
+  var index: AnyRegister?
+  var scale = Scale.x1
+  var displacement: Int128
+  var origin = Origin.registers
+  var segment: SegmentRegister?
+
+  /// `[base + displacement]`.
+  public static func at(_ base: some WideRegister, _ displacement: Int = 0) -> Memory {
+    Memory(base: AnyRegister(base), displacement: Int128(displacement))
+  }
+
+  /// `[base + index * scale + displacement]`; index and base are of one width.
+  public static func at<R: WideRegister>(
+    _ base: R, index: R, scale: Scale = .x1, _ displacement: Int = 0
+  ) -> Memory {
+    Memory(
+      base: AnyRegister(base), index: AnyRegister(index), scale: scale, displacement: Int128(displacement))
+  }
+
+  /// `[index * scale + displacement]`.
+  public static func at(index: some WideRegister, scale: Scale, _ displacement: Int = 0) -> Memory {
+    Memory(index: AnyRegister(index), scale: scale, displacement: Int128(displacement))
+  }
+
+  /// `[address]`; in 64-bit code the lowest and the highest 2 GiB can be reached.
+  public static func absolute(_ address: some BinaryInteger) -> Memory {
+    Memory(displacement: Int128(truncatingIfNeeded: address))
+  }
+
+  /// `[label + offset]` as an absolute address.
+  public static func absolute(_ label: Label, _ offset: Int = 0) -> Memory {
+    Memory(displacement: Int128(offset), origin: .label(label))
+  }
+
+  /// `[rip + label + offset]`: the label's place, wherever the program is loaded; 64-bit code only.
+  public static func rip(_ label: Label, _ offset: Int = 0) -> Memory {
+    Memory(displacement: Int128(offset), origin: .instructionPointer(label))
+  }
+
+  /// The same place, seen through a segment register.
+  public func through(_ segment: SegmentRegister) -> Memory {
+    var copy = self
+    copy.segment = segment
+    return copy
+  }
+}
+
+extension Memory {
+  /// The operand in Intel's syntax, its displacement signed.
+  var text: String {
+    let registers =
+      [base?.name, index.map { "\($0.name)*\(1 << Int(scale.rawValue))" }].compactMap { $0 }
+    let start: [String] =
+      switch origin {
+      case .registers: registers
+      case .label(let label): registers + [label.name]
+      case .instructionPointer(let label): ["rip", label.name]
+      }
+    let magnitude = "0x" + String(displacement.magnitude, radix: 16)
+    var inside = start.joined(separator: " + ")
+    if start.isEmpty {
+      inside = displacement < 0 ? "-" + magnitude : magnitude
+    } else if displacement != 0 {
+      inside += (displacement < 0 ? " - " : " + ") + magnitude
+    }
+    return (segment.map { "\($0):" } ?? "") + "[\(inside)]"
+  }
+}

@@ -1,0 +1,70 @@
+// What the assembler hands over: bytes to load, addresses to jump to, and a listing to read.
+
+/// An assembled program.
+public struct Program: Hashable, Sendable {
+  /// The address that the first byte must be loaded at.
+  public let origin: UInt64
+  /// The bytes to load.
+  public let bytes: [UInt8]
+  /// The address of every label.
+  public let labels: [Label: UInt64]
+  /// The program line by line, labels on lines of their own.
+  public let listing: [ListingLine]
+
+  /// The listing as text: `address  bytes  mnemonic  ; comment`, in columns.
+  public func renderListing() -> String {
+    let digits = listing.allSatisfy { $0.address >> 32 == 0 } ? 8 : 16
+    let width = listing.map(\.shownBytes.count).max() ?? 0
+    return listing.map { $0.render(addressDigits: digits, bytesWidth: width) + "\n" }.joined()
+  }
+}
+
+/// A line of the listing.
+public struct ListingLine: Hashable, Sendable {
+  /// What stands on the line.
+  public enum Kind: Hashable, Sendable {
+    case label, instruction, data, directive
+  }
+
+  /// What stands on the line.
+  public let kind: Kind
+  /// The address of the first byte.
+  public let address: UInt64
+  /// The bytes, none for a label or a directive.
+  public let bytes: [UInt8]
+  /// The instruction in Intel's syntax, or `name:` for a label.
+  public let mnemonic: String
+  /// The remark that the author gave, perhaps empty.
+  public let comment: String
+
+  /// How many bytes of data a line shows; instructions are shown whole.
+  private static let shownData = 8
+  /// The column that comments start at, counted from the mnemonic.
+  private static let commentColumn = 36
+
+  /// The bytes in hexadecimal, long data cut.
+  var shownBytes: String {
+    let shown = kind == .data ? bytes.prefix(Self.shownData) : bytes[...]
+    return shown.map { String($0, radix: 16).padded(left: 2, with: "0") }.joined(separator: " ")
+      + (shown.count < bytes.count ? " .." : "")
+  }
+
+  func render(addressDigits: Int, bytesWidth: Int) -> String {
+    let place = String(address, radix: 16).padded(left: addressDigits, with: "0")
+    let indent = kind == .instruction || kind == .data ? "  " : ""
+    let text = indent + mnemonic
+    let remark = comment.isEmpty ? "" : "; " + comment
+    let body = remark.isEmpty ? text : text.padded(right: Self.commentColumn) + "  " + remark
+    return "\(place)  \(shownBytes.padded(right: bytesWidth))  \(body)"
+  }
+}
+
+extension String {
+  fileprivate func padded(left width: Int, with pad: Character) -> String {
+    String(repeating: pad, count: max(0, width - count)) + self
+  }
+
+  fileprivate func padded(right width: Int) -> String {
+    self + String(repeating: " ", count: max(0, width - count))
+  }
+}
