@@ -47,17 +47,24 @@ extension SpecCtrl {
   ///
   /// Empty when the CPU has no such register. STIBP comes with IBRS even where CPUID does not offer it: such CPUs
   /// ignore the bit instead of faulting (Linux arch/x86/kvm/x86.c said so in kvm_spec_ctrl_valid_bits until 5.9; since
-  /// then KVM tries the value on the CPU it runs on, in kvm_spec_ctrl_test_value). Unlike KVM's
-  /// guest_has_spec_ctrl_msr, every feature that defines a bit is enough for the register to exist, as the SDM says.
+  /// then KVM tries the value on the CPU it runs on, in kvm_spec_ctrl_test_value).
   public static func writable(on model: CPUIDModel) -> SpecCtrl {
     enumeration.reduce(into: []) { bits, rule in
       if model.has(rule.feature) { bits.formUnion(rule.bits) }
     }
   }
 
-  /// Whether a CPU with these CPUID features has the register at all.
+  /// Whether a CPU with these CPUID features has the register at all, by the manual's rule: any bit is enough.
   public static func exists(on model: CPUIDModel) -> Bool {
     !writable(on: model).isEmpty
+  }
+
+  /// Whether KVM gives the register to a guest with these CPUID features; to any other guest it is a #GP.
+  ///
+  /// Narrower than the manual's rule (Linux arch/x86/kvm/cpuid.h, guest_has_spec_ctrl_msr). The two differ in practice:
+  /// some hypervisors hand AMD_PSFD through alone, and then there is a bit in CPUID and no register to hold it.
+  public static func isGivenByKVM(to model: CPUIDModel) -> Bool {
+    [CPUFeature.specCtrl, .amdSTIBP, .amdIBRS, .amdSSBD].contains { model.has($0) }
   }
 
   /// The bits of this value whose write is a #GP on a CPU with these CPUID features.

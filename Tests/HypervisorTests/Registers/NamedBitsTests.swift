@@ -82,6 +82,18 @@ struct SpecCtrlWritableTests {
     }
   }
 
+  @Test("may be offered by CPUID without KVM giving the register to the guest")
+  func kvmIsNarrower() {
+    for feature in [CPUFeature.specCtrl, .amdIBRS, .amdSTIBP, .amdSSBD] {
+      #expect(SpecCtrl.isGivenByKVM(to: model(feature)), "\(feature)")
+    }
+    // As a cloud host passed it through: STIBP_ALWAYS_ON and PSFD without the register.
+    let halfOffered = model(.amdSTIBPAlwaysOn, .amdPSFD)
+    #expect(SpecCtrl.exists(on: halfOffered))
+    #expect(!SpecCtrl.isGivenByKVM(to: halfOffered))
+    #expect(!SpecCtrl.isGivenByKVM(to: model(.ssbd)))
+  }
+
   @Test("leave the rest of a value reserved")
   func reserved() {
     let old = model(.specCtrl, .ssbd)
