@@ -15,6 +15,9 @@ struct AddressEncoding {
 
   /// Fails if the operand cannot be expressed in this mode.
   init(_ memory: Memory, in mode: CodeMode) throws(AssemblyError.Problem) {
+    if mode == .bits64, let segment = memory.segment, segment != .fs, segment != .gs {
+      throw .impossible("64-bit code ignores the segment \(segment); only fs and gs have a base there", mode)
+    }
     let size = try Self.addressSize(of: memory, in: mode)
     let displacement = try Self.displacement(of: memory, size)
     self.init(modRM: 0)

@@ -9,7 +9,7 @@ extension Assembler {
   /// `mov register, constant`, in the shortest encoding with the same effect: `mov r64` of an unsigned 32-bit value is
   /// written `mov r32`, which clears the upper half.
   public mutating func mov<R: GeneralRegister>(_ d: R, _ value: some BinaryInteger, _ comment: String = "") {
-    guard R.size == .qword else { return load(AnyRegister(d), Immediate(value, R.size), comment) }
+    guard R.size == .qword, mode == .bits64 else { return load(AnyRegister(d), Immediate(value, R.size), comment) }
     let wide = Immediate(value, .qword)
     if let signed = wide.signed, signed >= 0, signed < 1 << 32 {
       load(d.lowerHalf, Immediate(signed, .dword), comment)
@@ -24,7 +24,7 @@ extension Assembler {
   ///
   /// A 64-bit register is loaded through its lower half if the program lies below 4 GiB.
   public mutating func mov<R: WideRegister>(_ d: R, _ label: Label, _ comment: String = "") {
-    let low = R.size == .qword && liesBelow4GiB
+    let low = R.size == .qword && mode == .bits64 && liesBelow4GiB
     let register = low ? d.lowerHalf : AnyRegister(d)
     let address = Operand.address(label, bytes: register.size.bytes)
     let name = register.size == .qword ? "movabs" : "mov"

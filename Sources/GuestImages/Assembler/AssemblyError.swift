@@ -41,7 +41,7 @@ extension AssemblyError.Problem {
     case .labelBoundTwice(let label, let first):
       "label \"\(label)\" is already bound at 0x\(String(first, radix: 16)); give one of them another name"
     case .outOfReach(let label, let target, let bits):
-      "label \"\(label)\" at 0x\(String(target, radix: 16)) is out of reach of a \(bits)-bit displacement"
+      "label \"\(label)\" at 0x\(String(target, radix: 16)) is out of reach of a displacement of \(bits) bits"
     case .addressTooLarge(let label, let target, let bits):
       "the address of label \"\(label)\", 0x\(String(target, radix: 16)), does not fit \(bits) bits"
     case .impossible(let reason, let mode):

@@ -39,7 +39,7 @@ public struct Memory: Hashable, Sendable {
 
   /// `[address]`; in 64-bit code the lowest and the highest 2 GiB can be reached.
   public static func absolute(_ address: some BinaryInteger) -> Memory {
-    Memory(displacement: Int128(truncatingIfNeeded: address))
+    Memory(displacement: Int128(clamping: address))
   }
 
   /// `[label + offset]` as an absolute address.
@@ -52,7 +52,7 @@ public struct Memory: Hashable, Sendable {
     Memory(displacement: Int128(offset), origin: .instructionPointer(label))
   }
 
-  /// The same place, seen through a segment register.
+  /// The same place, seen through a segment register; in 64-bit code fs or gs.
   public func through(_ segment: SegmentRegister) -> Memory {
     var copy = self
     copy.segment = segment
@@ -63,8 +63,8 @@ public struct Memory: Hashable, Sendable {
 extension Memory {
   /// The operand in Intel's syntax, its displacement signed.
   var text: String {
-    let registers =
-      [base?.name, index.map { "\($0.name)*\(1 << Int(scale.rawValue))" }].compactMap { $0 }
+    let factor = index?.size == .word ? "" : "*\(1 << Int(scale.rawValue))"  // 16-bit addresses have none
+    let registers = [base?.name, index.map { $0.name + factor }].compactMap { $0 }
     let start: [String] =
       switch origin {
       case .registers: registers
