@@ -1,6 +1,6 @@
 // The eight arithmetic instructions that share one encoding (Intel SDM vol. 2: ADD, OR, ADC, SBB, AND, SUB, XOR, CMP):
-// the operation's number is bits 5..3 of the opcode with a register, the digit in ModRM with a constant. Below each
-// method is one line, because all of them are the same five rows; the rows are at the end of the file.
+// the operation's number is bits 5..3 of the opcode with a register, the digit in ModRM with a constant. The methods
+// only name their operation, because all of them are the same five rows; the rows are at the end of the file.
 
 /// The operations, in the order of their numbers.
 enum Arithmetic: UInt8, CaseIterable {

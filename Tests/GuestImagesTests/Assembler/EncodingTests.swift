@@ -40,8 +40,8 @@ struct EncodingTests {
   @Test("stands in the list of forms, one entry or more for each method of the assembler")
   func completeness() throws {
     let folder = #filePath.replacing(#/Tests/GuestImagesTests/.*/#, with: "Sources/GuestImages/Assembler")
-    let methods = try signatures(in: "\(folder)/Assembler+*.swift")
-    let data = try signatures(in: "\(folder)/Assembler+Data.swift")
+    let methods = try signatures(in: "'\(folder)'/Assembler+*.swift")
+    let data = try signatures(in: "'\(folder)'/Assembler+Data.swift")
     #expect(methods.count > 100 && data.count > 5, "the sources are found and read")
     let listed = Set(Form.all.map(\.signature))
     #expect(methods.subtracting(data).subtracting(listed).sorted() == [], "methods without a form")
