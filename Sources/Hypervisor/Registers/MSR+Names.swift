@@ -15,6 +15,8 @@ extension MSR {
   @inlinable public static var tscAdjust: MSR { MSR(rawValue: 0x3b) }
   /// IA32_BIOS_SIGN_ID: the microcode revision.
   @inlinable public static var biosUpdateSignature: MSR { MSR(rawValue: 0x8b) }
+  /// IA32_BIOS_UPDT_TRIG: a write loads microcode; never in a VMX area.
+  @inlinable public static var biosUpdateTrigger: MSR { MSR(rawValue: 0x79) }
   /// IA32_SMM_MONITOR_CTL: the SMM-transfer monitor; never in a VMX load list outside SMM.
   @inlinable public static var smmMonitorControl: MSR { MSR(rawValue: 0x9b) }
   /// IA32_SMBASE: the base of SMRAM; readable in SMM alone, and never in a VMX area.
@@ -112,6 +114,7 @@ extension MSR {
     (.apicBase, "IA32_APIC_BASE"),
     (.featureControl, "IA32_FEATURE_CONTROL"),
     (.tscAdjust, "IA32_TSC_ADJUST"),
+    (.biosUpdateTrigger, "IA32_BIOS_UPDT_TRIG"),
     (.biosUpdateSignature, "IA32_BIOS_SIGN_ID"),
     (.smmMonitorControl, "IA32_SMM_MONITOR_CTL"),
     (.smBase, "IA32_SMBASE"),

@@ -1,0 +1,45 @@
+// One open file of the kernel's: the system, a VM, a vCPU, its statistics. All requests to KVM pass through here.
+// Facts: KVM API document, section 2 (file descriptors), section 4 (requests); ioctl(2).
+
+import CKVM
+import SystemPackage
+
+/// Owns one descriptor and closes it exactly once, when the owner goes.
+///
+/// Invariant: `raw` is open as long as the value lives, and no other owner closes it.
+public struct Descriptor: ~Copyable, Sendable {
+  @usableFromInline let raw: CInt
+
+  init(owning raw: CInt) { self.raw = raw }
+
+  deinit { try? FileDescriptor(rawValue: raw).close() }
+
+  static func open(_ path: FilePath) throws(KVMError) -> Descriptor {
+    do {
+      return Descriptor(owning: try FileDescriptor.open(path, .readWrite, options: .closeOnExec).rawValue)
+    } catch {
+      throw KVMError(.open(path), error as? Errno ?? .ioError)
+    }
+  }
+
+  /// Makes a request whose argument is a number; the result is 0 or more.
+  ///
+  /// Throws `KVMError` with the kernel's error number.
+  @discardableResult
+  func request(_ request: Request, _ argument: UInt = 0) throws(KVMError) -> CInt {
+    let result = ckvm_ioctl(raw, request, argument)
+    if result < 0 { throw KVMError(.request(request), Errno(rawValue: -result)) }
+    return result
+  }
+
+  /// Makes a request whose argument is a structure that the kernel reads or writes.
+  ///
+  /// Throws `KVMError` with the kernel's error number.
+  @discardableResult
+  func request<T: BitwiseCopyable>(_ request: Request, _ value: inout T) throws(KVMError) -> CInt {
+    // Safe: the kernel touches the structure only during the call, and `T` is the one that the request's number names.
+    try unsafe withUnsafeMutablePointer(to: &value) { pointer throws(KVMError) in
+      try self.request(request, UInt(bitPattern: pointer))
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// Guest-physical memory: which addresses there are, and bounds-checked access from the VMM's side.
+// Facts: KVM API document, section 4.35 (KVM_SET_USER_MEMORY_REGION).
+
+/// An address in the guest's physical address space.
+public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+  public let rawValue: UInt64
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// The address with this number.
+  public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+extension GuestPhysicalAddress: ExpressibleByIntegerLiteral, CustomStringConvertible {
+  public init(integerLiteral value: UInt64) { rawValue = value }
+  public var description: String { "0x" + String(rawValue, radix: 16) }
+}
+
+/// A stretch of guest-physical memory: `count` bytes from `start` on.
+public struct GuestPhysicalRange: Equatable, Sendable {
+  public let start: GuestPhysicalAddress
+  /// The length in bytes.
+  public let count: Int
+
+  /// The range of `count` bytes from `start` on.
+  public init(start: GuestPhysicalAddress, count: Int) {
+    self.start = start
+    self.count = count
+  }
+
+  /// Where a range of `length` bytes at `address` begins within this one, nil when it does not lie within whole.
+  func offset(of address: GuestPhysicalAddress, length: Int) -> Int? {
+    guard address >= start, length >= 0 else { return nil }
+    let offset = address.rawValue - start.rawValue
+    guard offset <= UInt64(count), UInt64(length) <= UInt64(count) - offset else { return nil }
+    return Int(offset)
+  }
+
+  func overlaps(_ other: GuestPhysicalRange) -> Bool {
+    start.rawValue < other.start.rawValue &+ UInt64(other.count)
+      && other.start.rawValue < start.rawValue &+ UInt64(count)
+  }
+}
+
+extension GuestPhysicalRange: CustomStringConvertible {
+  public var description: String { "\(count) bytes at guest-physical address \(start)" }
+}
+
+/// A use of guest memory that cannot be.
+public enum GuestMemoryError: Error, Equatable, CustomStringConvertible {
+  /// No single slot holds the whole range.
+  case notMapped(GuestPhysicalRange)
+  /// The new slot overlaps one that is there.
+  case overlaps(GuestPhysicalRange, existing: GuestPhysicalRange)
+  /// Not a whole number of 4096-byte pages, or beyond the 52 bits of a physical address.
+  case misplaced(GuestPhysicalRange)
+  /// All of this VM's slots are taken.
+  case noFreeSlot(limit: Int)
+  /// KVM refused the slot, or the host has no memory for it.
+  case refused(KVMError)
+
+  public var description: String {
+    switch self {
+    case .notMapped(let range): "the guest has no memory of \(range)"
+    case .overlaps(let range, let existing): "a memory slot of \(range) overlaps the one of \(existing)"
+    case .misplaced(let range):
+      "a memory slot of \(range): start and length must be whole pages of 4096 bytes, below the 52-bit limit"
+    case .noFreeSlot(let limit): "all \(limit) memory slots of the VM are taken"
+    case .refused(let error): "\(error)"
+    }
+  }
+}
+
+/// One memory slot: a range of guest-physical addresses and the mapping behind it.
+struct MemorySlot: ~Copyable, Sendable {
+  let range: GuestPhysicalRange
+  private var mapping: Mapping
+
+  init(range: GuestPhysicalRange, mapping: consuming Mapping) {
+    precondition(range.count == mapping.count)
+    self.range = range
+    self.mapping = mapping
+  }
+
+  /// The bytes at an address, nil when the slot does not hold the whole range.
+  func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
+    guard let offset = range.offset(of: address, length: count) else { return nil }
+    let memory = mapping.bytes
+    // Safe: every bit pattern is a byte, and the span checks the offset.
+    return (0..<count).map { unsafe memory.unsafeLoad(fromByteOffset: offset + $0, as: UInt8.self) }
+  }
+
+  /// Writes bytes at an address; no, and nothing is written, when the slot does not hold the whole range.
+  mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) -> Bool {
+    guard let offset = range.offset(of: address, length: bytes.count) else { return false }
+    var memory = mapping.mutableBytes
+    for (position, byte) in bytes.enumerated() {
+      memory.storeBytes(of: byte, toByteOffset: offset + position, as: UInt8.self)
+    }
+    return true
+  }
+}

@@ -1,0 +1,95 @@
+// A call into KVM that failed, said so that the person who reads it knows what to do.
+// Facts: KVM API document, "Return value" of each call; open(2), mmap(2).
+
+public import CKVM
+public import SystemPackage
+
+/// A call into the kernel that failed: what was attempted, and the error number that came back.
+public struct KVMError: Error, Equatable, Sendable {
+  /// What was attempted.
+  public enum Operation: Equatable, Sendable {
+    /// Opening the device file.
+    case open(FilePath)
+    /// Mapping `bytes` bytes: guest memory, or a vCPU's kvm_run.
+    case map(bytes: Int)
+    /// Reading the binary statistics.
+    case readStatistics
+    /// A request to a KVM descriptor.
+    case request(Request)
+    /// Comparing KVM's API version, `found`, with the one this library is written for.
+    case checkVersion(found: Int)
+    /// Preparing the timer and the signal that end a run.
+    case arm
+  }
+
+  public let operation: Operation
+  public let code: Errno
+
+  /// Says which operation failed with which error number.
+  public init(_ operation: Operation, _ code: Errno) {
+    self.operation = operation
+    self.code = code
+  }
+}
+
+extension KVMError: CustomStringConvertible {
+  public var description: String {
+    switch operation {
+    case .open(let path):
+      "\(path): \(code)\(Self.advice(code))"
+    case .map(let bytes): "mapping \(bytes) bytes: \(code)"
+    case .readStatistics: "reading KVM's statistics: \(code)"
+    case .request(let request): "KVM refused \(request.name): \(code)"
+    case .checkVersion(let found):
+      "KVM speaks API version \(found), Spectrap version \(KVM_API_VERSION); use a Linux kernel of 2.6.22 or later"
+    case .arm: "preparing the run's time limit: \(code)"
+    }
+  }
+
+  private static func advice(_ code: Errno) -> String {
+    switch code {
+    case .permissionDenied, .notPermitted:
+      "; add yourself to the group \"kvm\" or run as root"
+    case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
+      "; load kvm_intel or kvm_amd, and enable VMX or SVM in the firmware"
+    case .init(rawValue: ENOTTY):
+      "; this is not a KVM device"
+    default: ""
+    }
+  }
+}
+
+extension Request {
+  /// The request's name in the KVM API document, or its number where this library has no name for it.
+  public var name: String {
+    switch self {
+    case .getAPIVersion: "KVM_GET_API_VERSION"
+    case .createVM: "KVM_CREATE_VM"
+    case .checkExtension: "KVM_CHECK_EXTENSION"
+    case .getVCPUMapSize: "KVM_GET_VCPU_MMAP_SIZE"
+    case .getSupportedCPUID: "KVM_GET_SUPPORTED_CPUID"
+    case .getMSRIndexList: "KVM_GET_MSR_INDEX_LIST"
+    case .getMSRFeatureIndexList: "KVM_GET_MSR_FEATURE_INDEX_LIST"
+    case .createVCPU: "KVM_CREATE_VCPU"
+    case .setUserMemoryRegion: "KVM_SET_USER_MEMORY_REGION"
+    case .setMSRFilter: "KVM_X86_SET_MSR_FILTER"
+    case .enableCapability: "KVM_ENABLE_CAP"
+    case .getStatisticsDescriptor: "KVM_GET_STATS_FD"
+    case .getTSCFrequency: "KVM_GET_TSC_KHZ"
+    case .setTSCFrequency: "KVM_SET_TSC_KHZ"
+    case .run: "KVM_RUN"
+    case .getRegisters: "KVM_GET_REGS"
+    case .setRegisters: "KVM_SET_REGS"
+    case .getSpecialRegisters: "KVM_GET_SREGS"
+    case .setSpecialRegisters: "KVM_SET_SREGS"
+    case .translate: "KVM_TRANSLATE"
+    case .getMSRs: "KVM_GET_MSRS"
+    case .setMSRs: "KVM_SET_MSRS"
+    case .setCPUID2: "KVM_SET_CPUID2"
+    case .getCPUID2: "KVM_GET_CPUID2"
+    case .getEvents: "KVM_GET_VCPU_EVENTS"
+    case .setEvents: "KVM_SET_VCPU_EVENTS"
+    default: "request 0x\(String(rawValue, radix: 16))"
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// One shared mapping: guest memory, or the kvm_run of a vCPU.
+// Facts: mmap(2); KVM API document, section 5 (kvm_run).
+
+import Glibc
+import SystemPackage
+
+/// Owns one mapping and unmaps it exactly once, when the owner goes.
+///
+/// Invariant: `base` points to `count` readable and writable bytes as long as the value lives. The bytes are shared with
+/// the kernel and, for guest memory, with a running guest: whatever is read there is hostile input.
+@safe public struct Mapping: ~Copyable, @unchecked Sendable {
+  // @unchecked Sendable: the mapping belongs to one owner at a time, and the address is the same in every thread.
+  @usableFromInline let base: UnsafeMutableRawPointer
+  /// The length in bytes.
+  public let count: Int
+
+  /// Maps `count` bytes of zeroes, which take memory only once they are touched.
+  ///
+  /// Throws `KVMError` when the kernel has no room.
+  public init(count: Int) throws(KVMError) {
+    try self.init(count: count, flags: MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, descriptor: -1)
+  }
+
+  init(count: Int, of descriptor: borrowing Descriptor) throws(KVMError) {
+    try self.init(count: count, flags: MAP_SHARED, descriptor: descriptor.raw)
+  }
+
+  private init(count: Int, flags: CInt, descriptor: CInt) throws(KVMError) {
+    guard count > 0 else { throw KVMError(.map(bytes: count), .invalidArgument) }
+    // Safe: a new mapping at an address of the kernel's choice overlaps nothing.
+    guard let base = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, flags, descriptor, 0), unsafe base != MAP_FAILED
+    else { throw KVMError(.map(bytes: count), Errno(rawValue: errno)) }
+    unsafe self.base = base
+    self.count = count
+  }
+
+  // Safe: every span of these bytes depends on the lifetime of the owner, which ends here.
+  deinit { unsafe _ = munmap(base, count) }
+
+  /// The bytes, bounds-checked at every access.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self) get {
+      unsafe _overrideLifetime(RawSpan(_unsafeStart: base, byteCount: count), borrowing: self)
+    }
+  }
+
+  /// The bytes, to change them, bounds-checked at every access.
+  public var mutableBytes: MutableRawSpan {
+    @_lifetime(&self) mutating get {
+      unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: base, byteCount: count), mutating: &self)
+    }
+  }
+}

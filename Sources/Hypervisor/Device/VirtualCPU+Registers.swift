@@ -1,0 +1,89 @@
+// A vCPU's registers, CPUID, events and clock.
+// Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.20 (CPUID), 4.31 (events), 4.56 (TSC), 4.16 (translate).
+
+public import CKVM
+
+extension VirtualCPU {
+  /// The general registers, RIP and RFLAGS.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public func registers() throws(KVMError) -> kvm_regs {
+    var value = kvm_regs()
+    try descriptor.request(.getRegisters, &value)
+    return value
+  }
+
+  /// Sets the general registers, RIP and RFLAGS.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public mutating func setRegisters(_ value: kvm_regs) throws(KVMError) {
+    var value = value
+    try descriptor.request(.setRegisters, &value)
+  }
+
+  /// The segment, control and table registers, and IA32_EFER.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public func specialRegisters() throws(KVMError) -> kvm_sregs {
+    var value = kvm_sregs()
+    try descriptor.request(.getSpecialRegisters, &value)
+    return value
+  }
+
+  /// Sets the segment, control and table registers, and IA32_EFER.
+  ///
+  /// Throws `KVMError` when KVM refuses a combination that no processor has.
+  public mutating func setSpecialRegisters(_ value: kvm_sregs) throws(KVMError) {
+    var value = value
+    try descriptor.request(.setSpecialRegisters, &value)
+  }
+
+  /// Pending exceptions, interrupts and NMIs, and the interrupt shadow.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public func events() throws(KVMError) -> kvm_vcpu_events {
+    var value = kvm_vcpu_events()
+    try descriptor.request(.getEvents, &value)
+    return value
+  }
+
+  /// Sets pending exceptions, interrupts and NMIs, and the interrupt shadow.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public mutating func setEvents(_ value: kvm_vcpu_events) throws(KVMError) {
+    var value = value
+    try descriptor.request(.setEvents, &value)
+  }
+
+  /// Tells the guest this CPUID; possible before the first run only.
+  ///
+  /// KVM may drop bits and report success, so read `cpuid()` back. Throws `KVMError` when KVM refuses.
+  public mutating func setCPUID(_ model: CPUIDModel) throws(KVMError) {
+    var list = CPUIDEntryList(capacity: model.entries.count)
+    for (index, entry) in model.entries.enumerated() { list[index] = entry.kvmEntry }
+    try list.request(.setCPUID2, of: descriptor)
+  }
+
+  /// The CPUID that the guest sees.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public func cpuid() throws(KVMError) -> CPUIDModel {
+    var list = CPUIDEntryList(capacity: 512)
+    try list.request(.getCPUID2, of: descriptor)
+    return CPUIDModel((0..<list.count).map { CPUIDEntry(list[$0]) })
+  }
+
+  /// The frequency of the guest's time-stamp counter in kHz, nil where KVM does not tell.
+  public func tscFrequency() -> Int? {
+    guard let kilohertz = try? descriptor.request(.getTSCFrequency), kilohertz > 0 else { return nil }
+    return Int(kilohertz)
+  }
+
+  /// The guest-physical address behind a linear address of the guest's, nil where its page tables have none.
+  public func physicalAddress(ofLinear address: UInt64) -> GuestPhysicalAddress? {
+    var translation = kvm_translation()
+    translation.linear_address = address
+    guard (try? descriptor.request(.translate, &translation)) != nil, translation.valid != 0 else { return nil }
+    return GuestPhysicalAddress(rawValue: translation.physical_address)
+  }
+}

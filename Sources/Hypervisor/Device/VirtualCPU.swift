@@ -1,0 +1,106 @@
+// A vCPU: its descriptor, its kvm_run, and how it is entered.
+// Facts: KVM API document, sections 4.10 (KVM_RUN) and 5 (kvm_run).
+
+public import CKVM
+public import SystemPackage
+
+/// A virtual CPU.
+///
+/// Only one thread uses it at a time, which is what exclusive access to the value says.
+///
+/// Invariant: `page` holds a kvm_run as long as the value lives. The kernel writes it only during KVM_RUN.
+@safe public struct VirtualCPU: ~Copyable, Sendable {
+  @usableFromInline let descriptor: Descriptor
+  @usableFromInline var page: Mapping
+
+  init(descriptor: consuming Descriptor, page: consuming Mapping) {
+    precondition(page.count >= MemoryLayout<kvm_run>.size)
+    self.descriptor = descriptor
+    self.page = page
+  }
+
+  @usableFromInline @inline(__always) var state: UnsafeMutablePointer<kvm_run> {
+    // Safe: by the invariant; what the fields say is checked where it is used.
+    @inlinable get { unsafe page.base.assumingMemoryBound(to: kvm_run.self) }
+  }
+
+  /// Enters the guest until its next exit, and gives the reason by KVM's number.
+  ///
+  /// A signal gives `KVM_EXIT_INTR`. Throws `KVMError` when KVM cannot run the vCPU.
+  @inlinable @inline(__always) mutating func enter() throws(KVMError) -> UInt32 {
+    let result = ckvm_ioctl(descriptor.raw, .run, 0)
+    if result < 0 {
+      if result == -EINTR { return UInt32(KVM_EXIT_INTR) }
+      throw KVMError(.request(.run), Errno(rawValue: -result))
+    }
+    return unsafe state.pointee.exit_reason
+  }
+
+  /// Enters the guest until its next exit.
+  ///
+  /// The exit is complete, as far as the guest goes, only after the next run. Throws `KVMError` when KVM cannot run the
+  /// vCPU.
+  @inlinable public mutating func run() throws(KVMError) -> Exit {
+    let reason = try enter()
+    return unsafe Exit(decoding: state, reason)
+  }
+
+  /// Has KVM finish the last exit (a pending IN, MMIO load, RDMSR or WRMSR) without running any guest code after it.
+  ///
+  /// Only then do registers and memory show the finished instruction. Gives the new exit that finishing may cause (a
+  /// string instruction has more to transfer), nil when the instruction is done. Throws `KVMError` when KVM cannot.
+  public mutating func completeExit() throws(KVMError) -> Exit? {
+    unsafe state.pointee.immediate_exit = 1
+    defer { unsafe state.pointee.immediate_exit = 0 }
+    let exit = try run()
+    return exit == .interrupted ? nil : exit
+  }
+
+  // MARK: Answers
+
+  /// Answers a `readMSR` or `writeMSR` exit; takes effect at the next run.
+  @inlinable @inline(__always) public mutating func answer(_ reply: MSRReply) {
+    switch reply {
+    case .value(let value):
+      unsafe state.pointee.msr.data = value
+      unsafe state.pointee.msr.error = 0
+    case .accept: unsafe state.pointee.msr.error = 0
+    case .fault: unsafe state.pointee.msr.error = 1
+    }
+  }
+
+  /// The bytes that a `portOut` carries, or that a `portIn` waits for: `count` elements of `size` bytes, little-endian.
+  ///
+  /// Empty when the access does not lie within kvm_run, which no KVM should ever claim.
+  @_lifetime(borrow self)
+  public func data(of access: PortAccess) -> RawSpan {
+    let range = dataRange(of: access)
+    return page.bytes.extracting(range)
+  }
+
+  /// Answers a `portIn` exit with as many bytes as it waits for; missing ones read as all ones, like an empty bus.
+  public mutating func answer(_ access: PortAccess, with bytes: some Sequence<UInt8>) {
+    let range = dataRange(of: access)
+    var memory = page.mutableBytes
+    var source = bytes.makeIterator()
+    for offset in range { memory.storeBytes(of: source.next() ?? 0xff, toByteOffset: offset, as: UInt8.self) }
+  }
+
+  /// Answers an `mmioRead` exit with this value, little-endian.
+  public mutating func answerMMIO(with value: UInt64) {
+    // Safe: the 8 bytes of the `data` member.
+    unsafe withUnsafeMutableBytes(of: &state.pointee.mmio.data) {
+      unsafe $0.storeBytes(of: value.littleEndian, as: UInt64.self)
+    }
+  }
+
+  private func dataRange(of access: PortAccess) -> Range<Int> {
+    guard access.dataOffset <= UInt64(page.count), access.byteCount <= page.count - Int(access.dataOffset) else {
+      return 0..<0
+    }
+    return Int(access.dataOffset)..<(Int(access.dataOffset) + access.byteCount)
+  }
+
+  /// KVM's own statistics of this vCPU, nil where this KVM has none.
+  public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
+}

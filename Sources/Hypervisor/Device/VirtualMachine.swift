@@ -1,0 +1,115 @@
+// A VM: its memory slots, its MSR filter, its vCPUs.
+// Facts: KVM API document, sections 4.7 (KVM_CREATE_VCPU), 4.35 (KVM_SET_USER_MEMORY_REGION), 7.21 (user-space MSRs).
+
+import CKVM
+import SystemPackage
+
+/// A virtual machine.
+///
+/// Invariant: no guest can reach a mapping that the VMM has given up. The slots are taken out of the VM before their
+/// mappings go, even when a vCPU outlives this value.
+public struct VirtualMachine: ~Copyable, Sendable {
+  /// How many memory slots a VM of ours can have.
+  public static let maximumMemorySlots = 32
+  private static let pageSize = 4096
+  private static let addressLimit: UInt64 = 1 << 52
+
+  let descriptor: Descriptor
+  private let vcpuMapSize: Int
+  private var slots: [32 of MemorySlot?] = .init { _ in nil }
+
+  init(descriptor: consuming Descriptor, vcpuMapSize: Int) {
+    self.descriptor = descriptor
+    self.vcpuMapSize = vcpuMapSize
+  }
+
+  deinit {
+    for index in slots.indices where slots[index] != nil {
+      var region = kvm_userspace_memory_region()
+      region.slot = UInt32(index)
+      // A slot that KVM will not take out would leave the guest with memory that is about to be ours again.
+      do { try descriptor.request(.setUserMemoryRegion, &region) } catch {
+        fatalError("KVM kept a memory slot of a VM that is gone: \(error)")
+      }
+    }
+  }
+
+  // MARK: Memory
+
+  /// Gives the guest `count` bytes of zeroed memory at guest-physical address `start`, in a slot of their own.
+  ///
+  /// Throws `GuestMemoryError` when the range is not whole pages, overlaps another slot, or no slot or memory is left.
+  public mutating func addMemory(at start: GuestPhysicalAddress, count: Int) throws(GuestMemoryError) {
+    let range = GuestPhysicalRange(start: start, count: count)
+    guard count > 0, count.isMultiple(of: Self.pageSize), start.rawValue.isMultiple(of: UInt64(Self.pageSize)),
+      start.rawValue < Self.addressLimit, UInt64(count) <= Self.addressLimit - start.rawValue
+    else { throw .misplaced(range) }
+    var free: Int?
+    for index in slots.indices {
+      if let existing = slots[index]?.range {
+        if existing.overlaps(range) { throw .overlaps(range, existing: existing) }
+      } else if free == nil {
+        free = index
+      }
+    }
+    guard let index = free else { throw .noFreeSlot(limit: Self.maximumMemorySlots) }
+    do throws(KVMError) {
+      let mapping = try Mapping(count: count)
+      // Safe: the address is handed to KVM as a number; the invariant of this type says how long it stays valid.
+      var region = unsafe kvm_userspace_memory_region(
+        slot: UInt32(index), flags: 0, guest_phys_addr: start.rawValue, memory_size: UInt64(count),
+        userspace_addr: UInt64(UInt(bitPattern: mapping.base)))
+      try descriptor.request(.setUserMemoryRegion, &region)
+      slots[index] = MemorySlot(range: range, mapping: mapping)
+    } catch { throw .refused(error) }
+  }
+
+  /// Writes bytes into guest memory.
+  ///
+  /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range; then nothing is written.
+  public mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) throws(GuestMemoryError) {
+    for index in slots.indices where slots[index]?.write(bytes, at: address) == true { return }
+    throw .notMapped(GuestPhysicalRange(start: address, count: bytes.count))
+  }
+
+  /// Reads `count` bytes of guest memory.
+  ///
+  /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range.
+  public func read(_ count: Int, at address: GuestPhysicalAddress) throws(GuestMemoryError) -> [UInt8] {
+    for index in slots.indices {
+      if let bytes = slots[index]?.read(count, at: address) { return bytes }
+    }
+    throw .notMapped(GuestPhysicalRange(start: address, count: count))
+  }
+
+  // MARK: MSRs
+
+  /// Has KVM hand MSR accesses to the VMM for these reasons, instead of a #GP in the guest.
+  ///
+  /// Throws `KVMError` when KVM lacks KVM_CAP_X86_USER_SPACE_MSR or does not know a reason.
+  public func enableMSRExits(_ reasons: MSRExitReasons) throws(KVMError) {
+    var capability = kvm_enable_cap()
+    capability.cap = UInt32(KVM_CAP_X86_USER_SPACE_MSR)
+    capability.args.0 = UInt64(reasons.rawValue)
+    try descriptor.request(.enableCapability, &capability)
+  }
+
+  /// Sets which MSR accesses KVM denies; may be changed while the guest runs.
+  ///
+  /// Throws `MSRFilterError` when the filter breaks KVM's limits or KVM refuses it.
+  public func setMSRFilter(_ filter: MSRFilter) throws(MSRFilterError) { try filter.apply(to: descriptor) }
+
+  // MARK: vCPUs
+
+  /// Makes a vCPU with this APIC ID.
+  ///
+  /// Throws `KVMError` when KVM refuses: the ID is taken, or too large.
+  public func makeVCPU(id: Int = 0) throws(KVMError) -> VirtualCPU {
+    let cpu = Descriptor(owning: try descriptor.request(.createVCPU, UInt(bitPattern: id)))
+    let page = try Mapping(count: vcpuMapSize, of: cpu)
+    return VirtualCPU(descriptor: cpu, page: page)
+  }
+
+  /// KVM's own statistics of this VM, nil where this KVM has none.
+  public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
+}

@@ -1,0 +1,75 @@
+// The signal that makes KVM_RUN return, and the timer that sends it.
+//
+// A signal that arrives just before KVM_RUN would be lost, so the timer repeats until it is removed. The handler does
+// nothing and needs no pointer to the vCPU, so there is nothing that could be freed under it.
+// Facts: timer_create(2) (SIGEV_THREAD_ID), signal(7), pthread_sigmask(3).
+
+import CKVM
+import Glibc
+import SystemPackage
+
+/// A timer that sends a signal to the thread that made it, again and again once started.
+///
+/// Invariant: `timer` exists until `remove()` is called, once, on the thread that made it.
+@safe struct KickTimer: @unchecked Sendable {
+  // @unchecked Sendable: the handle means the same in every thread.
+  private let timer: timer_t
+  /// The signals that the thread blocked before.
+  private let signalMask: sigset_t
+
+  /// How long after a lost signal the next one comes.
+  private static let repetition = timespec(tv_sec: 0, tv_nsec: 10_000_000)
+  /// A real-time signal, which no library claims.
+  private static let signal = __libc_current_sigrtmin() + 3
+
+  private static let installHandler: Void = {
+    var action = sigaction()
+    // Safe: the handler touches nothing. Without SA_RESTART, KVM_RUN returns.
+    unsafe action.__sigaction_handler.sa_handler = { _ in }
+    unsafe sigaction(signal, &action, nil)
+  }()
+
+  /// Makes a timer for this thread, and lets the signal through to it.
+  ///
+  /// Throws `KVMError` when the kernel has no timer left.
+  init() throws(KVMError) {
+    _ = Self.installHandler
+    // Safe: the event says that the signal goes to this thread, and carries no pointer; each call gets a structure of
+    // its own for its own length.
+    var event = unsafe sigevent()
+    unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
+    unsafe event.sigev_signo = Self.signal
+    unsafe event._sigev_un._tid = ckvm_gettid()
+    var made: timer_t?
+    guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0, let made = unsafe made else {
+      throw KVMError(.arm, Errno(rawValue: errno))
+    }
+    unsafe timer = made
+
+    // libdispatch's worker threads block every signal.
+    var wanted = sigset_t()
+    var before = sigset_t()
+    unsafe sigemptyset(&wanted)
+    unsafe sigaddset(&wanted, Self.signal)
+    unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, &before)
+    signalMask = before
+  }
+
+  /// Sends the signal after `delay`, and again every 10 ms; callable from any thread.
+  func start(after delay: Duration) {
+    let (seconds, attoseconds) = delay.components
+    // A delay of exactly zero would disarm the timer.
+    let first = timespec(tv_sec: Int(max(0, seconds)), tv_nsec: max(1, Int(attoseconds / 1_000_000_000)))
+    var setting = itimerspec(it_interval: Self.repetition, it_value: first)
+    // Safe: the timer exists, by the invariant.
+    unsafe timer_settime(timer, 0, &setting, nil)
+  }
+
+  /// Removes the timer and blocks again what the thread blocked before.
+  func remove() {
+    // Safe: the timer exists until here, by the invariant.
+    unsafe timer_delete(timer)
+    var mask = signalMask
+    unsafe pthread_sigmask(SIG_SETMASK, &mask, nil)
+  }
+}

@@ -1,0 +1,160 @@
+// A machine: a VM with one vCPU under a policy, and the loop that runs it.
+// Facts: KVM API document, section 4.10 (KVM_RUN).
+
+import CKVM
+import SystemPackage
+
+/// A VM with one vCPU, run under a policy.
+///
+/// The policy is a generic parameter, so that the loop is specialised for it: an exit costs no dynamic call and no
+/// allocation.
+public struct Machine<P: Policy & ~Copyable>: ~Copyable {
+  public var vm: VirtualMachine
+  @usableFromInline var cpu: VirtualCPU
+  @usableFromInline var policy: P
+  @usableFromInline var exitCounters: ExitCounters
+  /// What the guest was told, read back from KVM.
+  public let cpuid: CPUIDModel
+
+  /// Makes a machine without memory, its guest told what the policy presents and its MSRs intercepted as it wants.
+  ///
+  /// Throws `KVMError`, `MSRFilterError`, `MSRAccessError` or `PolicyError` when KVM or the policy cannot.
+  public init(on kvm: borrowing KVM, policy: consuming P) throws {
+    let vm = try kvm.makeVM()
+    let intercepts = policy.intercepts
+    if !intercepts.isEmpty {
+      try vm.enableMSRExits(.filter)
+      try vm.setMSRFilter(.denying(intercepts))
+    }
+    var cpu = try vm.makeVCPU()
+    let contract = policy.contract(from: try GuestContract(offeredBy: kvm))
+    try cpu.setCPUID(contract.cpuid)
+    if contract.cpuid.has(.archCapabilities) {
+      try cpu.write(.archCapabilities, contract.archCapabilities.rawValue)
+    }
+    try policy.prepare(&cpu)
+    cpuid = try cpu.cpuid()
+    exitCounters = ExitCounters(subject: policy.subject)
+    self.vm = vm
+    self.cpu = cpu
+    self.policy = policy
+  }
+
+  /// How a run ended that did not fail.
+  public enum End: Equatable, Sendable {
+    /// The handler said so.
+    case finished
+    /// The control said so; the counters hold what was done until then.
+    case stopped(RunControl.Stop)
+  }
+
+  /// Runs the guest until the handler or the control ends it.
+  ///
+  /// Throws `RunError` when the guest, KVM or the policy fails.
+  @inlinable public mutating func run<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
+    _ handler: inout H, observer: inout O, control: RunControl
+  ) throws(RunError) -> End {
+    do { try control.begin() } catch { throw .kvm(error) }
+    defer { control.end() }
+    return try loop(&handler, &observer, control)
+  }
+
+  /// The hot path: a function of its own, so that the compiler lays it out alone.
+  @inlinable @inline(never) mutating func loop<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
+    _ handler: inout H, _ observer: inout O, _ control: RunControl
+  ) throws(RunError) -> End {
+    while true {
+      do { try policy.willEnter(&cpu) } catch { throw .policy(error) }
+      observer.willEnter()
+      let reason: UInt32
+      do { reason = try cpu.enter() } catch { throw failure(error) }
+      observer.didExit(reason)
+      exitCounters.count(reason)
+      do { try policy.didExit(&cpu) } catch { throw .policy(error) }
+      let exit = unsafe Exit(decoding: cpu.state, reason)
+      observer.willAnswer(exit, of: cpu)
+
+      let disposition: Disposition
+      switch exit {
+      case .writeMSR(let access):
+        exitCounters.countWrite(of: access.msr)
+        cpu.answer(policy.write(access.msr, access.value))
+        continue
+      case .readMSR(let access):
+        exitCounters.countRead(of: access.msr)
+        cpu.answer(policy.read(access.msr))
+        continue
+      case .portOut(let access): disposition = handler.portOut(access, from: cpu)
+      case .portIn(let access): disposition = handler.portIn(access, to: &cpu)
+      case .halt: disposition = handler.halt()
+      case .mmioWrite(let access): disposition = handler.mmioWrite(access)
+      case .mmioRead(let access): disposition = handler.mmioRead(access, to: &cpu)
+      case .interrupted:
+        if let stop = control.stop { return .stopped(stop) }
+        continue
+      case .other: disposition = .unanswered
+      }
+      switch disposition {
+      case .resume: continue
+      case .stop: return .finished
+      case .unanswered: throw failure()
+      }
+    }
+  }
+}
+
+extension Machine where P: ~Copyable {
+  /// The vCPU, to look at or to change between runs.
+  public var vcpu: VirtualCPU {
+    _read { yield cpu }
+    _modify { yield &cpu }
+  }
+
+  /// The exits so far.
+  public var counters: ExitCounters { exitCounters }
+
+  /// The policy with its state.
+  public var currentPolicy: P {
+    _read { yield policy }
+    _modify { yield &policy }
+  }
+
+  /// The subject MSR as the guest would read it, and as it stands in the vCPU, proved by reading.
+  ///
+  /// Throws `MSRAccessError` when KVM does not read it.
+  public func subjectValue() throws(MSRAccessError) -> SubjectValue { try policy.subjectValue(in: cpu) }
+
+  /// Where the guest stands now.
+  public func guestState() -> GuestState {
+    // What cannot be read stays zero: this is for a message about something that has failed already.
+    let registers = (try? cpu.registers()) ?? .init()
+    let special = (try? cpu.specialRegisters()) ?? .init()
+    var bytes: [UInt8] = []
+    for offset in 0..<16 as Range<UInt64> {
+      let linear = (special.cs.l == 0 ? special.cs.base : 0) &+ registers.rip &+ offset
+      guard let address = cpu.physicalAddress(ofLinear: linear), let byte = try? vm.read(1, at: address) else { break }
+      bytes += byte
+    }
+    return GuestState(registers: registers, specialRegisters: special, instructionBytes: bytes)
+  }
+
+  /// The error for a KVM_RUN that failed.
+  @usableFromInline func failure(_ error: KVMError) -> RunError {
+    // Since Linux 6.8 a memory fault comes as an error with an exit behind it.
+    if case .memoryFault = cpu.exitDetail, error.code == .badAddress {
+      return .unanswered(cpu.exitDetail, guestState())
+    }
+    return .kvm(error)
+  }
+
+  /// The error for the exit that nobody answered.
+  @usableFromInline func failure() -> RunError {
+    switch cpu.exitDetail {
+    case .shutdown: .tripleFault(guestState())
+    case .internalError(let error) where error.isEmulationFailure: .emulationFailure(error, guestState())
+    case .internalError(let error): .internalError(error, guestState())
+    case .failEntry(let reason, _): .failedEntry(hardwareReason: reason, guestState())
+    case let detail: .unanswered(detail, guestState())
+    }
+  }
+}

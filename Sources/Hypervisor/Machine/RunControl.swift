@@ -1,0 +1,75 @@
+// How a run is ended from outside: a deadline, or a cancel from any thread, also while the guest spins without an exit.
+//
+// Facts: KVM API document, section 4.10 (EINTR); the signal is KickTimer's.
+
+import SystemPackage
+import Synchronization
+
+/// Ends runs from outside: one value for as many runs as share its time limit and its cancel.
+public final class RunControl: Sendable {
+  /// Why a run should stop.
+  public enum Stop: Equatable, Sendable {
+    /// The time limit has passed.
+    case timeLimit
+    /// `cancel()` was called.
+    case cancelled
+  }
+
+  private struct Shared {
+    var timer: KickTimer?
+    var deadline: ContinuousClock.Instant?
+    var isCancelled = false
+  }
+
+  private let shared = Mutex(Shared())
+  private let timeLimit: Duration?
+
+  /// A control whose runs each may take `timeLimit`, or any time when it is nil.
+  public init(timeLimit: Duration? = nil) { self.timeLimit = timeLimit }
+
+  /// Ends the run that is under way, and every later one; callable from any thread, any number of times.
+  public func cancel() {
+    shared.withLock { shared in
+      shared.isCancelled = true
+      shared.timer?.start(after: .zero)
+    }
+  }
+
+  /// Whether `cancel()` was called.
+  public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
+
+  /// Why the run that is under way should stop, nil when it may go on: asked after each interrupted KVM_RUN.
+  @usableFromInline var stop: Stop? {
+    shared.withLock { shared in
+      if shared.isCancelled { return .cancelled }
+      if let deadline = shared.deadline, ContinuousClock.now >= deadline { return .timeLimit }
+      return nil
+    }
+  }
+
+  /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN.
+  ///
+  /// `end()` must follow. Throws `KVMError` when the kernel has no timer left, or another run uses this control right now.
+  @usableFromInline func begin() throws(KVMError) {
+    try shared.withLock { shared throws(KVMError) in
+      guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
+      let timer = try KickTimer()
+      shared.deadline = timeLimit.map { ContinuousClock.now + $0 }
+      if shared.isCancelled {
+        timer.start(after: .zero)
+      } else if let timeLimit {
+        timer.start(after: timeLimit)
+      }
+      shared.timer = timer
+    }
+  }
+
+  /// Ends what `begin()` began, on the same thread.
+  @usableFromInline func end() {
+    shared.withLock { shared in
+      shared.timer?.remove()
+      shared.timer = nil
+      shared.deadline = nil
+    }
+  }
+}

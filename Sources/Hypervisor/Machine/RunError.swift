@@ -1,0 +1,63 @@
+// The ways in which a run fails, each with what a person needs to find out why.
+// Facts: KVM API document, section 5 (KVM_EXIT_SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR).
+
+public import CKVM
+
+/// A run that did not end by the guest's own word.
+public enum RunError: Error, Sendable {
+  /// KVM would not run the vCPU, or not be asked.
+  case kvm(KVMError)
+  /// The guest faulted while it handled a fault while it handled a fault (KVM_EXIT_SHUTDOWN).
+  case tripleFault(GuestState)
+  /// KVM cannot emulate an instruction of the guest's.
+  case emulationFailure(InternalError, GuestState)
+  /// KVM gave up on the guest for another reason.
+  case internalError(InternalError, GuestState)
+  /// The hardware would not enter the guest: the state is not one that it accepts.
+  case failedEntry(hardwareReason: UInt64, GuestState)
+  /// The guest did something that nobody answers.
+  case unanswered(ExitDetail, GuestState)
+  /// The policy could not do its part around an entry or exit.
+  case policy(PolicyError)
+}
+
+/// Where a guest stood when its run failed.
+public struct GuestState: Sendable {
+  public let registers: kvm_regs
+  public let specialRegisters: kvm_sregs
+  /// The bytes at RIP, as many as are mapped, at most 16.
+  public let instructionBytes: [UInt8]
+}
+
+extension GuestState: CustomStringConvertible {
+  /// The place, the bytes there, the registers: three lines.
+  public var description: String {
+    func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+    let bytes = instructionBytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    let r = registers
+    let s = specialRegisters
+    return """
+      at rip \(hex(r.rip)) (cs \(hex(UInt64(s.cs.selector))), CPL \(s.cs.selector & 3)), bytes there: \
+      \(bytes.isEmpty ? "not readable" : bytes)
+        rax \(hex(r.rax)) rbx \(hex(r.rbx)) rcx \(hex(r.rcx)) rdx \(hex(r.rdx)) rsi \(hex(r.rsi)) rdi \(hex(r.rdi)) \
+      rsp \(hex(r.rsp)) rbp \(hex(r.rbp))
+        rflags \(hex(r.rflags)) cr0 \(hex(s.cr0)) cr2 \(hex(s.cr2)) cr3 \(hex(s.cr3)) cr4 \(hex(s.cr4)) \
+      efer \(hex(s.efer))
+      """
+  }
+}
+
+extension RunError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .kvm(let error): "\(error)"
+    case .tripleFault(let state): "the guest ended with a triple fault \(state)"
+    case .emulationFailure(let error, let state), .internalError(let error, let state):
+      "\(error) (KVM_EXIT_INTERNAL_ERROR) \(state)"
+    case .failedEntry(let reason, let state):
+      "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16))) \(state)"
+    case .unanswered(let exit, let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
+    case .policy(let error): "\(error)"
+    }
+  }
+}

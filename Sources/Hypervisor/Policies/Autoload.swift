@@ -1,0 +1,148 @@
+// autoload: three MSR lists are processed around every entry, whether anything has changed or not. KVM offers user space no
+// way to choose VMX's own lists, so this models them one level up: around every KVM_RUN, on the vCPU's registers.
+// Facts: Intel SDM vol. 3C, 27.4, 28.4 and 28.6 (see AutoloadLists).
+
+/// The policy `autoload`.
+///
+/// While the guest runs, the vCPU's registers hold the guest's values; otherwise the host's.
+public struct Autoload: Policy, ~Copyable {
+  public let subject: MSR
+  public var intercepts: [MSR] { [] }
+  /// How often each list was processed in full.
+  public private(set) var processed = Processed()
+
+  /// The count of each list's uses.
+  public struct Processed: Equatable, Sendable {
+    public var entryLoads: UInt64 = 0
+    public var exitStores: UInt64 = 0
+    public var exitLoads: UInt64 = 0
+  }
+
+  /// What is to be listed: given lists, or the MSRs whose values are taken from the vCPU before it runs.
+  private let source: Source
+  private enum Source {
+    case lists(AutoloadLists)
+    case registers([MSR])
+  }
+
+  private var entryLoad = MSRArea([])
+  private var exitStore = MSRArea([])
+  private var exitLoad = MSRArea([])
+  /// For each entry of the exit-store list, where its value goes in the entry-load list.
+  private var destinations: [Int?] = []
+
+  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has.
+  public init(subject: MSR = .specCtrl, listing msrs: [MSR]? = nil) {
+    self.subject = subject
+    source = .registers(msrs ?? [subject])
+  }
+
+  /// A guest under exactly these lists.
+  public init(subject: MSR = .specCtrl, lists: AutoloadLists) {
+    self.subject = subject
+    source = .lists(lists)
+  }
+
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    let lists: AutoloadLists
+    switch source {
+    case .lists(let given): lists = given
+    case .registers(let msrs):
+      do {
+        // Checked before it is read: a forbidden MSR is named as such, not as unreadable.
+        _ = try AutoloadLists(entryLoad: msrs.map { MSREntry($0, 0) }, exitStore: msrs, exitLoad: [])
+      } catch { throw .list(error) }
+      var entries: [MSREntry] = []
+      do { for (msr, value) in zip(msrs, try cpu.readMSRs(msrs)) { entries.append(MSREntry(msr, value)) } } catch {
+        throw .msr(error)
+      }
+      do { lists = try AutoloadLists(entryLoad: entries, exitStore: msrs, exitLoad: entries) } catch {
+        throw .list(error)
+      }
+    }
+    entryLoad = MSRArea(lists.entryLoad)
+    exitStore = MSRArea(lists.exitStore.map { MSREntry($0, 0) })
+    exitLoad = MSRArea(lists.exitLoad)
+    destinations = lists.exitStore.map { msr in lists.entryLoad.lastIndex { $0.msr == msr } }
+  }
+
+  public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { try entryLoad.load(into: &cpu) } catch {
+      switch error {
+      case .unwritable(let entry, let index): throw .entryLoad(index: index + 1, entry)
+      default: throw .msr(error)
+      }
+    }
+    processed.entryLoads &+= 1
+  }
+
+  public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { try exitStore.store(from: cpu) } catch {
+      switch error {
+      case .unreadable(let msr, let index): throw .exitStore(index: index + 1, msr)
+      default: throw .msr(error)
+      }
+    }
+    for (index, destination) in destinations.enumerated() {
+      if let destination { entryLoad[destination].value = exitStore[index].value }
+    }
+    processed.exitStores &+= 1
+    do { try exitLoad.load(into: &cpu) } catch {
+      switch error {
+      case .unwritable(let entry, let index): throw .exitLoad(index: index + 1, entry)
+      default: throw .msr(error)
+      }
+    }
+    processed.exitLoads &+= 1
+  }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    let register = try cpu.read(subject)
+    return SubjectValue(guest: entryLoad.value(of: subject) ?? register, register: register)
+  }
+
+  /// The guest's value of a listed MSR, as the next entry will load it; nil when it is not listed.
+  public func guestValue(of msr: MSR) -> UInt64? { entryLoad.value(of: msr) }
+
+  public static func support(on abilities: HostAbilities) -> PolicySupport {
+    if let reason = AutoloadLists.forbidden(abilities.subject, in: .entryLoad) { return .refused(reason) }
+    return Passthrough.support(on: abilities)
+  }
+}
+
+/// The memory of one list of up to 512 entries, in pieces that KVM takes in one request each.
+private struct MSRArea: ~Copyable, Sendable {
+  private var pieces: [3 of MSRList?]
+  let count: Int
+
+  init(_ entries: [MSREntry]) {
+    precondition(entries.count <= 3 * MSRList.maximumCount)
+    count = entries.count
+    pieces = .init { piece in
+      let start = piece * MSRList.maximumCount
+      return start < entries.count ? MSRList(entries[start...].prefix(MSRList.maximumCount)) : nil
+    }
+  }
+
+  subscript(index: Int) -> MSREntry {
+    get { pieces[index / MSRList.maximumCount]![index % MSRList.maximumCount] }
+    set { pieces[index / MSRList.maximumCount]![index % MSRList.maximumCount] = newValue }
+  }
+
+  mutating func load(into cpu: inout VirtualCPU) throws(MSRAccessError) {
+    for piece in pieces.indices where pieces[piece] != nil {
+      do { try cpu.load(&pieces[piece]!) } catch { throw error.moved(by: piece * MSRList.maximumCount) }
+    }
+  }
+
+  mutating func store(from cpu: borrowing VirtualCPU) throws(MSRAccessError) {
+    for piece in pieces.indices where pieces[piece] != nil {
+      do { try cpu.store(into: &pieces[piece]!) } catch { throw error.moved(by: piece * MSRList.maximumCount) }
+    }
+  }
+
+  /// The value of the last entry of an MSR: later entries overwrite earlier ones.
+  func value(of msr: MSR) -> UInt64? {
+    (0..<count).last { self[$0].msr == msr }.map { self[$0].value }
+  }
+}

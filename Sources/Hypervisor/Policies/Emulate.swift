@@ -1,0 +1,82 @@
+// emulate: the register is the host's. The guest's writes are trapped, kept in a shadow for its reads, and change nothing.
+// The guest is told IBRS_ALL, so that it need not write at all.
+// Facts: Intel SDM vol. 4, IA32_SPEC_CTRL; vol. 2, CPUID leaf 7; Linux arch/x86/kvm/x86.c (kvm_spec_ctrl_test_value).
+
+/// The policy `emulate`.
+///
+/// It intercepts the subject alone. IA32_PRED_CMD stays with KVM: a write there is a barrier, and dropping it would be a
+/// hole.
+public struct Emulate: Policy {
+  public let subject: MSR
+  @inlinable public var intercepts: [MSR] { [subject] }
+  /// What the guest wrote last.
+  @usableFromInline var shadow: UInt64 = 0
+  /// The bits that the guest may write; any other faults.
+  @usableFromInline var writable: UInt64 = .max
+  /// The value that keeps the hardware's restriction on while the guest runs, nil where there is none to keep.
+  private let alwaysOn: SpecCtrl?
+
+  /// A guest whose accesses of this MSR are emulated; on a host that can keep IBRS on (see `support`), it is kept on.
+  public init(subject: MSR = .specCtrl, keepingIBRSOn: Bool = false) {
+    self.subject = subject
+    alwaysOn = keepingIBRSOn && subject == .specCtrl ? .ibrs : nil
+  }
+
+  /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
+  public mutating func contract(from offer: GuestContract) -> GuestContract {
+    guard subject == .specCtrl else { return offer }
+    var contract = offer
+    contract.cpuid.set(.specCtrl, to: true)
+    contract.cpuid.set(.archCapabilities, to: true)
+    contract.archCapabilities.insert(.ibrsAll)
+    writable = SpecCtrl.writable(on: contract.cpuid).rawValue
+    return contract
+  }
+
+  /// Keeps IBRS on in the vCPU's register from before the first entry.
+  ///
+  /// KVM loads the vCPU's SPEC_CTRL at every entry, and a new vCPU's is 0: without this the guest would run with IBRS
+  /// off on hardware that could keep it on, while it is told that it is always on.
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    guard let alwaysOn else { return }
+    let held: UInt64
+    do {
+      try cpu.write(.specCtrl, alwaysOn.rawValue)
+      held = try cpu.read(.specCtrl)
+    } catch { throw .msr(error) }
+    guard held == alwaysOn.rawValue else {
+      throw .refused(
+        policy: "emulate", reason: "IBRS was set for the guest, and SPEC_CTRL reads back \(SpecCtrl(rawValue: held))")
+    }
+  }
+
+  @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }
+
+  @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
+    guard msr == subject, value & ~writable == 0 else { return .fault }
+    shadow = value
+    return .accept
+  }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    SubjectValue(guest: shadow, register: try? cpu.read(subject))
+  }
+
+  public static func support(on abilities: HostAbilities) -> PolicySupport {
+    guard abilities.canInterceptMSRs else {
+      return .refused("this KVM cannot hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR, since Linux 5.10)")
+    }
+    guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
+    guard abilities.hasIBRSAll else {
+      return .supported(
+        Protection(.none, "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted"))
+    }
+    guard abilities.register.isHeld else {
+      return .supported(
+        Protection(.none, "the guest's writes change nothing, and SPEC_CTRL cannot be kept on for it on this host"))
+    }
+    return .supported(
+      Protection(.always, "IBRS is kept on in hardware that has IBRS_ALL; the guest's writes of any bit change nothing")
+    )
+  }
+}

@@ -1,0 +1,22 @@
+// passthrough: the register is the guest's, KVM switches it. Nothing is intercepted, nothing is done at an exit.
+// KVM on VMX itself intercepts SPEC_CTRL until the guest's first non-zero write (Linux arch/x86/kvm/vmx/vmx.c).
+
+/// The policy `passthrough`.
+public struct Passthrough: Policy {
+  public let subject: MSR
+  public var intercepts: [MSR] { [] }
+
+  /// A guest that owns this MSR.
+  public init(subject: MSR = .specCtrl) { self.subject = subject }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    let value = try cpu.read(subject)
+    return SubjectValue(guest: value, register: value)
+  }
+
+  public static func support(on abilities: HostAbilities) -> PolicySupport {
+    if let reason = abilities.register.refusal(of: abilities.subject) { return .refused(reason) }
+    guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
+    return .supported(Protection(.guest, "the guest's own writes reach the register"))
+  }
+}

@@ -1,0 +1,172 @@
+// What a SPEC_CTRL policy is: which MSRs it intercepts, what it tells the guest, and what it does at each exit.
+// Facts: Intel SDM vol. 4, IA32_SPEC_CTRL and IA32_ARCH_CAPABILITIES; KVM API document, section 7.21.
+
+/// How a hypervisor virtualises one MSR, the subject: IA32_SPEC_CTRL unless another is chosen.
+///
+/// The run loop is specialised for the policy, so a requirement that does nothing costs nothing.
+public protocol Policy: ~Copyable {
+  /// The MSR that the policy is about.
+  var subject: MSR { get }
+  /// The MSRs whose accesses by the guest exit to the VMM.
+  var intercepts: [MSR] { get }
+  /// What the guest is told, from what KVM offers.
+  mutating func contract(from offer: GuestContract) -> GuestContract
+  /// Called once, when the vCPU knows its CPUID and has not run yet.
+  mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError)
+  /// Answers an intercepted RDMSR.
+  mutating func read(_ msr: MSR) -> MSRReply
+  /// Answers an intercepted WRMSR.
+  mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply
+  /// Called before each KVM_RUN.
+  mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError)
+  /// Called after each KVM_RUN.
+  mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError)
+  /// The subject as the guest would read it, and as it stands in the vCPU.
+  func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue
+
+  /// Whether a host that can do `abilities` can honour this policy, and what the guest is protected by.
+  static func support(on abilities: HostAbilities) -> PolicySupport
+}
+
+extension Policy where Self: ~Copyable {
+  @inlinable public mutating func contract(from offer: GuestContract) -> GuestContract { offer }
+  @inlinable public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+  @inlinable public mutating func read(_ msr: MSR) -> MSRReply { .fault }
+  @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply { .fault }
+  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+  @inlinable public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+}
+
+/// What a guest is told of the processor: CPUID, and IA32_ARCH_CAPABILITIES where CPUID announces it.
+public struct GuestContract: Equatable, Sendable {
+  public var cpuid: CPUIDModel
+  public var archCapabilities: ArchCapabilities
+
+  /// The contract of this CPUID and these capabilities.
+  public init(cpuid: CPUIDModel, archCapabilities: ArchCapabilities) {
+    self.cpuid = cpuid
+    self.archCapabilities = archCapabilities
+  }
+
+  /// All that KVM offers on this host.
+  ///
+  /// Throws `KVMError` when KVM does not tell.
+  public init(offeredBy kvm: borrowing KVM) throws(KVMError) {
+    self.init(
+      cpuid: try kvm.supportedCPUID(),
+      archCapabilities: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0))
+  }
+}
+
+/// The subject MSR at one moment.
+public struct SubjectValue: Equatable, Sendable {
+  /// What the guest would read.
+  public let guest: UInt64
+  /// What the vCPU's register holds, nil where KVM does not read it.
+  public let register: UInt64?
+
+  /// The pair of the guest's view and the register.
+  public init(guest: UInt64, register: UInt64?) {
+    self.guest = guest
+    self.register = register
+  }
+}
+
+/// What a policy needs to know of a host, each fact proved there.
+public struct HostAbilities: Equatable, Sendable {
+  /// The MSR that the policy is to be about.
+  public let subject: MSR
+  /// Whether a vCPU holds a value of that MSR.
+  public let register: RegisterProof
+  /// Whether the processor keeps indirect branches restricted all the time (IA32_ARCH_CAPABILITIES.IBRS_ALL).
+  public let hasIBRSAll: Bool
+  /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
+  public let canInterceptMSRs: Bool
+
+  /// The abilities as given; `init(provedOn:subject:)` proves them.
+  public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
+    self.subject = subject
+    self.register = register
+    self.hasIBRSAll = hasIBRSAll
+    self.canInterceptMSRs = canInterceptMSRs
+  }
+
+  /// The abilities of this host, proved on a scratch vCPU.
+  ///
+  /// Throws `KVMError` when KVM cannot make one.
+  public init(provedOn kvm: borrowing KVM, subject: MSR) throws(KVMError) {
+    self.init(
+      subject: subject, register: try RegisterProof(of: subject, on: kvm),
+      hasIBRSAll: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
+      canInterceptMSRs: kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
+  }
+}
+
+/// Whether a host can honour a policy.
+public enum PolicySupport: Equatable, Sendable {
+  /// It can; the guest is protected as said.
+  case supported(Protection)
+  /// It cannot, for this reason.
+  case refused(String)
+}
+
+/// What a policy does for the guest's safety on a host.
+public struct Protection: Equatable, Sendable {
+  /// How far.
+  public enum Level: String, Sendable {
+    /// Always, whatever the guest writes.
+    case always
+    /// As the guest chooses by what it writes.
+    case guest
+    /// Not at all.
+    case none
+    /// The subject is not the register that protects.
+    case notApplicable
+  }
+
+  public let level: Level
+  /// Why, in one sentence.
+  public let reason: String
+
+  /// A level with its reason.
+  public init(_ level: Level, _ reason: String) {
+    self.level = level
+    self.reason = reason
+  }
+
+  /// What is said of every policy whose subject is not IA32_SPEC_CTRL.
+  static func notApplicable(_ subject: MSR) -> Protection {
+    Protection(.notApplicable, "\(subject) does not restrict speculation; this run measures, it does not protect")
+  }
+}
+
+/// A policy that cannot do its part.
+public enum PolicyError: Error, Equatable, Sendable {
+  /// The host cannot honour the policy.
+  case refused(policy: String, reason: String)
+  /// An MSR list breaks a rule of the hardware's.
+  case list(AutoloadListError)
+  /// The VM entry was aborted: entry `index` (from 1, as the hardware counts) of the entry-load list failed.
+  case entryLoad(index: Int, MSREntry)
+  /// Entry `index` (from 1) of the exit-store list failed.
+  case exitStore(index: Int, MSR)
+  /// Entry `index` (from 1) of the exit-load list failed.
+  case exitLoad(index: Int, MSREntry)
+  /// KVM refused an access that the policy needs.
+  case msr(MSRAccessError)
+}
+
+extension PolicyError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .refused(let policy, let reason): "policy \(policy) cannot run on this host: \(reason)"
+    case .list(let error): "\(error)"
+    case .entryLoad(let index, let entry):
+      "VM entry aborted: entry \(index) of the entry-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"
+    case .exitStore(let index, let msr): "entry \(index) of the exit-store list, \(msr), failed"
+    case .exitLoad(let index, let entry):
+      "entry \(index) of the exit-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"
+    case .msr(let error): "\(error)"
+    }
+  }
+}
