@@ -132,7 +132,6 @@ public enum PortRegister: Hashable, Sendable, CaseIterable {
 
 // The names that operands are written with: `.rax` wherever a register is expected.
 
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension GeneralRegister where Self == Reg64 {
   public static var rax: Self { Self(0) }
   public static var rcx: Self { Self(1) }
@@ -152,7 +151,6 @@ extension GeneralRegister where Self == Reg64 {
   public static var r15: Self { Self(15) }
 }
 
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension GeneralRegister where Self == Reg32 {
   public static var eax: Self { Self(0) }
   public static var ecx: Self { Self(1) }
@@ -172,7 +170,6 @@ extension GeneralRegister where Self == Reg32 {
   public static var r15d: Self { Self(15) }
 }
 
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension GeneralRegister where Self == Reg16 {
   public static var ax: Self { Self(0) }
   public static var cx: Self { Self(1) }
@@ -192,7 +189,6 @@ extension GeneralRegister where Self == Reg16 {
   public static var r15w: Self { Self(15) }
 }
 
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension GeneralRegister where Self == Reg8 {
   public static var al: Self { Self(0) }
   public static var cl: Self { Self(1) }

@@ -1,0 +1,44 @@
+// Where everything stands in a guest's physical memory. Linear and physical addresses are the same.
+// Facts: Intel SDM vol. 3A, chapter 4 (paging: 4 KiB pages), 3.4 (descriptors).
+
+/// The memory map of every guest: 2 MiB from address 0, in 4096-byte pages.
+public enum Layout {
+  public static let pageSize = 4096
+  /// The length of guest memory in bytes.
+  public static let memorySize = 0x20_0000
+
+  /// The real-mode vector table of the guests that stay in real mode.
+  static let vectorTable: UInt64 = 0
+  static let pml4: UInt64 = 0x1000
+  static let pageDirectoryPointers: UInt64 = 0x2000
+  static let pageDirectory: UInt64 = 0x3000
+  static let pageTable: UInt64 = 0x4000
+  static let gdt: UInt64 = 0x5000
+  static let tss: UInt64 = 0x5100
+  static let idt: UInt64 = 0x6000
+  /// Where the kernel's stack begins, growing down into its page.
+  static let kernelStackTop: UInt64 = 0x8000
+  static let kernelText: UInt64 = 0x8000
+  static let kernelTextEnd: UInt64 = 0x2_0000
+  static let userText: UInt64 = 0x2_0000
+  static let userTextEnd: UInt64 = 0x2_8000
+  static let userStackTop: UInt64 = 0x2_a000
+  /// The page that the guest and the VMM share.
+  public static let mailbox: UInt64 = 0x3_0000
+  /// The sample records, to the end of memory.
+  public static let samples: UInt64 = 0x10_0000
+
+  /// The pages that user mode may use: its text and stack, the mailbox, the samples.
+  static func isUser(_ address: UInt64) -> Bool {
+    (userText..<userStackTop).contains(address) || (mailbox..<mailbox + UInt64(pageSize)).contains(address)
+      || address >= samples
+  }
+}
+
+/// The ports that guests write to.
+public enum Port {
+  /// Rung once, when the guest is done or has faulted: the mailbox says which.
+  public static let doorbell: UInt8 = 0xf4
+  /// Written by guests whose work it is to exit.
+  public static let chatter: UInt8 = 0xf5
+}

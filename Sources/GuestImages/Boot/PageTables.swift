@@ -1,0 +1,44 @@
+// The guest's page tables: identity-mapped 4 KiB pages over all of its memory, user and supervisor pages apart.
+// Facts: Intel SDM vol. 3A, 4.5 (4-level paging).
+
+enum PageTables {
+  private static let present: UInt64 = 1 << 0
+  private static let writable: UInt64 = 1 << 1
+  private static let user: UInt64 = 1 << 2
+  private static let accessed: UInt64 = 1 << 5
+  private static let dirty: UInt64 = 1 << 6
+
+  /// The four tables, one after the other from `Layout.pml4` on.
+  static var image: MemoryImage {
+    // The upper levels allow everything; the page table decides.
+    let table = present | writable | user | accessed
+    var words = [UInt64](repeating: 0, count: 4 * 512)
+    words[0] = Layout.pageDirectoryPointers | table
+    words[512] = Layout.pageDirectory | table
+    words[2 * 512] = Layout.pageTable | table
+    for page in 0..<512 {
+      let address = UInt64(page * Layout.pageSize)
+      words[3 * 512 + page] =
+        address | present | writable | accessed | dirty | (Layout.isUser(address) ? user : 0)
+    }
+    return MemoryImage(address: Layout.pml4, words: words)
+  }
+}
+
+/// Bytes that stand at an address of guest memory before the guest starts.
+public struct MemoryImage: Equatable, Sendable {
+  /// The guest-physical address of the first byte.
+  public let address: UInt64
+  public let bytes: [UInt8]
+
+  init(address: UInt64, bytes: [UInt8]) {
+    self.address = address
+    self.bytes = bytes
+  }
+
+  init(address: UInt64, words: [UInt64]) {
+    self.init(
+      address: address,
+      bytes: words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } })
+  }
+}

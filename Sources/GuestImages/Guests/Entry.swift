@@ -1,0 +1,43 @@
+// How a guest's user mode reaches its kernel.
+// Facts: Intel SDM vol. 2, SYSCALL, SYSENTER, INT3, UD2; vol. 3A, 5.8.7 and 6.12.
+
+/// A kernel-entry mechanism.
+public enum Entry: String, CaseIterable, Sendable {
+  /// SYSCALL and SYSRET, from 64-bit user mode.
+  case syscall
+  /// SYSENTER and SYSEXIT, from 32-bit compatibility mode.
+  case sysenter
+  /// INT3 and IRET, from 64-bit user mode.
+  case breakpoint
+  /// UD2 and IRET, from 64-bit user mode.
+  case undefined
+  /// No user mode: the kernel's work alone, in ring 0.
+  case none
+
+  /// One line for a person.
+  public var summary: String {
+    switch self {
+    case .syscall: "SYSCALL/SYSRET from 64-bit user mode"
+    case .sysenter: "SYSENTER/SYSEXIT from 32-bit compatibility mode"
+    case .breakpoint: "INT3/IRET from 64-bit user mode"
+    case .undefined: "UD2/IRET from 64-bit user mode (the handler steps over the UD2)"
+    case .none: "no user mode: the kernel's work alone, in ring 0"
+    }
+  }
+
+  /// The mechanisms that switch rings, the one to prefer first.
+  public static let ringSwitching: [Entry] = [.syscall, .sysenter, .breakpoint, .undefined]
+
+  /// The mode of the user code.
+  var userMode: CodeMode { self == .sysenter ? .bits32 : .bits64 }
+  /// The selector that user code runs under.
+  var userCode: UInt16 { self == .sysenter ? Selector.userCode32 : Selector.userCode64 }
+  /// The exception that enters the kernel, nil where an instruction of its own does.
+  var vector: Int? {
+    switch self {
+    case .breakpoint: 3
+    case .undefined: 6
+    default: nil
+    }
+  }
+}

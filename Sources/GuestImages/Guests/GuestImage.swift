@@ -1,0 +1,65 @@
+// A guest as a value: what stands in its memory, where it starts, what it will do.
+
+/// A guest, ready to be loaded.
+public struct GuestImage: Sendable {
+  public let workload: Workload
+  public let entry: Entry
+  /// What stands in memory before the start.
+  public let contents: [MemoryImage]
+  public let start: StartState
+  /// The programs, each with what it is: for a person to read.
+  public let programs: [(title: String, program: Program)]
+
+  /// The guest of a workload under an entry.
+  ///
+  /// Throws `GuestImageError` when the two make no sense together, and `AssemblyError` when the code cannot be encoded.
+  public init(_ workload: Workload, entry: Entry) throws {
+    guard workload.entries.contains(entry) else { throw GuestImageError.noSuchEntry(workload, entry) }
+    if workload.name == .probe {
+      self = try ProbeGuest.image(workload, msr: workload.msr)
+    } else {
+      self = try KernelGuest(workload: workload, entry: entry).image()
+    }
+  }
+
+  init(
+    workload: Workload, entry: Entry, contents: [MemoryImage], start: StartState,
+    programs: [(title: String, program: Program)]
+  ) {
+    self.workload = workload
+    self.entry = entry
+    self.contents = contents
+    self.start = start
+    self.programs = programs
+  }
+
+  /// What the VMM writes before the start: the number of samples, and the iterations that each shall have.
+  public static func orders(_ iterations: [UInt32]) -> [MemoryImage] {
+    [
+      MemoryImage(address: Layout.mailbox + UInt64(Mailbox.Offset.samples), words: [UInt64(iterations.count)]),
+      MemoryImage(address: Layout.samples, words: iterations.flatMap { [UInt64($0), 0, 0] }),
+    ]
+  }
+
+  /// The listings of all programs, each under its title.
+  public func renderListing() -> String {
+    programs.map { "\($0.title)\n\($0.program.renderListing())" }.joined(separator: "\n")
+  }
+}
+
+/// A guest that makes no sense.
+public enum GuestImageError: Error, CustomStringConvertible {
+  /// The workload does not run under the entry.
+  case noSuchEntry(Workload, Entry)
+  /// The code does not fit where the layout puts it.
+  case tooLong(String)
+
+  public var description: String {
+    switch self {
+    case .noSuchEntry(let workload, let entry):
+      "workload \(workload.name.rawValue) does not run with entry \(entry.rawValue); "
+        + "it runs with \(workload.entries.map(\.rawValue).joined(separator: ", "))"
+    case .tooLong(let what): "the \(what) does not fit into the place that the layout gives it"
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline.
+// Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten, and
+// the capture loop for the return predictor.
+
+extension Workload {
+  static let indirect: Workload = {
+    var workload = Workload(name: .indirect, summary: "one indirect call at each kernel entry, unprotected")
+    workload.needsStack = true
+    workload.body = { asm in
+      asm.mov(.rax, "target", "the address that is called")
+      asm.call(.rax)
+    }
+    workload.routines = { asm in
+      asm.bind("target", "what the indirect call reaches")
+      asm.ret()
+    }
+    return workload
+  }()
+
+  static let retpoline: Workload = {
+    var workload = Workload(name: .retpoline, summary: "one indirect call at each kernel entry, through a retpoline")
+    workload.needsStack = true
+    workload.body = { asm in
+      asm.mov(.rax, "target", "the address that is called")
+      asm.call("thunk")
+    }
+    workload.routines = { asm in
+      asm.bind("thunk", "jumps to RAX without an indirect branch prediction")
+      asm.call("overwrite", "pushes the capture loop for the return predictor")
+      asm.bind("capture")
+      asm.pause("only speculation comes here, and stays")
+      asm.lfence()
+      asm.jmp("capture")
+      asm.bind("overwrite")
+      asm.mov(.at(.rsp), .rax, "the return address is now the target")
+      asm.ret()
+      asm.bind("target", "what the indirect call reaches")
+      asm.ret()
+    }
+    return workload
+  }()
+}
