@@ -1,6 +1,12 @@
+// The command line: what the program is called and what it can do. Each subcommand stands in a file of its own.
+
 import ArgumentParser
 
 @main
 struct Spectrap: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Measures what each SPEC_CTRL policy costs on this host.")
+  static let configuration = CommandConfiguration(
+    commandName: "spectrap",
+    abstract: "Measures what it costs to virtualise IA32_SPEC_CTRL, on this host, under the policy you choose.",
+    version: "0.1.0",
+    subcommands: [Probe.self, List.self, Run.self, Disassemble.self])
 }

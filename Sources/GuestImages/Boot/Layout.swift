@@ -1,11 +1,11 @@
 // Where everything stands in a guest's physical memory. Linear and physical addresses are the same.
 // Facts: Intel SDM vol. 3A, chapter 4 (paging: 4 KiB pages), 3.4 (descriptors).
 
-/// The memory map of every guest: 2 MiB from address 0, in 4096-byte pages.
+/// The memory map of every guest: 1 MiB from address 0, as much as real mode reaches, in 4096-byte pages.
 public enum Layout {
   public static let pageSize = 4096
   /// The length of guest memory in bytes.
-  public static let memorySize = 0x20_0000
+  public static let memorySize = 0x10_0000
 
   /// The real-mode vector table of the guests that stay in real mode.
   static let vectorTable: UInt64 = 0
@@ -26,7 +26,7 @@ public enum Layout {
   /// The page that the guest and the VMM share.
   public static let mailbox: UInt64 = 0x3_0000
   /// The sample records, to the end of memory.
-  public static let samples: UInt64 = 0x10_0000
+  public static let samples: UInt64 = 0x4_0000
 
   /// The pages that user mode may use: its text and stack, the mailbox, the samples.
   static func isUser(_ address: UInt64) -> Bool {

@@ -16,7 +16,7 @@ enum PageTables {
     words[0] = Layout.pageDirectoryPointers | table
     words[512] = Layout.pageDirectory | table
     words[2 * 512] = Layout.pageTable | table
-    for page in 0..<512 {
+    for page in 0..<Layout.memorySize / Layout.pageSize {
       let address = UInt64(page * Layout.pageSize)
       words[3 * 512 + page] =
         address | present | writable | accessed | dirty | (Layout.isUser(address) ? user : 0)

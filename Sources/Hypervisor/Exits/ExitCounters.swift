@@ -1,6 +1,6 @@
-// The VMM's own count of exits: the first witness. A few instructions per exit, no allocation.
+// The VMM's own count of exits: the first witness. One addition per exit, no allocation.
 
-/// How many exits there were, by KVM's reason and by MSR.
+/// How many exits there were, by what the guest did and by MSR.
 public struct ExitCounters: Sendable {
   /// What the guest did with one MSR, as far as it reached the VMM.
   public struct MSRCount: Equatable, Sendable, BitwiseCopyable {
@@ -9,61 +9,80 @@ public struct ExitCounters: Sendable {
     @usableFromInline init() {}
   }
 
-  @usableFromInline var reasons: [64 of UInt64] = .init(repeating: 0)
-  @usableFromInline var unnamedReasons: UInt64 = 0
+  @usableFromInline var halts: UInt64 = 0
+  @usableFromInline var portOuts: UInt64 = 0
+  @usableFromInline var portIns: UInt64 = 0
+  @usableFromInline var mmioWrites: UInt64 = 0
+  @usableFromInline var mmioReads: UInt64 = 0
+  /// How often a signal ended KVM_RUN: no exit of the guest's.
+  public internal(set) var interruptions: UInt64 = 0
+  private var others: [ExitReason: UInt64] = [:]
+
   /// The MSR that a policy is about is counted in place, every other one in the table.
-  @usableFromInline let subject: MSR
+  public let subject: MSR
   @usableFromInline var subjectCount = MSRCount()
-  @usableFromInline var otherMSRs: [MSR: MSRCount] = [:]
+  private var otherMSRs: [MSR: MSRCount] = [:]
   /// Accesses of MSRs for which the table had no room: a guest chooses what it accesses.
-  @usableFromInline var uncountedMSRAccesses: UInt64 = 0
-  @usableFromInline static let tableLimit = 1024
+  public private(set) var untabledMSRCount = MSRCount()
+  /// How many MSRs beside the subject the table holds.
+  public static let tableLimit = 1024
 
   /// Zero of everything; `subject` is the MSR that is counted fastest.
   public init(subject: MSR = .specCtrl) { self.subject = subject }
 
-  @inlinable @inline(__always) mutating func count(_ reason: UInt32) {
-    if reason < 64 { reasons[Int(reason)] &+= 1 } else { unnamedReasons &+= 1 }
-  }
-
   @inlinable @inline(__always) mutating func countRead(of msr: MSR) {
-    if msr == subject { subjectCount.reads &+= 1 } else { countOther(msr, reads: 1, writes: 0) }
+    if msr == subject { subjectCount.reads &+= 1 } else { countOther(msr, \.reads) }
   }
 
   @inlinable @inline(__always) mutating func countWrite(of msr: MSR) {
-    if msr == subject { subjectCount.writes &+= 1 } else { countOther(msr, reads: 0, writes: 1) }
+    if msr == subject { subjectCount.writes &+= 1 } else { countOther(msr, \.writes) }
   }
 
-  @usableFromInline @inline(never) mutating func countOther(_ msr: MSR, reads: UInt64, writes: UInt64) {
-    guard otherMSRs[msr] != nil || otherMSRs.count < Self.tableLimit else {
-      uncountedMSRAccesses += 1
-      return
+  @usableFromInline @inline(never) mutating func countOther(_ msr: MSR, _ access: WritableKeyPath<MSRCount, UInt64>) {
+    if otherMSRs[msr] != nil || otherMSRs.count < Self.tableLimit {
+      otherMSRs[msr, default: MSRCount()][keyPath: access] += 1
+    } else {
+      untabledMSRCount[keyPath: access] += 1
     }
-    otherMSRs[msr, default: MSRCount()].reads += reads
-    otherMSRs[msr, default: MSRCount()].writes += writes
   }
+
+  @usableFromInline @inline(never) mutating func countInterruption() { interruptions += 1 }
+
+  @usableFromInline @inline(never) mutating func countOther(_ reason: ExitReason) { others[reason, default: 0] += 1 }
 }
 
 extension ExitCounters {
-  /// The exits of the guest's, by reason; interrupted runs are no exits and stand in `interruptions`.
-  public var byReason: [ExitReason: UInt64] {
-    var result: [ExitReason: UInt64] = [:]
-    for index in reasons.indices where reasons[index] > 0 && index != Int(ExitReason.interrupted.rawValue) {
-      result[ExitReason(rawValue: UInt32(index))] = reasons[index]
+  /// What the guest did to make an exit: KVM's reasons, with reads and writes told apart.
+  public enum Kind: Hashable, Sendable {
+    case halt, portOut, portIn, mmioWrite, mmioRead, readMSR, writeMSR
+    case other(ExitReason)
+
+    /// The name in results.
+    public var name: String {
+      switch self {
+      case .other(let reason): "\(reason)"
+      case let kind: "\(kind)"
+      }
     }
-    return result
+  }
+
+  /// The exits of the guest's that there were, by what it did.
+  public var byKind: [Kind: UInt64] {
+    let msrs = byMSR.values
+    var counts: [Kind: UInt64] = [
+      .halt: halts, .portOut: portOuts, .portIn: portIns, .mmioWrite: mmioWrites, .mmioRead: mmioReads,
+      .readMSR: msrs.reduce(untabledMSRCount.reads) { $0 + $1.reads },
+      .writeMSR: msrs.reduce(untabledMSRCount.writes) { $0 + $1.writes },
+    ]
+    for (reason, count) in others { counts[.other(reason)] = count }
+    return counts.filter { $0.value > 0 }
   }
 
   /// All exits of the guest's.
-  public var total: UInt64 { byReason.values.reduce(unnamedReasons, +) }
+  public var total: UInt64 { byKind.values.reduce(0, +) }
 
-  /// How often a signal ended KVM_RUN.
-  public var interruptions: UInt64 { reasons[Int(ExitReason.interrupted.rawValue)] }
-
-  /// The exits of one reason.
-  public subscript(reason: ExitReason) -> UInt64 {
-    reason.rawValue < 64 ? reasons[Int(reason.rawValue)] : 0
-  }
+  /// The exits of one kind.
+  public subscript(kind: Kind) -> UInt64 { byKind[kind] ?? 0 }
 
   /// The MSR accesses that reached the VMM.
   public var byMSR: [MSR: MSRCount] {

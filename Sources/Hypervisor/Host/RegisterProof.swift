@@ -37,16 +37,20 @@ public enum RegisterProof: Equatable, Sendable {
     self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
   }
 
-  /// Why a policy that leaves the register to the guest cannot run here, nil when it can.
-  func refusal(of msr: MSR) -> String? {
+  /// What was seen, in words.
+  public var sentence: String {
     func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
     return switch self {
-    case .held: nil
+    case .held(let wrote): "\(hex(wrote)) was written to a scratch vCPU and read back"
     case .dropped(let wrote, let readBack):
-      "this KVM has no \(msr) (\(msr.hex)): \(hex(wrote)) was written to a scratch vCPU, and \(hex(readBack)) read back"
-    case .unreadable: "this KVM has no \(msr) (\(msr.hex)): it cannot be read on a scratch vCPU"
-    case .unwritable(let wrote):
-      "this KVM's \(msr) (\(msr.hex)) cannot be the guest's: it refuses \(hex(wrote)) on a scratch vCPU"
+      "\(hex(wrote)) was written to a scratch vCPU, and \(hex(readBack)) read back"
+    case .unreadable: "it cannot be read on a scratch vCPU"
+    case .unwritable(let wrote): "a scratch vCPU refuses \(hex(wrote))"
     }
+  }
+
+  /// Why a policy that leaves the register to the guest cannot run here, nil when it can.
+  func refusal(of msr: MSR) -> String? {
+    isHeld ? nil : "this KVM has no \(msr) (\(msr.hex)) for guests: \(sentence)"
   }
 }

@@ -18,6 +18,17 @@ public struct VendorModule: Hashable, Sendable {
     case other(String)
     /// No module, or none that shows itself.
     case none
+
+    /// The module's own name.
+    public var name: String {
+      switch self {
+      case .kvmIntel: "kvm_intel"
+      case .kvmAMD: "kvm_amd"
+      case .kvmPVM: "kvm_pvm"
+      case .other(let name): name
+      case .none: "none"
+      }
+    }
   }
 
   /// A setting of a module.

@@ -12,8 +12,8 @@ import SystemPackage
 ///
 /// Invariant: `timer` exists until `remove()` is called, once, on the thread that made it.
 @safe struct KickTimer: @unchecked Sendable {
-  // @unchecked Sendable: the handle means the same in every thread.
-  private let timer: timer_t
+  // @unchecked Sendable: the handle means the same in every thread. It is a number in a pointer's clothes, and 0 is one.
+  private let timer: timer_t?
   /// The signals that the thread blocked before.
   private let signalMask: sigset_t
 
@@ -41,7 +41,7 @@ import SystemPackage
     unsafe event.sigev_signo = Self.signal
     unsafe event._sigev_un._tid = ckvm_gettid()
     var made: timer_t?
-    guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0, let made = unsafe made else {
+    guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0 else {
       throw KVMError(.arm, Errno(rawValue: errno))
     }
     unsafe timer = made

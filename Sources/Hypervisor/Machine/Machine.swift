@@ -14,7 +14,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   @usableFromInline var policy: P
   @usableFromInline var exitCounters: ExitCounters
   /// What the guest was told, read back from KVM.
-  public let cpuid: CPUIDModel
+  public let contract: GuestContract
 
   /// Makes a machine without memory, its guest told what the policy presents and its MSRs intercepted as it wants.
   ///
@@ -27,13 +27,15 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       try vm.setMSRFilter(.denying(intercepts))
     }
     var cpu = try vm.makeVCPU()
-    let contract = policy.contract(from: try GuestContract(offeredBy: kvm))
-    try cpu.setCPUID(contract.cpuid)
-    if contract.cpuid.has(.archCapabilities) {
-      try cpu.write(.archCapabilities, contract.archCapabilities.rawValue)
-    }
+    let wanted = policy.contract(from: try GuestContract(offeredBy: kvm))
+    try cpu.setCPUID(wanted.cpuid)
+    // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the guest
+    // is told in the end is read back.
+    try? cpu.write(.archCapabilities, wanted.archCapabilities.rawValue)
     try policy.prepare(&cpu)
-    cpuid = try cpu.cpuid()
+    contract = GuestContract(
+      cpuid: try cpu.cpuid(),
+      archCapabilities: ArchCapabilities(rawValue: (try? cpu.read(.archCapabilities)) ?? 0))
     exitCounters = ExitCounters(subject: policy.subject)
     self.vm = vm
     self.cpu = cpu
@@ -69,7 +71,6 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       let reason: UInt32
       do { reason = try cpu.enter() } catch { throw failure(error) }
       observer.didExit(reason)
-      exitCounters.count(reason)
       do { try policy.didExit(&cpu) } catch { throw .policy(error) }
       let exit = unsafe Exit(decoding: cpu.state, reason)
       observer.willAnswer(exit, of: cpu)
@@ -84,15 +85,28 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
         exitCounters.countRead(of: access.msr)
         cpu.answer(policy.read(access.msr))
         continue
-      case .portOut(let access): disposition = handler.portOut(access, from: cpu)
-      case .portIn(let access): disposition = handler.portIn(access, to: &cpu)
-      case .halt: disposition = handler.halt()
-      case .mmioWrite(let access): disposition = handler.mmioWrite(access)
-      case .mmioRead(let access): disposition = handler.mmioRead(access, to: &cpu)
+      case .portOut(let access):
+        exitCounters.portOuts &+= 1
+        disposition = handler.portOut(access, from: cpu)
+      case .portIn(let access):
+        exitCounters.portIns &+= 1
+        disposition = handler.portIn(access, to: &cpu)
+      case .halt:
+        exitCounters.halts &+= 1
+        disposition = handler.halt()
+      case .mmioWrite(let access):
+        exitCounters.mmioWrites &+= 1
+        disposition = handler.mmioWrite(access)
+      case .mmioRead(let access):
+        exitCounters.mmioReads &+= 1
+        disposition = handler.mmioRead(access, to: &cpu)
       case .interrupted:
+        exitCounters.countInterruption()
         if let stop = control.stop { return .stopped(stop) }
         continue
-      case .other: disposition = .unanswered
+      case .other(let reason):
+        exitCounters.countOther(reason)
+        disposition = .unanswered
       }
       switch disposition {
       case .resume: continue

@@ -48,6 +48,11 @@ extension GuestState: CustomStringConvertible {
 }
 
 extension RunError: CustomStringConvertible {
+  /// What happened and where, in one line without the registers.
+  public var summary: String {
+    description.split(separator: "\n", maxSplits: 1).first.map(String.init) ?? description
+  }
+
   public var description: String {
     switch self {
     case .kvm(let error): "\(error)"

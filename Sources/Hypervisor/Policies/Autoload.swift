@@ -104,6 +104,12 @@ public struct Autoload: Policy, ~Copyable {
   /// The guest's value of a listed MSR, as the next entry will load it; nil when it is not listed.
   public func guestValue(of msr: MSR) -> UInt64? { entryLoad.value(of: msr) }
 
+  public var tally: [(name: String, count: UInt64)] {
+    [
+      ("entryLoads", processed.entryLoads), ("exitStores", processed.exitStores), ("exitLoads", processed.exitLoads),
+    ]
+  }
+
   public static func support(on abilities: HostAbilities) -> PolicySupport {
     if let reason = AutoloadLists.forbidden(abilities.subject, in: .entryLoad) { return .refused(reason) }
     return Passthrough.support(on: abilities)

@@ -24,11 +24,15 @@ public protocol Policy: ~Copyable {
   /// The subject as the guest would read it, and as it stands in the vCPU.
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue
 
+  /// What the policy did by itself, beside answering exits: a name and a count each.
+  var tally: [(name: String, count: UInt64)] { get }
+
   /// Whether a host that can do `abilities` can honour this policy, and what the guest is protected by.
   static func support(on abilities: HostAbilities) -> PolicySupport
 }
 
 extension Policy where Self: ~Copyable {
+  public var tally: [(name: String, count: UInt64)] { [] }
   @inlinable public mutating func contract(from offer: GuestContract) -> GuestContract { offer }
   @inlinable public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {}
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { .fault }

@@ -1,0 +1,63 @@
+// An experiment: a guest image and a policy make a machine, the machine runs to a record.
+
+public import GuestImages
+public import Hypervisor
+
+/// One guest under one policy.
+public struct Experiment: Sendable {
+  public var workload: Workload
+  public var entry: Entry
+  public var policy: PolicyName
+  /// The MSR that workload and policy are about.
+  public var msr: MSR
+  /// How many iterations each sample has.
+  public var orders: [UInt32]
+
+  /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
+  ///
+  /// Throws `ExperimentError.orders` when a sample would have none, or there is no room for so many.
+  public init(
+    _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
+  ) throws(ExperimentError) {
+    self.workload = Workload(workload, msr: msr.rawValue)
+    self.entry = entry
+    self.policy = policy
+    self.msr = msr
+    orders = try Self.spread(iterations, over: samples)
+  }
+
+  /// Spreads a number of iterations over samples, the larger ones first.
+  static func spread(_ iterations: Int, over samples: Int) throws(ExperimentError) -> [UInt32] {
+    guard samples >= 1, samples <= SampleRecord.maximumCount else { throw .sampleCount(samples) }
+    guard iterations >= samples, iterations / samples < Int(UInt32.max) else {
+      throw .iterationCount(iterations, samples: samples)
+    }
+    let (each, more) = iterations.quotientAndRemainder(dividingBy: samples)
+    return (0..<samples).map { UInt32($0 < more ? each + 1 : each) }
+  }
+
+  /// Runs it.
+  ///
+  /// Throws `PolicyError.refused` when this host cannot honour the policy, `RunError` when the guest or KVM fails,
+  /// `ExperimentError` when the guest faults or the witnesses contradict each other, and what making a machine throws.
+  public func run(
+    on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
+  ) throws -> RunRecord {
+    try run(
+      on: kvm, abilities: try HostAbilities(provedOn: kvm, subject: msr), observing: observation, control: control)
+  }
+
+  /// Runs it on a host whose abilities are known already.
+  public func run(
+    on kvm: borrowing KVM, abilities: HostAbilities, observing observation: Observation = .nothing,
+    control: RunControl = RunControl()
+  ) throws -> RunRecord {
+    // The image comes first: what makes no sense is said before anything runs.
+    let image = try GuestImage(workload, entry: entry)
+    return try policy.make(
+      on: kvm, with: abilities,
+      for: ExperimentRun(
+        experiment: self, image: image, observation: observation,
+        protection: try policy.protection(on: abilities), control: control))
+  }
+}

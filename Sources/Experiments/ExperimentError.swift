@@ -1,0 +1,38 @@
+// The ways in which an experiment is no result.
+
+public import GuestImages
+
+/// An experiment that gives no result.
+public enum ExperimentError: Error, Sendable {
+  /// More samples than there is room for, or none.
+  case sampleCount(Int)
+  /// Fewer iterations than samples, or more than a sample can count.
+  case iterationCount(Int, samples: Int)
+  /// The guest stopped on an exception of its own.
+  case guestFault(GuestFault)
+  /// The guest says something that it cannot mean.
+  case mailbox(String)
+  /// The witnesses disagree: each contradiction in a sentence.
+  case contradiction([String])
+  /// None of the kernel entries switches rings here: each with what was seen.
+  case noEntry([(Entry, String)])
+}
+
+extension ExperimentError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .sampleCount(let count):
+      "\(count) samples: from 1 to \(SampleRecord.maximumCount) are possible"
+    case .iterationCount(let iterations, let samples):
+      "\(iterations) iterations over \(samples) samples: every sample needs at least one, and at most \(UInt32.max - 1)"
+    case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"
+    case .mailbox(let text): "the guest's mailbox does not make sense: \(text)"
+    case .contradiction(let sentences):
+      "the counters contradict what the guest was built to do, so this is no result: "
+        + sentences.joined(separator: "; ")
+    case .noEntry(let seen):
+      "no kernel entry switches rings on this host: "
+        + seen.map { "\($0.0.rawValue): \($0.1)" }.joined(separator: "; ") + "; use --entry none"
+    }
+  }
+}

@@ -1,0 +1,112 @@
+// The host's report: what its files say, what KVM offers, and what tiny guests prove.
+
+public import GuestImages
+public import Hypervisor
+public import Measurement
+
+extension HostReport {
+  /// What can be told without KVM.
+  public init(files: HostFiles = HostFiles()) {
+    let cpuid = CPUIDModel.ofThisProcess()
+    let kernel = HostKernel(files: files)
+    let module = VendorModule(files: files)
+    let cpu = CPUIdentity(files: files, cpuid: cpuid)
+    let process = ProcessMitigations.ofThisThread()
+    self.init(
+      kernel: kernel.release, module: module.kind.name,
+      moduleParameters: Dictionary(module.parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
+      cpu: CPU(
+        vendor: cpu.vendor, model: cpu.modelName, family: cpu.family, modelNumber: cpu.model, stepping: cpu.stepping,
+        microcode: cpu.microcode, logicalCount: cpu.logicalCPUCount),
+      isVirtualised: cpu.isVirtualised, hypervisor: cpu.hypervisorVendor,
+      vulnerabilities: Dictionary(kernel.vulnerabilities.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 }),
+      tsc: TSC(
+        hertz: cpu.tscFrequency.map { Double($0.hertz) }, source: cpu.tscFrequency?.source.rawValue,
+        invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc"),
+      smt: kernel.smt.control, governors: kernel.governors, turbo: kernel.turbo,
+      processStoreBypass: "\(process.storeBypass)", processIndirectBranch: "\(process.indirectBranch)",
+      speculation: Speculation(
+        cpu: SpeculationView(cpuid, archCapabilities: HostMSR.read(.archCapabilities, files: files)), kvm: nil,
+        guest: nil))
+  }
+
+  /// Adds what KVM offers.
+  ///
+  /// Throws `KVMError` when KVM does not tell.
+  public mutating func addOffer(of kvm: borrowing KVM) throws {
+    speculation.kvm = SpeculationView(
+      try kvm.supportedCPUID(), archCapabilities: kvm.featureMSR(.archCapabilities))
+    var present: [String: Int] = [:]
+    for capability in Capability.all {
+      if let value = try? kvm.value(of: capability), value > 0 { present["\(capability)"] = value }
+    }
+    capabilities = present
+    if let kilohertz = try kvm.makeVM().makeVCPU().tscFrequency() {
+      tsc.hertz = Double(kilohertz) * 1000
+      tsc.source = "KVM_GET_TSC_KHZ"
+    }
+  }
+
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees.
+  ///
+  /// Throws what making a machine throws; a guest that fails is an answer.
+  public mutating func addProofs(on kvm: borrowing KVM) throws {
+    let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
+    policies = Dictionary(
+      uniqueKeysWithValues: PolicyName.allCases.map { ($0.rawValue, Fact($0.support(on: abilities))) })
+    var proved: [String: Fact] = [:]
+    for entry in Entry.ringSwitching {
+      let proof = try EntryProof(of: entry, on: kvm)
+      proved[entry.rawValue] = Fact(works: proof.works, seen: proof.seen)
+    }
+    entries = proved
+    if let mailbox = try? EntryProof.report(on: kvm) { speculation.guest = SpeculationView(mailbox) }
+  }
+}
+
+extension HostReport.Fact {
+  /// A policy's support as a fact, with the protection in words.
+  public init(_ support: PolicySupport) {
+    switch support {
+    case .supported(let protection):
+      self.init(works: true, seen: "protects: \(protection.level.word); \(protection.reason)")
+    case .refused(let reason): self.init(works: false, seen: reason)
+    }
+  }
+}
+
+extension Protection.Level {
+  /// The level as a person says it.
+  public var word: String {
+    switch self {
+    case .always: "always"
+    case .guest: "as the guest chooses"
+    case .none: "no"
+    case .notApplicable: "not applicable"
+    }
+  }
+}
+
+extension SpeculationView {
+  /// What a CPUID model and IA32_ARCH_CAPABILITIES (nil where it cannot be read) tell.
+  public init(_ cpuid: CPUIDModel, archCapabilities: UInt64?) {
+    // Without the announcement in CPUID there is no such register.
+    let capabilities = cpuid.has(.archCapabilities) ? archCapabilities : 0
+    self.init(
+      ibrs: cpuid.has(.specCtrl) || cpuid.has(.amdIBRS), stibp: cpuid.has(.stibp) || cpuid.has(.amdSTIBP),
+      ssbd: cpuid.has(.ssbd) || cpuid.has(.amdSSBD) || cpuid.has(.virtSSBD),
+      ibpb: cpuid.has(.specCtrl) || cpuid.has(.amdIBPB),
+      ibrsAll: capabilities.map { ArchCapabilities(rawValue: $0).contains(.ibrsAll) },
+      archCapabilities: capabilities)
+  }
+
+  /// What a guest wrote into its mailbox.
+  public init(_ mailbox: Mailbox) {
+    var seven = CPUIDEntry(function: 7)
+    seven.edx = mailbox.leaf7EDX
+    var amd = CPUIDEntry(function: 0x8000_0008)
+    amd.ebx = mailbox.amdLeafEBX
+    self.init(CPUIDModel([seven, amd]), archCapabilities: mailbox.archCapabilities)
+  }
+}

@@ -1,0 +1,75 @@
+// Loading a guest image into a machine: where the pure description meets KVM's structures.
+// Facts: Intel SDM vol. 3A, 3.4.5 (segment types); KVM API document, section 4.13 (kvm_sregs).
+
+import CKVM
+import GuestImages
+import Hypervisor
+
+extension Machine where P: ~Copyable {
+  /// Gives the machine the image's memory, contents and start state.
+  ///
+  /// Throws `GuestMemoryError` or `KVMError` when KVM refuses.
+  mutating func load(_ image: GuestImage, orders: [UInt32]) throws {
+    try vm.addMemory(at: 0, count: Layout.memorySize)
+    for part in image.contents + GuestImage.orders(orders) {
+      try vm.write(part.bytes, at: GuestPhysicalAddress(part.address))
+    }
+    var special = try vcpu.specialRegisters()
+    var registers = kvm_regs()
+    registers.rflags = 2
+    switch image.start {
+    case .real(let ip, let sp):
+      registers.rip = UInt64(ip)
+      registers.rsp = UInt64(sp)
+      special.cs.base = 0
+      special.cs.selector = 0
+    case .long(let rip, let rsp):
+      registers.rip = rip
+      registers.rsp = rsp
+      special.enterLongMode()
+    }
+    try vcpu.setSpecialRegisters(special)
+    try vcpu.setRegisters(registers)
+  }
+}
+
+extension kvm_sregs {
+  /// 64-bit mode in ring 0 under the layout's tables.
+  fileprivate mutating func enterLongMode() {
+    cr0 = StartState.cr0
+    cr3 = StartState.cr3
+    cr4 = StartState.cr4
+    efer = StartState.efer
+    gdt.base = StartState.gdt.base
+    gdt.limit = StartState.gdt.limit
+    idt.base = StartState.idt.base
+    idt.limit = StartState.idt.limit
+    cs = .flat(Selector.kernelCode, type: 0xb, isLong: true)
+    let data = kvm_segment.flat(Selector.kernelData, type: 0x3, isLong: false)
+    (ds, es, fs, gs, ss) = (data, data, data, data, data)
+    tr = kvm_segment()
+    tr.base = StartState.tss.base
+    tr.limit = StartState.tss.limit
+    tr.selector = Selector.taskState
+    tr.type = 0xb
+    tr.present = 1
+    ldt = kvm_segment()
+    ldt.unusable = 1
+  }
+}
+
+extension kvm_segment {
+  /// A segment over all of memory, in ring 0.
+  fileprivate static func flat(_ selector: UInt16, type: UInt8, isLong: Bool) -> kvm_segment {
+    var segment = kvm_segment()
+    segment.limit = .max
+    segment.selector = selector
+    segment.type = type
+    segment.present = 1
+    segment.s = 1
+    segment.g = 1
+    segment.l = isLong ? 1 : 0
+    segment.db = isLong ? 0 : 1
+    return segment
+  }
+}

@@ -1,0 +1,76 @@
+// What can be watched while a guest runs: how long each round trip takes, or every exit as it happens.
+
+import CKVM
+import Hypervisor
+import Measurement
+
+/// What is watched, beside the counting.
+public enum Observation: Sendable {
+  case nothing
+  /// The host cycles of each KVM_RUN, by what ended it.
+  case roundTrips
+  /// Each exit as one line, handed over as it happens.
+  case trace(@Sendable (String) -> Void)
+}
+
+/// Times each KVM_RUN with the host's clock: the guest's own time since its last exit is in it.
+struct RoundTripTimer: ExitObserver {
+  private var started: UInt64 = 0
+  private var elapsed: UInt64 = 0
+  private var histograms: [String: CycleHistogram] = [:]
+
+  mutating func willEnter() { started = ckvm_ordered_rdtsc() }
+  mutating func didExit(_ reason: UInt32) { elapsed = ckvm_ordered_rdtsc() &- started }
+
+  mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
+    guard exit != .interrupted else { return }
+    histograms[exit.kindName, default: CycleHistogram()].record(elapsed)
+  }
+
+  var summaries: [String: CycleSummary] { histograms.compactMapValues(\.summary) }
+}
+
+/// Hands over each exit as a line of text.
+struct ExitTrace: ExitObserver {
+  let sink: @Sendable (String) -> Void
+  private var number = 0
+
+  init(sink: @escaping @Sendable (String) -> Void) { self.sink = sink }
+
+  mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
+    number += 1
+    let rip = (try? cpu.registers().rip).map { " rip 0x" + String($0, radix: 16) } ?? ""
+    sink("\(number)\(rip) \(exit.line(data: cpu))")
+  }
+}
+
+extension Exit {
+  /// The name of what the guest did, as in `ExitCounters.Kind`.
+  fileprivate var kindName: String {
+    switch self {
+    case .halt: ExitCounters.Kind.halt.name
+    case .portOut: ExitCounters.Kind.portOut.name
+    case .portIn: ExitCounters.Kind.portIn.name
+    case .mmioWrite: ExitCounters.Kind.mmioWrite.name
+    case .mmioRead: ExitCounters.Kind.mmioRead.name
+    case .readMSR: ExitCounters.Kind.readMSR.name
+    case .writeMSR: ExitCounters.Kind.writeMSR.name
+    case .interrupted: "interrupted"
+    case .other(let reason): ExitCounters.Kind.other(reason).name
+    }
+  }
+
+  fileprivate func line(data cpu: borrowing VirtualCPU) -> String {
+    func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
+    switch self {
+    case .portOut(let access), .portIn(let access):
+      return "\(kindName) port \(hex(access.port)) size \(access.size) count \(access.count)"
+    case .mmioWrite(let access):
+      return "\(kindName) \(access.address) length \(access.length) value \(hex(access.value))"
+    case .mmioRead(let access): return "\(kindName) \(access.address) length \(access.length)"
+    case .readMSR(let access): return "\(kindName) \(access.msr)"
+    case .writeMSR(let access): return "\(kindName) \(access.msr) value \(hex(access.value))"
+    default: return kindName
+    }
+  }
+}

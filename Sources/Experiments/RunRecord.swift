@@ -1,0 +1,82 @@
+// What a run was and did: the raw record, before anything is summarised.
+
+public import GuestImages
+public import Hypervisor
+public import Measurement
+
+/// The record of one run.
+public struct RunRecord: Sendable {
+  public let experiment: Experiment
+  public let protection: Protection
+  /// Nil when the guest ran to its end; then why it did not.
+  public let stopped: RunControl.Stop?
+  /// Whether accesses of the MSR exit to the VMM under this policy.
+  public let interceptsSubject: Bool
+  /// The first witness.
+  public let counters: ExitCounters
+  /// The second witness: by how much each of KVM's statistics grew; nil where this KVM has none.
+  public let kvmStatistics: [String: UInt64]?
+  /// The third witness.
+  public let mailbox: Mailbox
+  /// The samples that were completed.
+  public let samples: [SampleRecord]
+  public let subjectAtStart: SubjectValue
+  public let subjectAtEnd: SubjectValue
+  /// What the guest was told, read back from KVM.
+  public let contract: GuestContract
+  /// Host cycles from the first entry to the last exit.
+  public let hostCycles: UInt64
+  public let roundTrips: [String: CycleSummary]?
+  public let tally: [String: UInt64]
+
+  /// Whether the guest ran to its end.
+  public var completed: Bool { stopped == nil }
+  /// KVM's count of exits.
+  public var kvmExits: UInt64? { kvmStatistics?["exits"] }
+  /// The exits that KVM ended by itself.
+  public var lightExits: UInt64? { kvmExits.map { $0 >= counters.total ? $0 - counters.total : 0 } }
+  /// The iterations that were ordered.
+  public var iterations: UInt64 { experiment.orders.reduce(0) { $0 + UInt64($1) } }
+  /// What the guest was built to do in all.
+  public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
+  /// Guest clock ticks for one iteration, sample by sample.
+  public var cyclesPerIteration: [Double] { samples.map { Double($0.ticks) / Double($0.iterations) } }
+  /// Host cycles of the whole run over the exits to the VMM; nil without an exit.
+  public var hostCyclesPerExit: Double? {
+    counters.total == 0 ? nil : Double(hostCycles) / Double(counters.total)
+  }
+}
+
+extension RunRecord {
+  /// Holds the witnesses against each other and against what the guest was built to do.
+  ///
+  /// Throws `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
+  func verify() throws(ExperimentError) {
+    var contradictions: [String] = []
+    func compare(_ what: String, _ found: UInt64, _ expected: UInt64) {
+      if completed ? found != expected : found > expected {
+        contradictions.append("\(what): \(found) counted, \(expected) expected")
+      }
+    }
+    let subject = counters.byMSR[experiment.msr]
+    let trapped = interceptsSubject
+    compare("reads of \(experiment.msr) that reached the VMM", subject?.reads ?? 0, trapped ? expected.reads : 0)
+    compare("writes of \(experiment.msr) that reached the VMM", subject?.writes ?? 0, trapped ? expected.writes : 0)
+    for (msr, _) in counters.byMSR where msr != experiment.msr {
+      contradictions.append("\(msr) reached the VMM, which intercepts \(experiment.msr) alone")
+    }
+    compare("OUTs", counters[.portOut], expected.outs + 1)
+    let answered = counters[.portOut] + counters[.readMSR] + counters[.writeMSR]
+    if counters.total != answered {
+      contradictions.append("\(counters.total - answered) exits of other kinds than this guest makes")
+    }
+    if completed { compare("kernel entries that the guest counted", mailbox.kernelEntries, iterations) }
+    if let kvmExits, kvmExits < counters.total {
+      contradictions.append("KVM counted \(kvmExits) exits, fewer than the \(counters.total) that reached the VMM")
+    }
+    if completed && samples.count != experiment.orders.count {
+      contradictions.append("\(samples.count) of \(experiment.orders.count) samples were taken")
+    }
+    guard contradictions.isEmpty else { throw .contradiction(contradictions) }
+  }
+}

@@ -1,0 +1,56 @@
+// From a run's record to its report.
+
+import GuestImages
+import Hypervisor
+public import Measurement
+
+extension RunReport {
+  /// The report of a record, on this host, with the reason for its entry.
+  public init(_ record: RunRecord, host: HostReport, entryChoice: String) {
+    let experiment = record.experiment
+    self.init(
+      host: host, workload: experiment.workload.name.rawValue, entry: experiment.entry.rawValue,
+      entryChoice: entryChoice, policy: experiment.policy.rawValue, iterations: record.iterations,
+      samples: experiment.orders.count,
+      protection: Protection(level: record.protection.level.rawValue, reason: record.protection.reason),
+      completed: record.completed, stopped: record.stopped.map { "\($0)" }, exits: Exits(record.counters),
+      kvm: KVM(exits: record.kvmExits, lightExits: record.lightExits, statistics: record.kvmStatistics),
+      guest: Guest(record),
+      vmm: VMM(cyclesPerExit: record.hostCyclesPerExit, roundTrips: record.roundTrips),
+      msr: Register(
+        name: "\(experiment.msr)", index: experiment.msr.hex, start: record.subjectAtStart.guest,
+        end: record.subjectAtEnd.guest, registerStart: record.subjectAtStart.register,
+        registerEnd: record.subjectAtEnd.register),
+      policyTally: record.tally)
+  }
+}
+
+extension RunReport.Exits {
+  fileprivate init(_ counters: ExitCounters) {
+    self.init(
+      total: counters.total,
+      byReason: Dictionary(counters.byKind.map { ($0.key.name, $0.value) }, uniquingKeysWith: +),
+      byMSR: Dictionary(
+        counters.byMSR.map { ($0.key.hex, RunReport.Accesses(reads: $0.value.reads, writes: $0.value.writes)) },
+        uniquingKeysWith: { first, _ in first }),
+      interruptions: counters.interruptions)
+  }
+}
+
+extension RunReport.Guest {
+  fileprivate init(_ record: RunRecord) {
+    let distribution = Distribution(record.cyclesPerIteration)
+    let isProbe = record.experiment.workload.name == .probe
+    self.init(
+      cyclesPerIteration: distribution?.median, distribution: distribution,
+      kernelEntries: record.mailbox.kernelEntries,
+      expected: RunReport.Expected(
+        msrReads: record.expected.reads, msrWrites: record.expected.writes, portOuts: record.expected.outs + 1),
+      told: SpeculationView(record.contract.cpuid, archCapabilities: record.contract.archCapabilities.rawValue),
+      sees: isProbe ? nil : SpeculationView(record.mailbox),
+      probe: isProbe
+        ? record.mailbox.probeSteps.map {
+          RunReport.ProbeStep(step: "\($0.step)", faulted: $0.faulted, value: $0.value)
+        } : nil)
+  }
+}

@@ -1,0 +1,59 @@
+// Where policies are listed. A new policy is one file in this folder and one line in each switch here.
+
+/// The policies by name.
+public enum PolicyName: String, CaseIterable, Sendable {
+  case passthrough
+  case emulate
+  case autoload
+
+  /// One line for a person.
+  public var summary: String {
+    switch self {
+    case .passthrough: "the register is the guest's and KVM switches it; nothing is intercepted"
+    case .emulate: "writes are trapped and kept in a shadow, a no-op under IBRS_ALL; the guest is told IBRS_ALL"
+    case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
+    }
+  }
+
+  /// Whether a host with these abilities can honour the policy, and how the guest is protected then.
+  public func support(on abilities: HostAbilities) -> PolicySupport {
+    switch self {
+    case .passthrough: Passthrough.support(on: abilities)
+    case .emulate: Emulate.support(on: abilities)
+    case .autoload: Autoload.support(on: abilities)
+    }
+  }
+
+  /// How the guest is protected on a host with these abilities.
+  ///
+  /// Throws `PolicyError.refused` when the host cannot honour the policy.
+  public func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
+    switch support(on: abilities) {
+    case .supported(let protection): return protection
+    case .refused(let reason): throw .refused(policy: rawValue, reason: reason)
+    }
+  }
+
+  /// Makes the policy for a host with these abilities and hands it to the visitor.
+  ///
+  /// Throws `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
+  public func make<V: PolicyVisitor>(
+    on kvm: borrowing KVM, with abilities: HostAbilities, for visitor: V
+  ) throws -> V.Result {
+    let protection = try protection(on: abilities)
+    let subject = abilities.subject
+    return switch self {
+    case .passthrough: try visitor.visit(Passthrough(subject: subject), on: kvm)
+    case .emulate:
+      try visitor.visit(
+        Emulate(subject: subject, keepingIBRSOn: protection.level == .always), on: kvm)
+    case .autoload: try visitor.visit(Autoload(subject: subject), on: kvm)
+    }
+  }
+}
+
+/// What is to be done with a policy of any type: code that the compiler specialises for each.
+public protocol PolicyVisitor {
+  associatedtype Result
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Result
+}

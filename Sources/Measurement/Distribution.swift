@@ -1,0 +1,53 @@
+// What a set of samples says: order statistics, and an interval for the median that assumes no distribution.
+// Facts: the number of samples below the median is binomial with p = 1/2, whatever the distribution (Conover, "Practical
+// Nonparametric Statistics", 3.2).
+
+import Glibc
+
+/// The order statistics of a set of samples.
+public struct Distribution: Equatable, Sendable, Codable {
+  public let count: Int
+  public let minimum: Double
+  public let median: Double
+  public let p90: Double
+  public let p99: Double
+  public let maximum: Double
+  /// The interval that holds the median with at least 95 % confidence, nil for fewer than 6 samples.
+  public let medianInterval95: [Double]?
+
+  /// The statistics of these samples, nil when there are none.
+  public init?(_ samples: [Double]) {
+    guard !samples.isEmpty else { return nil }
+    let sorted = samples.sorted()
+    count = sorted.count
+    minimum = sorted[0]
+    maximum = sorted[sorted.count - 1]
+    median =
+      sorted.count.isMultiple(of: 2)
+      ? (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2 : sorted[sorted.count / 2]
+    p90 = Self.quantile(0.9, sorted)
+    p99 = Self.quantile(0.99, sorted)
+    medianInterval95 = Self.medianRank(count: sorted.count).map { [sorted[$0], sorted[sorted.count - 1 - $0]] }
+  }
+
+  /// The smallest sample that at least this share of the samples does not exceed.
+  private static func quantile(_ share: Double, _ sorted: [Double]) -> Double {
+    sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)]
+  }
+
+  /// The largest k for which the k-th sample from below and from above (counted from 0) enclose the median with at least
+  /// 95 % confidence; nil when not even the extremes do.
+  static func medianRank(count: Int) -> Int? {
+    // P(X <= k) for X binomial(count, 1/2), summed in units of the first term to stay in range for large counts.
+    var rank: Int?
+    var cumulative = 0.0
+    var logTerm = -Double(count) * 0.693147180559945309
+    for k in 0..<count {
+      cumulative += exp(logTerm)
+      guard cumulative <= 0.025 else { break }
+      rank = k
+      logTerm += log(Double(count - k)) - log(Double(k + 1))
+    }
+    return rank
+  }
+}

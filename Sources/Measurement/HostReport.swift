@@ -1,0 +1,145 @@
+// The host as it stands in results: what was measured where. The schema is documented in docs/json.md.
+
+/// What a host is and can do.
+public struct HostReport: Codable, Equatable, Sendable {
+  /// The Linux kernel's release.
+  public var kernel: String?
+  /// `kvm_intel`, `kvm_amd`, `kvm_pvm`, another module's name, or `none`.
+  public var module: String
+  public var moduleParameters: [String: String]
+  public var cpu: CPU
+  /// Whether this host is a virtual machine itself.
+  public var isVirtualised: Bool
+  /// Its hypervisor's signature, where it is one.
+  public var hypervisor: String?
+  /// The kernel's own account, by file name under /sys/devices/system/cpu/vulnerabilities.
+  public var vulnerabilities: [String: String]
+  public var tsc: TSC
+  /// `on`, `off`, …: SMT as the kernel controls it; null where it does not say.
+  public var smt: String?
+  /// Every scaling governor in use; empty where the kernel has none.
+  public var governors: [String]
+  public var turbo: Bool?
+  /// What this process may speculate about (prctl).
+  public var processStoreBypass: String
+  public var processIndirectBranch: String
+  /// What the processor, KVM and a guest see.
+  public var speculation: Speculation
+  /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
+  public var specCtrlProof: Fact?
+  /// Each kernel entry, proved by a guest; null where that was not asked for.
+  public var entries: [String: Fact]?
+  /// Each policy; null where that was not asked for.
+  public var policies: [String: Fact]?
+  /// KVM's capabilities that are there, with their values; null where KVM was not asked.
+  public var capabilities: [String: Int]?
+
+  public struct CPU: Codable, Equatable, Sendable {
+    public var vendor: String?
+    public var model: String?
+    public var family: Int?
+    public var modelNumber: Int?
+    public var stepping: Int?
+    public var microcode: String?
+    public var logicalCount: Int?
+
+    public init(
+      vendor: String?, model: String?, family: Int?, modelNumber: Int?, stepping: Int?, microcode: String?,
+      logicalCount: Int?
+    ) {
+      self.vendor = vendor
+      self.model = model
+      self.family = family
+      self.modelNumber = modelNumber
+      self.stepping = stepping
+      self.microcode = microcode
+      self.logicalCount = logicalCount
+    }
+  }
+
+  public struct TSC: Codable, Equatable, Sendable {
+    public var hertz: Double?
+    /// Where the frequency is from.
+    public var source: String?
+    /// Whether it runs at one rate in all states (CPUID 8000_0007).
+    public var invariant: Bool
+    /// Whether the kernel keeps its time by it.
+    public var isClocksource: Bool
+
+    public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool) {
+      self.hertz = hertz
+      self.source = source
+      self.invariant = invariant
+      self.isClocksource = isClocksource
+    }
+  }
+
+  public struct Speculation: Codable, Equatable, Sendable {
+    public var cpu: SpeculationView
+    /// What KVM offers to guests; null where KVM was not asked.
+    public var kvm: SpeculationView?
+    /// What a guest saw; null where none was run.
+    public var guest: SpeculationView?
+
+    public init(cpu: SpeculationView, kvm: SpeculationView?, guest: SpeculationView?) {
+      self.cpu = cpu
+      self.kvm = kvm
+      self.guest = guest
+    }
+  }
+
+  /// Something that works here or does not, and what was seen.
+  public struct Fact: Codable, Equatable, Sendable {
+    public var works: Bool
+    public var seen: String
+
+    public init(works: Bool, seen: String) {
+      self.works = works
+      self.seen = seen
+    }
+  }
+
+  public init(
+    kernel: String?, module: String, moduleParameters: [String: String], cpu: CPU, isVirtualised: Bool,
+    hypervisor: String?, vulnerabilities: [String: String], tsc: TSC, smt: String?, governors: [String], turbo: Bool?,
+    processStoreBypass: String, processIndirectBranch: String, speculation: Speculation
+  ) {
+    self.kernel = kernel
+    self.module = module
+    self.moduleParameters = moduleParameters
+    self.cpu = cpu
+    self.isVirtualised = isVirtualised
+    self.hypervisor = hypervisor
+    self.vulnerabilities = vulnerabilities
+    self.tsc = tsc
+    self.smt = smt
+    self.governors = governors
+    self.turbo = turbo
+    self.processStoreBypass = processStoreBypass
+    self.processIndirectBranch = processIndirectBranch
+    self.speculation = speculation
+  }
+}
+
+/// What someone sees of speculation control; null where it cannot be seen.
+public struct SpeculationView: Codable, Equatable, Sendable {
+  /// IBRS, and with it SPEC_CTRL: CPUID 7 EDX 26, or AMD's 8000_0008 EBX 14.
+  public var ibrs: Bool
+  public var stibp: Bool
+  public var ssbd: Bool
+  /// IBPB, the barrier of IA32_PRED_CMD.
+  public var ibpb: Bool
+  /// IA32_ARCH_CAPABILITIES.IBRS_ALL.
+  public var ibrsAll: Bool?
+  /// IA32_ARCH_CAPABILITIES as it reads.
+  public var archCapabilities: UInt64?
+
+  public init(ibrs: Bool, stibp: Bool, ssbd: Bool, ibpb: Bool, ibrsAll: Bool?, archCapabilities: UInt64?) {
+    self.ibrs = ibrs
+    self.stibp = stibp
+    self.ssbd = ssbd
+    self.ibpb = ibpb
+    self.ibrsAll = ibrsAll
+    self.archCapabilities = archCapabilities
+  }
+}

@@ -1,0 +1,204 @@
+// The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning raises
+// `schemaVersion`.
+
+/// One guest's run under one policy.
+public struct RunReport: Codable, Equatable, Sendable {
+  /// The version of this schema.
+  public static let currentSchemaVersion = 1
+
+  public var schemaVersion = Self.currentSchemaVersion
+  public var host: HostReport
+  public var workload: String
+  public var entry: String
+  /// Why this entry: given, or the best that works here.
+  public var entryChoice: String
+  public var policy: String
+  /// Iterations in all, over all samples.
+  public var iterations: UInt64
+  public var samples: Int
+  public var protection: Protection
+  /// Whether the guest ran to its end.
+  public var completed: Bool
+  /// `timeLimit` or `cancelled` where it did not.
+  public var stopped: String?
+  public var exits: Exits
+  public var kvm: KVM
+  public var guest: Guest
+  public var vmm: VMM
+  public var msr: Register
+  /// What the policy counted by itself.
+  public var policyTally: [String: UInt64]
+
+  public struct Protection: Codable, Equatable, Sendable {
+    /// `always`, `guest`, `none` or `notApplicable`.
+    public var level: String
+    public var reason: String
+
+    public init(level: String, reason: String) {
+      self.level = level
+      self.reason = reason
+    }
+  }
+
+  /// The first witness: what reached the VMM.
+  public struct Exits: Codable, Equatable, Sendable {
+    public var total: UInt64
+    public var byReason: [String: UInt64]
+    /// By the MSR's number in hexadecimal, "0x48".
+    public var byMSR: [String: Accesses]
+    /// How often a signal ended KVM_RUN.
+    public var interruptions: UInt64
+
+    public init(total: UInt64, byReason: [String: UInt64], byMSR: [String: Accesses], interruptions: UInt64) {
+      self.total = total
+      self.byReason = byReason
+      self.byMSR = byMSR
+      self.interruptions = interruptions
+    }
+  }
+
+  public struct Accesses: Codable, Equatable, Sendable {
+    public var reads: UInt64
+    public var writes: UInt64
+
+    public init(reads: UInt64, writes: UInt64) {
+      self.reads = reads
+      self.writes = writes
+    }
+  }
+
+  /// The second witness: KVM's own statistics, by how much they grew. All null where KVM has none.
+  public struct KVM: Codable, Equatable, Sendable {
+    public var exits: UInt64?
+    /// KVM's exits minus the VMM's: those that KVM ended by itself.
+    public var lightExits: UInt64?
+    /// Every statistic that grew.
+    public var statistics: [String: UInt64]?
+
+    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?) {
+      self.exits = exits
+      self.lightExits = lightExits
+      self.statistics = statistics
+    }
+
+    // Spelled out so that a missing statistic is null, not absent.
+    public func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(exits, forKey: .exits)
+      try container.encode(lightExits, forKey: .lightExits)
+      try container.encode(statistics, forKey: .statistics)
+    }
+  }
+
+  /// The third witness: the guest.
+  public struct Guest: Codable, Equatable, Sendable {
+    /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
+    public var cyclesPerIteration: Double?
+    public var distribution: Distribution?
+    /// How often its kernel was entered, as it counted.
+    public var kernelEntries: UInt64
+    /// What it was built to do in all.
+    public var expected: Expected
+    /// What it was told of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES, read back from KVM.
+    public var told: SpeculationView
+    /// The same as the guest itself saw it; null for a guest that does not look.
+    public var sees: SpeculationView?
+    /// What the accesses of the workload `probe` did.
+    public var probe: [ProbeStep]?
+
+    public init(
+      cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64, expected: Expected,
+      told: SpeculationView, sees: SpeculationView?, probe: [ProbeStep]?
+    ) {
+      self.cyclesPerIteration = cyclesPerIteration
+      self.distribution = distribution
+      self.kernelEntries = kernelEntries
+      self.expected = expected
+      self.told = told
+      self.sees = sees
+      self.probe = probe
+    }
+  }
+
+  public struct Expected: Codable, Equatable, Sendable {
+    public var msrReads: UInt64
+    public var msrWrites: UInt64
+    public var portOuts: UInt64
+
+    public init(msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64) {
+      self.msrReads = msrReads
+      self.msrWrites = msrWrites
+      self.portOuts = portOuts
+    }
+  }
+
+  public struct ProbeStep: Codable, Equatable, Sendable {
+    public var step: String
+    /// Whether the access raised #GP.
+    public var faulted: Bool
+    public var value: UInt64
+
+    public init(step: String, faulted: Bool, value: UInt64) {
+      self.step = step
+      self.faulted = faulted
+      self.value = value
+    }
+  }
+
+  /// The host's clock.
+  public struct VMM: Codable, Equatable, Sendable {
+    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null without an exit.
+    public var cyclesPerExit: Double?
+    /// Host cycles from entry to exit, by what ended it, where that was asked for.
+    public var roundTrips: [String: CycleSummary]?
+
+    public init(cyclesPerExit: Double?, roundTrips: [String: CycleSummary]?) {
+      self.cyclesPerExit = cyclesPerExit
+      self.roundTrips = roundTrips
+    }
+  }
+
+  /// The subject MSR: as the guest reads it, and as the vCPU's register holds it (null where KVM does not read it).
+  public struct Register: Codable, Equatable, Sendable {
+    public var name: String
+    public var index: String
+    public var start: UInt64
+    public var end: UInt64
+    public var registerStart: UInt64?
+    public var registerEnd: UInt64?
+
+    public init(
+      name: String, index: String, start: UInt64, end: UInt64, registerStart: UInt64?, registerEnd: UInt64?
+    ) {
+      self.name = name
+      self.index = index
+      self.start = start
+      self.end = end
+      self.registerStart = registerStart
+      self.registerEnd = registerEnd
+    }
+  }
+
+  public init(
+    host: HostReport, workload: String, entry: String, entryChoice: String, policy: String, iterations: UInt64,
+    samples: Int, protection: Protection, completed: Bool, stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
+    vmm: VMM, msr: Register, policyTally: [String: UInt64]
+  ) {
+    self.host = host
+    self.workload = workload
+    self.entry = entry
+    self.entryChoice = entryChoice
+    self.policy = policy
+    self.iterations = iterations
+    self.samples = samples
+    self.protection = protection
+    self.completed = completed
+    self.stopped = stopped
+    self.exits = exits
+    self.kvm = kvm
+    self.guest = guest
+    self.vmm = vmm
+    self.msr = msr
+    self.policyTally = policyTally
+  }
+}

@@ -1,0 +1,26 @@
+// `spectrap disassemble`: the listing of a guest.
+
+import ArgumentParser
+import GuestImages
+import Hypervisor
+
+struct Disassemble: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Shows a guest's code: address, bytes, mnemonic, comment. Needs no KVM.")
+
+  @Argument(help: "The workload.")
+  var workload: Workload.Name
+
+  @Option(help: "How user mode reaches the kernel; the default is the workload's first.")
+  var entry: Entry?
+
+  @Option(help: ArgumentHelp("The MSR that the workload is about.", valueName: "name|0xN"), transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  func run() throws {
+    try Failure.reporting {
+      let workload = Workload(workload, msr: msr.rawValue)
+      try Output.result(try GuestImage(workload, entry: entry ?? workload.entries[0]).renderListing())
+    }
+  }
+}

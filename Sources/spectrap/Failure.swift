@@ -1,0 +1,85 @@
+// How the program fails: one sentence on standard error, and the exit status that says what kind of failure it was.
+// Facts: sysexits.h.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import SystemPackage
+
+/// A failure with its exit status.
+struct Failure: Error {
+  let status: Status
+  let message: String
+
+  enum Status: Int32 {
+    case usage = 64
+    case noInput = 66
+    case unavailable = 69
+    case software = 70
+    case ioError = 74
+    case timedOut = 75
+    case noPermission = 77
+    /// What a shell reports for a program that Ctrl-C ended.
+    case interrupted = 130
+  }
+
+  /// Runs a command's work; a failure is said on standard error and ends the program with its status.
+  static func reporting(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch {
+      let failure = error as? Failure ?? Failure(error)
+      Output.error("spectrap: \(failure.message)")
+      throw ExitCode(failure.status.rawValue)
+    }
+  }
+}
+
+extension Failure {
+  /// The failure that an error of the library's is.
+  init(_ error: any Error) {
+    let status: Status =
+      switch error {
+      case let error as KVMError: Self.status(of: error)
+      case let error as PolicyError: Self.status(of: error)
+      case let error as ExperimentError: Self.status(of: error)
+      case is GuestImageError: .usage
+      case let error as RunError: Self.status(of: error)
+      case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
+      case is MSRAccessError: .unavailable
+      case is GuestMemoryError: .unavailable
+      default: .software
+      }
+    self.init(status: status, message: "\(error)")
+  }
+
+  private static func status(of error: KVMError) -> Status {
+    switch (error.operation, error.code) {
+    case (_, .permissionDenied), (_, .notPermitted): .noPermission
+    case (.open(let path), .noSuchFileOrDirectory) where path != KVM.defaultPath: .noInput
+    default: .unavailable
+    }
+  }
+
+  private static func status(of error: PolicyError) -> Status {
+    switch error {
+    case .refused, .msr: .unavailable
+    case .list: .usage
+    case .entryLoad, .exitStore, .exitLoad: .software
+    }
+  }
+
+  private static func status(of error: ExperimentError) -> Status {
+    switch error {
+    case .sampleCount, .iterationCount: .usage
+    case .noEntry: .unavailable
+    case .guestFault, .mailbox, .contradiction: .software
+    }
+  }
+
+  private static func status(of error: RunError) -> Status {
+    if case .kvm(let error) = error { return status(of: error) }
+    return .software
+  }
+}

@@ -1,0 +1,80 @@
+// `spectrap list`: workloads, entries and policies, and what this host can run of them.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import Measurement
+
+struct List: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lists workloads, entries and policies, and whether this host can run them.")
+
+  @OptionGroup var kvm: KVMOptions
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  func run() throws {
+    try Failure.reporting {
+      let inventory = Inventory(on: try? kvm.open())
+      if json { try Output.json(inventory) } else { try Output.result(inventory.text) }
+    }
+  }
+}
+
+/// What there is, and what of it works here; `works` is null where there is no KVM to ask.
+private struct Inventory: Encodable {
+  struct Item: Encodable {
+    let name: String
+    let summary: String
+    var entries: [String]?
+    let works: Bool?
+    let seen: String?
+  }
+
+  let schemaVersion = 1
+  let workloads: [Item]
+  let entries: [Item]
+  let policies: [Item]
+
+  init(on kvm: consuming KVM?) {
+    var host = HostReport()
+    if let kvm { try? host.addProofs(on: kvm) }
+    let entryFacts = host.entries
+    entries = Entry.allCases.map { entry in
+      let fact =
+        entry == .none
+        ? entryFacts.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : entryFacts?[entry.rawValue]
+      return Item(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
+    }
+    policies = PolicyName.allCases.map { policy in
+      let fact = host.policies?[policy.rawValue]
+      return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
+    }
+    let working = Set(entries.filter { $0.works == true }.map(\.name))
+    workloads = Workload.Name.allCases.map { name in
+      let workload = Workload(name)
+      let possible = workload.entries.map(\.rawValue)
+      let here = possible.filter(working.contains)
+      return Item(
+        name: name.rawValue, summary: workload.summary, entries: possible,
+        works: entryFacts == nil ? nil : !here.isEmpty,
+        seen: entryFacts == nil ? nil : "with \(here.joined(separator: ", "))")
+    }
+  }
+
+  var text: String {
+    var text = ""
+    for (title, items) in [("Workloads", workloads), ("Entries", entries), ("Policies", policies)] {
+      var table = Table()
+      for item in items {
+        let works = item.works.map { $0 ? "yes" : "no" } ?? "?"
+        table.add("  \(item.name)", works, item.summary)
+        if item.works == false, let seen = item.seen { table.add("", "", "  \(seen)") }
+      }
+      text += "\(title)\(workloads[0].works == nil ? " (no KVM here to try them on)" : ", and whether they run here")\n"
+      text += table.text + "\n"
+    }
+    return text
+  }
+}

@@ -1,0 +1,108 @@
+// `spectrap probe`: the host, in a table that a person reads in ten seconds.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Measurement
+
+struct Probe: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Says what this host is and can do, each fact proved where a proof is possible.")
+
+  @OptionGroup var kvm: KVMOptions
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  func run() throws {
+    try Failure.reporting {
+      var host = HostReport()
+      var failure: (any Error)?
+      do {
+        let kvm = try kvm.open()
+        try host.addOffer(of: kvm)
+        try host.addProofs(on: kvm)
+      } catch { failure = error }
+      // What can be told without KVM is told in any case; the failure follows.
+      if json { try Output.json(HostDocument(host: host)) } else { try Output.result(host.text) }
+      if let failure { throw failure }
+    }
+  }
+}
+
+/// The JSON of `probe`: the report under a schema version.
+private struct HostDocument: Encodable {
+  let schemaVersion = RunReport.currentSchemaVersion
+  let host: HostReport
+}
+
+extension HostReport {
+  fileprivate var text: String {
+    var facts = Table()
+    facts.add("CPU", cpuLine)
+    facts.add(
+      "kernel",
+      (kernel ?? "?") + ", " + (isVirtualised ? "itself a guest of \(hypervisor ?? "a hypervisor")" : "bare metal"))
+    facts.add(
+      "KVM", capabilities == nil ? "not available" : module + (module == "kvm_pvm" ? " (software virtualisation)" : ""))
+    facts.add("TSC", tscLine)
+    facts.add("spectre_v2", vulnerabilities["spectre_v2"] ?? "?")
+    facts.add(
+      "this process", "speculative store bypass \(processStoreBypass); indirect branches \(processIndirectBranch)")
+    let settings =
+      [smt.map { "SMT \($0)" }, turbo.map { "turbo \($0 ? "on" : "off")" }].compactMap { $0 }
+      + (governors.isEmpty ? ["no frequency governor"] : ["governor \(governors.joined(separator: ", "))"])
+    facts.add("clocks", settings.joined(separator: ", "))
+    return facts.text + "\n" + speculationTable + proofTable + vulnerabilityLine
+  }
+
+  private var cpuLine: String {
+    let number = { (value: Int?) in value.map { "0x" + String($0, radix: 16) } ?? "?" }
+    return "\(cpu.model ?? cpu.vendor ?? "?"), family \(number(cpu.family)) model \(number(cpu.modelNumber)) "
+      + "stepping \(cpu.stepping.map(String.init) ?? "?"), microcode \(cpu.microcode ?? "?"), "
+      + "\(cpu.logicalCount.map(String.init) ?? "?") CPUs"
+  }
+
+  private var tscLine: String {
+    let rate = tsc.hertz.map { "\(($0 / 1e4).rounded() / 100) MHz (\(tsc.source ?? "?"))" } ?? "rate unknown"
+    return rate + (tsc.invariant ? ", invariant" : ", not said to be invariant")
+      + (tsc.isClocksource ? ", the kernel's clock" : ", not the kernel's clock")
+  }
+
+  /// What each of the three sees: the columns of one table.
+  private var speculationTable: String {
+    var table = Table()
+    table.add("", "CPU", "KVM", "guest")
+    let views = [speculation.cpu, speculation.kvm, speculation.guest]
+    func row(_ name: String, _ value: (SpeculationView) -> Bool?) {
+      let cells = views.map { view in view.flatMap(value).map { $0 ? "yes" : "no" } ?? "?" }
+      table.add(name, cells[0], cells[1], cells[2])
+    }
+    row("SPEC_CTRL (IBRS)") { $0.ibrs }
+    row("STIBP") { $0.stibp }
+    row("SSBD") { $0.ssbd }
+    row("IBPB") { $0.ibpb }
+    row("IBRS_ALL") { $0.ibrsAll }
+    return table.text + "\n"
+  }
+
+  private var proofTable: String {
+    guard let specCtrlProof, let entries, let policies else { return "" }
+    var table = Table()
+    func row(_ name: String, _ fact: Fact?) {
+      guard let fact else { return }
+      let lines = fact.seen.wrapped(70, indent: 0).split(separator: "\n").map(String.init)
+      table.add(name, fact.works ? "yes" : "no", lines.first ?? "")
+      for line in lines.dropFirst() { table.add("", "", line) }
+    }
+    row("SPEC_CTRL holds a value", specCtrlProof)
+    for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
+    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
+    return "Proved by trying\n" + table.text
+  }
+
+  private var vulnerabilityLine: String {
+    let open = vulnerabilities.filter { $0.value.hasPrefix("Vulnerable") }.keys.sorted()
+    guard !open.isEmpty else { return "" }
+    return "\nThe kernel calls itself vulnerable to " + open.joined(separator: ", ") + ".\n"
+  }
+}

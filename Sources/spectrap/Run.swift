@@ -1,0 +1,121 @@
+// `spectrap run`: one guest under one policy.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import Measurement
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Runs a guest under a policy; counts every exit and takes the time.",
+    discussion: """
+      The guest enters its kernel ITERATIONS times in all, spread over SAMPLES samples; each sample is timed by the \
+      guest itself. Exits are counted by the VMM, by KVM, and by what the guest was built to do: where the three \
+      contradict each other, there is no result.
+      """)
+
+  @Argument(help: "The workload.")
+  var workload: Workload.Name
+
+  @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
+  var entry: Entry?
+
+  @Option(help: "Who owns the MSR.")
+  var policy: PolicyName = .emulate
+
+  @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
+  var iterations: Int?
+
+  @Option(help: "Timed samples that they are spread over (default: 20, or fewer for fewer iterations).")
+  var samples: Int?
+
+  @Option(
+    help: ArgumentHelp("The MSR that guest and policy are about.", valueName: "name|0xN"), transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
+  var timeLimit = 60.0
+
+  @Flag(help: "Print each exit as it happens, one line each, on standard error.")
+  var trace = false
+
+  @Flag(help: "Time every KVM_RUN with the host's clock, in a histogram for each kind of exit.")
+  var histogram = false
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    guard timeLimit >= 0, timeLimit <= 1e9 else {
+      throw ValidationError("--time-limit takes from 0 (no limit) to 1000000000 seconds")
+    }
+    if trace && histogram {
+      throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
+    }
+  }
+
+  func run() throws {
+    try Failure.reporting {
+      let possible = Workload(workload, msr: msr.rawValue).entries
+      if let entry, !possible.contains(entry) {
+        throw GuestImageError.noSuchEntry(Workload(workload, msr: msr.rawValue), entry)
+      }
+      let iterations = iterations ?? (workload == .probe ? 1 : 1000)
+      let samples = samples ?? max(1, min(20, iterations))
+      // Numbers that make no sense are said before KVM is touched.
+      _ = try Experiment(
+        workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
+
+      let kvm = try kvm.open()
+      let abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      _ = try policy.protection(on: abilities)
+      let (entry, choice) = try chooseEntry(of: possible, on: kvm)
+      let experiment = try Experiment(
+        workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      Interrupt.cancels(control)
+      let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
+      let report = RunReport(record, host: HostReport(), entryChoice: choice)
+      if json { try Output.json(report) } else { try Output.result(report.text) }
+      try Self.complain(of: record.stopped, after: timeLimit)
+    }
+  }
+
+  private var observation: Observation {
+    if trace { .trace { Output.error($0) } } else if histogram { .roundTrips } else { .nothing }
+  }
+
+  /// The entry that was asked for, proved; or the best that works here.
+  private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
+    if let entry {
+      guard entry != .none else { return (entry, "as asked for") }
+      let proof = try EntryProof(of: entry, on: kvm)
+      guard proof.works else {
+        throw Failure(
+          status: .unavailable,
+          message: "entry \(entry.rawValue) does not work on this host: \(proof.seen); "
+            + "`spectrap list` shows those that do")
+      }
+      return (entry, "as asked for")
+    }
+    let switching = possible.filter { $0 != .none }
+    guard !switching.isEmpty else { return (.none, "the only one of this workload") }
+    return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
+  }
+
+  private static func complain(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+    switch stopped {
+    case nil: return
+    case .timeLimit:
+      throw Failure(
+        status: .timedOut,
+        message: "the guest was stopped after \(timeLimit) s; the counts above are partial (see --time-limit)")
+    case .cancelled:
+      throw Failure(status: .interrupted, message: "the guest was stopped on request; the counts above are partial")
+    }
+  }
+}

@@ -1,0 +1,99 @@
+// The report of a run as a person reads it.
+
+import Measurement
+
+extension RunReport {
+  var text: String {
+    var facts = Table()
+    facts.add(
+      "workload", "\(workload), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
+    facts.add("entry", "\(entry) (\(entryChoice))")
+    facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
+    facts.add(
+      "protects",
+      protection.level == "guest"
+        ? "as the guest chooses: \(protection.reason)" : "\(protection.level): \(protection.reason)")
+    facts.add("host", "\(host.cpu.model ?? "?"), \(host.module), Linux \(host.kernel ?? "?")")
+    facts.add("guest's clock", guestLine)
+    facts.add(
+      "host's clock",
+      vmm.cyclesPerExit.map { "\(Self.cycles($0)) cycles per exit (the whole run, guest included, over its exits)" }
+        ?? "no exit")
+    facts.add(msr.name, registerLine)
+    facts.add("guest is told", Self.line(guest.told))
+    if let sees = guest.sees { facts.add("guest sees", Self.line(sees)) }
+    return facts.text + "\n" + exitTable + probeTable + roundTripTable
+  }
+
+  private var guestLine: String {
+    guard let distribution = guest.distribution else { return "no sample was completed" }
+    let interval = distribution.medianInterval95.map {
+      ", 95 % interval \(Self.cycles($0[0])) to \(Self.cycles($0[1]))"
+    }
+    return "\(Self.cycles(distribution.median)) cycles per iteration (median\(interval ?? "")), "
+      + "min \(Self.cycles(distribution.minimum)), max \(Self.cycles(distribution.maximum))"
+  }
+
+  private var registerLine: String {
+    let register = { (value: UInt64?) in value.map(Self.hex) ?? "not readable" }
+    return "guest reads \(Self.hex(msr.start)) at start, \(Self.hex(msr.end)) at end; "
+      + "the vCPU's register \(register(msr.registerStart)), then \(register(msr.registerEnd))"
+  }
+
+  private var exitTable: String {
+    var table = Table(right: [1, 2, 3])
+    table.add("Exits", "VMM", "KVM", "guest was built for")
+    let built = [
+      "readMSR": guest.expected.msrReads, "writeMSR": guest.expected.msrWrites, "portOut": guest.expected.portOuts,
+    ]
+    for reason in Set(exits.byReason.keys).union(built.filter { $0.value > 0 }.keys).sorted() {
+      table.add(reason, "\(exits.byReason[reason] ?? 0)", "", built[reason].map { "\($0)" } ?? "")
+    }
+    table.add("total", "\(exits.total)", kvm.exits.map { "\($0)" } ?? "no statistics", "")
+    if let light = kvm.lightExits { table.add("ended inside KVM", "", "\(light)", "") }
+    for (name, count) in policyTally.sorted(by: { $0.key < $1.key }) {
+      table.add("policy: \(name)", "\(count)", "", "")
+    }
+    if exits.interruptions > 0 { table.add("interrupted by signals", "\(exits.interruptions)", "", "") }
+    return table.text
+  }
+
+  private var probeTable: String {
+    guard let steps = guest.probe else { return "" }
+    var table = Table()
+    for step in steps {
+      table.add("  \(step.step)", Self.hex(step.value), step.faulted ? "#GP" : "ok")
+    }
+    return "\nWhat the guest saw\n" + table.text
+  }
+
+  private var roundTripTable: String {
+    guard let roundTrips = vmm.roundTrips else { return "" }
+    var table = Table(right: [1, 2, 3, 4, 5, 6])
+    table.add("KVM_RUN, cycles", "count", "min", "p50", "p90", "p99", "max")
+    for (reason, summary) in roundTrips.sorted(by: { $0.key < $1.key }) {
+      table.add(
+        reason, "\(summary.count)", "\(summary.minimum)", "\(summary.p50)", "\(summary.p90)", "\(summary.p99)",
+        "\(summary.maximum)")
+    }
+    return "\n" + table.text
+  }
+
+  private static func line(_ view: SpeculationView) -> String {
+    let bits = [
+      ("SPEC_CTRL", view.ibrs), ("STIBP", view.stibp), ("SSBD", view.ssbd), ("IBPB", view.ibpb),
+      ("IBRS_ALL", view.ibrsAll ?? false),
+    ]
+    let has = bits.filter(\.1).map(\.0)
+    let lacks = bits.filter { !$0.1 }.map(\.0)
+    return (has.isEmpty ? "" : has.joined(separator: ", ") + "; ")
+      + (lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", "))
+  }
+
+  private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+  /// Cycles without a fraction from 100 on, with one digit below.
+  private static func cycles(_ value: Double) -> String {
+    value >= 100 ? "\(UInt64(value.rounded()))" : "\((value * 10).rounded() / 10)"
+  }
+}
