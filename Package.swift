@@ -46,6 +46,11 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
+    .executableTarget(
+      name: "ExitLoop",
+      dependencies: ["Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Benchmarks/ExitLoop",
+      swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages"], swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",

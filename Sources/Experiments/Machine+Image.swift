@@ -14,22 +14,18 @@ extension Machine where P: ~Copyable {
     for part in image.contents + GuestImage.orders(orders) {
       try vm.write(part.bytes, at: GuestPhysicalAddress(part.address))
     }
-    var special = try vcpu.specialRegisters()
-    var registers = kvm_regs()
-    registers.rflags = 2
     switch image.start {
-    case .real(let ip, let sp):
-      registers.rip = UInt64(ip)
-      registers.rsp = UInt64(sp)
-      special.cs.base = 0
-      special.cs.selector = 0
+    case .real(let ip, let sp): try vcpu.startInRealMode(at: ip, stack: sp)
     case .long(let rip, let rsp):
+      var special = try vcpu.specialRegisters()
+      special.enterLongMode()
+      try vcpu.setSpecialRegisters(special)
+      var registers = kvm_regs()
       registers.rip = rip
       registers.rsp = rsp
-      special.enterLongMode()
+      registers.rflags = 2
+      try vcpu.setRegisters(registers)
     }
-    try vcpu.setSpecialRegisters(special)
-    try vcpu.setRegisters(registers)
   }
 }
 

@@ -67,7 +67,7 @@ public struct RunReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// The second witness: KVM's own statistics, by how much they grew. All null where KVM has none.
+  /// The second witness: by how much KVM's own statistics grew; null where KVM has none.
   public struct KVM: Codable, Equatable, Sendable {
     public var exits: UInt64?
     /// KVM's exits minus the VMM's: those that KVM ended by itself.

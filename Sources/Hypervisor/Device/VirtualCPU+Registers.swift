@@ -38,6 +38,21 @@ extension VirtualCPU {
     try descriptor.request(.setSpecialRegisters, &value)
   }
 
+  /// Sets the vCPU to real mode at `ip`, all segments 0: where a small guest without a boot loader can begin.
+  ///
+  /// Throws `KVMError` when KVM refuses.
+  public mutating func startInRealMode(at ip: UInt16, stack sp: UInt16 = 0) throws(KVMError) {
+    var special = try specialRegisters()
+    special.cs.base = 0
+    special.cs.selector = 0
+    try setSpecialRegisters(special)
+    var registers = kvm_regs()
+    registers.rip = UInt64(ip)
+    registers.rsp = UInt64(sp)
+    registers.rflags = 2
+    try setRegisters(registers)
+  }
+
   /// Pending exceptions, interrupts and NMIs, and the interrupt shadow.
   ///
   /// Throws `KVMError` when KVM refuses.

@@ -38,11 +38,16 @@ public import SystemPackage
 
   /// Enters the guest until its next exit.
   ///
-  /// The exit is complete, as far as the guest goes, only after the next run. Throws `KVMError` when KVM cannot run the
-  /// vCPU.
+  /// The exit is complete, as far as the guest goes, only after the next run; an MSR access that is not answered until
+  /// then faults in the guest. Throws `KVMError` when KVM cannot run the vCPU.
   @inlinable public mutating func run() throws(KVMError) -> Exit {
     let reason = try enter()
-    return unsafe Exit(decoding: state, reason)
+    let exit = unsafe Exit(decoding: state, reason)
+    switch exit {
+    case .readMSR, .writeMSR: answer(.fault)
+    default: break
+    }
+    return exit
   }
 
   /// Has KVM finish the last exit (a pending IN, MMIO load, RDMSR or WRMSR) without running any guest code after it.

@@ -65,6 +65,9 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   @inlinable @inline(never) mutating func loop<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
     _ handler: inout H, _ observer: inout O, _ control: RunControl
   ) throws(RunError) -> End {
+    // Counted in the stack frame: one instruction less per exit than through the machine.
+    var counters = exitCounters
+    defer { exitCounters = counters }
     while true {
       do { try policy.willEnter(&cpu) } catch { throw .policy(error) }
       observer.willEnter()
@@ -78,34 +81,34 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       let disposition: Disposition
       switch exit {
       case .writeMSR(let access):
-        exitCounters.countWrite(of: access.msr)
+        counters.countWrite(of: access.msr, subject: policy.subject)
         cpu.answer(policy.write(access.msr, access.value))
         continue
       case .readMSR(let access):
-        exitCounters.countRead(of: access.msr)
+        counters.countRead(of: access.msr, subject: policy.subject)
         cpu.answer(policy.read(access.msr))
         continue
       case .portOut(let access):
-        exitCounters.portOuts &+= 1
+        counters.portOuts &+= 1
         disposition = handler.portOut(access, from: cpu)
       case .portIn(let access):
-        exitCounters.portIns &+= 1
+        counters.portIns &+= 1
         disposition = handler.portIn(access, to: &cpu)
       case .halt:
-        exitCounters.halts &+= 1
+        counters.halts &+= 1
         disposition = handler.halt()
       case .mmioWrite(let access):
-        exitCounters.mmioWrites &+= 1
+        counters.mmioWrites &+= 1
         disposition = handler.mmioWrite(access)
       case .mmioRead(let access):
-        exitCounters.mmioReads &+= 1
+        counters.mmioReads &+= 1
         disposition = handler.mmioRead(access, to: &cpu)
       case .interrupted:
-        exitCounters.countInterruption()
+        counters.countInterruption()
         if let stop = control.stop { return .stopped(stop) }
         continue
       case .other(let reason):
-        exitCounters.countOther(reason)
+        counters.countOther(reason)
         disposition = .unanswered
       }
       switch disposition {

@@ -11,8 +11,8 @@ public struct Emulate: Policy {
   @inlinable public var intercepts: [MSR] { [subject] }
   /// What the guest wrote last.
   @usableFromInline var shadow: UInt64 = 0
-  /// The bits that the guest may write; any other faults.
-  @usableFromInline var writable: UInt64 = .max
+  /// The bits whose write faults.
+  @usableFromInline var reserved: UInt64 = 0
   /// The value that keeps the hardware's restriction on while the guest runs, nil where there is none to keep.
   private let alwaysOn: SpecCtrl?
 
@@ -29,7 +29,7 @@ public struct Emulate: Policy {
     contract.cpuid.set(.specCtrl, to: true)
     contract.cpuid.set(.archCapabilities, to: true)
     contract.archCapabilities.insert(.ibrsAll)
-    writable = SpecCtrl.writable(on: contract.cpuid).rawValue
+    reserved = ~SpecCtrl.writable(on: contract.cpuid).rawValue
     return contract
   }
 
@@ -53,7 +53,7 @@ public struct Emulate: Policy {
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }
 
   @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
-    guard msr == subject, value & ~writable == 0 else { return .fault }
+    guard msr == subject, value & reserved == 0 else { return .fault }
     shadow = value
     return .accept
   }
