@@ -86,8 +86,8 @@ extension RunReport {
     ]
     let has = bits.filter(\.1).map(\.0)
     let lacks = bits.filter { !$0.1 }.map(\.0)
-    return (has.isEmpty ? "" : has.joined(separator: ", ") + "; ")
-      + (lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", "))
+    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
+    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 
   private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }

@@ -174,6 +174,12 @@ struct KernelGuest {
   }
 
   private func emitEnterUser(_ asm: inout Assembler, at user: UInt64) {
+    if entry.userMode == .bits32 {
+      // IRET to ring 3 clears data segments that ring 3 may not use, and 32-bit code, unlike 64-bit code, needs them.
+      asm.mov(.eax, Selector.userData)
+      asm.mov(.ds, .eax)
+      asm.mov(.es, .eax)
+    }
     asm.push(Selector.userData, "SS")
     asm.push(Layout.userStackTop, "RSP")
     asm.push(0x202, "RFLAGS: interrupts on")

@@ -1,5 +1,5 @@
 // The system descriptor: what this host's KVM is and offers.
-// Facts: KVM API document, sections 4.1 to 4.6 (system requests), 4.46 (supported CPUID), 4.18 (feature MSRs).
+// Facts: KVM API document, sections 4.1 to 4.6 (system requests), 4.36 (KVM_SET_TSS_ADDR), 4.46 (supported CPUID), 4.18 (feature MSRs).
 
 import CKVM
 public import SystemPackage
@@ -8,6 +8,9 @@ public import SystemPackage
 public struct KVM: ~Copyable, Sendable {
   let descriptor: Descriptor
   private let vcpuMapSize: Int
+
+  /// Where those pages are, by custom: below the firmware's place at the end of 32-bit memory.
+  private static let tssAddress: UInt = 0xfffb_d000
 
   /// The device file that is opened when none is named.
   public static let defaultPath: FilePath = "/dev/kvm"
@@ -89,8 +92,10 @@ public struct KVM: ~Copyable, Sendable {
   public func makeVM() throws(KVMError) -> VirtualMachine {
     while true {
       do {
-        return VirtualMachine(
-          descriptor: Descriptor(owning: try descriptor.request(.createVM)), vcpuMapSize: vcpuMapSize)
+        let vm = Descriptor(owning: try descriptor.request(.createVM))
+        // A VMX processor that cannot run real mode by itself needs three pages of the guest's address space for it.
+        if has(.setTSSAddress) { try vm.request(.setTSSAddress, Self.tssAddress) }
+        return VirtualMachine(descriptor: vm, vcpuMapSize: vcpuMapSize)
       } catch  where error.code == .interrupted {
         continue
       }
