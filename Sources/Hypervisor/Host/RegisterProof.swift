@@ -1,26 +1,31 @@
-// The proof that a vCPU on this host holds a value of an MSR. KVM_SET_MSRS reports success even where the value is dropped
-// (the software KVM kvm_pvm does so with SPEC_CTRL), so a value is written to a scratch vCPU and read back.
-// Facts: KVM API document, sections 4.18 and 4.19.
+// The proof that a guest on this host has an MSR. Asking KVM proves nothing: KVM_SET_MSRS reports success where the value is
+// dropped (kvm_pvm does so with SPEC_CTRL), and keeps a value for a register that the guest's own WRMSR faults on (kvm_amd in
+// Linux 6.1 does so where the processor has no SPEC_CTRL). So a guest of five instructions writes it, and KVM reads it back.
+// Facts: KVM API document, sections 4.18 and 4.19; Intel SDM vol. 2 (WRMSR), vol. 3A, 20.1.4 (real-mode vectors).
 
-/// What became of a value that was written to an MSR of a scratch vCPU.
+/// What became of a value that a guest wrote to an MSR.
 public enum RegisterProof: Equatable, Sendable {
   /// It read back: the register is there.
   case held(wrote: UInt64)
-  /// KVM reported success, and another value read back.
+  /// The write went through, and another value read back.
   case dropped(wrote: UInt64, readBack: UInt64)
-  /// KVM does not read the MSR.
+  /// The guest's WRMSR raised #GP.
+  case faulted(wrote: UInt64)
+  /// KVM does not read the MSR, so nothing can be proved.
   case unreadable
-  /// KVM refused the value.
-  case unwritable(UInt64)
+  /// The guest did not get as far as that.
+  case inconclusive(Exit)
 
   /// Whether the register is there.
   public var isHeld: Bool { if case .held = self { true } else { false } }
+}
 
-  /// Proves it on a vCPU made for that, with all of the CPUID that KVM offers.
+extension RegisterProof {
+  /// Proves it on a VM made for that, with all of the CPUID that KVM offers.
   ///
-  /// Throws `KVMError` when KVM cannot make one.
-  public init(of msr: MSR, on kvm: borrowing KVM) throws(KVMError) {
-    let vm = try kvm.makeVM()
+  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make one.
+  public init(of msr: MSR, on kvm: borrowing KVM) throws {
+    var vm = try kvm.makeVM()
     var cpu = try vm.makeVCPU()
     try cpu.setCPUID(try kvm.supportedCPUID())
     guard let before = try? cpu.read(msr) else {
@@ -29,28 +34,66 @@ public enum RegisterProof: Equatable, Sendable {
     }
     // The lowest bit: IBRS in SPEC_CTRL, and legal in most MSRs that a guest's kernel owns.
     let wrote = before ^ 1
-    guard (try? cpu.write(msr, wrote)) != nil else {
-      self = .unwritable(wrote)
+    try vm.addMemory(at: 0, count: 4096)
+    try vm.write(Guest.memory(writing: wrote, to: msr), at: 0)
+    try cpu.startInRealMode(at: Guest.code, stack: 4096 - 2)
+
+    var exit = try cpu.run()
+    while exit == .interrupted { exit = try cpu.run() }
+    guard case .portOut(let access) = exit else {
+      self = .inconclusive(exit)
       return
     }
-    let after = try? cpu.read(msr)
-    self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
+    if access.port == UInt16(Guest.faultPort) {
+      self = .faulted(wrote: wrote)
+    } else {
+      let after = try? cpu.read(msr)
+      self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
+    }
   }
 
+  /// The guest, in one page of real mode: vectors, code, a #GP handler. It ends after at most seven instructions.
+  private enum Guest {
+    static let code: UInt16 = 0x400
+    private static let handler: UInt16 = 0x500
+    static let donePort: UInt8 = 0
+    static let faultPort: UInt8 = 1
+
+    static func memory(writing value: UInt64, to msr: MSR) -> [UInt8] {
+      func bytes(_ value: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32($0 * 8)) } }
+      var page = [UInt8](repeating: 0, count: 4096)
+      func place(_ bytes: [UInt8], at offset: UInt16) {
+        page.replaceSubrange(Int(offset)..<Int(offset) + bytes.count, with: bytes)
+      }
+      place([UInt8(truncatingIfNeeded: handler), UInt8(handler >> 8), 0, 0], at: 13 * 4)
+      place(
+        [0x66, 0xb9] + bytes(msr.rawValue)  // mov ecx, msr
+          + [0x66, 0xb8] + bytes(UInt32(truncatingIfNeeded: value))  // mov eax, low half
+          + [0x66, 0xba] + bytes(UInt32(value >> 32))  // mov edx, high half
+          + [0x0f, 0x30]  // wrmsr
+          + [0xe6, donePort],  // out donePort, al
+        at: code)
+      place([0xe6, faultPort], at: handler)  // out faultPort, al
+      return page
+    }
+  }
+}
+
+extension RegisterProof {
   /// What was seen, in words.
   public var sentence: String {
     func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
     return switch self {
-    case .held(let wrote): "\(hex(wrote)) was written to a scratch vCPU and read back"
-    case .dropped(let wrote, let readBack):
-      "\(hex(wrote)) was written to a scratch vCPU, and \(hex(readBack)) read back"
-    case .unreadable: "it cannot be read on a scratch vCPU"
-    case .unwritable(let wrote): "a scratch vCPU refuses \(hex(wrote))"
+    case .held(let wrote): "a guest wrote \(hex(wrote)), and it read back"
+    case .dropped(let wrote, let readBack): "a guest wrote \(hex(wrote)), and \(hex(readBack)) read back"
+    case .faulted(let wrote): "a guest that wrote \(hex(wrote)) got a #GP"
+    case .unreadable: "KVM does not read it"
+    case .inconclusive(let exit): "a guest that was to write it ended with \(exit)"
     }
   }
 
   /// Why a policy that leaves the register to the guest cannot run here, nil when it can.
   func refusal(of msr: MSR) -> String? {
-    isHeld ? nil : "this KVM has no \(msr) (\(msr.hex)) for guests: \(sentence)"
+    isHeld ? nil : "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
   }
 }

@@ -95,10 +95,10 @@ public struct HostAbilities: Equatable, Sendable {
     self.canInterceptMSRs = canInterceptMSRs
   }
 
-  /// The abilities of this host, proved on a scratch vCPU.
+  /// The abilities of this host, proved by trying.
   ///
-  /// Throws `KVMError` when KVM cannot make one.
-  public init(provedOn kvm: borrowing KVM, subject: MSR) throws(KVMError) {
+  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
+  public init(provedOn kvm: borrowing KVM, subject: MSR) throws {
     self.init(
       subject: subject, register: try RegisterProof(of: subject, on: kvm),
       hasIBRSAll: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
