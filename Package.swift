@@ -47,6 +47,11 @@ let package = Package(
       ],
       swiftSettings: strict),
     .executableTarget(
+      name: "CountExits",
+      dependencies: ["Hypervisor", "GuestImages"],
+      path: "Examples/CountExits",
+      swiftSettings: strict),
+    .executableTarget(
       name: "ExitLoop",
       dependencies: ["Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system")],
       path: "Benchmarks/ExitLoop",

@@ -13,7 +13,7 @@ extension HostReport {
     let cpu = CPUIdentity(files: files, cpuid: cpuid)
     let process = ProcessMitigations.ofThisThread()
     self.init(
-      kernel: kernel.release, module: module.kind.name,
+      kernel: kernel.release, module: "\(module.kind)",
       moduleParameters: Dictionary(module.parameters.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 }),
       cpu: CPU(
         vendor: cpu.vendor, model: cpu.modelName, family: cpu.family, modelNumber: cpu.model, stepping: cpu.stepping,

@@ -6,6 +6,7 @@ import Hypervisor
 
 struct Disassemble: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "disassemble",
     abstract: "Shows a guest's code: address, bytes, mnemonic, comment. Needs no KVM.")
 
   @Argument(help: "The workload.")

@@ -8,6 +8,7 @@ import Measurement
 
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "list",
     abstract: "Lists workloads, entries and policies, and whether this host can run them.")
 
   @OptionGroup var kvm: KVMOptions

@@ -7,6 +7,7 @@ import Measurement
 
 struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "probe",
     abstract: "Says what this host is and can do, each fact proved where a proof is possible.")
 
   @OptionGroup var kvm: KVMOptions

@@ -8,6 +8,7 @@ import Measurement
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "run",
     abstract: "Runs a guest under a policy; counts every exit and takes the time.",
     discussion: """
       The guest enters its kernel ITERATIONS times in all, spread over SAMPLES samples; each sample is timed by the \

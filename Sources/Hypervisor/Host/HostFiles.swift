@@ -33,9 +33,11 @@ public struct HostFiles: Hashable, Sendable {
       return nil
     }
     defer { try? file.close() }
-    var bytes = [UInt8](repeating: 0, count: limit)
+    // Most files here hold a line or two.
+    var bytes = [UInt8](repeating: 0, count: min(limit, 512))
     var filled = 0
     while filled < limit {
+      if filled == bytes.count { bytes += [UInt8](repeating: 0, count: min(limit - filled, 7 * filled)) }
       // Safe: the kernel writes within the buffer it is given, which the array owns for the length of the closure.
       let count = unsafe bytes.withUnsafeMutableBytes { buffer in
         let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
@@ -45,7 +47,7 @@ public struct HostFiles: Hashable, Sendable {
       if count == 0 { break }
       filled += count
     }
-    bytes.removeLast(limit - filled)
+    bytes.removeLast(bytes.count - filled)
     return bytes
   }
 

@@ -18,17 +18,6 @@ public struct VendorModule: Hashable, Sendable {
     case other(String)
     /// No module, or none that shows itself.
     case none
-
-    /// The module's own name.
-    public var name: String {
-      switch self {
-      case .kvmIntel: "kvm_intel"
-      case .kvmAMD: "kvm_amd"
-      case .kvmPVM: "kvm_pvm"
-      case .other(let name): name
-      case .none: "none"
-      }
-    }
   }
 
   /// A setting of a module.
@@ -41,19 +30,20 @@ public struct VendorModule: Hashable, Sendable {
 
   /// Which module it is.
   public let kind: Kind
-  /// The vendor module's parameters that can be read, by name.
-  public let parameters: [Parameter]
-  /// The parameters of `kvm` itself that can be read, by name.
-  public let coreParameters: [Parameter]
+  private let files: HostFiles
 
-  /// Finds the module and its parameters below the given root.
+  /// Finds the module below the given root; its parameters are read when they are asked for.
   public init(files: HostFiles = HostFiles()) {
     let candidates = files.names(in: "sys/module").filter { $0.hasPrefix("kvm_") }
-    let name = VendorModule.inUse(candidates, files)
-    kind = name.map(Kind.init(module:)) ?? .none
-    parameters = name.map { VendorModule.parameters(of: $0, files) } ?? []
-    coreParameters = VendorModule.parameters(of: "kvm", files)
+    kind = VendorModule.inUse(candidates, files).map(Kind.init(module:)) ?? .none
+    self.files = files
   }
+
+  /// The vendor module's parameters that can be read, by name.
+  public var parameters: [Parameter] { kind == .none ? [] : VendorModule.parameters(of: "\(kind)", files) }
+
+  /// The parameters of `kvm` itself that can be read, by name.
+  public var coreParameters: [Parameter] { VendorModule.parameters(of: "kvm", files) }
 
   /// A parameter of the vendor module, or else of `kvm`; nil when neither shows it.
   public subscript(parameter name: String) -> String? {

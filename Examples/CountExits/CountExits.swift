@@ -1,0 +1,33 @@
+// The library in one page: a guest of four instructions writes IA32_SPEC_CTRL under the policy `emulate`.
+
+import GuestImages
+import Hypervisor
+
+@main
+struct CountExits {
+  static func main() throws {
+    var asm = Assembler(origin: 0x1000, mode: .bits16)
+    asm.mov(.ecx, 0x48, "IA32_SPEC_CTRL")
+    asm.mov(.eax, 1, "IBRS")
+    asm.xor(.edx, .edx)
+    asm.wrmsr()
+    asm.hlt()
+    let program = try asm.assemble()
+
+    var machine = try Machine(on: try KVM(), policy: Emulate())
+    try machine.vm.addMemory(at: 0, count: 0x10000)
+    try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
+    try machine.vcpu.startInRealMode(at: 0x1000)
+
+    var devices = NoDevices()
+    var observer = NoObserver()
+    let end = try machine.run(&devices, observer: &observer, control: RunControl(timeLimit: .seconds(1)))
+
+    print("the guest \(end) after \(machine.counters.total) exits")
+    print("writes of SPEC_CTRL: \(machine.counters.byMSR[.specCtrl]?.writes ?? 0)")
+    print("the guest reads \(SpecCtrl(rawValue: try machine.subjectValue().guest)) from now on")
+  }
+}
+
+/// A guest without devices ends with its HLT.
+struct NoDevices: ExitHandler {}
