@@ -52,7 +52,9 @@ extension RegisterProof {
     }
   }
 
-  /// The guest, in one page of real mode: vectors, code, a #GP handler. It ends after at most seven instructions.
+  /// The guest, in one page of real mode: vectors, code, a #GP handler.
+  ///
+  /// It ends after at most seven instructions.
   private enum Guest {
     static let code: UInt16 = 0x400
     private static let handler: UInt16 = 0x500
