@@ -13,7 +13,7 @@ public struct Distribution: Equatable, Sendable, Codable {
   public let p99: Double
   public let maximum: Double
   /// The interval that holds the median with at least 95 % confidence, nil for fewer than 6 samples.
-  public let medianInterval95: [Double]?
+  @Nullable public private(set) var medianInterval95: [Double]?
 
   /// The statistics of these samples, nil when there are none.
   public init?(_ samples: [Double]) {

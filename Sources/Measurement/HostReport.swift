@@ -3,7 +3,7 @@
 /// What a host is and can do.
 public struct HostReport: Codable, Equatable, Sendable {
   /// The Linux kernel's release.
-  public var kernel: String?
+  @Nullable public var kernel: String?
   /// `kvm_intel`, `kvm_amd`, `kvm_pvm`, another module's name, or `none`.
   public var module: String
   public var moduleParameters: [String: String]
@@ -11,37 +11,37 @@ public struct HostReport: Codable, Equatable, Sendable {
   /// Whether this host is a virtual machine itself.
   public var isVirtualised: Bool
   /// Its hypervisor's signature, where it is one.
-  public var hypervisor: String?
+  @Nullable public var hypervisor: String?
   /// The kernel's own account, by file name under /sys/devices/system/cpu/vulnerabilities.
   public var vulnerabilities: [String: String]
   public var tsc: TSC
   /// `on`, `off`, …: SMT as the kernel controls it; null where it does not say.
-  public var smt: String?
+  @Nullable public var smt: String?
   /// Every scaling governor in use; empty where the kernel has none.
   public var governors: [String]
-  public var turbo: Bool?
+  @Nullable public var turbo: Bool?
   /// What this process may speculate about (prctl).
   public var processStoreBypass: String
   public var processIndirectBranch: String
   /// What the processor, KVM and a guest see.
   public var speculation: Speculation
   /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
-  public var specCtrlProof: Fact?
+  @Nullable public var specCtrlProof: Fact? = nil
   /// Each kernel entry, proved by a guest; null where that was not asked for.
-  public var entries: [String: Fact]?
+  @Nullable public var entries: [String: Fact]? = nil
   /// Each policy; null where that was not asked for.
-  public var policies: [String: Fact]?
+  @Nullable public var policies: [String: Fact]? = nil
   /// KVM's capabilities that are there, with their values; null where KVM was not asked.
-  public var capabilities: [String: Int]?
+  @Nullable public var capabilities: [String: Int]? = nil
 
   public struct CPU: Codable, Equatable, Sendable {
-    public var vendor: String?
-    public var model: String?
-    public var family: Int?
-    public var modelNumber: Int?
-    public var stepping: Int?
-    public var microcode: String?
-    public var logicalCount: Int?
+    @Nullable public var vendor: String?
+    @Nullable public var model: String?
+    @Nullable public var family: Int?
+    @Nullable public var modelNumber: Int?
+    @Nullable public var stepping: Int?
+    @Nullable public var microcode: String?
+    @Nullable public var logicalCount: Int?
 
     public init(
       vendor: String?, model: String?, family: Int?, modelNumber: Int?, stepping: Int?, microcode: String?,
@@ -58,9 +58,9 @@ public struct HostReport: Codable, Equatable, Sendable {
   }
 
   public struct TSC: Codable, Equatable, Sendable {
-    public var hertz: Double?
+    @Nullable public var hertz: Double?
     /// Where the frequency is from.
-    public var source: String?
+    @Nullable public var source: String?
     /// Whether it runs at one rate in all states (CPUID 8000_0007).
     public var invariant: Bool
     /// Whether the kernel keeps its time by it.
@@ -77,9 +77,9 @@ public struct HostReport: Codable, Equatable, Sendable {
   public struct Speculation: Codable, Equatable, Sendable {
     public var cpu: SpeculationView
     /// What KVM offers to guests; null where KVM was not asked.
-    public var kvm: SpeculationView?
+    @Nullable public var kvm: SpeculationView?
     /// What a guest saw; null where none was run.
-    public var guest: SpeculationView?
+    @Nullable public var guest: SpeculationView?
 
     public init(cpu: SpeculationView, kvm: SpeculationView?, guest: SpeculationView?) {
       self.cpu = cpu
@@ -130,9 +130,9 @@ public struct SpeculationView: Codable, Equatable, Sendable {
   /// IBPB, the barrier of IA32_PRED_CMD.
   public var ibpb: Bool
   /// IA32_ARCH_CAPABILITIES.IBRS_ALL.
-  public var ibrsAll: Bool?
+  @Nullable public var ibrsAll: Bool?
   /// IA32_ARCH_CAPABILITIES as it reads.
-  public var archCapabilities: UInt64?
+  @Nullable public var archCapabilities: UInt64?
 
   public init(ibrs: Bool, stibp: Bool, ssbd: Bool, ibpb: Bool, ibrsAll: Bool?, archCapabilities: UInt64?) {
     self.ibrs = ibrs

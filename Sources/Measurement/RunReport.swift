@@ -20,7 +20,7 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// Whether the guest ran to its end.
   public var completed: Bool
   /// `timeLimit` or `cancelled` where it did not.
-  public var stopped: String?
+  @Nullable public var stopped: String?
   public var exits: Exits
   public var kvm: KVM
   public var guest: Guest
@@ -69,32 +69,24 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The second witness: by how much KVM's own statistics grew; null where KVM has none.
   public struct KVM: Codable, Equatable, Sendable {
-    public var exits: UInt64?
+    @Nullable public var exits: UInt64?
     /// KVM's exits minus the VMM's: those that KVM ended by itself.
-    public var lightExits: UInt64?
+    @Nullable public var lightExits: UInt64?
     /// Every statistic that grew.
-    public var statistics: [String: UInt64]?
+    @Nullable public var statistics: [String: UInt64]?
 
     public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?) {
       self.exits = exits
       self.lightExits = lightExits
       self.statistics = statistics
     }
-
-    // Spelled out so that a missing statistic is null, not absent.
-    public func encode(to encoder: any Encoder) throws {
-      var container = encoder.container(keyedBy: CodingKeys.self)
-      try container.encode(exits, forKey: .exits)
-      try container.encode(lightExits, forKey: .lightExits)
-      try container.encode(statistics, forKey: .statistics)
-    }
   }
 
   /// The third witness: the guest.
   public struct Guest: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
-    public var cyclesPerIteration: Double?
-    public var distribution: Distribution?
+    @Nullable public var cyclesPerIteration: Double?
+    @Nullable public var distribution: Distribution?
     /// How often its kernel was entered, as it counted.
     public var kernelEntries: UInt64
     /// What it was built to do in all.
@@ -102,9 +94,9 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// What it was told of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES, read back from KVM.
     public var told: SpeculationView
     /// The same as the guest itself saw it; null for a guest that does not look.
-    public var sees: SpeculationView?
+    @Nullable public var sees: SpeculationView?
     /// What the accesses of the workload `probe` did.
-    public var probe: [ProbeStep]?
+    @Nullable public var probe: [ProbeStep]?
 
     public init(
       cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64, expected: Expected,
@@ -148,9 +140,9 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// The host's clock.
   public struct VMM: Codable, Equatable, Sendable {
     /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null without an exit.
-    public var cyclesPerExit: Double?
+    @Nullable public var cyclesPerExit: Double?
     /// Host cycles from entry to exit, by what ended it, where that was asked for.
-    public var roundTrips: [String: CycleSummary]?
+    @Nullable public var roundTrips: [String: CycleSummary]?
 
     public init(cyclesPerExit: Double?, roundTrips: [String: CycleSummary]?) {
       self.cyclesPerExit = cyclesPerExit
@@ -164,8 +156,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     public var index: String
     public var start: UInt64
     public var end: UInt64
-    public var registerStart: UInt64?
-    public var registerEnd: UInt64?
+    @Nullable public var registerStart: UInt64?
+    @Nullable public var registerEnd: UInt64?
 
     public init(
       name: String, index: String, start: UInt64, end: UInt64, registerStart: UInt64?, registerEnd: UInt64?

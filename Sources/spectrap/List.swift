@@ -28,9 +28,10 @@ private struct Inventory: Encodable {
   struct Item: Encodable {
     let name: String
     let summary: String
+    /// The entries of a workload; absent for the others.
     var entries: [String]?
-    let works: Bool?
-    let seen: String?
+    @Nullable var works: Bool?
+    @Nullable var seen: String?
   }
 
   let schemaVersion = 1
