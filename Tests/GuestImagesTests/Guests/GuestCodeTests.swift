@@ -1,0 +1,112 @@
+// What a guest's code can be held to without running it.
+// Software KVMs interpret ring 0 and know few instructions there; what they know is listed here.
+
+import Testing
+
+@testable import GuestImages
+
+@Suite("A guest's code", .serialized)
+struct GuestCodeTests {
+  /// What every KVM can execute in ring 0, an interpreter of the kernel's code included: no SSE arithmetic, no INT n, no
+  /// RDTSCP, nothing newer.
+  private static let ring0: Set<String> = [
+    "mov", "push", "pop", "add", "xor", "inc", "dec", "cmp", "bt", "jmp", "jb", "jae", "je", "jne", "call", "ret",
+    "pause", "lfence", "rdtsc", "cpuid", "rdmsr", "wrmsr", "out", "hlt", "iretq", "sysretq", "sysexit",
+  ]
+  private static let realMode = ring0.subtracting(["iretq", "sysretq", "sysexit", "cpuid"]).union(["iretw", "iret"])
+  /// What user mode needs beside its entry.
+  private static let ring3: Set<String> = ["mov", "add", "dec", "jne", "lfence", "rdtsc", "hlt"]
+
+  @Test("uses no instruction that some KVM cannot execute in its ring", arguments: Combination.possible)
+  func instructions(combination: Combination) throws {
+    let image = try combination.image()
+    let allowed = combination.workload == .probe ? Self.realMode : Self.ring0
+    let names = { (program: Program) in Set(program.listing.filter { $0.kind == .instruction }.map(\.name)) }
+    #expect(names(image.kernel).subtracting(allowed) == [])
+    if let user = image.user {
+      let entry = ["syscall": "syscall", "sysenter": "sysenter", "breakpoint": "int3", "undefined": "ud2"]
+      #expect(names(user).subtracting(Self.ring3) == [try #require(entry[combination.entry.rawValue])])
+    }
+  }
+
+  @Test("is what objdump reads, to the byte", arguments: Combination.possible)
+  func objdump(combination: Combination) throws {
+    let image = try combination.image()
+    for (title, program) in image.programs {
+      let isUser32 = combination.entry == .sysenter && program.origin == Layout.userText
+      let mode: CodeMode = combination.workload == .probe ? .bits16 : isUser32 ? .bits32 : .bits64
+      let seen = try disassemble(program.bytes, at: program.origin, mode)
+      let lines = program.listing.filter { $0.kind == .instruction }
+      #expect(seen.count == lines.count, "\(title)")
+      #expect(lines.filter { seen[$0.address]?.bytes != $0.bytes }.map(\.mnemonic) == [], "\(title)")
+    }
+  }
+
+  @Test(
+    "accesses the MSR and the port as often as the workload says",
+    arguments: Combination.kernels, [0x48 as UInt32, 0xc000_0102])
+  func accesses(combination: Combination, msr: UInt32) throws {
+    let image = try combination.image(msr: msr)
+    let start: Label = combination.entry == .none ? "iteration" : "entry"
+    #expect(actions(in: try image.kernel.instructions(from: start, to: "done"), msr) == image.workload.perIteration)
+    #expect(
+      actions(in: try image.kernel.instructions(from: "reported", to: start), msr) == image.workload.atBoot)
+    let others = try image.kernel.instructions(from: start, to: "done").count { ["wrmsr", "rdmsr"].contains($0.name) }
+    #expect(UInt64(others) == image.workload.perIteration.writes, "no access of any other MSR on the way")
+  }
+
+  @Test("of the workload probe makes each access once in a pass, in the order of its steps")
+  func probeSteps() throws {
+    let kernel = try Combination(workload: .probe, entry: .none).image().kernel
+    let accesses = kernel.listing.map(\.name).filter { ["rdmsr", "wrmsr"].contains($0) }
+    #expect(accesses == ProbeStep.allCases.map { $0.written == nil ? "rdmsr" : "wrmsr" })
+    #expect(
+      kernel.listing.map(\.comment).filter { comment in ProbeStep.allCases.contains { "\($0)" == comment } }
+        == ProbeStep.allCases.map { "\($0)" })
+    #expect(ProbeStep.allCases.compactMap(\.written) == [1, 1 << 63, 0])
+  }
+
+  @Test("orders each time stamp with LFENCE on both sides", arguments: Combination.possible)
+  func stamps(combination: Combination) throws {
+    let image = try combination.image()
+    let timed = image.user ?? image.kernel
+    let names = timed.listing.filter { $0.kind == .instruction }.map(\.name)
+    let stamps = names.indices.filter { names[$0] == "rdtsc" }
+    #expect(stamps.count == 2)
+    #expect(stamps.allSatisfy { names[$0 - 1] == "lfence" && names[$0 + 1] == "lfence" })
+  }
+
+  @Test("asks CPUID before it reads IA32_ARCH_CAPABILITIES", arguments: Combination.kernels)
+  func asksFirst(combination: Combination) throws {
+    let report = try combination.image().kernel.instructions(from: "boot", to: "reported").map(\.mnemonic)
+    let read = try #require(report.firstIndex(of: "rdmsr"))
+    #expect(report[read - 1] == "mov ecx, 0x10a")
+    #expect(report[..<read].suffix(3).starts(with: ["bt esi, 0x1d", "jae reported"]))
+    #expect(report.count { $0 == "rdmsr" } == 1)
+  }
+
+  @Test("that proves an entry stores the CS that its kernel runs under", arguments: Entry.allCases)
+  func entryProof(entry: Entry) throws {
+    let kernel = try GuestImage(.entryProof, entry: entry).kernel
+    let body = try kernel.instructions(from: entry == .none ? "iteration" : "entry", to: "done").map(\.mnemonic)
+    let stored = try #require(body.firstIndex(of: "mov eax, cs"))
+    #expect(body[stored + 1] == "mov dword ptr [0x30018], eax")
+  }
+
+  /// What instructions do to the MSR and to the port of the workload, taking the number from the last MOV to ECX.
+  private func actions(in lines: ArraySlice<ListingLine>, _ msr: UInt32) -> Workload.Actions {
+    var actions = Workload.Actions()
+    var number = ""
+    for line in lines {
+      if line.mnemonic.hasPrefix("mov ecx, ") { number = String(line.mnemonic.dropFirst(9)) }
+      let isSubject = number == "0x" + String(msr, radix: 16)
+      switch line.mnemonic {
+      case "rdmsr" where isSubject: actions.reads += 1
+      case "wrmsr" where isSubject: actions.writes += 1
+      case "out 0xf5, al": actions.outs += 1
+      default: break
+      }
+    }
+    return actions
+  }
+}
