@@ -49,9 +49,11 @@ public struct MSRFilter: Equatable, Sendable {
     public init(_ msrs: ClosedRange<MSR>, accesses: Access, allowing allowed: (MSR) -> Bool = { _ in false }) {
       self.msrs = msrs
       self.accesses = accesses
-      let count = Int(msrs.upperBound.rawValue - msrs.lowerBound.rawValue) + 1
+      // A range beyond the limit is refused when the filter is set, and needs no bits for all of its MSRs until then.
+      let count = min(
+        Int(msrs.upperBound.rawValue - msrs.lowerBound.rawValue) + 1, MSRFilter.maximumMSRsPerRange)
       var bitmap = [UInt8](repeating: 0, count: (count + 63) / 64 * 8)
-      for bit in 0..<min(count, MSRFilter.maximumMSRsPerRange)
+      for bit in 0..<count
       where allowed(MSR(rawValue: msrs.lowerBound.rawValue + UInt32(bit))) {
         bitmap[bit / 8] |= 1 << UInt8(bit % 8)
       }
