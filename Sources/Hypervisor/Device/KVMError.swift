@@ -52,7 +52,7 @@ extension KVMError: CustomStringConvertible {
       "; add yourself to the group \"kvm\" or run as root"
     case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
       "; load kvm_intel or kvm_amd, and enable VMX or SVM in the firmware"
-    case .init(rawValue: ENOTTY):
+    case .init(rawValue: ENOTTY), .isDirectory, .invalidArgument:
       "; this is not a KVM device"
     default: ""
     }
