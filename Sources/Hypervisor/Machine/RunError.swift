@@ -61,6 +61,7 @@ extension RunError: CustomStringConvertible {
       "\(error) (KVM_EXIT_INTERNAL_ERROR) \(state)"
     case .failedEntry(let reason, let state):
       "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16))) \(state)"
+    case .unanswered(.common(let exit), let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
     case .unanswered(let exit, let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
     case .policy(let error): "\(error)"
     }

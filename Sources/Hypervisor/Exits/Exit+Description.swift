@@ -1,0 +1,41 @@
+// An exit in words: what the guest did.
+
+extension Exit: CustomStringConvertible {
+  /// The guest's access with its size, place and value: `OUT of 1 byte to port 0xf4`.
+  public var description: String {
+    switch self {
+    case .halt: "HLT"
+    case .portOut(let access): "OUT of \(access.extent) to port 0x\(String(access.port, radix: 16))"
+    case .portIn(let access): "IN of \(access.extent) from port 0x\(String(access.port, radix: 16))"
+    case .mmioWrite(let access):
+      "a store of 0x\(String(access.value, radix: 16)), \(bytes(access.length)), "
+        + "to guest-physical address \(access.address), which has no memory"
+    case .mmioRead(let access):
+      "a load of \(bytes(access.length)) from guest-physical address \(access.address), which has no memory"
+    case .readMSR(let access): "RDMSR of \(access.msr) (\(access.msr.hex)), \(access.reason)"
+    case .writeMSR(let access):
+      "WRMSR of 0x\(String(access.value, radix: 16)) to \(access.msr) (\(access.msr.hex)), \(access.reason)"
+    case .interrupted: "a signal"
+    case .other(let reason): "\(reason)"
+    }
+  }
+}
+
+extension PortAccess {
+  fileprivate var extent: String {
+    count == 1 ? bytes(Int(size)) : "\(count) times \(bytes(Int(size)))"
+  }
+}
+
+extension MSRExitReasons: CustomStringConvertible {
+  /// KVM's words for why it handed an MSR access over, without KVM_MSR_EXIT_REASON_.
+  public var description: String {
+    let names: [(Self, String)] = [(.invalid, "INVAL"), (.unknown, "UNKNOWN"), (.filter, "FILTER")]
+    let known = names.filter { contains($0.0) }.map(\.1)
+    let rest = names.reduce(self) { $0.subtracting($1.0) }
+    let words = known + (rest.isEmpty ? [] : ["0x\(String(rest.rawValue, radix: 16))"])
+    return words.isEmpty ? "for no reason" : words.joined(separator: "|")
+  }
+}
+
+private func bytes(_ count: Int) -> String { count == 1 ? "1 byte" : "\(count) bytes" }
