@@ -28,8 +28,13 @@ extension Statistics {
       if -raw == EINVAL || -raw == ENOTTY { return nil }
       throw KVMError(.request(.getStatisticsDescriptor), Errno(rawValue: -raw))
     }
-    let descriptor = Descriptor(owning: raw)
+    try self.init(reading: Descriptor(owning: raw))
+  }
 
+  /// Reads one block of statistics from a descriptor that holds them.
+  ///
+  /// Throws `KVMError` when the descriptor cannot be read or what it says does not hold together.
+  init(reading descriptor: borrowing Descriptor) throws(KVMError) {
     // struct kvm_stats_header: flags, name_size, num_desc, id_offset, desc_offset, data_offset.
     let header = try Self.read(24, at: 0, of: descriptor)
     let field = { (index: Int) in Int(header.integer(at: index * 4, as: UInt32.self)) }
