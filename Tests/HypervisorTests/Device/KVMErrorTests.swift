@@ -1,0 +1,74 @@
+// What a person reads when KVM cannot be opened: what was attempted, what came back, what they can do.
+
+import CKVM
+import Hypervisor
+import SystemPackage
+import Testing
+
+@Suite("Opening KVM")
+struct KVMErrorTests {
+  private func refusal(of path: FilePath) -> KVMError? {
+    do { _ = try KVM(path: path) } catch { return error }
+    return nil
+  }
+
+  @Test("says that a file is no KVM device", arguments: ["/dev/null", "/proc/self/exe", "/tmp", "/"])
+  func notKVM(path: String) throws {
+    let error = try #require(refusal(of: FilePath(path)))
+    #expect(error.operation == .open(FilePath(path)))
+    // A program that is running is not opened for writing, which says the same in other words.
+    #expect("\(error)".hasPrefix("\(path): "))
+    if error.code != .textFileBusy { #expect("\(error)".hasSuffix("; this is not a KVM device")) }
+  }
+
+  @Test("says which module to load where the file is missing")
+  func missing() throws {
+    let error = try #require(refusal(of: "/no/such/kvm"))
+    #expect(
+      "\(error)"
+        == "/no/such/kvm: No such file or directory; load kvm_intel or kvm_amd, and enable VMX or SVM in the firmware")
+  }
+
+  @Test("says how to get permission")
+  func permission() {
+    #expect(
+      "\(KVMError(.open("/dev/kvm"), .permissionDenied))"
+        == "/dev/kvm: Permission denied; add yourself to the group \"kvm\" or run as root")
+  }
+
+  @Test("says which module to load where the device has no driver")
+  func noDriver() {
+    for code in [Errno.noSuchAddressOrDevice, .operationNotSupportedByDevice] {
+      #expect("\(KVMError(.open("/dev/kvm"), code))".contains("load kvm_intel or kvm_amd"))
+    }
+  }
+}
+
+@Suite("An error of KVM's")
+struct KVMErrorTextTests {
+  @Test("names the operation that failed")
+  func names() {
+    let cases: [(KVMError.Operation, String)] = [
+      (.map(bytes: 4096), "mapping 4096 bytes: Cannot allocate memory"),
+      (.readStatistics, "reading KVM's statistics: Cannot allocate memory"),
+      (.request(.createVM), "KVM refused KVM_CREATE_VM: Cannot allocate memory"),
+      (.request(.setXCRs), "KVM refused request 0x4188aea7: Cannot allocate memory"),
+      (
+        .checkVersion(found: 11),
+        "KVM speaks API version 11, Spectrap version 12; use a Linux kernel of 2.6.22 or later"
+      ),
+      (.arm, "preparing the run's time limit: Cannot allocate memory"),
+    ]
+    for (operation, text) in cases { #expect("\(KVMError(operation, .noMemory))" == text) }
+  }
+
+  @Test("of an MSR names the register, the value and the place in the list")
+  func msr() {
+    #expect(
+      "\(MSRAccessError.unreadable(.specCtrl, index: 300))"
+        == "KVM does not read IA32_SPEC_CTRL (0x48), number 300 in the list")
+    #expect(
+      "\(MSRAccessError.unwritable(MSREntry(.specCtrl, 0x8000), index: 0))"
+        == "KVM does not write 0x8000 to IA32_SPEC_CTRL (0x48), number 0 in the list")
+  }
+}

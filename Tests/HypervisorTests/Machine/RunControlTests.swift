@@ -1,0 +1,79 @@
+// Ending a run from outside: the order in which begin, cancel, the limit and end may come.
+
+import SystemPackage
+import Testing
+
+@testable import Hypervisor
+
+@Suite("A run control")
+struct RunControlTests {
+  /// Runs the body between `begin` and `end`, as the run loop does.
+  @discardableResult
+  private func during<R>(_ control: RunControl, _ body: () throws -> R) throws -> R {
+    try control.begin()
+    defer { control.end() }
+    return try body()
+  }
+
+  @Test("without limit and cancel stops nothing")
+  func idle() throws {
+    let control = RunControl()
+    #expect(try during(control) { control.stop } == nil)
+    #expect(!control.isCancelled)
+  }
+
+  @Test("stops when the limit has passed, and not before")
+  func limit() throws {
+    for limit in [Duration.seconds(-1), .zero, .nanoseconds(1)] {
+      let control = RunControl(timeLimit: limit)
+      #expect(control.stop == nil, "no run is under way")
+      #expect(try during(control) { control.stop } == .timeLimit)
+    }
+    let late = RunControl(timeLimit: .seconds(Int64.max / 2))
+    #expect(try during(late) { late.stop } == nil)
+  }
+
+  @Test("gives each run the whole limit again")
+  func limitPerRun() throws {
+    let control = RunControl(timeLimit: .milliseconds(200))
+    for _ in 0..<3 { #expect(try during(control) { control.stop } == nil) }
+  }
+
+  @Test("that is cancelled stops the run under way and every later one, however often it is cancelled")
+  func cancel() throws {
+    let control = RunControl()
+    try during(control) {
+      control.cancel()
+      control.cancel()
+      #expect(control.stop == .cancelled)
+    }
+    control.cancel()
+    #expect(control.isCancelled)
+    #expect(try during(control) { control.stop } == .cancelled)
+  }
+
+  @Test("cancelled before its first run stops that")
+  func cancelBefore() throws {
+    let control = RunControl(timeLimit: .seconds(60))
+    control.cancel()
+    control.cancel()
+    #expect(try during(control) { control.stop } == .cancelled)
+  }
+
+  @Test("says cancelled where the limit has passed as well")
+  func both() throws {
+    let control = RunControl(timeLimit: .zero)
+    control.cancel()
+    #expect(try during(control) { control.stop } == .cancelled)
+  }
+
+  @Test("is for one run at a time, and free again after it")
+  func oneAtATime() throws {
+    let control = RunControl()
+    try during(control) {
+      #expect(throws: KVMError(.arm, .resourceBusy)) { try control.begin() }
+    }
+    try during(control) {}
+    control.end()
+  }
+}

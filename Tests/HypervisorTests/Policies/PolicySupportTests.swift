@@ -1,0 +1,99 @@
+// What each policy says of a host beforehand: whether it can run there, why not, and what it protects.
+
+import Testing
+
+@testable import Hypervisor
+
+@Suite("A policy's support")
+struct PolicySupportTests {
+  /// Every combination of what a host may be able to do.
+  private static let hosts: [HostAbilities] = [MSR.specCtrl, .kernelGSBase].flatMap { subject in
+    [.held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .unwritable(1)].flatMap { (proof: RegisterProof) in
+      [false, true].flatMap { hasIBRSAll in
+        [false, true].map { canIntercept in
+          HostAbilities(
+            subject: subject, register: proof, hasIBRSAll: hasIBRSAll, canInterceptMSRs: canIntercept)
+        }
+      }
+    }
+  }
+
+  /// The level of protection, nil when the policy is refused.
+  private func level(_ support: PolicySupport) -> Protection.Level? {
+    switch support {
+    case .supported(let protection):
+      #expect(!protection.reason.isEmpty)
+      return protection.level
+    case .refused(let reason):
+      #expect(!reason.isEmpty)
+      return nil
+    }
+  }
+
+  @Test("of passthrough and autoload needs a register that holds its value, and nothing else", arguments: hosts)
+  func register(host: HostAbilities) {
+    let expected: Protection.Level? =
+      host.register.isHeld ? (host.subject == .specCtrl ? .guest : .notApplicable) : nil
+    #expect(level(Passthrough.support(on: host)) == expected)
+    #expect(level(Autoload.support(on: host)) == expected)
+  }
+
+  @Test("of emulate needs interception; it protects where IBRS_ALL is kept on, and says so where not", arguments: hosts)
+  func emulate(host: HostAbilities) {
+    let protects = host.hasIBRSAll && host.register.isHeld
+    let expected: Protection.Level? =
+      !host.canInterceptMSRs
+      ? nil : host.subject != .specCtrl ? .notApplicable : protects ? .always : Protection.Level.none
+    #expect(level(Emulate.support(on: host)) == expected)
+  }
+
+  @Test("of emulate says why it protects nothing")
+  func emulateReasons() {
+    func reason(_ proof: RegisterProof, ibrsAll: Bool) -> String {
+      let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: ibrsAll, canInterceptMSRs: true)
+      guard case .supported(let protection) = Emulate.support(on: host) else { return "" }
+      return protection.reason
+    }
+    #expect(reason(.held(wrote: 1), ibrsAll: false).contains("no IBRS_ALL"))
+    #expect(reason(.unreadable, ibrsAll: true).contains("cannot be kept on"))
+  }
+
+  @Test("of autoload refuses an MSR that may not stand in its list, whatever the host can do")
+  func autoloadForbidden() {
+    for msr in [MSR.fsBase, .gsBase, .smmMonitorControl, .biosUpdateTrigger, MSR(0x830)] {
+      let host = HostAbilities(
+        subject: msr, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
+      #expect(level(Autoload.support(on: host)) == nil, "\(msr)")
+    }
+  }
+
+  @Test("refused, names the register and what became of the value")
+  func refusals() {
+    let expected: [(RegisterProof, String)] = [
+      (.dropped(wrote: 1, readBack: 0), "0x1 was written to a scratch vCPU, and 0x0 read back"),
+      (.unreadable, "it cannot be read on a scratch vCPU"),
+      (.unwritable(5), "a scratch vCPU refuses 0x5"),
+    ]
+    for (proof, words) in expected {
+      let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
+      guard case .refused(let reason) = Passthrough.support(on: host) else {
+        Issue.record("\(proof)")
+        continue
+      }
+      #expect(reason.contains("IA32_SPEC_CTRL (0x48)") && reason.hasSuffix(words), "\(reason)")
+      #expect(
+        "\(PolicyError.refused(policy: "passthrough", reason: reason))".hasPrefix("policy passthrough cannot run"))
+    }
+  }
+
+  @Test("errors name the list and the entry")
+  func errors() {
+    #expect("\(PolicyError.exitStore(index: 2, .specCtrl))" == "entry 2 of the exit-store list, IA32_SPEC_CTRL, failed")
+    #expect(
+      "\(PolicyError.exitLoad(index: 9, MSREntry(.specCtrl, 16)))"
+        == "entry 9 of the exit-load list, IA32_SPEC_CTRL = 0x10, failed")
+    #expect(
+      "\(PolicyError.entryLoad(index: 1, MSREntry(.specCtrl, 1)))"
+        == "VM entry aborted: entry 1 of the entry-load list, IA32_SPEC_CTRL = 0x1, failed")
+  }
+}
