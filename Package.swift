@@ -64,6 +64,10 @@ let package = Package(
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"], swiftSettings: strict),
     .testTarget(
-      name: "IntegrationTests", dependencies: ["Experiments", "Hypervisor", "GuestImages"], swiftSettings: strict),
+      name: "IntegrationTests",
+      dependencies: [
+        "CKVM", "Experiments", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
   ]
 )

@@ -1,0 +1,88 @@
+// Getting a guest into a machine: its memory, its start state; and getting it to run with a limit on its time.
+
+import CKVM
+import GuestImages
+import Hypervisor
+import Testing
+
+@testable import Experiments
+
+/// Where the real-mode guests of these tests have their things, all within the first segment.
+enum RealMode {
+  static let code: UInt64 = 0x1000
+  static let data: UInt64 = 0x6000
+  static let stackTop: UInt64 = 0x8000
+  static let memorySize = 0x2_0000
+  /// An address that has no memory.
+  static let hole: UInt64 = 0xa_0000
+
+  /// Assembles a program that starts at `code`; DS, ES and SS are 0.
+  static func program(_ body: (inout Assembler) -> Void) throws -> Program {
+    var asm = Assembler(origin: code, mode: .bits16)
+    body(&asm)
+    return try asm.assemble()
+  }
+}
+
+extension VirtualMachine {
+  /// Gives the VM its memory with a real-mode program in it.
+  mutating func load(_ program: Program) throws {
+    try addMemory(at: 0, count: RealMode.memorySize)
+    try write(program.bytes, at: GuestPhysicalAddress(program.origin))
+  }
+}
+
+extension VirtualCPU {
+  /// Puts the vCPU at the start of a real-mode program.
+  mutating func enter(_ program: Program) throws {
+    var special = try specialRegisters()
+    special.cs.base = 0
+    special.cs.selector = 0
+    try setSpecialRegisters(special)
+    var registers = kvm_regs()
+    registers.rip = program.origin
+    registers.rsp = RealMode.stackTop
+    registers.rflags = 2
+    try setRegisters(registers)
+  }
+}
+
+extension Machine where P: ~Copyable {
+  /// Loads a real-mode program into a machine that has no memory yet.
+  mutating func load(_ program: Program) throws {
+    try vm.load(program)
+    try vcpu.enter(program)
+  }
+
+  /// Loads a 64-bit program of the test's own in the place of an image's kernel, whose tables it keeps.
+  mutating func loadLong(_ body: (inout Assembler) -> Void) throws {
+    let image = try GuestImage(Workload(.bare), entry: .none)
+    let origin = try #require(image.programs.first?.program.origin)
+    var asm = Assembler(origin: origin, mode: .bits64)
+    body(&asm)
+    let program = try asm.assemble()
+    try load(image, orders: [1])
+    try vm.write(program.bytes, at: GuestPhysicalAddress(origin))
+  }
+
+  /// Makes a page of linear addresses stand for a page of physical ones, in the tables of an image.
+  mutating func map(_ linear: UInt64, to physical: UInt64) throws {
+    // The last of the four tables, one page each: present and writable, for 4 KiB.
+    let entry = StartState.cr3 + 3 * UInt64(Layout.pageSize) + linear / UInt64(Layout.pageSize) * 8
+    let value = physical | 0b11
+    try vm.write((0..<8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }, at: GuestPhysicalAddress(entry))
+  }
+
+  /// Runs the guest, for at most as long as no guest here should ever take.
+  mutating func run<H: ExitHandler & ~Copyable>(
+    _ handler: inout H, within limit: Duration = .seconds(30)
+  ) throws(RunError) -> End {
+    var nothing = NoObserver()
+    return try run(&handler, observer: &nothing, control: RunControl(timeLimit: limit))
+  }
+
+  /// A little-endian number in guest memory.
+  func word<T: FixedWidthInteger>(at address: UInt64, as type: T.Type = UInt32.self) throws -> T {
+    try vm.read(MemoryLayout<T>.size, at: GuestPhysicalAddress(address)).reversed().reduce(0) { $0 << 8 | T($1) }
+  }
+}
