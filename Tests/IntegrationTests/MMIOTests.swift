@@ -38,7 +38,7 @@ struct MMIOTests {
     #expect(devices.stores.map(\.value) == [0x11, 0x2211, 0x4433_2211])
     #expect(devices.loads.map(\.address.rawValue) == [0x40, 0x50, 0x60].map { RealMode.hole + $0 })
     #expect(devices.loads.map(\.length) == [1, 2, 4])
-    let words = try (0..<3).map { try machine.word(at: RealMode.data + UInt64($0 * 4)) }
+    let words = try (0..<3).map { try machine.vm.word(at: RealMode.data + UInt64($0 * 4)) }
     #expect(words == [0x11, 0x2211, 0x4433_2211])
   }
 
@@ -61,6 +61,6 @@ struct MMIOTests {
     #expect(devices.stores == devices.stores.filter { $0.length == 8 && $0.value == Self.value })
     #expect(devices.stores.map(\.address.rawValue) == [hole + 8])
     #expect(devices.loads.map(\.address.rawValue) == [hole + 16])
-    #expect(try machine.word(at: Layout.samples, as: UInt64.self) == ~Self.value)
+    #expect(try machine.vm.word(at: Layout.samples, as: UInt64.self) == ~Self.value)
   }
 }

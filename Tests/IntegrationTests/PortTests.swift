@@ -60,7 +60,7 @@ struct PortTests {
       asm.hlt()
     }
     let devices = try devices(after: program, supply: [1, 2, 3, 4, 5, 6, 7, 8]) { machine in
-      let words = try (0..<4).map { try machine.word(at: RealMode.data + UInt64($0 * 4)) }
+      let words = try (0..<4).map { try machine.vm.word(at: RealMode.data + UInt64($0 * 4)) }
       #expect(words == [0xffff_ff01, 0xffff_0302, 0x0706_0504, 0xffff_ff08])
     }
     #expect(devices.inputs.map(\.port) == [Self.port, Self.port, Self.port, 0x60])
@@ -88,8 +88,8 @@ struct PortTests {
       asm.bytes(text)
     }
     let devices = try devices(after: program) { machine in
-      let end = try machine.word(at: RealMode.data, as: UInt16.self)
-      let left = try machine.word(at: RealMode.data + 2, as: UInt16.self)
+      let end = try machine.vm.word(at: RealMode.data, as: UInt16.self)
+      let left = try machine.vm.word(at: RealMode.data + 2, as: UInt16.self)
       #expect(UInt64(end) == (program.labels["text"] ?? 0) + UInt64(text.count))
       #expect(left == 0)
     }

@@ -51,6 +51,12 @@ extension Trait where Self == ConditionTrait {
     .enabled("needs a KVM that holds \(msrs)") { msrs.allSatisfy { TestHost.proof(of: $0)?.isHeld == true } }
   }
 
+  /// Runs the test where KVM checks the reasons for MSR exits: since Linux 6.1.
+  static var needsValidatedReasons: Self {
+    let release = (HostKernel().release ?? "").split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+    return .enabled(if: !release.lexicographicallyPrecedes([6, 1]), "needs Linux 6.1, which checks the reasons")
+  }
+
   /// Runs the test where KVM refuses an MSR that does not exist, which kvm.ignore_msrs changes.
   static var missingMSRIsRefused: Self {
     .enabled(if: TestHost.proof(of: TestHost.missingMSR) == .unreadable, "needs a KVM without ignore_msrs")

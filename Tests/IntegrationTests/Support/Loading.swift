@@ -2,10 +2,10 @@
 
 import CKVM
 import GuestImages
-import Hypervisor
 import Testing
 
 @testable import Experiments
+@testable import Hypervisor
 
 /// Where the real-mode guests of these tests have their things, all within the first segment.
 enum RealMode {
@@ -29,6 +29,11 @@ extension VirtualMachine {
   mutating func load(_ program: Program) throws {
     try addMemory(at: 0, count: RealMode.memorySize)
     try write(program.bytes, at: GuestPhysicalAddress(program.origin))
+  }
+
+  /// A little-endian number in guest memory.
+  func word<T: FixedWidthInteger>(at address: UInt64, as type: T.Type = UInt32.self) throws -> T {
+    try read(MemoryLayout<T>.size, at: GuestPhysicalAddress(address)).reversed().reduce(0) { $0 << 8 | T($1) }
   }
 }
 
@@ -80,9 +85,32 @@ extension Machine where P: ~Copyable {
     var nothing = NoObserver()
     return try run(&handler, observer: &nothing, control: RunControl(timeLimit: limit))
   }
+}
 
-  /// A little-endian number in guest memory.
-  func word<T: FixedWidthInteger>(at address: UInt64, as type: T.Type = UInt32.self) throws -> T {
-    try vm.read(MemoryLayout<T>.size, at: GuestPhysicalAddress(address)).reversed().reduce(0) { $0 << 8 | T($1) }
+/// A VM and its vCPU without the run loop, for tests that look between an exit and its end.
+struct RawGuest: ~Copyable {
+  var vm: VirtualMachine
+  var cpu: VirtualCPU
+
+  /// A vCPU at the start of a real-mode program, whose accesses of these MSRs are handed over.
+  init(_ program: Program, intercepting msrs: [MSR] = []) throws {
+    var vm = try KVM().makeVM()
+    if !msrs.isEmpty {
+      try vm.enableMSRExits(.filter)
+      try vm.setMSRFilter(.denying(msrs))
+    }
+    try vm.load(program)
+    var cpu = try vm.makeVCPU()
+    try cpu.enter(program)
+    self.vm = vm
+    self.cpu = cpu
+  }
+
+  /// Runs the guest to its next exit, within a limit that no guest here comes near.
+  mutating func run() throws -> Exit {
+    let control = RunControl(timeLimit: .seconds(30))
+    try control.begin()
+    defer { control.end() }
+    return try cpu.run()
   }
 }

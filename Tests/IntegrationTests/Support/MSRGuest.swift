@@ -76,12 +76,18 @@ struct MSRGuest {
   }
 
   /// What the guest found at each access.
-  func outcomes<P: Policy & ~Copyable>(in machine: borrowing Machine<P>) throws -> [MSROutcome] {
-    try accesses.enumerated().map { index, step in
-      if try machine.word(at: slot(index) + 8) == Self.mark { return .fault }
-      guard case .read = step else { return .written }
-      return .read(try machine.word(at: slot(index), as: UInt64.self))
+  func outcomes(in vm: borrowing VirtualMachine) throws -> [MSROutcome] {
+    var outcomes: [MSROutcome] = []
+    for (index, step) in accesses.enumerated() {
+      if try vm.word(at: slot(index) + 8) == Self.mark {
+        outcomes.append(.fault)
+      } else if case .read = step {
+        outcomes.append(.read(try vm.word(at: slot(index), as: UInt64.self)))
+      } else {
+        outcomes.append(.written)
+      }
     }
+    return outcomes
   }
 }
 
