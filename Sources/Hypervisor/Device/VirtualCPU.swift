@@ -24,6 +24,14 @@ public import SystemPackage
     @inlinable get { unsafe page.base.assumingMemoryBound(to: kvm_run.self) }
   }
 
+  /// Where a 1 makes KVM_RUN return at once, as if a signal had come.
+  @usableFromInline var immediateExit: UnsafeMutablePointer<UInt8> {
+    // Safe: the first bytes of kvm_run, by the invariant.
+    @inlinable get {
+      unsafe page.base.assumingMemoryBound(to: UInt8.self) + MemoryLayout<kvm_run>.offset(of: \.immediate_exit)!
+    }
+  }
+
   /// Enters the guest until its next exit, and gives the reason by KVM's number.
   ///
   /// A signal gives `KVM_EXIT_INTR`. Throws `KVMError` when KVM cannot run the vCPU.

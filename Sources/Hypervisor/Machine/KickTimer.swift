@@ -1,8 +1,9 @@
 // The signal that makes KVM_RUN return, and the timer that sends it.
 //
-// A signal that arrives just before KVM_RUN would be lost, so the timer repeats until it is removed. The handler does
-// nothing and needs no pointer to the vCPU, so there is nothing that could be freed under it.
-// Facts: timer_create(2) (SIGEV_THREAD_ID), signal(7), pthread_sigmask(3).
+// A signal alone ends the KVM_RUN that it meets, and is lost on a thread that happens to be outside. So the handler sets
+// kvm_run.immediate_exit, and the next KVM_RUN returns at once. The byte cannot be gone by then: the signal goes to the
+// thread that made the timer, which has it unblocked until it has removed the timer, so none is left pending after that.
+// Facts: KVM API document, section 5 (immediate_exit); timer_create(2) (SIGEV_THREAD_ID), signal(7), pthread_sigmask(3).
 
 import CKVM
 import Glibc
@@ -17,29 +18,35 @@ import SystemPackage
   /// The signals that the thread blocked before.
   private let signalMask: sigset_t
 
-  /// How long after a lost signal the next one comes.
+  /// How long after a signal the next one comes, should the first have come a moment too early.
   private static let repetition = timespec(tv_sec: 0, tv_nsec: 10_000_000)
   /// A real-time signal, which no library claims.
   private static let signal = __libc_current_sigrtmin() + 3
 
   private static let installHandler: Void = {
     var action = sigaction()
-    // Safe: the handler touches nothing. Without SA_RESTART, KVM_RUN returns.
-    unsafe action.__sigaction_handler.sa_handler = { _ in }
+    action.sa_flags = SA_SIGINFO
+    // Safe: a timer's signal carries the byte that `init` was given, which is there by its contract. Without SA_RESTART,
+    // KVM_RUN returns.
+    unsafe action.__sigaction_handler.sa_sigaction = { _, info, _ in
+      guard let info = unsafe info, unsafe info.pointee.si_code == CInt(SI_TIMER) else { return }
+      let flag = unsafe info.pointee._sifields._timer.si_sigval.sival_ptr
+      unsafe flag?.storeBytes(of: 1, as: UInt8.self)
+    }
     unsafe sigaction(signal, &action, nil)
   }()
 
-  /// Makes a timer for this thread, and lets the signal through to it.
+  /// Makes a timer for this thread, and lets the signal through to it; each signal sets `flag` to 1.
   ///
-  /// Throws `KVMError` when the kernel has no timer left.
-  init() throws(KVMError) {
+  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left.
+  init(setting flag: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     _ = Self.installHandler
-    // Safe: the event says that the signal goes to this thread, and carries no pointer; each call gets a structure of
-    // its own for its own length.
+    // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own length.
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
     unsafe event.sigev_signo = Self.signal
     unsafe event._sigev_un._tid = ckvm_gettid()
+    unsafe event.sigev_value.sival_ptr = UnsafeMutableRawPointer(flag)
     var made: timer_t?
     guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0 else {
       throw KVMError(.arm, Errno(rawValue: errno))

@@ -56,8 +56,12 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   @inlinable public mutating func run<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
     _ handler: inout H, observer: inout O, control: RunControl
   ) throws(RunError) -> End {
-    do { try control.begin() } catch { throw .kvm(error) }
-    defer { control.end() }
+    // Safe: the vCPU's kvm_run is there until after `end()`.
+    do { try unsafe control.begin(setting: cpu.immediateExit) } catch { throw .kvm(error) }
+    defer {
+      control.end()
+      unsafe cpu.immediateExit.pointee = 0
+    }
     return try loop(&handler, &observer, control)
   }
 
@@ -105,6 +109,8 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
         disposition = handler.mmioRead(access, to: &cpu)
       case .interrupted:
         counters.countInterruption()
+        // Cleared before the question, so that a kick in between is not lost.
+        unsafe cpu.immediateExit.pointee = 0
         if let stop = control.stop { return .stopped(stop) }
         continue
       case .other(let reason):

@@ -47,13 +47,13 @@ public final class RunControl: Sendable {
     }
   }
 
-  /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN.
+  /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow. Throws `KVMError` when the kernel has no timer left, or another run uses this control right now.
-  @usableFromInline func begin() throws(KVMError) {
+  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run uses this control right now.
+  @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
-      let timer = try KickTimer()
+      let timer = unsafe try KickTimer(setting: immediateExit)
       shared.deadline = timeLimit.map { ContinuousClock.now + $0 }
       if shared.isCancelled {
         timer.start(after: .zero)

@@ -6,13 +6,52 @@ import Testing
 @testable import Hypervisor
 
 @Suite("A run control")
-struct RunControlTests {
+struct RunControlTests: ~Copyable {
+  /// Stands for the kvm_run whose first byte a kick sets.
+  private let page: Mapping
+
+  init() throws { page = try Mapping(count: 4096) }
+
+  private var flag: UnsafeMutablePointer<UInt8> {
+    // Safe: the page is there as long as the test.
+    unsafe page.base.assumingMemoryBound(to: UInt8.self)
+  }
+
   /// Runs the body between `begin` and `end`, as the run loop does.
   @discardableResult
   private func during<R>(_ control: RunControl, _ body: () throws -> R) throws -> R {
-    try control.begin()
+    try unsafe control.begin(setting: flag)
     defer { control.end() }
     return try body()
+  }
+
+  /// Whether a kick comes within a second, which a thread sees that never enters the kernel.
+  private func isKicked() -> Bool {
+    let start = ContinuousClock.now
+    while ContinuousClock.now - start < .seconds(1) {
+      if unsafe flag.pointee == 1 { return true }
+    }
+    return false
+  }
+
+  @Test("kicks the thread that runs when the limit passes and when it is cancelled, and no thread after the end")
+  func kicks() throws {
+    let limited = RunControl(timeLimit: .milliseconds(5))
+    let kicked = try during(limited) { isKicked() }
+    #expect(kicked)
+    unsafe flag.pointee = 0
+    let control = RunControl()
+    try during(control) {
+      let before = unsafe flag.pointee
+      #expect(before == 0)
+      control.cancel()
+      #expect(isKicked())
+    }
+    unsafe flag.pointee = 0
+    limited.cancel()
+    control.cancel()
+    let after = unsafe flag.pointee
+    #expect(after == 0)
   }
 
   @Test("without limit and cancel stops nothing")
@@ -71,7 +110,7 @@ struct RunControlTests {
   func oneAtATime() throws {
     let control = RunControl()
     try during(control) {
-      #expect(throws: KVMError(.arm, .resourceBusy)) { try control.begin() }
+      #expect(throws: KVMError(.arm, .resourceBusy)) { try unsafe control.begin(setting: flag) }
     }
     try during(control) {}
     control.end()

@@ -109,7 +109,8 @@ struct RawGuest: ~Copyable {
   /// Runs the guest to its next exit, within a limit that no guest here comes near.
   mutating func run() throws -> Exit {
     let control = RunControl(timeLimit: .seconds(30))
-    try control.begin()
+    // Safe: the vCPU is there until after `end()`.
+    try unsafe control.begin(setting: cpu.immediateExit)
     defer { control.end() }
     return try cpu.run()
   }
