@@ -1,0 +1,31 @@
+# Takes the files that --get names from the second serial port, where init wrote each as a header line with its size
+# and checksum, the compressed contents in base64, and an end line.
+
+# collect_files: writes each file whole (checked, then renamed) or not at all.
+collect_files() {
+  local index=0 name
+  for name in ${gets[@]+"${gets[@]}"}; do
+    index=$((index + 1))
+    collect_file "$index" "$name"
+  done
+}
+
+# collect_file INDEX NAME
+collect_file() {
+  local target=$output/${2##*/} sum partial
+  partial=$(mktemp "$output/.${2##*/}.XXXXXX") || fail $exit_files "cannot write to $output."
+  sum=$(awk -v head="$token file $1" 'index($0, head " ") == 1 {print $4; exit}' "$run/com2")
+  if [[ -n $sum && $sum != missing ]] &&
+    awk -v head="$token file $1 " -v tail="$token end $1" \
+      '$0 == tail {exit} inside {print} index($0, head) == 1 {inside = 1}' "$run/com2" |
+    base64 -d 2>/dev/null | gzip -dc 2>/dev/null >"$partial" && sha256sum --status -c - <<<"$sum  $partial"; then
+    chmod 644 "$partial"
+    mv "$partial" "$target"
+    return
+  fi
+  rm -f "$partial"
+  # A command that failed has said so itself; that its files are missing is no news.
+  [[ $sum != missing || $status -eq 0 ]] || return 0
+  [[ $sum != missing ]] || fail $exit_files "the command left no file $2."
+  fail $exit_files "$2 did not come out of the machine whole."
+}

@@ -1,0 +1,102 @@
+# Fetches the kernel and the emulators from Debian 12 into a cache outside the tree, and finds them there.
+# Nothing is installed: what the system lacks is downloaded with apt and unpacked, so no root is needed.
+
+lab_layout=1 # raise when what lies in the cache changes
+lab_cache=${XDG_CACHE_HOME:-$HOME/.cache}/spectrap/lab/$lab_layout
+lab_packages=(bochs bochs-term bochsbios vgabios isolinux syslinux-common genisoimage busybox-static cpio binutils
+  qemu-system-x86)
+lab_programs=(bochs-bin qemu-system-x86_64 genisoimage cpio objcopy strip script setpriv flock)
+
+# set_up: fills the cache once; two labs that start together fill it once, the second waits for the first.
+set_up() {
+  use_cache
+  is_set_up && return
+  mkdir -p "$lab_cache" || fail $exit_unavailable "cannot create the cache folder $lab_cache."
+  local lock
+  exec {lock}>"$lab_cache/lock"
+  flock "$lock"
+  use_cache
+  is_set_up || (fill_cache) || exit
+  exec {lock}>&-
+  use_cache
+  is_set_up || fail $exit_unavailable "the cache in $lab_cache is incomplete; remove that folder and try again."
+}
+
+is_set_up() {
+  [[ -f $lab_cache/ready ]] || return
+  local program
+  for program in "${lab_programs[@]}"; do
+    command -v "$program" >/dev/null || return
+  done
+  [[ -f $(debian_file usr/share/bochs/BIOS-bochs-latest) ]]
+}
+
+# use_cache: lets programs that were unpacked into the cache find their libraries and plugins.
+use_cache() {
+  local tree=$lab_cache/debian libraries
+  [[ -d $tree && $PATH != "$tree"* ]] || return 0
+  export PATH=$tree/usr/bin:$tree/bin:$PATH
+  # Only for programs out of the cache: exporting this would hand it to swift and everything else.
+  libraries=$tree/usr/lib/x86_64-linux-gnu:$tree/lib/x86_64-linux-gnu
+  lab_environment=("LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio")
+}
+lab_environment=()
+
+# debian NAME ...: runs a program of Debian's, from the system or from the cache.
+debian() {
+  env ${lab_environment[@]+"${lab_environment[@]}"} "$@"
+}
+
+# debian_file PATH: where a file of a Debian package is, in the cache or in the system.
+debian_file() {
+  if [[ -e $lab_cache/debian/$1 ]]; then echo "$lab_cache/debian/$1"; else echo "/$1"; fi
+}
+
+fill_cache() {
+  local work=$lab_cache/filling kernel missing
+  check_debian
+  rm -rf "$work"
+  mkdir -p "$work/packages" "$work/debian" "$work/kernel"
+  echo "lab: fetching the kernel and the emulators into $lab_cache (once)" >&2
+
+  kernel=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}')
+  [[ -n $kernel ]] || fail $exit_unavailable "apt knows no package linux-image-cloud-amd64; run apt-get update as root."
+  # An installed package that would only be upgraded has its old version in brackets; the system's copy serves.
+  missing=$(apt-get install --simulate --no-install-recommends "${lab_packages[@]}" 2>"$work/apt.log" |
+    awk '$1 == "Inst" && $3 !~ /^\[/ {print $2}') ||
+    fail $exit_unavailable "apt cannot provide the packages ($(tail -n 1 "$work/apt.log")); run apt-get update as root."
+  # shellcheck disable=SC2086 # one word per package
+  (cd "$work/packages" && apt-get -qq -o APT::Sandbox::User=root download "$kernel" $missing) >"$work/apt.log" 2>&1 ||
+    fail $exit_unavailable "apt could not download from Debian ($(tail -n 1 "$work/apt.log")); is there a network?"
+
+  local package
+  for package in "$work"/packages/*.deb; do
+    case ${package##*/} in
+      linux-image-*) dpkg-deb -x "$package" "$work/kernel" ;;
+      *) dpkg-deb -x "$package" "$work/debian" ;;
+    esac || fail $exit_unavailable "${package##*/} cannot be unpacked; is there space in $lab_cache?"
+  done
+  rm -rf "$lab_cache/debian" "$lab_cache/ready"
+  mv "$work/debian" "$lab_cache/debian"
+  use_cache
+  build_base "$work/kernel" "$work"
+  mv "$work/vmlinuz" "$work/base.cpio" "$lab_cache/"
+  { echo "$kernel" && package_versions bochs qemu-system-x86; } >"$work/ready"
+  mv "$work/ready" "$lab_cache/ready"
+  rm -rf "$work"
+}
+
+check_debian() {
+  local ID='' VERSION_ID='' PRETTY_NAME='this system'
+  # shellcheck source=/dev/null
+  [[ -r /etc/os-release ]] && source /etc/os-release
+  [[ $ID == debian && $VERSION_ID == 12 && $(uname -m) == x86_64 ]] ||
+    fail $exit_unavailable "the lab is made of Debian 12's packages for x86-64, and this is $PRETTY_NAME on $(uname -m)."
+}
+
+package_versions() {
+  local name
+  for name in "$@"; do
+    echo "$name-$(apt-cache policy "$name" | awk '$1 == "Candidate:" {print $2}')"
+  done
+}

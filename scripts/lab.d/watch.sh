@@ -1,0 +1,81 @@
+# Follows a running machine on its first serial port: what the command says goes to the caller as it comes, the lab's
+# own lines (a random word first, so that no command can imitate them) tell how far the machine is.
+
+# debian_background PROGRAM ...: starts the emulator as $emulator; a last line on the serial port says that it has ended
+# (its exit status says nothing: Bochs gives 1 for a clean end and a broken one alike). When $emulator dies, or this
+# script does, even by SIGKILL, the kernel kills what is below.
+debian_background() {
+  {
+    setpriv --pdeathsig KILL env ${lab_environment[@]+"${lab_environment[@]}"} "$@" </dev/null >"$run/emulator.out" || true
+    printf '\n%s gone\n' "$token" >>"$run/com1"
+  } &
+  emulator=$!
+}
+
+now() { echo "${EPOCHREALTIME/./}"; } # microseconds
+
+# phase NAME: with --timings, prints how long the phase that ends here took.
+phase() {
+  local time
+  time=$(now)
+  if [[ $timings == yes && $1 != start ]]; then
+    printf 'lab: %6d ms  %s\n' $(((time - phase_start) / 1000)) "$1" >&2
+  fi
+  phase_start=$time
+}
+
+# watch_machine: returns when the machine has ended well, with the command's status in $status.
+watch_machine() {
+  local serial line mark rest stage=boot separator='' deadline left first=yes tail
+  deadline=$(($(now) + time_limit * 1000000))
+  status=''
+  exec {serial}< <(exec tail -n +1 -f --pid=$$ "$run/com1")
+  tail=$!
+  while :; do
+    left=$((deadline - $(now)))
+    ((left > 0)) || time_is_up
+    IFS= read -r -t "$((left / 1000000 + 1))" line <&"$serial" || time_is_up
+    if [[ $line == "$token "* ]]; then
+      read -r _ mark rest <<<"${line%$'\r'}"
+      case $mark in
+        up) phase "boot: emulator's start to the first process" ;;
+        modules) phase "load the KVM modules" ;;
+        broken) fail $exit_lost "the machine came up without /dev/kvm ($rest)." ;;
+        begin) stage=command ;;
+        status) stage=files && status=$rest && phase "the rest of the command" ;;
+        "done") stage=done && phase "hand files out" ;;
+        gone) break ;;
+      esac
+    elif [[ $stage == panic || $line == *"Kernel panic - not syncing"* ]]; then
+      stage=panic
+      printf '%s\n' "${line%$'\r'}" >&2
+    elif [[ $stage == command ]]; then
+      [[ $first == no ]] || phase "the command's first output"
+      first=no
+      # A newline is held back until something follows it, for the lab's own lines begin with one.
+      printf '%s%s' "$separator" "$line"
+      separator=$'\n'
+    fi
+  done
+  { kill "$tail" && wait "$tail"; } 2>/dev/null || true
+  exec {serial}<&-
+  [[ $stage != "done" ]] || phase "power off"
+  [[ $stage == "done" ]] || machine_is_gone
+}
+
+time_is_up() {
+  case $stage in
+    boot) fail $exit_timeout "the machine did not come up within $time_limit s, and was killed." ;;
+    panic) machine_is_gone ;;
+    command) fail $exit_timeout "the command still ran after $time_limit s, and its machine was killed." ;;
+    *) fail $exit_timeout "the machine did not power off within $time_limit s, and was killed." ;;
+  esac
+}
+
+machine_is_gone() {
+  local reason
+  reason=$(grep -ao 'Kernel panic - not syncing: .*' "$run/com1" | tail -n 1 | tr -d '\r' || true)
+  [[ $stage != panic ]] || fail $exit_panic "the machine panicked (${reason#Kernel panic - not syncing: })."
+  reason=$(grep -a . "$run/emulator.log" | tail -n 1 || true)
+  fail $exit_lost "the machine was lost before it had finished${reason:+ (last words of the emulator: $reason)}."
+}
