@@ -45,7 +45,7 @@ TEXT
   plugins=$(debian_file usr/lib/x86_64-linux-gnu/bochs/plugins)
   TERM=vt100 SHELL=/bin/sh LTDL_LIBRARY_PATH=$plugins BXSHARE=$run \
     debian_background script -qec "exec setpriv --pdeathsig KILL bochs-bin -q -f '$run/bochsrc' -rc '$run/bochsrc.debugger'" \
-    "$run/terminal.log"
+    "$run/terminal.log" 2>"$run/script.log"
 }
 
 # bochs_registers: the MSRs that the kernel takes for granted and Bochs lacks. Every other unknown one faults, as on

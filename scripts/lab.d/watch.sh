@@ -1,14 +1,14 @@
 # Follows a running machine on its first serial port: what the command says goes to the caller as it comes, the lab's
 # own lines (a random word first, so that no command can imitate them) tell how far the machine is.
 
-# debian_background PROGRAM ...: starts the emulator as $emulator; a last line on the serial port says that it has ended
-# (its exit status says nothing: Bochs gives 1 for a clean end and a broken one alike). When $emulator dies, or this
-# script does, even by SIGKILL, the kernel kills what is below.
+# debian_background PROGRAM ...: starts the emulator below $emulator, a shell that says on the serial port when it has
+# ended (its exit status says nothing: Bochs gives 1 for a clean end and a broken one alike). The kernel kills each when
+# what is above it dies, so that nothing is left running even when this script is killed.
 debian_background() {
-  {
-    setpriv --pdeathsig KILL env ${lab_environment[@]+"${lab_environment[@]}"} "$@" </dev/null >"$run/emulator.out" || true
-    printf '\n%s gone\n' "$token" >>"$run/com1"
-  } &
+  # shellcheck disable=SC2016 # the inner shell expands it
+  lab_gone="$token gone" lab_serial=$run/com1 \
+    setpriv --pdeathsig KILL sh -c 'setpriv --pdeathsig KILL env "$@"; printf "\n%s\n" "$lab_gone" >>"$lab_serial"' sh \
+    ${lab_environment[@]+"${lab_environment[@]}"} "$@" </dev/null >"$run/emulator.out" &
   emulator=$!
 }
 
@@ -48,6 +48,8 @@ watch_machine() {
       esac
     elif [[ $stage == panic || $line == *"Kernel panic - not syncing"* ]]; then
       stage=panic
+      printf '%s' "$separator"
+      separator=''
       printf '%s\n' "${line%$'\r'}" >&2
     elif [[ $stage == command ]]; then
       [[ $first == no ]] || phase "the command's first output"
@@ -76,6 +78,6 @@ machine_is_gone() {
   local reason
   reason=$(grep -ao 'Kernel panic - not syncing: .*' "$run/com1" | tail -n 1 | tr -d '\r' || true)
   [[ $stage != panic ]] || fail $exit_panic "the machine panicked (${reason#Kernel panic - not syncing: })."
-  reason=$(grep -a . "$run/emulator.log" | tail -n 1 || true)
+  reason=$(grep -av "warning: TCG doesn't support" "$run/emulator.log" | tail -n 1 || true)
   fail $exit_lost "the machine was lost before it had finished${reason:+ (last words of the emulator: $reason)}."
 }
