@@ -10,5 +10,5 @@ start_qemu() {
     -serial "file:$run/com1" -serial "file:$run/com2" \
     -L "$(debian_file usr/share/seabios)" -L "$(debian_file usr/share/qemu)" \
     -kernel "$lab_cache/vmlinuz" -initrd "$run/initrd" \
-    -append "$kernel_arguments tsc_early_khz=1000000 clearcpuid=rdrand,rdseed" 2>"$run/emulator.log"
+    -append "$kernel_arguments noapictimer tsc_early_khz=1000000 clearcpuid=rdrand,rdseed" 2>"$run/emulator.log"
 }

@@ -29,7 +29,7 @@ watch_machine() {
   local serial line mark rest stage=boot separator='' deadline left first=yes tail
   deadline=$(($(now) + time_limit * 1000000))
   status=''
-  exec {serial}< <(exec tail -n +1 -f --pid=$$ "$run/com1")
+  exec {serial}< <(exec tail -n +1 -f -s 0.05 --pid=$$ "$run/com1")
   tail=$!
   while :; do
     left=$((deadline - $(now)))
