@@ -8,7 +8,7 @@ import Testing
 struct PolicySupportTests {
   /// Every combination of what a host may be able to do.
   private static let hosts: [HostAbilities] = [MSR.specCtrl, .kernelGSBase].flatMap { subject in
-    [.held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .unwritable(1)].flatMap { (proof: RegisterProof) in
+    [.held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .faulted(wrote: 1), .inconclusive(.halt)].flatMap { (proof: RegisterProof) in
       [false, true].flatMap { hasIBRSAll in
         [false, true].map { canIntercept in
           HostAbilities(
@@ -70,9 +70,10 @@ struct PolicySupportTests {
   @Test("refused, names the register and what became of the value")
   func refusals() {
     let expected: [(RegisterProof, String)] = [
-      (.dropped(wrote: 1, readBack: 0), "0x1 was written to a scratch vCPU, and 0x0 read back"),
-      (.unreadable, "it cannot be read on a scratch vCPU"),
-      (.unwritable(5), "a scratch vCPU refuses 0x5"),
+      (.dropped(wrote: 1, readBack: 0), "a guest wrote 0x1, and 0x0 read back"),
+      (.unreadable, "KVM does not read it"),
+      (.faulted(wrote: 5), "a guest that wrote 0x5 got a #GP"),
+      (.inconclusive(.halt), "a guest that was to write it ended with a HLT"),
     ]
     for (proof, words) in expected {
       let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
