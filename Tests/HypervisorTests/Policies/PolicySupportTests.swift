@@ -73,7 +73,7 @@ struct PolicySupportTests {
       (.dropped(wrote: 1, readBack: 0), "a guest wrote 0x1, and 0x0 read back"),
       (.unreadable, "KVM does not read it"),
       (.faulted(wrote: 5), "a guest that wrote 0x5 got a #GP"),
-      (.inconclusive(.halt), "a guest that was to write it ended with a HLT"),
+      (.inconclusive(.halt), "a guest that was to write it ended with HLT"),
     ]
     for (proof, words) in expected {
       let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
