@@ -132,7 +132,7 @@ struct MemoryTests {
     try machine.vm.addMemory(at: 0x1_0000, count: Self.page)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
     try machine.vm.write([0x33, 0x12], at: 0x1_0000)
-    try machine.vcpu.enter(program)
+    try machine.vcpu.startInRealMode(at: UInt16(program.origin), stack: RealMode.stackTop)
     var devices = NoDevices()
     let end = try machine.run(&devices)
     #expect(end == .finished)
@@ -151,7 +151,7 @@ struct MemoryTests {
     }
     try vm.load(program)
     var cpu = try vm.makeVCPU()
-    try cpu.enter(program)
+    try cpu.startInRealMode(at: UInt16(program.origin), stack: RealMode.stackTop)
     return cpu
   }
 

@@ -11,7 +11,7 @@ import Testing
 enum RealMode {
   static let code: UInt64 = 0x1000
   static let data: UInt64 = 0x6000
-  static let stackTop: UInt64 = 0x8000
+  static let stackTop: UInt16 = 0x8000
   static let memorySize = 0x2_0000
   /// An address that has no memory.
   static let hole: UInt64 = 0xa_0000
@@ -37,26 +37,11 @@ extension VirtualMachine {
   }
 }
 
-extension VirtualCPU {
-  /// Puts the vCPU at the start of a real-mode program.
-  mutating func enter(_ program: Program) throws {
-    var special = try specialRegisters()
-    special.cs.base = 0
-    special.cs.selector = 0
-    try setSpecialRegisters(special)
-    var registers = kvm_regs()
-    registers.rip = program.origin
-    registers.rsp = RealMode.stackTop
-    registers.rflags = 2
-    try setRegisters(registers)
-  }
-}
-
 extension Machine where P: ~Copyable {
   /// Loads a real-mode program into a machine that has no memory yet.
   mutating func load(_ program: Program) throws {
     try vm.load(program)
-    try vcpu.enter(program)
+    try vcpu.startInRealMode(at: UInt16(program.origin), stack: RealMode.stackTop)
   }
 
   /// Loads a 64-bit program of the test's own in the place of an image's kernel, whose tables it keeps.
@@ -101,7 +86,7 @@ struct RawGuest: ~Copyable {
     }
     try vm.load(program)
     var cpu = try vm.makeVCPU()
-    try cpu.enter(program)
+    try cpu.startInRealMode(at: UInt16(program.origin), stack: RealMode.stackTop)
     self.vm = vm
     self.cpu = cpu
   }
