@@ -6,9 +6,13 @@ import Testing
 
 @Suite("A policy's support")
 struct PolicySupportTests {
+  private static let proofs: [RegisterProof] = [
+    .held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .faulted(wrote: 1), .inconclusive(.halt),
+  ]
+
   /// Every combination of what a host may be able to do.
   private static let hosts: [HostAbilities] = [MSR.specCtrl, .kernelGSBase].flatMap { subject in
-    [.held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .faulted(wrote: 1), .inconclusive(.halt)].flatMap { (proof: RegisterProof) in
+    proofs.flatMap { proof in
       [false, true].flatMap { hasIBRSAll in
         [false, true].map { canIntercept in
           HostAbilities(
