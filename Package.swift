@@ -56,13 +56,20 @@ let package = Package(
       dependencies: ["Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system")],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
-    .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages"], swiftSettings: strict),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",
       dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
-    .testTarget(name: "MeasurementTests", dependencies: ["Measurement"], swiftSettings: strict),
-    .testTarget(name: "ExperimentsTests", dependencies: ["Experiments"], swiftSettings: strict),
+    .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ExperimentsTests",
+      dependencies: [
+        "Experiments", "Hypervisor", "GuestImages", "Measurement", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -1,5 +1,6 @@
 // What the VMM reads of a mailbox that the guest may have filled with anything.
 
+import TestSupport
 import Testing
 
 @testable import GuestImages
@@ -92,21 +93,5 @@ struct MailboxTests {
     #expect(Set(offsets).count == offsets.count)
     #expect(offsets.allSatisfy { $0.isMultiple(of: 8) && $0 + 8 <= Mailbox.Offset.probeSteps })
     #expect(Mailbox.Offset.probeSteps + ProbeStep.allCases.count * 16 <= Layout.pageSize)
-  }
-}
-
-/// A random number generator that gives the same numbers at every run (Steele, Lea and Flood, "Fast Splittable
-/// Pseudorandom Number Generators", 2014).
-struct SplitMix64: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ mixed >> 31
   }
 }
