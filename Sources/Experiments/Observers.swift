@@ -38,6 +38,8 @@ struct ExitTrace: ExitObserver {
   init(sink: @escaping @Sendable (String) -> Void) { self.sink = sink }
 
   mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
+    // A signal is no exit of the guest's: as many lines as exits are counted.
+    guard exit != .interrupted else { return }
     number += 1
     let rip = (try? cpu.registers().rip).map { " rip 0x" + String($0, radix: 16) } ?? ""
     sink("\(number)\(rip) \(exit.line(data: cpu))")
