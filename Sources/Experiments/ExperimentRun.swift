@@ -90,7 +90,7 @@ extension Machine where P: ~Copyable {
     guard records.map(\.iterations) == orders else {
       throw ExperimentError.mailbox("the guest has changed the iterations that were ordered")
     }
-    return Array(records.prefix { $0.end != 0 })
+    return Array(records.prefix(while: \.isComplete))
   }
 }
 

@@ -37,6 +37,16 @@ struct SampleRecordTests {
     #expect(SampleRecord(iterations: 1, start: .max, end: 9).ticks == 10)
   }
 
+  @Test("are complete when both halves of both stamps are stored")
+  func complete() {
+    func record(_ start: UInt64, _ end: UInt64) -> SampleRecord { SampleRecord(iterations: 1, start: start, end: end) }
+    #expect(record(0x7_0000_0100, 0x7_0000_0200).isComplete)
+    #expect(record(0x7_ffff_ffff, 0x8_0000_0000).isComplete)
+    #expect(!record(0, 0).isComplete)
+    #expect(!record(0x7_0000_0100, 0).isComplete)
+    #expect(!record(0x7_0000_0100, 0x200).isComplete, "stopped between the halves of the second stamp")
+  }
+
   @Test("have room for as many as are allowed, to the end of memory")
   func room() throws {
     let most = GuestImage.orders(Array(repeating: 1, count: SampleRecord.maximumCount))
