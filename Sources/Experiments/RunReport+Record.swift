@@ -43,7 +43,7 @@ extension RunReport.Guest {
     let isProbe = record.experiment.workload.name == .probe
     self.init(
       cyclesPerIteration: distribution?.median, distribution: distribution,
-      kernelEntries: record.mailbox.kernelEntries,
+      kernelEntries: record.completed ? record.mailbox.kernelEntries : nil,
       expected: RunReport.Expected(
         msrReads: record.expected.reads, msrWrites: record.expected.writes, portOuts: record.expected.outs + 1),
       told: SpeculationView(record.contract.cpuid, archCapabilities: record.contract.archCapabilities.rawValue),

@@ -87,8 +87,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
     @Nullable public var cyclesPerIteration: Double?
     @Nullable public var distribution: Distribution?
-    /// How often its kernel was entered, as it counted.
-    public var kernelEntries: UInt64
+    /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
+    @Nullable public var kernelEntries: UInt64?
     /// What it was built to do in all.
     public var expected: Expected
     /// What it was told of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES, read back from KVM.
@@ -99,7 +99,7 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public var probe: [ProbeStep]?
 
     public init(
-      cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64, expected: Expected,
+      cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64?, expected: Expected,
       told: SpeculationView, sees: SpeculationView?, probe: [ProbeStep]?
     ) {
       self.cyclesPerIteration = cyclesPerIteration

@@ -59,7 +59,7 @@ enum Sample {
     stopped: nil, exits: RunReport.Exits(total: 0, byReason: [:], byMSR: [:], interruptions: 0),
     kvm: RunReport.KVM(exits: nil, lightExits: nil, statistics: nil),
     guest: RunReport.Guest(
-      cyclesPerIteration: nil, distribution: nil, kernelEntries: 0,
+      cyclesPerIteration: nil, distribution: nil, kernelEntries: nil,
       expected: RunReport.Expected(msrReads: 0, msrWrites: 0, portOuts: 1), told: blindView, sees: nil, probe: nil),
     vmm: RunReport.VMM(cyclesPerExit: nil, roundTrips: nil),
     msr: RunReport.Register(
