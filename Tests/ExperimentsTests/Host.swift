@@ -1,0 +1,47 @@
+// What the tests that run guests need to know of this host: proved once, so that every expectation follows from a fact.
+
+import Experiments
+import GuestImages
+import Hypervisor
+
+/// This host, as far as experiments depend on it.
+struct Host: Sendable {
+  /// The entries that work here, `none` among them.
+  let entries: [Entry]
+  /// What each subject's policies can count on.
+  let abilities: [MSR: HostAbilities]
+
+  /// The MSRs that experiments are made with: the one that this is about, and one that every 64-bit guest has, so that no
+  /// policy goes untested on hosts without SPEC_CTRL.
+  static let subjects = [MSR.specCtrl, .kernelGSBase]
+
+  private static let shared = Result { try Host() }
+
+  /// The facts; throws where KVM cannot be had.
+  static func proved() throws -> Host { try shared.get() }
+
+  private init() throws {
+    let kvm = try KVM()
+    entries = try Entry.ringSwitching.filter { try EntryProof(of: $0, on: kvm).works } + [.none]
+    abilities = Dictionary(
+      uniqueKeysWithValues: try Self.subjects.map { ($0, try HostAbilities(provedOn: kvm, subject: $0)) })
+  }
+
+  /// The entries that a workload can be run with here.
+  func entries(of workload: Workload.Name) -> [Entry] { Workload(workload).entries.filter(entries.contains) }
+
+  /// Whether a policy can be honoured here for this subject.
+  func supports(_ policy: PolicyName, of subject: MSR) -> Bool {
+    guard let abilities = abilities[subject], case .supported = policy.support(on: abilities) else { return false }
+    return true
+  }
+}
+
+extension Experiment {
+  /// Runs on a KVM opened for it, and not for ever.
+  func run(
+    observing observation: Observation = .nothing, control: RunControl = RunControl(timeLimit: .seconds(120))
+  ) throws -> RunRecord {
+    try run(on: try KVM(), observing: observation, control: control)
+  }
+}
