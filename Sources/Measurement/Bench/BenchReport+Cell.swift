@@ -1,0 +1,153 @@
+// One cell of the benchmark: a guest under a policy, measured over rounds.
+
+extension BenchReport {
+  /// A workload, an entry and a policy that were measured together, or why they were not.
+  public struct Cell: Codable, Equatable, Sendable {
+    /// What it is, in a stable string that `identifier` makes.
+    public var id: String
+    /// A workload (`bare`, `ibrs`, `chatty`, …) or a primitive (`wrmsr`, `rdmsr`, `cpuid`, `out`, `mmio`, `hlt`).
+    public var workload: String
+    /// How user mode reaches the kernel; `none` where there is no user mode, as in every primitive.
+    public var entry: String
+    public var policy: String
+    /// The MSR that it writes, in hexadecimal, "0x48"; null where it writes none.
+    @Nullable public var msr: String?
+    /// The VM that writes the MSR all the time beside it; null where it is alone.
+    @Nullable public var neighbour: Neighbour?
+    /// Writes of the MSR per iteration that the guest was built to make.
+    public var writesPerEntry: Int
+    /// Exits to the VMM per iteration, other than those of the MSR, that the guest was built to make.
+    public var exitsPerEntry: Int
+    /// Where its writes of the MSR end; for a primitive that writes none, where its instruction ends.
+    public var place: Place
+    public var status: Status
+    /// Why it was not measured or does not count, in a sentence; null where it was measured.
+    @Nullable public var reason: String?
+    /// How many iterations one sample spans.
+    public var iterationsPerSample: Int
+    /// Every sample in the order of its measurement, round by round, warm-up included: cycles per iteration.
+    public var rounds: [[Double]]
+    /// How many samples at the start of each round are warm-up by the rule of `WarmUp`.
+    public var warmUp: [Int]
+    /// Order statistics over all samples that are not warm-up; null where there are none.
+    @Nullable public var summary: Distribution?
+    /// Exits per iteration as the VMM counted them; null where it was not measured.
+    @Nullable public var vmmExitsPerEntry: Double?
+    /// Exits per iteration as KVM counted them, those to the VMM included; null where KVM does not count.
+    @Nullable public var kvmExitsPerEntry: Double?
+    /// The id of the cell that this one is held against.
+    @Nullable public var baseline: String?
+    /// How: a primitive's baseline loop is subtracted, a workload is divided by its bare entry.
+    @Nullable public var baselineUse: BaselineUse?
+
+    /// The VM beside a bystander.
+    public enum Neighbour: String, Codable, CaseIterable, Sendable {
+      case sameCPU = "same-cpu"
+      case otherCPU = "other-cpu"
+    }
+
+    /// Where a write ends.
+    public enum Place: String, Codable, CaseIterable, Sendable {
+      /// No exit.
+      case hardware
+      /// KVM ends it by itself: a light exit.
+      case kvm = "KVM"
+      /// It reaches user space: a heavy exit.
+      case vmm = "VMM"
+      /// Nothing is written.
+      case none
+    }
+
+    /// What became of the cell.
+    public enum Status: String, Codable, CaseIterable, Sendable {
+      case measured
+      /// This host cannot do it.
+      case unsupported
+      /// The witnesses contradict each other.
+      case void
+      /// The guest faulted or took too long.
+      case failed
+    }
+
+    /// What a baseline is for.
+    public enum BaselineUse: String, Codable, CaseIterable, Sendable {
+      case subtract
+      case divide
+    }
+
+    /// A cell whose warm-up and summary follow from its rounds.
+    public init(
+      id: String? = nil, workload: String, entry: String, policy: String, msr: String? = nil,
+      neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, place: Place,
+      status: Status = .measured, reason: String? = nil, iterationsPerSample: Int = 0, rounds: [[Double]] = [],
+      vmmExitsPerEntry: Double? = nil, kvmExitsPerEntry: Double? = nil, baseline: String? = nil,
+      baselineUse: BaselineUse? = nil
+    ) {
+      self.id =
+        id
+        ?? Self.identifier(
+          workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour,
+          writesPerEntry: writesPerEntry, exitsPerEntry: exitsPerEntry)
+      self.workload = workload
+      self.entry = entry
+      self.policy = policy
+      self.msr = msr
+      self.neighbour = neighbour
+      self.writesPerEntry = writesPerEntry
+      self.exitsPerEntry = exitsPerEntry
+      self.place = place
+      self.status = status
+      self.reason = reason
+      self.iterationsPerSample = iterationsPerSample
+      self.rounds = rounds
+      warmUp = []
+      self.vmmExitsPerEntry = vmmExitsPerEntry
+      self.kvmExitsPerEntry = kvmExitsPerEntry
+      self.baseline = baseline
+      self.baselineUse = baselineUse
+      summarise()
+    }
+  }
+}
+
+extension BenchReport.Cell {
+  /// The stable name of a cell: `ibrs/syscall/emulate`, `wrmsr/none/passthrough/0x3b`, `ibrs/syscall/manual/w4/x2`,
+  /// `chatty/syscall/emulate+neighbour-same-cpu`.
+  ///
+  /// The MSR stands in it unless it is SPEC_CTRL; writes and exits where they are not the workload's own (`ibrs` writes
+  /// twice, `chatty` exits once, primitives do one thing).
+  public static func identifier(
+    workload: String, entry: String, policy: String, msr: String? = nil, neighbour: Neighbour? = nil,
+    writesPerEntry: Int = 0, exitsPerEntry: Int = 0
+  ) -> String {
+    var parts = [workload, entry, policy]
+    if let msr, msr != "0x48" { parts.append(msr) }
+    if workload == "ibrs" {
+      if writesPerEntry != 2 { parts.append("w\(writesPerEntry)") }
+      if exitsPerEntry != 0 { parts.append("x\(exitsPerEntry)") }
+    } else if workload == "chatty", exitsPerEntry != 1 {
+      parts.append("x\(exitsPerEntry)")
+    }
+    return parts.joined(separator: "/") + (neighbour.map { "+neighbour-\($0.rawValue)" } ?? "")
+  }
+
+  /// The rounds without their warm-up.
+  public var settledRounds: [[Double]] {
+    rounds.enumerated().map { Array($1.dropFirst($0 < warmUp.count ? warmUp[$0] : 0)) }
+  }
+
+  /// Adds a round's samples, in cycles per iteration, and brings the summary up to date.
+  public mutating func add(round: [Double]) {
+    rounds.append(round)
+    summarise()
+  }
+
+  /// Finds the warm-up of every round and sums up the rest.
+  public mutating func summarise() {
+    warmUp = rounds.map(WarmUp.length)
+    summary = Distribution(settledRounds.flatMap { $0 })
+  }
+
+  /// Whether it was measured and there is something to say about it.
+  public var isMeasured: Bool { status == .measured && summary != nil }
+}

@@ -1,0 +1,77 @@
+// What the cells say: comparisons of two cells, and verdicts on the claims.
+
+extension BenchReport {
+  /// A cell's cost over its baseline's.
+  public struct Comparison: Codable, Equatable, Sendable {
+    /// The id of the cell above the line.
+    public var cell: String
+    /// The id of the cell below the line.
+    public var baseline: String
+    /// The ratio of their medians.
+    public var ratio: Double
+    /// Its 95 % interval: low, high.
+    public var interval: [Double]
+    /// Whether the interval leaves out 1.
+    public var differs: Bool
+
+    public init(cell: String, baseline: String, ratio: Double, interval: [Double], differs: Bool) {
+      self.cell = cell
+      self.baseline = baseline
+      self.ratio = ratio
+      self.interval = interval
+      self.differs = differs
+    }
+  }
+
+  /// What the measurement says about a claim of 2018.
+  public struct Verdict: Codable, Equatable, Sendable {
+    public var claim: Claim
+    public var outcome: Outcome
+    public var figures: [Figure]
+    /// One sentence.
+    public var reason: String
+
+    /// What became of a claim.
+    public enum Outcome: String, Codable, CaseIterable, Sendable {
+      case holds
+      case doesNotHold
+      case cannotBeTested
+    }
+
+    public init(claim: Claim, outcome: Outcome, figures: [Figure], reason: String) {
+      self.claim = claim
+      self.outcome = outcome
+      self.figures = figures
+      self.reason = reason
+    }
+  }
+
+  /// A number that a verdict stands on.
+  public struct Figure: Codable, Equatable, Sendable {
+    public var name: String
+    public var value: Double
+    /// Its interval: low, high; null where it has none.
+    @Nullable public var interval: [Double]?
+    /// `cycles`, or `x` for a ratio.
+    public var unit: String
+
+    public init(name: String, value: Double, interval: [Double]?, unit: String) {
+      self.name = name
+      self.value = value
+      self.interval = interval
+      self.unit = unit
+    }
+  }
+
+  /// The claims, as the project numbers them.
+  public enum Claim: String, Codable, CaseIterable, Sendable {
+    case c1 = "C1"
+    case c2 = "C2"
+    case c3 = "C3"
+    case c4 = "C4"
+    case c5 = "C5"
+    case c6 = "C6"
+    case c7 = "C7"
+    case c8 = "C8"
+  }
+}

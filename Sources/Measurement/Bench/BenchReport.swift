@@ -1,0 +1,82 @@
+// The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in docs/bench.schema.json; a
+// change of meaning raises `schemaVersion`.
+
+/// One benchmark: its cells, what they say against each other, and what they say about the claims.
+public struct BenchReport: Codable, Equatable, Sendable {
+  /// The version of this schema.
+  public static let currentSchemaVersion = 1
+
+  public var schemaVersion = Self.currentSchemaVersion
+  public var kind = "bench"
+  /// The version of the program that measured.
+  public var version: String
+  /// Whether it was ended before all that was asked for was measured.
+  public var partial: Bool
+  public var ended: Ending
+  /// The seed of every random choice: the order of the cells and the bootstrap.
+  public var seed: UInt64
+  /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %.
+  public var precision: Double
+  /// What it was allowed to take, in seconds.
+  public var timeBudget: Double
+  /// What it took, in seconds.
+  public var elapsed: Double
+  public var host: HostReport
+  public var environment: BenchEnvironment
+  /// What may spoil the result, each in a sentence.
+  public var warnings: [String]
+  public var clock: Clock
+  public var cells: [Cell]
+  public var comparisons: [Comparison]
+  public var verdicts: [Verdict]
+  /// Null where too few cells were measured to fit a cost model.
+  @Nullable public var breakEven: BreakEven?
+
+  /// Why the measuring ended.
+  public enum Ending: String, Codable, CaseIterable, Sendable {
+    /// Every ratio's interval was narrow enough.
+    case precision
+    /// The time was used up.
+    case time
+    /// Somebody ended it.
+    case cancelled
+  }
+
+  /// The clock that all cells are measured with: the guest's time-stamp counter.
+  public struct Clock: Codable, Equatable, Sendable {
+    /// What a pair of readings costs by itself, in cycles; already taken off every sample.
+    public var overheadCycles: Double
+    /// Ticks per second; null where nobody says.
+    @Nullable public var hertz: Double?
+
+    public init(overheadCycles: Double, hertz: Double?) {
+      self.overheadCycles = overheadCycles
+      self.hertz = hertz
+    }
+  }
+
+  public init(
+    version: String, partial: Bool, ended: Ending, seed: UInt64, precision: Double, timeBudget: Double, elapsed: Double,
+    host: HostReport, environment: BenchEnvironment, warnings: [String], clock: Clock, cells: [Cell],
+    comparisons: [Comparison] = [], verdicts: [Verdict] = [], breakEven: BreakEven? = nil
+  ) {
+    self.version = version
+    self.partial = partial
+    self.ended = ended
+    self.seed = seed
+    self.precision = precision
+    self.timeBudget = timeBudget
+    self.elapsed = elapsed
+    self.host = host
+    self.environment = environment
+    self.warnings = warnings
+    self.clock = clock
+    self.cells = cells
+    self.comparisons = comparisons
+    self.verdicts = verdicts
+    self.breakEven = breakEven
+  }
+
+  /// The cell of this id.
+  public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
+}
