@@ -70,6 +70,8 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
+    // Depends on the program so that it is built; the tests run it as a person does.
+    .testTarget(name: "CommandLineTests", dependencies: ["spectrap", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
