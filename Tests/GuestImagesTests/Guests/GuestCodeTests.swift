@@ -5,7 +5,7 @@ import Testing
 
 @testable import GuestImages
 
-@Suite("A guest's code", .serialized)
+@Suite("A guest's code")
 struct GuestCodeTests {
   /// What every KVM can execute in ring 0, an interpreter of the kernel's code included: no SSE arithmetic, no INT n, no
   /// RDTSCP, nothing newer.

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GuestImages
 
-@Suite("A guest's image", .serialized)
+@Suite("A guest's image")
 struct GuestImageTests {
   @Test("lies inside memory, each part apart from every other", arguments: Combination.possible)
   func places(combination: Combination) throws {
