@@ -36,15 +36,10 @@ build_base() {
   archive "$tree" >"$2/base.cpio"
 }
 
-# build_binary: the static release build of this checkout, made again when a source is newer than it.
+# build_binary: the static release build of this checkout.
 build_binary() {
-  local build=$lab_root/.build-static
-  binary=$build/release/spectrap
-  if [[ ! -x $binary || -n $(find "$lab_root/Sources" "$lab_root/Package.swift" -newer "$binary" -print -quit) ]]; then
-    (cd "$lab_root" && swift build -c release --product spectrap --static-swift-stdlib -Xswiftc -static-executable \
-      --scratch-path "$build") >&2 || fail $exit_unavailable "spectrap does not build; give another program with --binary."
-    touch -c "$binary" # SwiftPM leaves an unchanged program alone, and it would be found outdated for ever
-  fi
+  binary=$lab_root/$("$lab_root/scripts/build-static") ||
+    fail $exit_unavailable "spectrap does not build; give another program with --binary."
 }
 
 # build_image: makes $run/initrd, and the random word that marks the lab's own lines on the serial port.
@@ -53,6 +48,7 @@ build_image() {
   token=lab-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   mkdir -p "$tree"/{bin,lab,put}
   cp "$lab_parts/init" "$tree/init"
+  # Without symbols, for a program given with --binary may have some; what is no ELF file goes in as it is.
   debian strip -o "$tree/bin/spectrap" "$binary" 2>/dev/null || cp "$binary" "$tree/bin/spectrap"
   chmod 755 "$tree/init" "$tree/bin/spectrap"
   printf '%s\n' "$token" >"$tree/lab/token"
