@@ -25,7 +25,7 @@ struct CountExits {
 
     print("the guest \(end) after \(machine.counters.total) exits")
     print("writes of SPEC_CTRL: \(machine.counters.byMSR[.specCtrl]?.writes ?? 0)")
-    print("the guest reads \(SpecCtrl(rawValue: try machine.subjectValue().guest)) from now on")
+    print("the guest reads \(SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0)) from now on")
   }
 }
 

@@ -81,6 +81,7 @@ extension Protection.Level {
   public var word: String {
     switch self {
     case .always: "always"
+    case .maskedBits: "the host's bits alone"
     case .guest: "as the guest chooses"
     case .none: "no"
     case .notApplicable: "not applicable"

@@ -30,7 +30,7 @@ public struct RunReport: Codable, Equatable, Sendable {
   public var policyTally: [String: UInt64]
 
   public struct Protection: Codable, Equatable, Sendable {
-    /// `always`, `guest`, `none` or `notApplicable`.
+    /// `always`, `maskedBits`, `guest`, `none` or `notApplicable`.
     public var level: String
     public var reason: String
 
@@ -150,17 +150,18 @@ public struct RunReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// The subject MSR: as the guest reads it, and as the vCPU's register holds it (null where KVM does not read it).
+  /// The subject MSR: as the guest reads it (null where it can only write), and as the vCPU's register holds it (null
+  /// where KVM does not read it).
   public struct Register: Codable, Equatable, Sendable {
     public var name: String
     public var index: String
-    public var start: UInt64
-    public var end: UInt64
+    @Nullable public var start: UInt64?
+    @Nullable public var end: UInt64?
     @Nullable public var registerStart: UInt64?
     @Nullable public var registerEnd: UInt64?
 
     public init(
-      name: String, index: String, start: UInt64, end: UInt64, registerStart: UInt64?, registerEnd: UInt64?
+      name: String, index: String, start: UInt64?, end: UInt64?, registerStart: UInt64?, registerEnd: UInt64?
     ) {
       self.name = name
       self.index = index

@@ -11,8 +11,7 @@ extension RunReport {
     facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
     facts.add(
       "protects",
-      protection.level == "guest"
-        ? "as the guest chooses: \(protection.reason)" : "\(protection.level): \(protection.reason)")
+      (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason)
     facts.add("host", "\(host.cpu.model ?? "?"), \(host.module), Linux \(host.kernel ?? "?")")
     facts.add("guest's clock", guestLine)
     facts.add(
@@ -23,6 +22,10 @@ extension RunReport {
     facts.add("guest is told", Self.line(guest.told))
     if let sees = guest.sees { facts.add("guest sees", Self.line(sees)) }
     return facts.text + "\n" + exitTable + probeTable + roundTripTable
+  }
+
+  private var protectionWords: [String: String] {
+    ["guest": "as the guest chooses", "maskedBits": "the host's bits alone", "notApplicable": "not applicable"]
   }
 
   private var guestLine: String {
@@ -36,7 +39,8 @@ extension RunReport {
 
   private var registerLine: String {
     let register = { (value: UInt64?) in value.map(Self.hex) ?? "not readable" }
-    return "guest reads \(Self.hex(msr.start)) at start, \(Self.hex(msr.end)) at end; "
+    guard let start = msr.start, let end = msr.end else { return "takes writes only: there is nothing to read back" }
+    return "guest reads \(Self.hex(start)) at start, \(Self.hex(end)) at end; "
       + "the vCPU's register \(register(msr.registerStart)), then \(register(msr.registerEnd))"
   }
 

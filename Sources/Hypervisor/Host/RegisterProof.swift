@@ -1,6 +1,8 @@
 // The proof that a guest on this host has an MSR. Asking KVM proves nothing: KVM_SET_MSRS reports success where the value is
 // dropped (kvm_pvm does so with SPEC_CTRL), and keeps a value for a register that the guest's own WRMSR faults on (kvm_amd in
 // Linux 6.1 does so where the processor has no SPEC_CTRL). So a guest of five instructions writes it, and KVM reads it back.
+// An MSR that only takes writes (IA32_PRED_CMD) cannot be read back. There the guest's write without a #GP is all the proof
+// that can be had; it is worth something only where a write of an MSR that no processor has does raise one.
 // Facts: KVM API document, sections 4.18 and 4.19; Intel SDM vol. 2 (WRMSR), vol. 3A, 20.1.4 (real-mode vectors).
 
 /// What became of a value that a guest wrote to an MSR.
@@ -11,12 +13,16 @@ public enum RegisterProof: Equatable, Sendable {
   case dropped(wrote: UInt64, readBack: UInt64)
   /// The guest's WRMSR raised #GP.
   case faulted(wrote: UInt64)
+  /// The MSR only takes writes, and took this one.
+  case accepted(wrote: UInt64)
+  /// The MSR only takes writes, and took this one; but so does an MSR that no processor has (kvm.ignore_msrs).
+  case ignored(wrote: UInt64)
   /// KVM does not read the MSR, so nothing can be proved.
   case unreadable
   /// The guest did not get as far as that.
   case inconclusive(Exit)
 
-  /// Whether the register is there.
+  /// Whether the register is there, and holds what is written.
   public var isHeld: Bool { if case .held = self { true } else { false } }
 }
 
@@ -25,37 +31,76 @@ extension RegisterProof {
   ///
   /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make one.
   public init(of msr: MSR, on kvm: borrowing KVM) throws {
-    var vm = try kvm.makeVM()
-    var cpu = try vm.makeVCPU()
-    try cpu.setCPUID(try kvm.supportedCPUID())
-    guard let before = try? cpu.read(msr) else {
+    if msr.isCommand {
+      self = try Self.ofCommand(msr, on: kvm)
+      return
+    }
+    var guest = try Guest(on: kvm)
+    guard let before = try? guest.cpu.read(msr) else {
       self = .unreadable
       return
     }
     // The lowest bit: IBRS in SPEC_CTRL, and legal in most MSRs that a guest's kernel owns.
     let wrote = before ^ 1
-    try vm.addMemory(at: 0, count: 4096)
-    try vm.write(Guest.memory(writing: wrote, to: msr), at: 0)
-    try cpu.startInRealMode(at: Guest.code, stack: 4096 - 2)
-
-    var exit = try cpu.run()
-    while exit == .interrupted { exit = try cpu.run() }
-    guard case .portOut(let access) = exit else {
-      self = .inconclusive(exit)
-      return
-    }
-    if access.port == UInt16(Guest.faultPort) {
-      self = .faulted(wrote: wrote)
-    } else {
-      let after = try? cpu.read(msr)
+    switch try guest.end(writing: wrote, to: msr) {
+    case .done:
+      let after = try? guest.cpu.read(msr)
       self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
+    case .faulted: self = .faulted(wrote: wrote)
+    case .lost(let exit): self = .inconclusive(exit)
     }
+  }
+
+  /// A number that no processor has: what is accepted there is ignored.
+  private static let missing = MSR(0x474f_4f00)
+
+  /// The proof of an MSR that only takes writes: its lowest bit is the command (IBPB, L1D_FLUSH).
+  private static func ofCommand(_ msr: MSR, on kvm: borrowing KVM) throws -> RegisterProof {
+    var guest = try Guest(on: kvm)
+    switch try guest.end(writing: 1, to: msr) {
+    case .done: break
+    case .faulted: return .faulted(wrote: 1)
+    case .lost(let exit): return .inconclusive(exit)
+    }
+    var other = try Guest(on: kvm)
+    if case .faulted = try other.end(writing: 1, to: missing) { return .accepted(wrote: 1) }
+    return .ignored(wrote: 1)
   }
 
   /// The guest, in one page of real mode: vectors, code, a #GP handler.
   ///
   /// It ends after at most seven instructions.
-  private enum Guest {
+  private struct Guest: ~Copyable {
+    var vm: VirtualMachine
+    var cpu: VirtualCPU
+
+    /// How it ended.
+    enum End {
+      case done
+      /// The WRMSR raised #GP.
+      case faulted
+      case lost(Exit)
+    }
+
+    init(on kvm: borrowing KVM) throws {
+      let vm = try kvm.makeVM()
+      var cpu = try vm.makeVCPU()
+      try cpu.setCPUID(try kvm.supportedCPUID())
+      self.vm = vm
+      self.cpu = cpu
+    }
+
+    /// Runs it.
+    mutating func end(writing value: UInt64, to msr: MSR) throws -> End {
+      try vm.addMemory(at: 0, count: 4096)
+      try vm.write(Self.memory(writing: value, to: msr), at: 0)
+      try cpu.startInRealMode(at: Self.code, stack: 4096 - 2)
+      var exit = try cpu.run()
+      while exit == .interrupted { exit = try cpu.run() }
+      guard case .portOut(let access) = exit else { return .lost(exit) }
+      return access.port == UInt16(Self.faultPort) ? .faulted : .done
+    }
+
     static let code: UInt16 = 0x400
     private static let handler: UInt16 = 0x500
     static let donePort: UInt8 = 0
@@ -89,6 +134,9 @@ extension RegisterProof {
     case .held(let wrote): "a guest wrote \(hex(wrote)), and it read back"
     case .dropped(let wrote, let readBack): "a guest wrote \(hex(wrote)), and \(hex(readBack)) read back"
     case .faulted(let wrote): "a guest that wrote \(hex(wrote)) got a #GP"
+    case .accepted(let wrote): "a guest wrote \(hex(wrote)) without a #GP, and it cannot be read back"
+    case .ignored(let wrote):
+      "a guest wrote \(hex(wrote)) without a #GP, but so does one that writes an MSR which no processor has"
     case .unreadable: "KVM does not read it"
     case .inconclusive(let exit): "a guest that was to write it ended with \(exit)"
     }

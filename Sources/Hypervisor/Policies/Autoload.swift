@@ -112,7 +112,7 @@ public struct Autoload: Policy, ~Copyable {
 
   public static func support(on abilities: HostAbilities) -> PolicySupport {
     if let reason = AutoloadLists.forbidden(abilities.subject, in: .entryLoad) { return .refused(reason) }
-    return Passthrough.support(on: abilities)
+    return .ofOwnedRegister(abilities)
   }
 }
 

@@ -63,10 +63,8 @@ public struct Emulate: Policy {
   }
 
   public static func support(on abilities: HostAbilities) -> PolicySupport {
-    guard abilities.canInterceptMSRs else {
-      return .refused("this KVM cannot hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR, since Linux 5.10)")
-    }
-    guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
+    if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }
+    guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
     guard abilities.hasIBRSAll else {
       return .supported(
         Protection(.none, "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted"))

@@ -10,13 +10,16 @@ public struct Passthrough: Policy {
   public init(subject: MSR = .specCtrl) { self.subject = subject }
 
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    if subject.isCommand { return SubjectValue(guest: nil, register: nil) }
     let value = try cpu.read(subject)
     return SubjectValue(guest: value, register: value)
   }
 
   public static func support(on abilities: HostAbilities) -> PolicySupport {
-    if let reason = abilities.register.refusal(of: abilities.subject) { return .refused(reason) }
-    guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
-    return .supported(Protection(.guest, "the guest's own writes reach the register"))
+    if case .accepted = abilities.register, abilities.subject.isCommand {
+      return .supported(
+        Protection(.guest, "the guest's own barriers are accepted; nothing can be read back to prove what they do"))
+    }
+    return .ofOwnedRegister(abilities)
   }
 }

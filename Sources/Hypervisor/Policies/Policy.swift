@@ -64,13 +64,13 @@ public struct GuestContract: Equatable, Sendable {
 
 /// The subject MSR at one moment.
 public struct SubjectValue: Equatable, Sendable {
-  /// What the guest would read.
-  public let guest: UInt64
+  /// What the guest would read, nil where it can only write.
+  public let guest: UInt64?
   /// What the vCPU's register holds, nil where KVM does not read it.
   public let register: UInt64?
 
   /// The pair of the guest's view and the register.
-  public init(guest: UInt64, register: UInt64?) {
+  public init(guest: UInt64?, register: UInt64?) {
     self.guest = guest
     self.register = register
   }
@@ -114,12 +114,29 @@ public enum PolicySupport: Equatable, Sendable {
   case refused(String)
 }
 
+extension PolicySupport {
+  /// The support of a policy that needs accesses of the MSR to reach the VMM: its refusal, nil where they can.
+  static func refusalToIntercept(on abilities: HostAbilities) -> PolicySupport? {
+    abilities.canInterceptMSRs
+      ? nil : .refused("this KVM cannot hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR, since Linux 5.10)")
+  }
+
+  /// The support of a policy that reads and writes the register which the guest owns while it runs.
+  static func ofOwnedRegister(_ abilities: HostAbilities) -> PolicySupport {
+    if let reason = abilities.register.refusal(of: abilities.subject) { return .refused(reason) }
+    guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
+    return .supported(Protection(.guest, "the guest's own writes reach the register"))
+  }
+}
+
 /// What a policy does for the guest's safety on a host.
 public struct Protection: Equatable, Sendable {
   /// How far.
   public enum Level: String, Sendable {
     /// Always, whatever the guest writes.
     case always
+    /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.
+    case maskedBits
     /// As the guest chooses by what it writes.
     case guest
     /// Not at all.
@@ -136,6 +153,13 @@ public struct Protection: Equatable, Sendable {
   public init(_ level: Level, _ reason: String) {
     self.level = level
     self.reason = reason
+  }
+
+  /// What is said of a policy that traps the writes of an MSR other than IA32_SPEC_CTRL.
+  static func ofTrappedWrites(_ subject: MSR) -> Protection {
+    subject.isCommand
+      ? Protection(.none, "each write of \(subject) is a barrier, and under this policy it is dropped")
+      : notApplicable(subject)
   }
 
   /// What is said of every policy whose subject is not IA32_SPEC_CTRL.

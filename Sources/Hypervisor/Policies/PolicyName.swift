@@ -5,6 +5,8 @@ public enum PolicyName: String, CaseIterable, Sendable {
   case passthrough
   case emulate
   case autoload
+  case manual
+  case shadow
 
   /// One line for a person.
   public var summary: String {
@@ -12,6 +14,8 @@ public enum PolicyName: String, CaseIterable, Sendable {
     case .passthrough: "the register is the guest's and KVM switches it; nothing is intercepted"
     case .emulate: "writes are trapped and kept in a shadow, a no-op under IBRS_ALL; the guest is told IBRS_ALL"
     case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
+    case .manual: "read after every exit, written only where guest's and host's value differ, one level up"
+    case .shadow: "writes are trapped: the guest reads a shadow, the host keeps its bits (IBRS), the rest goes through"
     }
   }
 
@@ -21,6 +25,8 @@ public enum PolicyName: String, CaseIterable, Sendable {
     case .passthrough: Passthrough.support(on: abilities)
     case .emulate: Emulate.support(on: abilities)
     case .autoload: Autoload.support(on: abilities)
+    case .manual: Manual.support(on: abilities)
+    case .shadow: Shadow.support(on: abilities)
     }
   }
 
@@ -49,6 +55,8 @@ public enum PolicyName: String, CaseIterable, Sendable {
       try visitor.visit(
         Emulate(subject: subject, keepingIBRSOn: protection.level == .always), on: kvm)
     case .autoload: try visitor.visit(Autoload(subject: subject), on: kvm)
+    case .manual: try visitor.visit(Manual(subject: subject), on: kvm)
+    case .shadow: try visitor.visit(Shadow(subject: subject, hasRegister: abilities.register.isHeld), on: kvm)
     }
   }
 }

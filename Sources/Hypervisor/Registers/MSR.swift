@@ -27,6 +27,11 @@ public struct MSR: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopy
   }
 }
 
+extension MSR {
+  /// Whether it only takes writes, each of which is a barrier: a read is a #GP, and there is no value to keep.
+  public var isCommand: Bool { self == .predCmd || self == .flushCmd }
+}
+
 extension MSR: CustomStringConvertible {
   /// The number in hexadecimal: `0x48`.
   public var hex: String {

@@ -7,7 +7,8 @@ import Testing
 @Suite("A policy's support")
 struct PolicySupportTests {
   private static let proofs: [RegisterProof] = [
-    .held(wrote: 1), .dropped(wrote: 1, readBack: 0), .unreadable, .faulted(wrote: 1), .inconclusive(.halt),
+    .held(wrote: 1), .dropped(wrote: 1, readBack: 0), .accepted(wrote: 1), .ignored(wrote: 1), .unreadable,
+    .faulted(wrote: 1), .inconclusive(.halt),
   ]
 
   /// Every combination of what a host may be able to do.
@@ -34,12 +35,13 @@ struct PolicySupportTests {
     }
   }
 
-  @Test("of passthrough and autoload needs a register that holds its value, and nothing else", arguments: hosts)
+  @Test("of passthrough, autoload and manual needs a register that holds its value, and nothing else", arguments: hosts)
   func register(host: HostAbilities) {
     let expected: Protection.Level? =
       host.register.isHeld ? (host.subject == .specCtrl ? .guest : .notApplicable) : nil
     #expect(level(Passthrough.support(on: host)) == expected)
     #expect(level(Autoload.support(on: host)) == expected)
+    #expect(level(Manual.support(on: host)) == expected)
   }
 
   @Test("of emulate needs interception; it protects where IBRS_ALL is kept on, and says so where not", arguments: hosts)
@@ -49,6 +51,32 @@ struct PolicySupportTests {
       !host.canInterceptMSRs
       ? nil : host.subject != .specCtrl ? .notApplicable : protects ? .always : Protection.Level.none
     #expect(level(Emulate.support(on: host)) == expected)
+  }
+
+  @Test(
+    "of shadow needs interception; it keeps IBRS where there is a register, and says where that is not enough",
+    arguments: hosts)
+  func shadow(host: HostAbilities) {
+    let held: Protection.Level = host.hasIBRSAll ? .always : .maskedBits
+    let expected: Protection.Level? =
+      !host.canInterceptMSRs
+      ? nil : host.subject != .specCtrl ? .notApplicable : host.register.isHeld ? held : Protection.Level.none
+    #expect(level(Shadow.support(on: host)) == expected)
+  }
+
+  @Test("for a barrier lets the guest's own through, or says that they are dropped; there is no value to save")
+  func commands() {
+    for msr in [MSR.predCmd, .flushCmd] {
+      for proof in Self.proofs {
+        let host = HostAbilities(subject: msr, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
+        #expect(level(Emulate.support(on: host)) == Protection.Level.none)
+        #expect(level(Shadow.support(on: host)) == Protection.Level.none)
+        guard !proof.isHeld else { continue }
+        #expect(level(Passthrough.support(on: host)) == (proof == .accepted(wrote: 1) ? .guest : nil))
+        #expect(level(Autoload.support(on: host)) == nil)
+        #expect(level(Manual.support(on: host)) == nil)
+      }
+    }
   }
 
   @Test("of emulate says why it protects nothing")
@@ -76,6 +104,8 @@ struct PolicySupportTests {
     let expected: [(RegisterProof, String)] = [
       (.dropped(wrote: 1, readBack: 0), "a guest wrote 0x1, and 0x0 read back"),
       (.unreadable, "KVM does not read it"),
+      (.accepted(wrote: 1), "a guest wrote 0x1 without a #GP, and it cannot be read back"),
+      (.ignored(wrote: 1), "but so does one that writes an MSR which no processor has"),
       (.faulted(wrote: 5), "a guest that wrote 0x5 got a #GP"),
       (.inconclusive(.halt), "a guest that was to write it ended with HLT"),
     ]

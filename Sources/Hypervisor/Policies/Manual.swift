@@ -1,0 +1,73 @@
+// manual: the register is saved and restored by hand around the guest, and only where the values differ: a read after each
+// exit, then a conditional write on each side. KVM does this inside the kernel and offers user space no way to choose it, so
+// this models it one level up, like autoload: around every KVM_RUN, on the vCPU's register.
+// Facts: Linux arch/x86/kvm/vmx/vmenter.S (vmx_spec_ctrl_restore_host, __vmx_vcpu_run), arch/x86/kvm/vmx/vmx.c.
+
+/// The policy `manual`.
+///
+/// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. What differs from `autoload` is
+/// that a write which would change nothing is skipped.
+public struct Manual: Policy, ~Copyable {
+  public let subject: MSR
+  public var intercepts: [MSR] { [] }
+  /// What was done by hand.
+  public private(set) var done = Done()
+
+  /// The count of each kind of access.
+  public struct Done: Equatable, Sendable {
+    public var reads: UInt64 = 0
+    public var writes: UInt64 = 0
+    /// The register held the value already.
+    public var skippedWrites: UInt64 = 0
+  }
+
+  private var host: UInt64 = 0
+  private var guest: UInt64 = 0
+  /// What the vCPU's register holds now.
+  private var held: UInt64 = 0
+  /// The memory of KVM's requests: one entry.
+  private var list: MSRList
+
+  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has.
+  public init(subject: MSR = .specCtrl) {
+    self.subject = subject
+    list = MSRList([MSREntry(subject, 0)])
+  }
+
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { held = try cpu.read(subject) } catch { throw .msr(error) }
+    (host, guest) = (held, held)
+  }
+
+  public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) { try write(guest, to: &cpu) }
+
+  public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { try cpu.store(into: &list) } catch { throw .msr(error) }
+    done.reads &+= 1
+    guest = list[0].value
+    held = guest
+    try write(host, to: &cpu)
+  }
+
+  private mutating func write(_ value: UInt64, to cpu: inout VirtualCPU) throws(PolicyError) {
+    guard value != held else {
+      done.skippedWrites &+= 1
+      return
+    }
+    list[0] = MSREntry(subject, value)
+    do { try cpu.load(&list) } catch { throw .msr(error) }
+    done.writes &+= 1
+    held = value
+  }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    SubjectValue(guest: guest, register: try cpu.read(subject))
+  }
+
+  public var tally: [(name: String, count: UInt64)] {
+    [("reads", done.reads), ("writes", done.writes), ("skippedWrites", done.skippedWrites)]
+  }
+
+  /// What is restored must be read first: a register that only takes writes cannot be had.
+  public static func support(on abilities: HostAbilities) -> PolicySupport { .ofOwnedRegister(abilities) }
+}

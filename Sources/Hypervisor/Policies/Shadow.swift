@@ -1,0 +1,132 @@
+// shadow: the host owns some bits of the register, the guest the rest. A guest's write is kept in full in the shadow, which
+// its reads return; the register gets the host's bits and the guest's others. This models VMX's later "virtualize
+// IA32_SPEC_CTRL" (tertiary control; the IA32_SPEC_CTRL mask and shadow), where the hardware does it without an exit; here
+// each access exits to the VMM.
+// Facts: Intel SDM vol. 3C, 25.6.2 (tertiary processor-based controls, bit 7), 26.3 (RDMSR and WRMSR under it).
+
+/// The policy `shadow`.
+///
+/// Invariant: once prepared, the vCPU's register holds `value(forWritten: shadow)`, from the next entry on.
+public struct Shadow: Policy {
+  public let subject: MSR
+  @inlinable public var intercepts: [MSR] { [subject] }
+  /// The bits that the host owns.
+  public let mask: UInt64
+  /// What the host keeps in them; nil for what the vCPU's register holds before it runs.
+  private let wanted: UInt64?
+  /// Whether there is a register: where there is none, the shadow is all.
+  private let hasRegister: Bool
+
+  /// What the guest wrote last.
+  @usableFromInline var shadow: UInt64 = 0
+  /// The bits whose write faults.
+  @usableFromInline var reserved: UInt64 = 0
+  /// The host's bits.
+  @usableFromInline var kept: UInt64 = 0
+  /// What the vCPU's register holds, and what it shall hold when the guest goes on.
+  @usableFromInline var held: UInt64 = 0
+  @usableFromInline var next: UInt64 = 0
+  /// How often the unmasked part changed, so that the VMM wrote the vCPU's register.
+  public private(set) var registerWrites: UInt64 = 0
+
+  /// A guest whose masked bits are the host's.
+  ///
+  /// The host keeps `bits` in them, or what the register holds before the guest runs. The default is IBRS, kept on in
+  /// IA32_SPEC_CTRL and as it is in any other MSR.
+  public init(
+    subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil,
+    hasRegister: Bool = true
+  ) {
+    self.subject = subject
+    self.mask = mask
+    self.hasRegister = hasRegister
+    wanted = bits ?? (subject == .specCtrl ? SpecCtrl.ibrs.rawValue : nil)
+  }
+
+  /// What the register holds when the guest has written `value`.
+  @inlinable func registerValue(forWritten value: UInt64) -> UInt64 { kept | value & ~mask }
+
+  /// Adds SPEC_CTRL to what the guest is told, whatever the host has.
+  public mutating func contract(from offer: GuestContract) -> GuestContract {
+    guard subject == .specCtrl else { return offer }
+    var contract = offer
+    contract.cpuid.set(.specCtrl, to: true)
+    reserved = ~SpecCtrl.writable(on: contract.cpuid).rawValue
+    return contract
+  }
+
+  /// Puts the host's bits into the vCPU's register before the first entry, and reads them back.
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    guard hasRegister else { return }
+    do {
+      held = try cpu.read(subject)
+      shadow = held
+      kept = (wanted ?? held) & mask
+      next = registerValue(forWritten: shadow)
+      try apply(to: &cpu)
+      held = try cpu.read(subject)
+    } catch { throw .msr(error) }
+    registerWrites = 0
+    guard held == next else {
+      throw .refused(
+        policy: "shadow",
+        reason: "0x\(String(next, radix: 16)) was set for the guest, and 0x\(String(held, radix: 16)) reads back")
+    }
+  }
+
+  @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }
+
+  @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
+    guard msr == subject, value & reserved == 0 else { return .fault }
+    shadow = value
+    next = registerValue(forWritten: value)
+    return .accept
+  }
+
+  /// Writes the vCPU's register where the guest has changed a bit of its own.
+  ///
+  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction.
+  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    if _slowPath(next != held) { try follow(&cpu) }
+  }
+
+  @usableFromInline @inline(never) mutating func follow(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    guard hasRegister else {
+      held = next
+      return
+    }
+    do { try apply(to: &cpu) } catch { throw .msr(error) }
+  }
+
+  private mutating func apply(to cpu: inout VirtualCPU) throws(MSRAccessError) {
+    guard next != held else { return }
+    try cpu.write(subject, next)
+    held = next
+    registerWrites &+= 1
+  }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    SubjectValue(guest: shadow, register: try? cpu.read(subject))
+  }
+
+  public var tally: [(name: String, count: UInt64)] { [("registerWrites", registerWrites)] }
+
+  public static func support(on abilities: HostAbilities) -> PolicySupport {
+    if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }
+    guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
+    guard abilities.register.isHeld else {
+      return .supported(
+        Protection(
+          .none, "there is no SPEC_CTRL for guests on this host: the shadow is all that the guest's writes change"))
+    }
+    guard abilities.hasIBRSAll else {
+      return .supported(
+        Protection(
+          .maskedBits,
+          "IBRS stays set whatever the guest writes, but without IBRS_ALL it is the write at each kernel entry that "
+            + "restricts, and the guest's writes of IBRS do not reach the register"))
+    }
+    return .supported(
+      Protection(.always, "IBRS is kept on in hardware that has IBRS_ALL; the other bits are the guest's"))
+  }
+}
