@@ -1,7 +1,8 @@
-// Two system calls that describe the host and that Swift cannot reach otherwise: prctl is variadic, and getdents64
-// reads a folder without the C library's stream. Raw, so that they are the same under every C library. No logic.
+// System calls about the host that Swift cannot reach otherwise: prctl is variadic, getdents64 reads a folder without the C
+// library's stream, and the C library hides the affinity calls. Raw, so that they are the same under every C library. No
+// logic.
 //
-// Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2); include/uapi/linux/prctl.h.
+// Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2), sched_setaffinity(2); include/uapi/linux/prctl.h.
 #ifndef CKVM_HOST_H
 #define CKVM_HOST_H
 
@@ -25,14 +26,29 @@ static inline long ckvm_get_speculation_control(unsigned long misfeature) {
   return result;
 }
 
-/// getdents64(2): how many bytes of `struct linux_dirent64` were written, 0 at the end of the folder, or -errno.
-static inline long ckvm_getdents64(int descriptor, void *buffer, unsigned long size) {
+/// A system call of three arguments: its result, or -errno.
+static inline long ckvm_syscall3(long number, long first, long second, long third) {
   long result;
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "a"(217L), "D"((long)descriptor), "S"(buffer), "d"(size)
+                   : "a"(number), "D"(first), "S"(second), "d"(third)
                    : "rcx", "r11", "memory");
   return result;
+}
+
+/// getdents64(2): how many bytes of `struct linux_dirent64` were written, 0 at the end of the folder, or -errno.
+static inline long ckvm_getdents64(int descriptor, void *buffer, unsigned long size) {
+  return ckvm_syscall3(217, descriptor, (long)buffer, (long)size);
+}
+
+/// sched_setaffinity(2): 0, or -errno. `mask` has one bit per processor, `size` bytes of them.
+static inline long ckvm_sched_setaffinity(int thread, unsigned long size, const void *mask) {
+  return ckvm_syscall3(203, thread, (long)size, (long)mask);
+}
+
+/// sched_getaffinity(2): how many bytes of `mask` were written, or -errno.
+static inline long ckvm_sched_getaffinity(int thread, unsigned long size, void *mask) {
+  return ckvm_syscall3(204, thread, (long)size, (long)mask);
 }
 
 #endif
