@@ -70,8 +70,9 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
-    // Depends on the program so that it is built; the tests run it as a person does.
-    .testTarget(name: "CommandLineTests", dependencies: ["spectrap", "TestSupport"], swiftSettings: strict),
+    // Depends on the programs so that they are built; the tests run them as a person does.
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["spectrap", "CountExits", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -8,16 +8,19 @@ enum Spectrap {
   /// How long the program may take: far longer than anything here needs.
   static let patience = Duration.seconds(120)
 
-  /// The path of the program.
-  static let path: String = {
+  /// The folder that the build has put the tests and the programs into, with a slash at its end.
+  static let folder: String = {
     // Safe: the buffer is as long as is said, and lives for the length of the call.
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe buffer.withUnsafeMutableBytes { buffer in
       unsafe readlink("/proc/self/exe", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
     }
     let tests = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-    return tests.prefix(through: tests.lastIndex(of: "/") ?? tests.startIndex) + "spectrap"
+    return String(tests.prefix(through: tests.lastIndex(of: "/") ?? tests.startIndex))
   }()
+
+  /// The path of the program.
+  static let path = folder + "spectrap"
 
   /// Runs the program with these arguments to its end.
   static func run(_ arguments: String..., under wrapper: [String] = []) throws -> Outcome {
