@@ -26,6 +26,7 @@ struct StoppingTests {
       case .ring0:
         try machine.load(
           RealMode.program { asm in
+            asm.sti("Bochs lets nothing interrupt a guest that has interrupts off; hardware does")
             for _ in 0..<outs { asm.out(0x42, .al) }
             asm.bind("spin")
             asm.jmp("spin")
