@@ -54,6 +54,22 @@ struct ShadowGuestTests {
     #expect(outcomes == [.written, .read(0), .written, .read(2), .fault, .written, .read(1)])
   }
 
+  @Test("faults in the guest on a value that the register does not take, and keeps the last one", .holds(.kernelGSBase))
+  func refusedValue() throws {
+    let msr = MSR.kernelGSBase
+    let guest = MSRGuest([.write(msr, 0x20), .write(msr, TestHost.nonCanonical), .read(msr), .write(msr, 0x40)])
+    var machine = try Machine(on: try KVM(), policy: Shadow(subject: msr))
+    try machine.load(guest.program())
+    var devices = Devices()
+    let end = try machine.run(&devices)
+    #expect(end == .finished)
+    let outcomes = try guest.outcomes(in: machine.vm)
+    #expect(outcomes == [.written, .fault, .read(0x20), .written])
+    let value = try machine.subjectValue()
+    #expect(value == SubjectValue(guest: 0x40, register: 0x40))
+    #expect(machine.currentPolicy.registerWrites == 2)
+  }
+
   @Test("is a shadow alone where there is no register to write")
   func noRegister() throws {
     let guest = MSRGuest([.write(.specCtrl, 2), .read(.specCtrl), .write(.specCtrl, 1 << 63), .read(.specCtrl)])

@@ -144,6 +144,10 @@ extension RegisterProof {
 
   /// Why a policy that leaves the register to the guest cannot run here, nil when it can.
   func refusal(of msr: MSR) -> String? {
-    isHeld ? nil : "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
+    switch self {
+    case .held: nil
+    case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(sentence)"
+    default: "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
+    }
   }
 }

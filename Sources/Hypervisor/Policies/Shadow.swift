@@ -19,6 +19,8 @@ public struct Shadow: Policy {
 
   /// What the guest wrote last.
   @usableFromInline var shadow: UInt64 = 0
+  /// What it wrote before that.
+  @usableFromInline var previous: UInt64 = 0
   /// The bits whose write faults.
   @usableFromInline var reserved: UInt64 = 0
   /// The host's bits.
@@ -78,6 +80,7 @@ public struct Shadow: Policy {
 
   @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
     guard msr == subject, value & reserved == 0 else { return .fault }
+    previous = shadow
     shadow = value
     next = registerValue(forWritten: value)
     return .accept
@@ -85,7 +88,8 @@ public struct Shadow: Policy {
 
   /// Writes the vCPU's register where the guest has changed a bit of its own.
   ///
-  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction.
+  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction; and a
+  /// value that the register does not take can still be made a #GP.
   @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {
     if _slowPath(next != held) { try follow(&cpu) }
   }
@@ -95,7 +99,12 @@ public struct Shadow: Policy {
       held = next
       return
     }
-    do { try apply(to: &cpu) } catch { throw .msr(error) }
+    do { try apply(to: &cpu) } catch {
+      guard case .unwritable = error else { throw .msr(error) }
+      shadow = previous
+      next = held
+      cpu.answer(.fault)
+    }
   }
 
   private mutating func apply(to cpu: inout VirtualCPU) throws(MSRAccessError) {
