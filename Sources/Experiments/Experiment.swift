@@ -8,18 +8,29 @@ public struct Experiment: Sendable {
   public var workload: Workload
   public var entry: Entry
   public var policy: PolicyName
-  /// The MSR that workload and policy are about.
+  /// The MSR that the policy is about, and the workload where it has none of its own.
   public var msr: MSR
   /// How many iterations each sample has.
   public var orders: [UInt32]
+
+  /// An experiment with the workload of this name and its default parameters.
+  ///
+  /// Throws as the other initialiser does.
+  public init(
+    _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
+  ) throws(ExperimentError) {
+    try self.init(
+      running: Workload(workload, msr: workload.ownMSR ?? msr.rawValue), entry: entry, policy: policy, msr: msr,
+      iterations: iterations, samples: samples)
+  }
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
   /// Throws `ExperimentError.orders` when a sample would have none, or there is no room for so many.
   public init(
-    _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
+    running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
-    self.workload = Workload(workload, msr: msr.rawValue)
+    self.workload = workload
     self.entry = entry
     self.policy = policy
     self.msr = msr
@@ -38,7 +49,8 @@ public struct Experiment: Sendable {
 
   /// Runs it.
   ///
-  /// Throws `PolicyError.refused` when this host cannot honour the policy, `RunError` when the guest or KVM fails,
+  /// Throws `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when its guests
+  /// cannot do what the workload is about, `RunError` when the guest or KVM fails,
   /// `ExperimentError` when the guest faults or the witnesses contradict each other, and what making a machine throws.
   public func run(
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
@@ -54,10 +66,14 @@ public struct Experiment: Sendable {
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
+    let protection = try policy.protection(on: abilities)
+    if let reason = try workload.refusal(under: msr, on: kvm) {
+      throw ExperimentError.workloadRefused(workload.name, reason)
+    }
     return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
         experiment: self, image: image, observation: observation,
-        protection: try policy.protection(on: abilities), control: control))
+        protection: protection, control: control))
   }
 }

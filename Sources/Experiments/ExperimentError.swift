@@ -8,6 +8,8 @@ public enum ExperimentError: Error, Sendable {
   case sampleCount(Int)
   /// Fewer iterations than samples, or more than a sample can count.
   case iterationCount(Int, samples: Int)
+  /// Guests on this host cannot do what the workload is about: the reason.
+  case workloadRefused(Workload.Name, String)
   /// The guest stopped on an exception of its own.
   case guestFault(GuestFault)
   /// The guest says something that it cannot mean.
@@ -25,6 +27,7 @@ extension ExperimentError: CustomStringConvertible {
       "\(count) samples: from 1 to \(SampleRecord.maximumCount) are possible"
     case .iterationCount(let iterations, let samples):
       "\(iterations) iterations over \(samples) samples: every sample needs at least one, and at most \(UInt32.max - 1)"
+    case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
     case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"
     case .mailbox(let text): "the guest's mailbox does not make sense: \(text)"
     case .contradiction(let sentences):

@@ -14,12 +14,16 @@ struct ExperimentRun: PolicyVisitor {
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     let trapped = policy.intercepts.contains(experiment.msr)
+    var policy = policy
+    if let reason = experiment.workload.refusal(toldOf: policy.contract(from: try GuestContract(offeredBy: kvm))) {
+      throw ExperimentError.workloadRefused(experiment.workload.name, reason)
+    }
     var machine = try Machine(on: kvm, policy: policy)
     try machine.load(image, orders: experiment.orders)
     let subjectAtStart = try machine.subjectValue()
     let statisticsBefore = try machine.vcpu.statistics()
 
-    var ports = GuestPorts()
+    var ports = GuestPorts(for: experiment.workload)
     let began: UInt64
     let ended: UInt64
     let end: Machine<P>.End

@@ -1,10 +1,22 @@
-// The devices of our guests: a doorbell that ends the run, and a port to chatter at.
+// The devices of our guests: a doorbell that ends the run, a port and an address to exit at, and HLT for the guest that is
+// about it.
 
 import GuestImages
 import Hypervisor
 
-/// Answers the ports of `GuestImages.Port`, and nothing else.
+/// Answers what a workload was built to do, and nothing else.
 struct GuestPorts: ExitHandler {
+  /// Whether the guest's work is to halt: to any other, a HLT means that it has lost its way.
+  private let resumesHalts: Bool
+  /// Whether the guest's work is to store where there is no memory.
+  private let takesStores: Bool
+
+  /// The devices for a guest that exits through its ports alone, or as this workload does.
+  init(for workload: Workload? = nil) {
+    resumesHalts = (workload?.perIteration.halts ?? 0) > 0
+    takesStores = (workload?.perIteration.stores ?? 0) > 0
+  }
+
   @inline(__always) mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
     switch access.port {
     case UInt16(Port.chatter): .resume
@@ -13,6 +25,9 @@ struct GuestPorts: ExitHandler {
     }
   }
 
-  // The guests end with the doorbell: a HLT is a guest that has lost its way.
-  mutating func halt() -> Disposition { .unanswered }
+  @inline(__always) mutating func mmioWrite(_ access: MMIOAccess) -> Disposition {
+    takesStores && access.address.rawValue == Layout.device ? .resume : .unanswered
+  }
+
+  @inline(__always) mutating func halt() -> Disposition { resumesHalts ? .resume : .unanswered }
 }

@@ -39,6 +39,10 @@ public struct RunRecord: Sendable {
   public var iterations: UInt64 { experiment.orders.reduce(0) { $0 + UInt64($1) } }
   /// What the guest was built to do in all.
   public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
+  /// The accesses of an MSR that the guest was built to make.
+  public func expectedAccesses(of msr: MSR) -> (reads: UInt64, writes: UInt64) {
+    msr.rawValue == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
+  }
   /// Guest clock ticks for one iteration, sample by sample.
   public var cyclesPerIteration: [Double] { samples.map { Double($0.ticks) / Double($0.iterations) } }
   /// Host cycles of the whole run over the exits to the VMM; nil without an exit.
@@ -59,14 +63,20 @@ extension RunRecord {
       }
     }
     let subject = counters.byMSR[experiment.msr]
-    let trapped = interceptsSubject
-    compare("reads of \(experiment.msr) that reached the VMM", subject?.reads ?? 0, trapped ? expected.reads : 0)
-    compare("writes of \(experiment.msr) that reached the VMM", subject?.writes ?? 0, trapped ? expected.writes : 0)
+    let built = expectedAccesses(of: experiment.msr)
+    compare("reads of \(experiment.msr) that reached the VMM", subject?.reads ?? 0, interceptsSubject ? built.reads : 0)
+    compare(
+      "writes of \(experiment.msr) that reached the VMM", subject?.writes ?? 0, interceptsSubject ? built.writes : 0)
     for (msr, _) in counters.byMSR where msr != experiment.msr {
       contradictions.append("\(msr) reached the VMM, which intercepts \(experiment.msr) alone")
     }
     compare("OUTs", counters[.portOut], expected.outs + 1)
-    let answered = counters[.portOut] + counters[.readMSR] + counters[.writeMSR]
+    if expected.stores > 0 { compare("stores without memory", counters[.mmioWrite], expected.stores) }
+    if expected.halts > 0 { compare("HLTs", counters[.halt], expected.halts) }
+    let answers =
+      [ExitCounters.Kind.portOut, .readMSR, .writeMSR] + (expected.stores > 0 ? [.mmioWrite] : [])
+      + (expected.halts > 0 ? [.halt] : [])
+    let answered = answers.reduce(0) { $0 + counters[$1] }
     if counters.total != answered {
       contradictions.append("\(counters.total - answered) exits of other kinds than this guest makes")
     }

@@ -9,7 +9,8 @@ extension RunReport {
   public init(_ record: RunRecord, host: HostReport, entryChoice: String) {
     let experiment = record.experiment
     self.init(
-      host: host, workload: experiment.workload.name.rawValue, entry: experiment.entry.rawValue,
+      host: host, workload: experiment.workload.name.rawValue, parameters: experiment.workload.resultParameters,
+      entry: experiment.entry.rawValue,
       entryChoice: entryChoice, policy: experiment.policy.rawValue, iterations: record.iterations,
       samples: experiment.orders.count,
       protection: Protection(level: record.protection.level.rawValue, reason: record.protection.reason),
@@ -45,12 +46,21 @@ extension RunReport.Guest {
       cyclesPerIteration: distribution?.median, distribution: distribution,
       kernelEntries: record.completed ? record.mailbox.kernelEntries : nil,
       expected: RunReport.Expected(
-        msrReads: record.expected.reads, msrWrites: record.expected.writes, portOuts: record.expected.outs + 1),
+        msr: MSR(record.experiment.workload.msr).hex, msrReads: record.expected.reads,
+        msrWrites: record.expected.writes, portOuts: record.expected.outs + 1, mmioWrites: record.expected.stores,
+        halts: record.expected.halts),
       told: SpeculationView(record.contract.cpuid, archCapabilities: record.contract.archCapabilities.rawValue),
       sees: isProbe ? nil : SpeculationView(record.mailbox),
       probe: isProbe
         ? record.mailbox.probeSteps.map {
           RunReport.ProbeStep(step: "\($0.step)", faulted: $0.faulted, value: $0.value)
         } : nil)
+  }
+}
+
+extension Workload {
+  /// The parameters as they stand in results.
+  fileprivate var resultParameters: [String: Int] {
+    isBaseline ? parameters.merging(["baseline": 1]) { $1 } : parameters
   }
 }

@@ -9,6 +9,8 @@ public struct RunReport: Codable, Equatable, Sendable {
   public var schemaVersion = Self.currentSchemaVersion
   public var host: HostReport
   public var workload: String
+  /// What was chosen of the workload beside its MSR, by name.
+  public var parameters: [String: Int]
   public var entry: String
   /// Why this entry: given, or the best that works here.
   public var entryChoice: String
@@ -113,14 +115,25 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public struct Expected: Codable, Equatable, Sendable {
+    /// The MSR that the workload accesses: the policy's, or one of its own.
+    public var msr: String
+    /// Accesses of that MSR.
     public var msrReads: UInt64
     public var msrWrites: UInt64
     public var portOuts: UInt64
+    public var mmioWrites: UInt64
+    public var halts: UInt64
 
-    public init(msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64) {
+    public init(
+      msr: String = "0x48", msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64, mmioWrites: UInt64 = 0,
+      halts: UInt64 = 0
+    ) {
+      self.msr = msr
       self.msrReads = msrReads
       self.msrWrites = msrWrites
       self.portOuts = portOuts
+      self.mmioWrites = mmioWrites
+      self.halts = halts
     }
   }
 
@@ -173,12 +186,14 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    host: HostReport, workload: String, entry: String, entryChoice: String, policy: String, iterations: UInt64,
+    host: HostReport, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
+    policy: String, iterations: UInt64,
     samples: Int, protection: Protection, completed: Bool, stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]
   ) {
     self.host = host
     self.workload = workload
+    self.parameters = parameters
     self.entry = entry
     self.entryChoice = entryChoice
     self.policy = policy

@@ -15,12 +15,14 @@ struct Disassemble: ParsableCommand {
   @Option(help: "How user mode reaches the kernel; the default is the workload's first.")
   var entry: Entry?
 
-  @Option(help: ArgumentHelp("The MSR that the workload is about.", valueName: "name|0xN"), transform: MSR.argument)
-  var msr: MSR = .specCtrl
+  @Option(
+    help: ArgumentHelp("The MSR that the workload is about; the default is its own.", valueName: "name|0xN"),
+    transform: MSR.argument)
+  var msr: MSR?
 
   func run() throws {
     try Failure.reporting {
-      let workload = Workload(workload, msr: msr.rawValue)
+      let workload = Workload(workload, msr: msr?.rawValue)
       try Output.result(try GuestImage(workload, entry: entry ?? workload.entries[0]).renderListing())
     }
   }

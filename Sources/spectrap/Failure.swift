@@ -73,7 +73,7 @@ extension Failure {
   private static func status(of error: ExperimentError) -> Status {
     switch error {
     case .sampleCount, .iterationCount: .usage
-    case .noEntry: .unavailable
+    case .noEntry, .workloadRefused: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
     }
   }

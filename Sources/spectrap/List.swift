@@ -36,12 +36,17 @@ private struct Inventory: Encodable {
 
   let schemaVersion = 1
   let workloads: [Item]
+  let primitives: [Item]
   let entries: [Item]
   let policies: [Item]
 
   init(on kvm: consuming KVM?) {
     var host = HostReport()
-    if let kvm { try? host.addProofs(on: kvm) }
+    var refusals: [Workload.Name: String] = [:]
+    if let kvm {
+      try? host.addProofs(on: kvm)
+      for name in Workload.Name.allCases { refusals[name] = (try? Workload(name).refusal(on: kvm)) ?? nil }
+    }
     let entryFacts = host.entries
     entries = Entry.allCases.map { entry in
       let fact =
@@ -54,20 +59,27 @@ private struct Inventory: Encodable {
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
     }
     let working = Set(entries.filter { $0.works == true }.map(\.name))
-    workloads = Workload.Name.allCases.map { name in
+    let guests = Workload.Name.allCases.map { name -> (kind: Workload.Kind, item: Item) in
       let workload = Workload(name)
       let possible = workload.entries.map(\.rawValue)
-      let here = possible.filter(working.contains)
-      return Item(
-        name: name.rawValue, summary: workload.summary, entries: possible,
-        works: entryFacts == nil ? nil : !here.isEmpty,
-        seen: entryFacts == nil ? nil : "with \(here.joined(separator: ", "))")
+      let here = refusals[name] == nil ? possible.filter(working.contains) : []
+      return (
+        name.kind,
+        Item(
+          name: name.rawValue, summary: workload.summary, entries: possible,
+          works: entryFacts == nil ? nil : !here.isEmpty,
+          seen: entryFacts == nil ? nil : refusals[name] ?? "with \(here.joined(separator: ", "))")
+      )
     }
+    workloads = guests.filter { $0.kind == .workload }.map(\.item)
+    primitives = guests.filter { $0.kind == .primitive }.map(\.item)
   }
 
   var text: String {
     var text = ""
-    for (title, items) in [("Workloads", workloads), ("Entries", entries), ("Policies", policies)] {
+    for (title, items) in [
+      ("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies),
+    ] {
       var table = Table()
       for item in items {
         let works = item.works.map { $0 ? "yes" : "no" } ?? "?"

@@ -19,6 +19,12 @@ struct Run: ParsableCommand {
   @Argument(help: "The workload.")
   var workload: Workload.Name
 
+  @Option(help: "Writes of the MSR at each kernel entry, for the workload ibrs (default: 2).")
+  var writesPerEntry: Int?
+
+  @Option(help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).")
+  var exitsPerEntry: Int?
+
   @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
   var entry: Entry?
 
@@ -32,7 +38,9 @@ struct Run: ParsableCommand {
   var samples: Int?
 
   @Option(
-    help: ArgumentHelp("The MSR that guest and policy are about.", valueName: "name|0xN"), transform: MSR.argument)
+    help: ArgumentHelp(
+      "The MSR that policy and guest are about (the guest ibpb is about IA32_PRED_CMD).", valueName: "name|0xN"),
+    transform: MSR.argument)
   var msr: MSR = .specCtrl
 
   @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
@@ -49,9 +57,18 @@ struct Run: ParsableCommand {
 
   @OptionGroup var kvm: KVMOptions
 
+  /// More would be no kernel entry any more.
+  private static let perEntryLimit = 1000
+
   func validate() throws {
     guard timeLimit >= 0, timeLimit <= 1e9 else {
       throw ValidationError("--time-limit takes from 0 (no limit) to 1000000000 seconds")
+    }
+    if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
+      throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
+    }
+    guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Self.perEntryLimit).contains($0 ?? 0) }) else {
+      throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Self.perEntryLimit)")
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
@@ -60,22 +77,24 @@ struct Run: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let possible = Workload(workload, msr: msr.rawValue).entries
-      if let entry, !possible.contains(entry) {
-        throw GuestImageError.noSuchEntry(Workload(workload, msr: msr.rawValue), entry)
-      }
-      let iterations = iterations ?? (workload == .probe ? 1 : 1000)
+      let workload = chosenWorkload
+      let possible = workload.entries
+      if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
+      let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
       let samples = samples ?? max(1, min(20, iterations))
       // Numbers that make no sense are said before KVM is touched.
       _ = try Experiment(
-        workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
+        running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
 
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: msr)
       _ = try policy.protection(on: abilities)
+      if let reason = try workload.refusal(under: msr, on: kvm) {
+        throw ExperimentError.workloadRefused(workload.name, reason)
+      }
       let (entry, choice) = try chooseEntry(of: possible, on: kvm)
       let experiment = try Experiment(
-        workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+        running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
 
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
@@ -84,6 +103,12 @@ struct Run: ParsableCommand {
       if json { try Output.json(report) } else { try Output.result(report.text) }
       try Self.complain(of: record.stopped, after: timeLimit)
     }
+  }
+
+  private var chosenWorkload: Workload {
+    workload == .ibrs
+      ? .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0)
+      : Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
   }
 
   private var observation: Observation {

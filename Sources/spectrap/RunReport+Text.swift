@@ -5,8 +5,10 @@ import Measurement
 extension RunReport {
   var text: String {
     var facts = Table()
+    let chosen = parameters.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
     facts.add(
-      "workload", "\(workload), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
+      "workload",
+      "\(workload)\(chosen), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
     facts.add("entry", "\(entry) (\(entryChoice))")
     facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
     facts.add(
@@ -49,9 +51,13 @@ extension RunReport {
     table.add("Exits", "VMM", "KVM", "guest was built for")
     let built = [
       "readMSR": guest.expected.msrReads, "writeMSR": guest.expected.msrWrites, "portOut": guest.expected.portOuts,
+      "mmioWrite": guest.expected.mmioWrites, "halt": guest.expected.halts,
     ]
     for reason in Set(exits.byReason.keys).union(built.filter { $0.value > 0 }.keys).sorted() {
       table.add(reason, "\(exits.byReason[reason] ?? 0)", "", built[reason].map { "\($0)" } ?? "")
+    }
+    if guest.expected.msr != msr.index, guest.expected.msrReads + guest.expected.msrWrites > 0 {
+      table.add("  (of \(guest.expected.msr), which the policy does not intercept)", "", "", "")
     }
     table.add("total", "\(exits.total)", kvm.exits.map { "\($0)" } ?? "no statistics", "")
     if let light = kvm.lightExits { table.add("ended inside KVM", "", "\(light)", "") }

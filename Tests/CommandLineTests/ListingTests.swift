@@ -8,7 +8,8 @@ struct ListingTests {
   @Test("have a listing for every workload with every entry that it runs with, and for no other")
   func disassemble() throws {
     let entries = try Spectrap.names(of: "entries")
-    for workload in try Spectrap.inventory.get()["workloads"]?.elements ?? [] {
+    let inventory = try Spectrap.inventory.get()
+    for workload in ["workloads", "primitives"].flatMap({ inventory[$0]?.elements ?? [] }) {
       let possible = Set(workload["entries"]?.elements.map(\.name) ?? [])
       #expect(!possible.isEmpty)
       for entry in entries {
@@ -37,7 +38,7 @@ struct ListingTests {
   func list() throws {
     let outcome = try Spectrap.run("list", "--kvm", "/nonexistent")
     #expect(outcome.status == 0)
-    for part in ["workloads", "entries", "policies"] {
+    for part in ["workloads", "primitives", "entries", "policies"] {
       for name in try Spectrap.names(of: part) { #expect(outcome.output.contains("\n  \(name) ")) }
     }
   }

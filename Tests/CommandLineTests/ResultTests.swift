@@ -16,11 +16,12 @@ struct ResultTests {
   func keys() throws {
     let result = try json("run", "ibrs", "--iterations", "20")
     for path in [
-      "schemaVersion", "host", "workload", "entry", "entryChoice", "policy", "iterations", "samples",
+      "schemaVersion", "host", "workload", "parameters", "entry", "entryChoice", "policy", "iterations", "samples",
       "protection.level",
       "protection.reason", "completed", "stopped", "exits.total", "exits.byReason", "exits.byMSR",
       "exits.interruptions", "kvm.exits", "kvm.lightExits", "kvm.statistics", "guest.cyclesPerIteration",
-      "guest.distribution.median", "guest.kernelEntries", "guest.expected", "guest.told", "guest.sees", "guest.probe",
+      "guest.distribution.median", "guest.kernelEntries", "guest.expected.msr", "guest.expected.mmioWrites",
+      "guest.expected.halts", "guest.told", "guest.sees", "guest.probe",
       "vmm.cyclesPerExit", "vmm.roundTrips", "msr.name", "msr.index", "msr.start", "msr.end", "msr.registerStart",
       "msr.registerEnd", "policyTally",
     ] { #expect(result[path] != nil, "\(path)") }
@@ -35,6 +36,14 @@ struct ResultTests {
     #expect(result["exits.byReason.writeMSR"]?.count == 200 && result["exits.byReason.portOut"]?.count == 1)
     #expect(result["exits.total"]?.count == 201)
     #expect(result["guest.expected.msrWrites"]?.count == 200 && result["guest.kernelEntries"]?.count == 100)
+  }
+
+  @Test("of `ibrs` holds as many writes and exits for each entry as were chosen")
+  func perEntry() throws {
+    let result = try json(
+      "run", "ibrs", "--iterations", "30", "--writes-per-entry", "4", "--exits-per-entry", "3")
+    #expect(result["exits.byReason.writeMSR"]?.count == 120 && result["exits.byReason.portOut"]?.count == 91)
+    #expect(result["parameters.writesPerEntry"]?.count == 4 && result["parameters.exitsPerEntry"]?.count == 3)
   }
 
   @Test("takes the MSR by name or by number")

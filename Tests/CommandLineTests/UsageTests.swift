@@ -8,7 +8,8 @@ struct UsageTests {
   @Test("names a workload that there is none of: the answer lists those that there are")
   func workload() throws {
     for command in ["run", "disassemble"] {
-      try Spectrap.run(command, "nonsense").expectUsageError(saying: ["nonsense"] + Spectrap.names(of: "workloads"))
+      try Spectrap.run(command, "nonsense").expectUsageError(
+        saying: ["nonsense"] + Spectrap.names(of: "workloads") + Spectrap.names(of: "primitives"))
     }
   }
 
@@ -40,6 +41,16 @@ struct UsageTests {
     for count in ["0", "-1", "1000000"] {
       try Spectrap.run("run", "bare", "--iterations", "2000000", "--samples=\(count)")
         .expectFailure(64, saying: "\(count) samples: from 1 to ")
+    }
+  }
+
+  @Test("chooses writes or exits of a workload that has no such choice, or more than there can be")
+  func perEntry() throws {
+    for option in ["--writes-per-entry", "--exits-per-entry"] {
+      try Spectrap.run("run", "bare", option, "1").expectUsageError(saying: [option, "are for the workload ibrs"])
+      for count in ["-1", "1001"] {
+        try Spectrap.run("run", "ibrs", "\(option)=\(count)").expectUsageError(saying: [option, "from 0 to 1000"])
+      }
     }
   }
 

@@ -10,6 +10,8 @@ struct Host: Sendable {
   let entries: [Entry]
   /// What each subject's policies can count on.
   let abilities: [MSR: HostAbilities]
+  /// The workloads that no guest here can run as they are by default, each with the reason.
+  let refusals: [Workload.Name: String]
 
   /// The MSRs that experiments are made with: the one that this is about, and one that every 64-bit guest has, so that no
   /// policy goes untested on hosts without SPEC_CTRL.
@@ -23,6 +25,9 @@ struct Host: Sendable {
   private init() throws {
     let kvm = try KVM()
     entries = try Entry.ringSwitching.filter { try EntryProof(of: $0, on: kvm).works } + [.none]
+    var refusals: [Workload.Name: String] = [:]
+    for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
+    self.refusals = refusals
     abilities = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { ($0, try HostAbilities(provedOn: kvm, subject: $0)) })
   }

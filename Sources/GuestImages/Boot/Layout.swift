@@ -28,10 +28,13 @@ public enum Layout {
   /// The sample records, to the end of memory.
   public static let samples: UInt64 = 0x4_0000
 
+  /// The page behind memory: an address without any, mapped for the guests that store there.
+  public static let device = UInt64(memorySize)
+
   /// The pages that user mode may use: its text and stack, the mailbox, the samples.
   static func isUser(_ address: UInt64) -> Bool {
     (userText..<userStackTop).contains(address) || (mailbox..<mailbox + UInt64(pageSize)).contains(address)
-      || address >= samples
+      || (samples..<device).contains(address)
   }
 }
 

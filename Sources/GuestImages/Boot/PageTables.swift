@@ -9,14 +9,17 @@ enum PageTables {
   private static let dirty: UInt64 = 1 << 6
 
   /// The four tables, one after the other from `Layout.pml4` on.
-  static var image: MemoryImage {
+  static var image: MemoryImage { image(mappingDevice: false) }
+
+  /// The same, with or without the page at `Layout.device`.
+  static func image(mappingDevice: Bool) -> MemoryImage {
     // The upper levels allow everything; the page table decides.
     let table = present | writable | user | accessed
     var words = [UInt64](repeating: 0, count: 4 * 512)
     words[0] = Layout.pageDirectoryPointers | table
     words[512] = Layout.pageDirectory | table
     words[2 * 512] = Layout.pageTable | table
-    for page in 0..<Layout.memorySize / Layout.pageSize {
+    for page in 0..<Layout.memorySize / Layout.pageSize + (mappingDevice ? 1 : 0) {
       let address = UInt64(page * Layout.pageSize)
       words[3 * 512 + page] =
         address | present | writable | accessed | dirty | (Layout.isUser(address) ? user : 0)

@@ -1,13 +1,25 @@
-// ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit.
+// ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit; or with another
+// number of writes, and with exits to the VMM while the kernel runs.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL, bit 0.
 
 extension Workload {
-  static func ibrs(_ msr: UInt32) -> Workload {
-    var workload = Workload(name: .ibrs, summary: "writes IBRS = 1 at each kernel entry and 0 at each exit")
-    workload.perIteration.writes = 2
+  /// Writes 1, 0, 1, 0 … at each kernel entry, `writes` in all; makes `exits` OUTs to `Port.chatter` after the first write.
+  ///
+  /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is what
+  /// kernels do that know IBRS and not IBRS_ALL.
+  public static func ibrs(_ msr: UInt32 = Self.speculationControl, writes: Int = 2, exits: Int = 0) -> Workload {
+    precondition(writes >= 0 && exits >= 0)
+    var workload = Workload(name: .ibrs, summary: "writes IBRS = 1 at each kernel entry and 0 at each exit", msr: msr)
+    workload.parameters = ["writesPerEntry": writes, "exitsPerEntry": exits]
+    workload.writtenBits = writes > 0 ? 1 : 0
+    workload.perIteration.writes = UInt64(writes)
+    workload.perIteration.outs = UInt64(exits)
     workload.body = { asm in
-      asm.writeMSR(msr, 1, "on entry: IBRS on")
-      asm.writeMSR(msr, 0, "on exit: IBRS off")
+      if writes > 0 { asm.writeMSR(msr, 1, "on entry: IBRS on") }
+      for _ in 0..<exits { asm.out(Port.chatter, .al, "an exit while the kernel runs") }
+      for write in 1..<max(1, writes) {
+        asm.writeMSR(msr, write.isMultiple(of: 2) ? 1 : 0, write == writes - 1 ? "on exit" : "once more")
+      }
     }
     return workload
   }

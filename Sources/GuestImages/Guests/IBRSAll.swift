@@ -3,7 +3,8 @@
 
 extension Workload {
   static func ibrsAll(_ msr: UInt32) -> Workload {
-    var workload = Workload(name: .ibrsAll, summary: "writes IBRS = 1 once at boot, and never again")
+    var workload = Workload(name: .ibrsAll, summary: "writes IBRS = 1 once at boot, and never again", msr: msr)
+    workload.writtenBits = 1
     workload.atBoot.writes = 1
     workload.boot = { $0.writeMSR(msr, 1, "at boot: IBRS on for good") }
     return workload

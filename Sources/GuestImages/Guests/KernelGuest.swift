@@ -29,7 +29,8 @@ struct KernelGuest {
     return GuestImage(
       workload: workload, entry: entry,
       contents: [
-        PageTables.image, DescriptorTables.gdt, DescriptorTables.tss, DescriptorTables.idt(handlers: handlers),
+        PageTables.image(mappingDevice: workload.perIteration.stores > 0), DescriptorTables.gdt, DescriptorTables.tss,
+        DescriptorTables.idt(handlers: handlers),
       ] + programs.map { MemoryImage(address: $0.program.origin, bytes: $0.program.bytes) },
       start: .long(rip: Layout.kernelText, rsp: Layout.kernelStackTop), programs: programs)
   }

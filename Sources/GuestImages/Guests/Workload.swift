@@ -9,17 +9,49 @@ public struct Workload: Sendable {
     case ibrsAll = "ibrs-all"
     case retpoline
     case indirect
+    case ibpb
+    case ssbd
     case chatty
     case probe
+    case wrmsr
+    case cpuid
+    case out
+    case mmio
+    case hlt
+    case delay
+
+    /// Whether it is a guest's work, or one instruction alone.
+    public var kind: Kind {
+      switch self {
+      case .wrmsr, .cpuid, .out, .mmio, .hlt, .delay: .primitive
+      default: .workload
+      }
+    }
+
+    /// The MSR that it is about whatever the policy is about, nil where it is the policy's.
+    public var ownMSR: UInt32? { self == .ibpb ? Workload.predictionCommand : nil }
+  }
+
+  /// What it is good for.
+  public enum Kind: String, CaseIterable, Sendable {
+    /// What a kernel does at its entries.
+    case workload
+    /// One instruction in a loop without user mode, to be compared with its `baseline`.
+    case primitive
   }
 
   /// What a stretch of guest code does that can be counted from outside.
   public struct Actions: Equatable, Sendable {
-    /// RDMSR and WRMSR of the subject MSR.
+    /// RDMSR and WRMSR of the workload's MSR.
     public var reads: UInt64 = 0
     public var writes: UInt64 = 0
     /// OUT to `Port.chatter`.
     public var outs: UInt64 = 0
+    /// Stores to `Layout.device`.
+    public var stores: UInt64 = 0
+    public var halts: UInt64 = 0
+    /// CPUID, which KVM ends by itself where it exits.
+    public var cpuids: UInt64 = 0
   }
 
   public let name: Name
@@ -29,6 +61,12 @@ public struct Workload: Sendable {
   public let entries: [Entry]
   /// The MSR that the workload is about, where it is about one.
   public private(set) var msr: UInt32
+  /// What can be chosen beside the MSR, by its name in results.
+  public internal(set) var parameters: [String: Int] = [:]
+  /// Whether this is the loop of a primitive without its instruction.
+  public private(set) var isBaseline = false
+  /// The bits that its writes set: a guest that is not told of them would not write them.
+  public internal(set) var writtenBits: UInt64 = 0
   /// What the kernel does once, before user mode runs.
   public var atBoot = Actions()
   /// What the kernel does at each entry.
@@ -36,44 +74,90 @@ public struct Workload: Sendable {
 
   /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX.
   var boot: @Sendable (inout Assembler) -> Void = { _ in }
-  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX.
+  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`.
   var body: (@Sendable (inout Assembler) -> Void)?
+  /// What a primitive's loop does beside its instruction: the body of its baseline.
+  var baselineBody: (@Sendable (inout Assembler) -> Void)?
   /// Code that the body calls.
   var routines: @Sendable (inout Assembler) -> Void = { _ in }
   /// Whether the body uses the stack, which SYSCALL does not switch.
   var needsStack = false
 
-  /// The workload of this name, about this MSR.
-  public init(_ name: Name, msr: UInt32 = 0x48) {
+  /// The workload of this name with its default parameters, about this MSR: IA32_SPEC_CTRL unless it has one of its own.
+  public init(_ name: Name, msr: UInt32? = nil) {
+    let msr = msr ?? name.ownMSR ?? Self.speculationControl
     switch name {
     case .bare: self = .bare
     case .ibrs: self = .ibrs(msr)
     case .ibrsAll: self = .ibrsAll(msr)
     case .retpoline: self = .retpoline
     case .indirect: self = .indirect
+    case .ibpb: self = .ibpb(msr)
+    case .ssbd: self = .ssbd(msr)
     case .chatty: self = .chatty
     case .probe: self = .probe
+    case .wrmsr: self = .wrmsr(msr)
+    case .cpuid: self = .cpuid
+    case .out: self = .out
+    case .mmio: self = .mmio
+    case .hlt: self = .hlt
+    case .delay: self = .delay()
     }
     self.msr = msr
   }
 
-  init(name: Name, summary: String, entries: [Entry] = Entry.allCases) {
+  init(
+    name: Name, summary: String, entries: [Entry] = Entry.allCases, msr: UInt32 = Self.speculationControl
+  ) {
     self.name = name
     self.summary = summary
     self.entries = entries
-    msr = 0x48
+    self.msr = msr
+  }
+
+  /// IA32_SPEC_CTRL and IA32_PRED_CMD.
+  public static let speculationControl: UInt32 = 0x48
+  public static let predictionCommand: UInt32 = 0x49
+
+  /// Whether it accesses its MSR at all.
+  public var accessesMSR: Bool {
+    [atBoot, perIteration].contains { $0.reads + $0.writes > 0 }
   }
 
   /// What the guest does in all, over `iterations` iterations.
   public func actions(iterations: UInt64) -> Actions {
-    Actions(
-      reads: atBoot.reads + perIteration.reads * iterations,
-      writes: atBoot.writes + perIteration.writes * iterations,
-      outs: atBoot.outs + perIteration.outs * iterations)
+    func total(_ part: KeyPath<Actions, UInt64>) -> UInt64 {
+      atBoot[keyPath: part] + perIteration[keyPath: part] * iterations
+    }
+    return Actions(
+      reads: total(\.reads), writes: total(\.writes), outs: total(\.outs), stores: total(\.stores),
+      halts: total(\.halts), cpuids: total(\.cpuids))
   }
 }
 
 extension Workload {
+  /// A primitive: the loop around one instruction, which `baseline` has without it.
+  init(
+    primitive name: Name, _ summary: String, msr: UInt32 = Self.speculationControl, actions: Actions,
+    baseline: (@Sendable (inout Assembler) -> Void)? = nil, body: @escaping @Sendable (inout Assembler) -> Void
+  ) {
+    self.init(name: name, summary: summary, entries: [.none], msr: msr)
+    perIteration = actions
+    baselineBody = baseline
+    self.body = body
+  }
+
+  /// The same loop without the instruction that a primitive is about; nil for what is no primitive, and for a baseline.
+  public var baseline: Workload? {
+    guard name.kind == .primitive, !isBaseline else { return nil }
+    var workload = self
+    workload.isBaseline = true
+    workload.perIteration = Actions()
+    workload.body = baselineBody
+    workload.writtenBits = 0
+    return workload
+  }
+
   /// The workload that proves an entry: its kernel stores the CS that it runs under.
   public static let entryProof: Workload = {
     var workload = Workload(name: .bare, summary: "stores CS in the kernel: proves that the entry switches rings")
@@ -88,9 +172,14 @@ extension Workload {
 extension Assembler {
   /// WRMSR of a constant; changes EAX, ECX and EDX.
   mutating func writeMSR(_ msr: UInt32, _ value: UInt64, _ comment: String) {
+    prepareWriteMSR(msr, value, comment)
+    wrmsr()
+  }
+
+  /// What stands before a WRMSR of a constant.
+  mutating func prepareWriteMSR(_ msr: UInt32, _ value: UInt64, _ comment: String) {
     mov(.ecx, msr, comment)
     mov(.eax, UInt32(truncatingIfNeeded: value))
     if value >> 32 == 0 { xor(.edx, .edx) } else { mov(.edx, UInt32(truncatingIfNeeded: value >> 32)) }
-    wrmsr()
   }
 }

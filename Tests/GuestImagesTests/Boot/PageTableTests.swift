@@ -29,6 +29,17 @@ struct PageTableTests {
     }
   }
 
+  @Test("map one page behind memory for the kernel of a guest that stores there, and nothing else besides")
+  func device() throws {
+    let with = try #require(LoadedMemory([PageTables.image(mappingDevice: true)]))
+    #expect(
+      with.translate(Layout.device + 8)
+        == LoadedMemory.Translation(
+          physical: Layout.device + 8, isUser: false, isWritable: true, isExecutable: true))
+    #expect(with.translate(Layout.device + UInt64(Layout.pageSize)) == nil)
+    for page in pages { #expect(with.translate(page) == memory.translate(page)) }
+  }
+
   @Test("keep tables, descriptors, the kernel's code and its stack from user mode")
   func supervisorPages() {
     for address in [

@@ -8,18 +8,53 @@ import Testing
 struct Combination: Hashable, Sendable, CustomTestStringConvertible {
   let workload: Workload.Name
   let entry: Entry
+  var variant = Variant.ordinary
 
-  var testDescription: String { "\(workload.rawValue) with \(entry.rawValue)" }
+  /// What is chosen of a workload.
+  enum Variant: Hashable, Sendable {
+    case ordinary
+    case baseline
+    case ibrs(writes: Int, exits: Int)
+    case delay(Int)
+  }
 
-  /// The guest, about IA32_SPEC_CTRL unless another MSR is given.
-  func image(msr: UInt32 = 0x48) throws -> GuestImage { try GuestImage(Workload(workload, msr: msr), entry: entry) }
+  var testDescription: String {
+    "\(workload.rawValue)\(variant == .ordinary ? "" : " \(variant)") with \(entry.rawValue)"
+  }
+
+  /// The workload, about its own MSR unless another is given.
+  func made(msr: UInt32? = nil) -> Workload {
+    switch variant {
+    case .ordinary: Workload(workload, msr: msr)
+    // Only of primitives, which all have one.
+    case .baseline: Workload(workload, msr: msr).baseline!
+    case .ibrs(let writes, let exits): .ibrs(msr ?? 0x48, writes: writes, exits: exits)
+    case .delay(let instructions): .delay(instructions)
+    }
+  }
+
+  /// The guest.
+  func image(msr: UInt32? = nil) throws -> GuestImage { try GuestImage(made(msr: msr), entry: entry) }
 
   static let all = Workload.Name.allCases.flatMap { name in
     Entry.allCases.map { Combination(workload: name, entry: $0) }
   }
 
-  /// Those that make sense: only `probe` has no user mode.
-  static let possible = all.filter { $0.workload != .probe || $0.entry == .none }
+  /// The workloads that have no user mode.
+  private static let inRing0: Set<Workload.Name> = [.probe, .wrmsr, .cpuid, .out, .mmio, .hlt, .delay]
+  /// Those that make sense with their default parameters.
+  private static let ordinary = all.filter { !inRing0.contains($0.workload) || $0.entry == .none }
+  static let primitives = ordinary.filter { inRing0.contains($0.workload) && $0.workload != .probe }
+  /// All that make sense.
+  static let possible: [Combination] =
+    ordinary + primitives.map { Combination(workload: $0.workload, entry: .none, variant: .baseline) }
+    + Entry.allCases.flatMap { entry in
+      [(1, 0), (4, 3), (0, 1), (64, 64)].map {
+        Combination(workload: .ibrs, entry: entry, variant: .ibrs(writes: $0.0, exits: $0.1))
+      }
+    } + [0, 1, 1000].map { Combination(workload: .delay, entry: .none, variant: .delay($0)) }
+  /// Those that do not.
+  static let impossible = all.filter { !possible.contains($0) }
   /// Those that run in 64-bit mode under a kernel.
   static let kernels = possible.filter { $0.workload != .probe }
 }

@@ -10,7 +10,8 @@ struct GuestCodeTests {
   /// What every KVM can execute in ring 0, an interpreter of the kernel's code included: no SSE arithmetic, no INT n, no
   /// RDTSCP, nothing newer.
   private static let ring0: Set<String> = [
-    "mov", "push", "pop", "add", "xor", "inc", "dec", "cmp", "bt", "jmp", "jb", "jae", "je", "jne", "call", "ret",
+    "mov", "push", "pop", "add", "and", "shl", "xor", "inc", "dec", "cmp", "bt", "jmp", "jb", "jae", "je", "jne",
+    "call", "ret",
     "pause", "lfence", "rdtsc", "cpuid", "rdmsr", "wrmsr", "out", "hlt", "iretq", "sysretq", "sysexit",
   ]
   private static let realMode = ring0.subtracting(["iretq", "sysretq", "sysexit", "cpuid"]).union(["iretw", "iret"])
@@ -53,6 +54,54 @@ struct GuestCodeTests {
       actions(in: try image.kernel.instructions(from: "reported", to: start), msr) == image.workload.atBoot)
     let others = try image.kernel.instructions(from: start, to: "done").count { ["wrmsr", "rdmsr"].contains($0.name) }
     #expect(UInt64(others) == image.workload.perIteration.writes, "no access of any other MSR on the way")
+  }
+
+  @Test("of a primitive is its baseline's and the instruction itself", arguments: Combination.primitives)
+  func baselines(combination: Combination) throws {
+    func loop(_ workload: Workload) throws -> [String] {
+      try GuestImage(workload, entry: .none).kernel.instructions(from: "iteration", to: "done").map(\.mnemonic)
+    }
+    let workload = combination.made()
+    let baseline = try #require(workload.baseline)
+    #expect(baseline.isBaseline && baseline.baseline == nil)
+    #expect(baseline.perIteration == Workload.Actions())
+    let full = try loop(workload).filter { !$0.hasPrefix("jne") }
+    var rest = full
+    for line in try loop(baseline) where !line.hasPrefix("jne") {
+      rest.remove(at: try #require(rest.firstIndex(of: line)))
+    }
+    let expected =
+      switch workload.name {
+      case .wrmsr: ["wrmsr"]
+      case .cpuid: ["cpuid"]
+      case .out: ["out 0xf5, al"]
+      case .mmio: ["mov dword ptr [0x100000], eax"]
+      case .hlt: ["hlt"]
+      default: Array(repeating: "inc r8d", count: workload.parameters["instructions"] ?? 0)
+      }
+    #expect(rest == expected)
+  }
+
+  @Test("writes IBRS 1, 0, 1 … as often as chosen, and exits while it is on", arguments: [0, 1, 2, 3, 8], [0, 1, 5])
+  func ibrs(writes: Int, exits: Int) throws {
+    let image = try GuestImage(.ibrs(writes: writes, exits: exits), entry: .none)
+    let body = try image.kernel.instructions(from: "iteration", to: "done").map(\.mnemonic)
+    let steps = body.filter { ["mov eax, 0x1", "mov eax, 0x0", "xor eax, eax", "out 0xf5, al"].contains($0) }
+    let values = (0..<writes).map { $0.isMultiple(of: 2) ? "mov eax, 0x1" : "mov eax, 0x0" }
+    let outs = Array(repeating: "out 0xf5, al", count: exits)
+    #expect(steps == values.prefix(1) + outs + values.dropFirst())
+  }
+
+  @Test("that does not fit into the kernel's place is refused")
+  func tooLong() {
+    for workload in [Workload.ibrs(writes: 20_000), .delay(100_000)] {
+      #expect {
+        try GuestImage(workload, entry: .none)
+      } throws: {
+        guard case GuestImageError.tooLong("kernel") = $0 else { return false }
+        return true
+      }
+    }
   }
 
   @Test("of the workload probe makes each access once in a pass, in the order of its steps")
@@ -104,6 +153,9 @@ struct GuestCodeTests {
       case "rdmsr" where isSubject: actions.reads += 1
       case "wrmsr" where isSubject: actions.writes += 1
       case "out 0xf5, al": actions.outs += 1
+      case "mov dword ptr [0x100000], eax": actions.stores += 1
+      case "hlt": actions.halts += 1
+      case "cpuid": actions.cpuids += 1
       default: break
       }
     }

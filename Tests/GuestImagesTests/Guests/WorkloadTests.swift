@@ -16,14 +16,15 @@ struct WorkloadTests {
 
   @Test(
     "refuses an entry that makes no sense, and says which do",
-    arguments: Combination.all.filter { !Combination.possible.contains($0) })
+    arguments: Combination.impossible)
   func refuses(combination: Combination) {
     #expect {
       try combination.image()
     } throws: { error in
       guard case GuestImageError.noSuchEntry(let workload, combination.entry) = error else { return false }
       return workload.name == combination.workload
-        && "\(error)" == "workload probe does not run with entry \(combination.entry.rawValue); it runs with none"
+        && "\(error)"
+          == "workload \(combination.workload.rawValue) does not run with entry \(combination.entry.rawValue); it runs with none"
     }
   }
 
@@ -31,12 +32,36 @@ struct WorkloadTests {
     "says what it will do in all, from what it does at boot and at each entry",
     arguments: [
       (Workload.Name.bare, 0, 0, 0), (.ibrs, 0, 2000, 0), (.ibrsAll, 0, 1, 0), (.retpoline, 0, 0, 0),
-      (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.probe, 4000, 3000, 0),
+      (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.probe, 4000, 3000, 0), (.ibpb, 0, 1000, 0),
+      (.ssbd, 0, 1000, 0), (.wrmsr, 0, 1000, 0), (.out, 0, 0, 1000),
     ])
   func arithmetic(name: Workload.Name, reads: UInt64, writes: UInt64, outs: UInt64) {
     #expect(
       Workload(name).actions(iterations: 1000) == Workload.Actions(reads: reads, writes: writes, outs: outs))
     #expect(Workload(name).actions(iterations: 0) == Workload(name).atBoot)
+  }
+
+  @Test("counts what its parameters say", arguments: [0, 1, 2, 7], [0, 3])
+  func parameters(writes: Int, exits: Int) {
+    let workload = Workload.ibrs(writes: writes, exits: exits)
+    #expect(
+      workload.actions(iterations: 10) == Workload.Actions(writes: UInt64(writes) * 10, outs: UInt64(exits) * 10))
+    #expect(workload.parameters == ["writesPerEntry": writes, "exitsPerEntry": exits])
+    #expect(workload.writtenBits == (writes > 0 ? 1 : 0) && workload.accessesMSR == (writes > 0))
+  }
+
+  @Test("of one instruction counts it once an iteration, and its baseline nothing")
+  func primitives() {
+    let counted: [(Workload.Name, Workload.Actions)] = [
+      (.wrmsr, .init(writes: 5)), (.cpuid, .init(cpuids: 5)), (.out, .init(outs: 5)), (.mmio, .init(stores: 5)),
+      (.hlt, .init(halts: 5)), (.delay, .init()),
+    ]
+    #expect(counted.map(\.0) == Workload.Name.allCases.filter { $0.kind == .primitive })
+    for (name, actions) in counted {
+      #expect(Workload(name).actions(iterations: 5) == actions)
+      #expect(Workload(name).baseline?.actions(iterations: 5) == Workload.Actions())
+    }
+    for name in Workload.Name.allCases where name.kind == .workload { #expect(Workload(name).baseline == nil) }
   }
 
   @Test("counts as far as the samples reach: the largest order in every record")
@@ -47,7 +72,8 @@ struct WorkloadTests {
 
   @Test("keeps the MSR that it is about", arguments: Workload.Name.allCases)
   func subject(name: Workload.Name) {
-    #expect(Workload(name).msr == 0x48)
+    #expect(Workload(name).msr == (name == .ibpb ? 0x49 : 0x48))
+    #expect(name.ownMSR == (name == .ibpb ? 0x49 : nil))
     #expect(Workload(name, msr: 0xc000_0102).msr == 0xc000_0102)
   }
 }

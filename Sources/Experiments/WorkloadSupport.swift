@@ -1,0 +1,38 @@
+// Whether a guest on this host can do what a workload is about, said before anything runs: otherwise it would end with a #GP.
+
+public import GuestImages
+public import Hypervisor
+
+extension Workload {
+  /// Why a guest of this KVM cannot run the workload under a policy for this MSR; nil when it can, and when its own MSR is the
+  /// policy's, which has been proved for that, or else is intercepted.
+  ///
+  /// Throws what making a VM to try it on throws.
+  public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {
+    let own = MSR(msr)
+    guard accessesMSR, own != subject else { return nil }
+    let proof = try RegisterProof(of: own, on: kvm)
+    switch proof {
+    case .held, .accepted: return nil
+    default: return "guests of this KVM cannot use \(own) (\(own.hex)): \(proof.sentence)"
+    }
+  }
+
+  /// Why no policy's guest on this host would run the workload as it is by default; nil when one would.
+  ///
+  /// Throws what making a VM to try it on throws.
+  public func refusal(on kvm: borrowing KVM) throws -> String? {
+    // No policy offers a guest more than emulate.
+    var policy = Emulate()
+    return try refusal(under: .specCtrl, on: kvm)
+      ?? refusal(toldOf: policy.contract(from: try GuestContract(offeredBy: kvm)))
+  }
+
+  /// Why a guest that is told this would not run the workload, nil when it would.
+  func refusal(toldOf contract: GuestContract) -> String? {
+    guard msr == Workload.speculationControl else { return nil }
+    let missing = SpecCtrl(rawValue: writtenBits).reserved(on: contract.cpuid)
+    guard !missing.isEmpty else { return nil }
+    return "it writes \(missing) to \(MSR.specCtrl), which KVM does not offer guests on this host"
+  }
+}

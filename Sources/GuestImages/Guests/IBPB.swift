@@ -1,0 +1,16 @@
+// ibpb: the kernel that empties the indirect branch predictors at each switch between two tasks. Every entry is a switch.
+// Facts: Intel SDM vol. 4, IA32_PRED_CMD, bit 0 (IBPB): writes only, and a write of 0 does nothing.
+
+extension Workload {
+  static func ibpb(_ msr: UInt32) -> Workload {
+    var workload = Workload(
+      name: .ibpb, summary: "writes IBPB to IA32_PRED_CMD at each switch between two tasks (each entry is one)",
+      msr: msr)
+    workload.writtenBits = 1
+    workload.perIteration.writes = 1
+    workload.body = { asm in
+      asm.writeMSR(msr, 1, "the other task's turn: forget what this one taught the predictors")
+    }
+    return workload
+  }
+}
