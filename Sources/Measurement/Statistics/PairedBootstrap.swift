@@ -1,0 +1,123 @@
+// The bootstrap of two cells that were measured in interleaved rounds: what their medians might as well have been.
+//
+// Method: a round holds both cells under the same circumstances, so rounds are drawn in pairs, with replacement; drift and
+// whatever lasts longer than a sample then moves both medians of a replicate alike (the cluster bootstrap: Davison and
+// Hinkley, "Bootstrap Methods and their Application", 3.8). Only where there are too few rounds to tell how rounds differ
+// are the samples of a drawn round drawn anew as well. Intervals are percentile intervals, expanded for the number of rounds
+// (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the
+// A/A test calls too many equal cells different.
+
+/// Replicates of two medians from paired rounds.
+struct PairedBootstrap {
+  /// With fewer rounds than this, samples are drawn within rounds, too.
+  static let roundsEnough = 5
+
+  /// The medians of what was measured.
+  let first: Double
+  let second: Double
+  /// How many rounds hold both cells.
+  let rounds: Int
+  /// The medians of each replicate.
+  private let replicates: [(first: Double, second: Double)]
+
+  /// Draws replicates from rounds that are paired by index; nil where no round holds both cells.
+  init?(
+    _ firstRounds: [[Double]], _ secondRounds: [[Double]], replicates count: Int,
+    generator: inout SeededGenerator
+  ) {
+    let pairs = zip(firstRounds, secondRounds).filter { !$0.isEmpty && !$1.isEmpty }
+    guard !pairs.isEmpty else { return nil }
+    var one = RankedSamples(pairs.map(\.0))
+    var other = RankedSamples(pairs.map(\.1))
+    rounds = pairs.count
+    first = one.median
+    second = other.median
+    let drawSamples = rounds < Self.roundsEnough
+    replicates = (0..<count).map { _ in
+      one.clear()
+      other.clear()
+      for _ in 0..<pairs.count {
+        let round = generator.index(below: pairs.count)
+        one.add(round: round, drawing: drawSamples, &generator)
+        other.add(round: round, drawing: drawSamples, &generator)
+      }
+      return (one.drawnMedian, other.drawnMedian)
+    }
+  }
+
+  /// The interval that holds a figure of the two medians with this confidence.
+  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
+    let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
+    let tail = Self.tail(confidence: confidence, rounds: rounds)
+    let last = Double(sorted.count - 1)
+    let low = sorted[Int((tail * last).rounded(.down))]
+    let high = sorted[Int(((1 - tail) * last).rounded(.up))]
+    return low...high
+  }
+
+  /// The share of replicates left out on either side.
+  static func tail(confidence: Double, rounds: Int) -> Double {
+    // Samples stand for rounds where rounds are few; their number is not known to be independent, so the tail is that of
+    // the normal distribution there, and the second stage of drawing makes up for it.
+    guard rounds >= roundsEnough else { return (1 - confidence) / 2 }
+    let count = Double(rounds)
+    let quantile = StudentT(degreesOfFreedom: rounds - 1).quantile(confidence: confidence)
+    return normalProbability(below: -(count / (count - 1)).squareRoot() * quantile)
+  }
+}
+
+/// Rounds of samples in rank order, and how often each sample was drawn: a median without sorting anew.
+private struct RankedSamples {
+  private let sorted: [Double]
+  /// For each round, the ranks of its samples.
+  private let ranks: [[Int]]
+  private var draws: [Int]
+  private var drawn = 0
+
+  init(_ rounds: [[Double]]) {
+    let all = rounds.enumerated().flatMap { index, samples in samples.map { (value: $0, round: index) } }
+      .sorted { $0.value < $1.value }
+    sorted = all.map(\.value)
+    var ranks = [[Int]](repeating: [], count: rounds.count)
+    for (rank, sample) in all.enumerated() { ranks[sample.round].append(rank) }
+    self.ranks = ranks
+    draws = [Int](repeating: 0, count: sorted.count)
+  }
+
+  mutating func clear() {
+    for rank in draws.indices { draws[rank] = 0 }
+    drawn = 0
+  }
+
+  mutating func add(round: Int, drawing: Bool, _ generator: inout SeededGenerator) {
+    let own = ranks[round]
+    if drawing {
+      for _ in 0..<own.count { draws[own[generator.index(below: own.count)]] += 1 }
+    } else {
+      for rank in own { draws[rank] += 1 }
+    }
+    drawn += own.count
+  }
+
+  /// The median of all samples.
+  var median: Double {
+    let middle = sorted.count / 2
+    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
+  }
+
+  /// The median of the samples drawn.
+  var drawnMedian: Double {
+    var passed = 0
+    var lower: Double?
+    for (rank, count) in draws.enumerated() where count > 0 {
+      passed += count
+      if lower == nil, passed * 2 >= drawn {
+        guard passed * 2 == drawn else { return sorted[rank] }
+        lower = sorted[rank]
+      } else if let lower {
+        return (lower + sorted[rank]) / 2
+      }
+    }
+    return lower ?? sorted[sorted.count - 1]
+  }
+}

@@ -1,0 +1,73 @@
+// How much one cell costs in terms of another, and when that is known well enough.
+
+/// The ratio of two cells' medians, with an interval from their interleaved rounds.
+public struct RatioEstimate: Equatable, Sendable {
+  /// The fewest rounds after which an interval is taken at its word.
+  ///
+  /// With 1 to 4 rounds nobody can know how much rounds differ, and the A/A test calls up to 90 % of equal cells different.
+  public static let fewestRounds = 5
+
+  /// The ratio of the medians.
+  public let ratio: Double
+  /// The interval that holds it with the confidence asked for.
+  public let interval: ClosedRange<Double>
+  /// How many rounds hold both cells.
+  public let rounds: Int
+
+  /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
+  ///
+  /// The same seed gives the same interval. Nil where no round has both, and where the divisor may be zero.
+  public init?(
+    of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
+    generator: SeededGenerator
+  ) {
+    var generator = generator
+    guard let bootstrap = PairedBootstrap(cell, baseline, replicates: replicates, generator: &generator),
+      bootstrap.second > 0
+    else { return nil }
+    let interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
+    guard interval.upperBound.isFinite else { return nil }
+    ratio = bootstrap.first / bootstrap.second
+    self.interval = interval
+    rounds = bootstrap.rounds
+  }
+
+  /// Whether the interval leaves out 1 and stands on enough rounds.
+  public var differs: Bool { rounds >= Self.fewestRounds && !interval.contains(1) }
+
+  /// The width of the interval as a share of the ratio; infinite for a ratio of zero.
+  public var relativeWidth: Double {
+    interval.lowerBound == interval.upperBound ? 0 : (interval.upperBound - interval.lowerBound) / ratio
+  }
+
+  /// Whether the interval, from end to end, is no wider than this share of the ratio, and stands on enough rounds.
+  public func reaches(precision: Double) -> Bool { rounds >= Self.fewestRounds && relativeWidth <= precision }
+}
+
+/// Whether all ratios are known to this precision: 0.02 is 2 % from end to end of each interval.
+///
+/// A ratio that could not be estimated (nil) is not known.
+public func precisionReached(_ estimates: [RatioEstimate?], precision: Double) -> Bool {
+  estimates.allSatisfy { $0?.reaches(precision: precision) ?? false }
+}
+
+/// The difference of two cells' medians, with an interval from their interleaved rounds: a primitive without its loop.
+public struct DifferenceEstimate: Equatable, Sendable {
+  /// The difference of the medians, in the cells' unit.
+  public let difference: Double
+  /// The interval that holds it with the confidence asked for.
+  public let interval: ClosedRange<Double>
+
+  /// Estimates from rounds that are paired by index; nil where no round has both cells.
+  public init?(
+    of cell: [[Double]], minus baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
+    generator: SeededGenerator
+  ) {
+    var generator = generator
+    guard let bootstrap = PairedBootstrap(cell, baseline, replicates: replicates, generator: &generator) else {
+      return nil
+    }
+    difference = bootstrap.first - bootstrap.second
+    interval = bootstrap.interval(confidence: confidence) { $0 - $1 }
+  }
+}

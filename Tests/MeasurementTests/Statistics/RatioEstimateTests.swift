@@ -1,0 +1,124 @@
+import Measurement
+import Testing
+
+/// Can a comparison be trusted?
+struct RatioEstimateTests {
+  private func estimate(_ pair: (cell: [[Double]], baseline: [[Double]]), seed: UInt64 = 1) -> RatioEstimate? {
+    RatioEstimate(of: pair.cell, over: pair.baseline, replicates: 300, generator: SeededGenerator(seed: seed))
+  }
+
+  @Test("A/A: of 100 comparisons of equal cells no more differ than 95 % intervals allow", arguments: [5, 12])
+  func equalCellsDoNotDiffer(rounds: Int) throws {
+    var noise = SimulatedNoise(seed: 2018)
+    noise.roundCount = rounds
+    var different = 0
+    for seed in 0..<100 where try #require(estimate(noise.pair(factor: 1), seed: UInt64(seed))).differs {
+      different += 1
+    }
+    // Binomial with 100 trials at 5 %: more than 13 have a probability below 0.001.
+    #expect(different <= 13)
+  }
+
+  @Test("The interval holds the true ratio in 95 of 100 cases, as far as 60 can tell")
+  func coverage() throws {
+    var noise = SimulatedNoise(seed: 216)
+    var holds = 0
+    for seed in 0..<60 {
+      holds += try #require(estimate(noise.pair(factor: 1.4), seed: UInt64(seed))).interval.contains(1.4) ? 1 : 0
+    }
+    // Binomial with 60 trials at 95 %: fewer than 51 have a probability below 0.002.
+    #expect(holds >= 51)
+  }
+
+  @Test("A difference of 3 % is found, and the interval holds it")
+  func findsKnownShift() throws {
+    var noise = SimulatedNoise(seed: 48)
+    noise.mood = 0.003
+    noise.roundCount = 20
+    let found = try #require(estimate(noise.pair(factor: 1.03)))
+    #expect(found.differs)
+    #expect(found.interval.contains(1.03))
+    #expect(!found.interval.contains(1))
+  }
+
+  @Test("A seed repeats the interval; another seed changes it")
+  func seeded() throws {
+    var noise = SimulatedNoise(seed: 7)
+    let pair = noise.pair(factor: 1.1)
+    #expect(estimate(pair, seed: 3) == estimate(pair, seed: 3))
+    #expect(estimate(pair, seed: 3) != estimate(pair, seed: 4))
+  }
+
+  @Test("Streams of one seed are independent of each other")
+  func streams() {
+    var one = SeededGenerator(seed: 1, stream: "a")
+    var again = SeededGenerator(seed: 1, stream: "a")
+    var other = SeededGenerator(seed: 1, stream: "b")
+    let first = one.next()
+    #expect(first == again.next())
+    #expect(first != other.next())
+  }
+
+  @Test("SplitMix64 gives its published numbers")
+  func splitMix() {
+    var generator = SeededGenerator(seed: 1_234_567)
+    #expect(generator.next() == 6_457_827_717_110_365_317)
+    #expect(generator.next() == 3_203_168_211_198_807_973)
+  }
+
+  @Test("Equal samples give an interval without width, and differ only where the cells do")
+  func constantCells() throws {
+    let ten = [[Double]](repeating: [10, 10, 10], count: 6)
+    let eleven = [[Double]](repeating: [11, 11, 11], count: 6)
+    let same = try #require(estimate((ten, ten)))
+    #expect(same.interval == 1...1 && !same.differs && same.relativeWidth == 0)
+    let dearer = try #require(estimate((eleven, ten)))
+    #expect(dearer.interval == 1.1...1.1 && dearer.differs)
+  }
+
+  @Test("One round has an interval, but is not taken at its word")
+  func oneRound() throws {
+    let found = try #require(estimate(([[20, 21, 22, 20]], [[10, 10, 11, 10]])))
+    #expect(found.rounds == 1)
+    #expect(!found.differs)
+    #expect(!found.reaches(precision: 10))
+  }
+
+  @Test("Rounds that lack one of the cells are left out")
+  func unpairedRounds() throws {
+    let found = try #require(estimate(([[10], [], [30], [10]], [[10], [5], [10]])))
+    #expect(found.rounds == 2)
+  }
+
+  @Test("Without a round, and over zero, there is no ratio; zero over something is zero")
+  func degenerate() throws {
+    #expect(estimate(([], [])) == nil)
+    #expect(estimate(([[1, 1]], [[0, 0]])) == nil)
+    let zeros = [[Double]](repeating: [0], count: 6)
+    let ones = [[Double]](repeating: [1], count: 6)
+    let zero = try #require(estimate((zeros, ones)))
+    #expect(zero.ratio == 0 && zero.interval == 0...0)
+  }
+
+  @Test("Precision is reached when every interval is narrow enough, and not where a ratio is unknown")
+  func precision() throws {
+    var noise = SimulatedNoise(seed: 5)
+    let wide = try #require(estimate(noise.pair(factor: 1)))
+    #expect(wide.reaches(precision: wide.relativeWidth))
+    #expect(!wide.reaches(precision: wide.relativeWidth * 0.99))
+    #expect(precisionReached([wide, wide], precision: 0.5))
+    #expect(!precisionReached([wide, nil], precision: 0.5))
+    #expect(precisionReached([], precision: 0.02))
+  }
+
+  @Test("A difference of cells holds the true one")
+  func difference() throws {
+    var noise = SimulatedNoise(seed: 9)
+    let pair = noise.pair(factor: 1.5)
+    let found = try #require(
+      DifferenceEstimate(
+        of: pair.cell, minus: pair.baseline, replicates: 300, generator: SeededGenerator(seed: 1)))
+    #expect(found.interval.contains(500))
+    #expect(found.interval.contains(found.difference))
+  }
+}

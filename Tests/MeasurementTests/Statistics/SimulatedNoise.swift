@@ -1,0 +1,48 @@
+// Made-up measurements that are as unpleasant as real ones: drift that both cells share, a mood of each cell in each round,
+// samples that remember the last one, and rare long outliers.
+
+import Glibc
+import Measurement
+
+struct SimulatedNoise {
+  /// Drift from round to round that hits both cells, as a share of the cost.
+  var drift = 0.03
+  /// What a cell's round has of its own.
+  var mood = 0.01
+  /// The noise within a round.
+  var noise = 0.01
+  /// How much of a sample's noise the next one keeps.
+  var memory = 0.5
+  var roundCount = 12
+  var samplesPerRound = 12
+  var generator: SeededGenerator
+
+  init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+  /// Two cells of 1000 cycles, the first dearer by `factor`.
+  mutating func pair(factor: Double) -> (cell: [[Double]], baseline: [[Double]]) {
+    var cell: [[Double]] = []
+    var baseline: [[Double]] = []
+    for _ in 0..<roundCount {
+      let shared = 1000 * (1 + drift * normal())
+      cell.append(round(shared * factor))
+      baseline.append(round(shared))
+    }
+    return (cell, baseline)
+  }
+
+  private mutating func round(_ cost: Double) -> [Double] {
+    let own = mood * normal()
+    var remembered = normal()
+    return (0..<samplesPerRound).map { _ in
+      remembered = memory * remembered + (1 - memory * memory).squareRoot() * normal()
+      let outlier = uniform() < 0.05 ? -log(1 - uniform()) : 0
+      return cost * (1 + own + noise * remembered + outlier)
+    }
+  }
+
+  mutating func uniform() -> Double { Double.random(in: 0..<1, using: &generator) }
+
+  /// A standard normal number (Box and Muller).
+  mutating func normal() -> Double { (-2 * log(1 - uniform())).squareRoot() * cos(2 * .pi * uniform()) }
+}
