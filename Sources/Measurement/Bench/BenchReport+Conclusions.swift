@@ -50,7 +50,7 @@ extension BenchReport {
   public struct Figure: Codable, Equatable, Sendable {
     public var name: String
     public var value: Double
-    /// Its interval: low, high; null where it has none.
+    /// Its interval, low and high, with the confidence that the claim's rule asks for; null where it has none.
     @Nullable public var interval: [Double]?
     /// `cycles`, or `x` for a ratio.
     public var unit: String

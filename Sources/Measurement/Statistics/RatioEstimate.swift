@@ -1,6 +1,6 @@
 // How much one cell costs in terms of another, and when that is known well enough.
 
-/// The ratio of two cells' medians, with an interval from their interleaved rounds.
+/// The ratio of two cells' medians, with an interval from their rounds.
 public struct RatioEstimate: Equatable, Sendable {
   /// The fewest rounds after which an interval is taken at its word.
   ///
@@ -11,18 +11,21 @@ public struct RatioEstimate: Equatable, Sendable {
   public let ratio: Double
   /// The interval that holds it with the confidence asked for.
   public let interval: ClosedRange<Double>
-  /// How many rounds hold both cells.
+  /// How many rounds hold both cells; of cells of different runs, the fewer.
   public let rounds: Int
 
   /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
   ///
-  /// The same seed gives the same interval. Nil where no round has both, and where the divisor may be zero.
+  /// Cells of different runs are not paired. The same seed gives the same interval. Nil where no round has both, and where the
+  /// divisor may be zero.
   public init?(
-    of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
-    generator: SeededGenerator
+    of cell: [[Double]], over baseline: [[Double]], paired: Bool = true, confidence: Double = 0.95,
+    replicates: Int = 1000, generator: SeededGenerator
   ) {
     var generator = generator
-    guard let bootstrap = PairedBootstrap(cell, baseline, replicates: replicates, generator: &generator),
+    guard
+      let bootstrap = MedianBootstrap(
+        cell, baseline, paired: paired, replicates: replicates, generator: &generator),
       bootstrap.second > 0
     else { return nil }
     let interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
@@ -64,9 +67,9 @@ public struct DifferenceEstimate: Equatable, Sendable {
     generator: SeededGenerator
   ) {
     var generator = generator
-    guard let bootstrap = PairedBootstrap(cell, baseline, replicates: replicates, generator: &generator) else {
-      return nil
-    }
+    guard
+      let bootstrap = MedianBootstrap(cell, baseline, paired: true, replicates: replicates, generator: &generator)
+    else { return nil }
     difference = bootstrap.first - bootstrap.second
     interval = bootstrap.interval(confidence: confidence) { $0 - $1 }
   }

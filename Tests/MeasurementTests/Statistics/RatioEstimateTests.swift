@@ -1,7 +1,7 @@
 import Measurement
 import Testing
 
-/// Can a comparison be trusted?
+/// A comparison can be trusted.
 struct RatioEstimateTests {
   private func estimate(_ pair: (cell: [[Double]], baseline: [[Double]]), seed: UInt64 = 1) -> RatioEstimate? {
     RatioEstimate(of: pair.cell, over: pair.baseline, replicates: 300, generator: SeededGenerator(seed: seed))

@@ -12,7 +12,7 @@ struct StudentTTests {
 
   @Test("The tail that is left out grows with the rounds and stays below the nominal one")
   func tails() {
-    let tails = [5, 6, 10, 100, 10_000].map { PairedBootstrap.tail(confidence: 0.95, rounds: $0) }
+    let tails = [5, 6, 10, 100, 10_000].map { MedianBootstrap.tail(confidence: 0.95, rounds: $0) }
     #expect(tails == tails.sorted())
     #expect(tails.allSatisfy { $0 < 0.025 })
     #expect(tails.last ?? 0 > 0.0249)

@@ -1,45 +1,52 @@
-// The bootstrap of two cells that were measured in interleaved rounds: what their medians might as well have been.
+// The bootstrap of two cells that were measured in rounds: what their medians might as well have been.
 //
-// Method: a round holds both cells under the same circumstances, so rounds are drawn in pairs, with replacement; drift and
-// whatever lasts longer than a sample then moves both medians of a replicate alike (the cluster bootstrap: Davison and
-// Hinkley, "Bootstrap Methods and their Application", 3.8). Only where there are too few rounds to tell how rounds differ
+// Method: rounds are drawn with replacement, not samples, since samples of a round resemble each other (the cluster
+// bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds both
+// under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate alike. Only where there are too few rounds to tell how rounds differ
 // are the samples of a drawn round drawn anew as well. Intervals are percentile intervals, expanded for the number of rounds
 // (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the
 // A/A test calls too many equal cells different.
 
-/// Replicates of two medians from paired rounds.
-struct PairedBootstrap {
+/// Replicates of two medians from rounds.
+struct MedianBootstrap {
   /// With fewer rounds than this, samples are drawn within rounds, too.
   static let roundsEnough = 5
 
   /// The medians of what was measured.
   let first: Double
   let second: Double
-  /// How many rounds hold both cells.
+  /// How many rounds hold both cells; of independent cells, the fewer.
   let rounds: Int
   /// The medians of each replicate.
   private let replicates: [(first: Double, second: Double)]
 
-  /// Draws replicates from rounds that are paired by index; nil where no round holds both cells.
+  /// Draws replicates; nil where a cell has no round.
+  ///
+  /// Paired rounds belong together by their index, and those that lack a cell are left out.
   init?(
-    _ firstRounds: [[Double]], _ secondRounds: [[Double]], replicates count: Int,
+    _ firstRounds: [[Double]], _ secondRounds: [[Double]], paired: Bool, replicates count: Int,
     generator: inout SeededGenerator
   ) {
     let pairs = zip(firstRounds, secondRounds).filter { !$0.isEmpty && !$1.isEmpty }
-    guard !pairs.isEmpty else { return nil }
-    var one = RankedSamples(pairs.map(\.0))
-    var other = RankedSamples(pairs.map(\.1))
-    rounds = pairs.count
+    var one = RankedSamples(paired ? pairs.map(\.0) : firstRounds.filter { !$0.isEmpty })
+    var other = RankedSamples(paired ? pairs.map(\.1) : secondRounds.filter { !$0.isEmpty })
+    rounds = min(one.rounds, other.rounds)
+    guard rounds > 0 else { return nil }
     first = one.median
     second = other.median
     let drawSamples = rounds < Self.roundsEnough
     replicates = (0..<count).map { _ in
       one.clear()
       other.clear()
-      for _ in 0..<pairs.count {
-        let round = generator.index(below: pairs.count)
-        one.add(round: round, drawing: drawSamples, &generator)
-        other.add(round: round, drawing: drawSamples, &generator)
+      if paired {
+        for _ in 0..<one.rounds {
+          let round = generator.index(below: one.rounds)
+          one.add(round: round, drawing: drawSamples, &generator)
+          other.add(round: round, drawing: drawSamples, &generator)
+        }
+      } else {
+        one.addRounds(drawing: drawSamples, &generator)
+        other.addRounds(drawing: drawSamples, &generator)
       }
       return (one.drawnMedian, other.drawnMedian)
     }
@@ -84,6 +91,8 @@ private struct RankedSamples {
     draws = [Int](repeating: 0, count: sorted.count)
   }
 
+  var rounds: Int { ranks.count }
+
   mutating func clear() {
     for rank in draws.indices { draws[rank] = 0 }
     drawn = 0
@@ -97,6 +106,11 @@ private struct RankedSamples {
       for rank in own { draws[rank] += 1 }
     }
     drawn += own.count
+  }
+
+  /// Draws as many rounds as there are.
+  mutating func addRounds(drawing: Bool, _ generator: inout SeededGenerator) {
+    for _ in 0..<rounds { add(round: generator.index(below: rounds), drawing: drawing, &generator) }
   }
 
   /// The median of all samples.

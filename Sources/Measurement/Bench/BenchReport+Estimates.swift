@@ -1,0 +1,54 @@
+// From the cells to what they say against each other.
+
+extension BenchReport {
+  /// A cell's cost over another's; nil where no round holds both.
+  ///
+  /// What is drawn follows from the report's seed and the two ids, so that other cells change nothing.
+  public func ratio(_ cell: Cell, over baseline: Cell, confidence: Double = 0.95) -> RatioEstimate? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return RatioEstimate(
+      of: cell.settledRounds, over: baseline.settledRounds, confidence: confidence,
+      generator: SeededGenerator(seed: seed, stream: "\(cell.id) over \(baseline.id)"))
+  }
+
+  /// A cell's cost minus another's, in cycles; nil where no round holds both.
+  public func difference(_ cell: Cell, minus baseline: Cell, confidence: Double = 0.95) -> DifferenceEstimate? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return DifferenceEstimate(
+      of: cell.settledRounds, minus: baseline.settledRounds, confidence: confidence,
+      generator: SeededGenerator(seed: seed, stream: "\(cell.id) minus \(baseline.id)"))
+  }
+
+  /// The measured cells that are divided by a baseline, with that baseline.
+  private var divisions: [(cell: Cell, baseline: Cell)] {
+    cells.compactMap { cell in
+      guard cell.isMeasured, cell.baselineUse == .divide, let id = cell.baseline, id != cell.id,
+        let baseline = self.cell(id), baseline.isMeasured
+      else { return nil }
+      return (cell, baseline)
+    }
+  }
+
+  /// Whether every cell's ratio to its baseline is known to the precision asked for.
+  public var reachesPrecision: Bool {
+    divisions.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }
+  }
+
+  /// Draws every conclusion from the cells: comparisons, verdicts, break-even.
+  public mutating func conclude() {
+    comparisons = divisions.compactMap { cell, baseline in
+      ratio(cell, over: baseline).map {
+        Comparison(
+          cell: cell.id, baseline: baseline.id, ratio: $0.ratio,
+          interval: [$0.interval.lowerBound, $0.interval.upperBound], differs: $0.differs)
+      }
+    }
+    breakEven = BreakEven(cells: cells)
+    verdicts = Claim.allCases.map { Verdict(on: $0, from: self) }
+  }
+
+  /// The comparison of this cell with its baseline.
+  public func comparison(of cell: Cell) -> Comparison? {
+    comparisons.first { $0.cell == cell.id && $0.baseline == cell.baseline }
+  }
+}

@@ -1,0 +1,34 @@
+// Numbers in results as people read them.
+
+import Glibc
+
+/// Numbers as text.
+enum Decimal {
+  /// A number with so many digits after the point.
+  static func text(_ value: Double, digits: Int) -> String {
+    guard value.isFinite else { return value.isNaN ? "?" : value < 0 ? "-inf" : "inf" }
+    let scale = pow(10, Double(digits))
+    let scaled = (abs(value) * scale).rounded()
+    guard scaled < 1e15 else { return "\(value)" }
+    let whole = Int64(scaled)
+    let unit = Int64(scale)
+    let sign = value < 0 && whole > 0 ? "-" : ""
+    guard digits > 0 else { return "\(sign)\(whole)" }
+    let fraction = String(whole % unit)
+    return "\(sign)\(whole / unit)." + String(repeating: "0", count: digits - fraction.count) + fraction
+  }
+
+  /// Cycles: without a fraction from 100 on, with one digit below.
+  static func cycles(_ value: Double) -> String { text(value, digits: abs(value) < 100 ? 1 : 0) }
+
+  /// A ratio: three digits that mean something.
+  static func ratio(_ value: Double) -> String { text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0) }
+
+  /// A count per entry: whole where it is whole.
+  static func count(_ value: Double) -> String {
+    abs(value - value.rounded()) < 0.0005 ? text(value, digits: 0) : text(value, digits: abs(value) < 1 ? 3 : 2)
+  }
+
+  /// A share as per cent.
+  static func percent(_ share: Double) -> String { text(share * 100, digits: abs(share) < 0.1 ? 1 : 0) + " %" }
+}

@@ -1,0 +1,55 @@
+// C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that writes.
+
+extension BenchReport.Verdict {
+  /// How much dearer a bystander may be and still count as untaxed: the default precision.
+  static let untaxed = 1.02
+
+  /// Judges C5.
+  ///
+  /// The bystander `chatty`, which never writes the MSR. Two parts: under `manual` (the conditional restore) it costs more
+  /// than under `passthrough`: the ratio's interval lies above 1 and reaches `untaxed`; and under `emulate` it does not: the
+  /// interval of emulate / passthrough does not reach above `untaxed`, and beside the same neighbour it does not lie above.
+  /// Both parts make the claim hold; a part that is refuted makes it not hold. The ratio for `autoload` stands beside them.
+  static func ruleC5(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+    let restored = try tax("manual", evidence)
+    let emulated = try tax("emulate", evidence)
+    let listed = try? tax("autoload", evidence)
+    let beside = BenchReport.Cell.Neighbour.allCases.compactMap { try? tax("emulate", beside: $0, evidence) }
+    let findings = [restored, emulated] + (listed.map { [$0] } ?? []) + beside
+    let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lowerBound > untaxed }
+    let figures =
+      "a bystander under manual costs \(restored.words) times what it costs under passthrough, "
+      + "under emulate \(emulated.words)"
+    let outcome: Outcome
+    let reason: String
+    if !taxedByEmulate.isEmpty {
+      outcome = .doesNotHold
+      let worst = taxedByEmulate.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
+      reason = "emulate taxes the bystander, too: \(worst); manual \(restored.words)"
+    } else if restored.interval.upperBound < untaxed {
+      outcome = .doesNotHold
+      reason = "\(figures): the restore does not tax it"
+    } else if restored.interval.lowerBound > 1, emulated.interval.upperBound <= untaxed {
+      outcome = .holds
+      reason = figures
+    } else {
+      outcome = .cannotBeTested
+      reason = "\(figures): the intervals are too wide to tell"
+    }
+    return Ruling(outcome: outcome, findings: findings, reason: reason)
+  }
+
+  /// What a bystander costs under a policy, over what it costs under passthrough in the same company.
+  private static func tax(
+    _ policy: String, beside neighbour: BenchReport.Cell.Neighbour? = nil, _ evidence: Evidence
+  ) throws(Evidence.Missing) -> Evidence.Finding {
+    let company = neighbour.map { " beside a neighbour (\($0.rawValue))" } ?? ""
+    let free = try evidence.find("the bystander under passthrough\(company)") {
+      $0.workload == "chatty" && $0.policy == "passthrough" && $0.neighbour == neighbour
+    }
+    let taxed = try evidence.find("the bystander under \(policy)\(company)") {
+      $0.policy == policy && $0.isLike(free)
+    }
+    return try evidence.ratio("bystander\(company) \(policy) / passthrough", taxed, over: free)
+  }
+}
