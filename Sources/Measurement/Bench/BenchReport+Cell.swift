@@ -26,6 +26,8 @@ extension BenchReport {
     /// How many iterations one sample spans.
     public var iterationsPerSample: Int
     /// Every sample in the order of its measurement, round by round, warm-up included: cycles per iteration.
+    ///
+    /// Rounds of two cells belong together by their index; a round in which this cell gave nothing is empty.
     public var rounds: [[Double]]
     /// How many samples at the start of each round are warm-up by the rule of `WarmUp`.
     public var warmUp: [Int]
@@ -144,7 +146,7 @@ extension BenchReport.Cell {
 
   /// Finds the warm-up of every round and sums up the rest.
   public mutating func summarise() {
-    warmUp = rounds.map(WarmUp.length)
+    warmUp = WarmUp.lengths(rounds)
     summary = Distribution(settledRounds.flatMap { $0 })
   }
 

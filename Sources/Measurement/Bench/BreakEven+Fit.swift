@@ -8,6 +8,13 @@ extension BreakEven {
   /// Policies whose writes differ by no more than this share of their cost are not told apart by writes.
   static let sameCost = 0.05
 
+  /// Costs that differ by no more than this share are equal.
+  static let tie = 0.02
+  /// A stretch or a line below so many writes per entry decides nothing.
+  static let fewWrites = 0.05
+  /// How many writes per entry a guest may make, for stretches that have no end.
+  static let manyWrites = 16.0
+
   /// The break-even of those cells that have the most in common: one entry, one MSR, no neighbour.
   ///
   /// `bare` and `chatty` count as guests that do not write. Nil where fewer than two policies have cells enough.
@@ -71,27 +78,41 @@ extension BreakEven {
         let crossing = Crossing(
           below: below.policy, above: above.policy, atNoExit: (above.base - below.base) / slope,
           perExit: (above.perExit - below.perExit) / slope)
-        if crossing.atNoExit > 0 || crossing.atNoExit + crossing.perExit * mostExits > 0 { crossings.append(crossing) }
+        if max(crossing.atNoExit, crossing.atNoExit + crossing.perExit * mostExits) > fewWrites {
+          crossings.append(crossing)
+        }
       }
     }
     return crossings
   }
 
   /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on.
+  ///
+  /// Of policies that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
+  /// change the winner.
   static func winners(_ models: [Model], exits: Int) -> [Winner] {
     func cost(_ model: Model, _ writes: Double) -> Double { model.cost(writes: writes, exits: Double(exits)) }
+    guard let least = models.map({ cost($0, 0) }).min(),
+      var current = models.filter({ cost($0, 0) <= least + tie * abs(least) }).min(by: { $0.perWrite < $1.perWrite })
+    else { return [] }
     var winners: [Winner] = []
     var from = 0.0
-    guard var current = models.min(by: { (cost($0, 0), $0.perWrite) < (cost($1, 0), $1.perWrite) }) else { return [] }
     while true {
       // The next to win is the first line of a smaller slope to cross the current one; of two at a point, the flatter.
-      let next = models.filter { $0.perWrite < current.perWrite }
+      let next = models.filter { current.perWrite - $0.perWrite > sameCost * abs(current.perWrite) }
         .map { (model: $0, at: (cost($0, 0) - cost(current, 0)) / (current.perWrite - $0.perWrite)) }
         .min { ($0.at, $0.model.perWrite) < ($1.at, $1.model.perWrite) }
-      winners.append(Winner(exits: exits, policy: current.policy, from: from, to: next?.at))
-      guard let next else { return winners.filter { $0.to.map { to in to > 0 } ?? true } }
+      let to = next.map { max($0.at, from) }
+      if to.map({ $0 - from > fewWrites }) ?? true {
+        let ends = [from, to ?? max(from, manyWrites)]
+        let equals = models.filter { model in
+          model.policy != current.policy && ends.allSatisfy { cost(model, $0) <= cost(current, $0) * (1 + tie) }
+        }
+        winners.append(Winner(exits: exits, policy: current.policy, equals: equals.map(\.policy), from: from, to: to))
+        from = to ?? from
+      }
+      guard let next else { return winners }
       current = next.model
-      from = max(0, next.at)
     }
   }
 }

@@ -71,14 +71,17 @@ public struct BreakEven: Codable, Equatable, Sendable {
     /// Exits per entry.
     public var exits: Int
     public var policy: String
+    /// The policies that cost hardly more (2 %) over the whole stretch.
+    public var equals: [String]
     /// Writes per entry from which on it wins.
     public var from: Double
     /// Writes per entry up to which it wins; null where it wins for ever.
     @Nullable public var to: Double?
 
-    public init(exits: Int, policy: String, from: Double, to: Double?) {
+    public init(exits: Int, policy: String, equals: [String], from: Double, to: Double?) {
       self.exits = exits
       self.policy = policy
+      self.equals = equals
       self.from = from
       self.to = to
     }

@@ -24,7 +24,8 @@ extension BenchReport.Verdict {
         try evidence.ratio("retpoline \(other.policy) / \(first.policy)", other, over: first, confidence: confidence))
     }
     let cares = findings.filter { !$0.interval.contains(1) && $0.position(in: noise) != .inside }
-    let spread = "the retpoline guest costs \(range(findings)) times its cost under \(first.policy)"
+    let spread =
+      "under the other policies the retpoline guest costs \(range(findings)) times its cost under \(first.policy)"
     if !cares.isEmpty {
       let list = cares.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
       return Ruling(outcome: .doesNotHold, findings: findings, reason: "the policy is felt beyond the noise: \(list)")
@@ -33,6 +34,6 @@ extension BenchReport.Verdict {
       return Ruling(
         outcome: .cannotBeTested, findings: findings, reason: "\(spread); the intervals are too wide to tell")
     }
-    return Ruling(outcome: .holds, findings: findings, reason: "\(spread) under the others, which is within the noise")
+    return Ruling(outcome: .holds, findings: findings, reason: "\(spread), which is within the noise")
   }
 }

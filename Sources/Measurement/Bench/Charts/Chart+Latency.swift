@@ -1,0 +1,50 @@
+// How the cost of an exit spreads: the share of samples that cost no more than so many cycles, for each primitive.
+
+extension Chart {
+  /// The distribution of what each primitive costs, its loop's median taken off.
+  static func latency(of report: BenchReport) -> Chart? {
+    var data: [JSONValue] = []
+    var names: [String] = []
+    var all: [Double] = []
+    for cell in report.primitiveCells where cell.workload != "bare" {
+      let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
+      let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.filter { $0 > 0 }.sorted()
+      let name = "\(cell.label), \(cell.policy)" + (cell.place == .none ? "" : ", ends in \(cell.place.words)")
+      names.append(name)
+      all += samples
+      for (rank, sample) in samples.enumerated() {
+        data.append([
+          "primitive": .string(name), "cycles": .number(sample), "median": .bool(rank == samples.count / 2),
+          "share": .number(Double(rank + 1) / Double(samples.count) * 100),
+        ])
+      }
+    }
+    guard !data.isEmpty else { return nil }
+    let series = Series("primitive", names.uniqued)
+    let x: JSONValue = [
+      "field": "cycles", "type": "quantitative", "scale": logarithmic(all), "axis": ["labelSeparation": 6],
+      "title": "cycles, logarithmic (each sample the mean of its iterations, the loop taken off)",
+    ]
+    let y: JSONValue = [
+      "field": "share", "type": "quantitative", "title": "share of the samples that cost no more, %",
+      "scale": ["domain": [0, 100]],
+    ]
+    let specification = Self.specification(
+      title: "Distribution of what an exit costs", note: "A mark stands at each median.", of: report, data: data,
+      [
+        "width": 620, "height": 340,
+        "layer": [
+          [
+            "mark": ["type": "line", "interpolate": "step-after", "strokeWidth": 2],
+            "encoding": ["x": x, "y": y, "color": series.color, "strokeDash": series.dash],
+          ],
+          [
+            "transform": [["filter": "datum.median"]],
+            "mark": ["type": "point", "filled": true, "size": 110, "opacity": 1],
+            "encoding": ["x": x, "y": y, "color": series.color, "shape": series.shape],
+          ],
+        ],
+      ])
+    return Chart(name: "exit-latency", specification: specification)
+  }
+}

@@ -1,0 +1,74 @@
+// Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), the data inside.
+// Whatever colour tells, a shape or a dash tells as well: the charts are to be read in grey.
+
+/// A chart of a benchmark.
+public struct Chart: Equatable, Sendable {
+  /// What to call its file, without an extension.
+  public var name: String
+  /// The specification, to be encoded as JSON.
+  public var specification: JSONValue
+
+  /// All charts of a benchmark that there is data for.
+  public static func all(of report: BenchReport) -> [Chart] {
+    [costByPolicy(of: report), latency(of: report), breakEven(of: report)].compactMap { $0 }
+  }
+
+  /// A chart with what all of them have: the host in the title, the data, and a look for paper.
+  static func specification(
+    title: String, note: String? = nil, of report: BenchReport, data: [JSONValue], _ parts: [String: JSONValue]
+  ) -> JSONValue {
+    var members = parts
+    members["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+    members["title"] = [
+      "text": .string(title),
+      "subtitle": .array((subtitle(of: report) + (note.map { [$0] } ?? [])).map(JSONValue.string)), "anchor": "start",
+      "fontSize": 15, "subtitleFontSize": 12,
+    ]
+    members["data"] = ["values": .array(data)]
+    members["background"] = "white"
+    members["config"] = [
+      "axis": ["labelFontSize": 12, "titleFontSize": 12, "gridColor": "#e4e4e4"],
+      "legend": ["labelFontSize": 12, "titleFontSize": 12, "symbolSize": 130, "labelLimit": 340],
+      "header": ["labelFontSize": 12, "titleFontSize": 12],
+    ]
+    return .object(members)
+  }
+
+  private static func subtitle(of report: BenchReport) -> [String] {
+    let state = report.partial ? ", partial" : ""
+    let counting = report.environment.countsInstructions == true ? "; the clock counts instructions, not cycles" : ""
+    return [
+      report.hostLine,
+      "spectrap \(report.version), seed \(report.seed)\(state)\(report.caveat.map { "; \($0)" } ?? "")\(counting)",
+    ]
+  }
+
+  /// A series told apart by colours, shapes and dashes at once: the channels share one legend.
+  struct Series {
+    let color: JSONValue
+    let shape: JSONValue
+    let dash: JSONValue
+
+    /// The series of these values of a field, in this order.
+    init(_ field: String, _ values: [String]) {
+      func channel(_ range: [JSONValue]) -> JSONValue {
+        let marks = values.indices.map { range[$0 % range.count] }
+        return [
+          "field": .string(field), "type": "nominal", "title": .string(field),
+          "scale": ["domain": .array(values.map(JSONValue.string)), "range": .array(marks)],
+        ]
+      }
+      // Neighbours differ in lightness, so that they differ in grey.
+      color = channel(["#16324f", "#d9822b", "#2a7d4f", "#b08fd8", "#8a1c3c", "#7f8c8d", "#4aa3df"])
+      shape = channel(["circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-right"])
+      dash = channel([[1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [14, 4], [4, 2], [2, 6]])
+    }
+  }
+
+  /// A logarithmic scale that fits these values, with a margin of 15 %.
+  static func logarithmic(_ values: [Double]) -> JSONValue {
+    let low = values.min() ?? 1
+    let high = values.max() ?? 10
+    return ["type": "log", "domain": [.number(low / 1.15), .number(high * 1.15)], "nice": false]
+  }
+}

@@ -1,0 +1,45 @@
+// A benchmark as comma-separated values (RFC 4180): one row per cell. The raw samples are in the JSON.
+
+extension BenchReport {
+  /// The names of the columns.
+  static let csvColumns = [
+    "id", "workload", "entry", "policy", "msr", "neighbour", "writes_per_entry", "exits_per_entry", "place", "status",
+    "reason", "iterations_per_sample", "rounds", "samples", "warm_up", "min", "median", "median_low", "median_high",
+    "p90", "p99", "max", "vmm_exits_per_entry", "kvm_exits_per_entry", "baseline", "baseline_use", "ratio", "ratio_low",
+    "ratio_high", "differs",
+  ]
+
+  /// One row per cell, cycles and counts per iteration.
+  ///
+  /// What is not known is empty. Lines end with CR and LF.
+  public var csv: String {
+    ([Self.csvColumns] + cells.map(csvRow)).map { $0.map(Self.csvField).joined(separator: ",") + "\r\n" }.joined()
+  }
+
+  private func csvRow(_ cell: Cell) -> [String] {
+    func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    let comparison = comparison(of: cell)
+    let summary = cell.summary
+    let interval = summary?.medianInterval95
+    let identity = [
+      cell.id, cell.workload, cell.entry, cell.policy, cell.msr ?? "", cell.neighbour?.rawValue ?? "",
+      "\(cell.writesPerEntry)", "\(cell.exitsPerEntry)", cell.place.rawValue, cell.status.rawValue, cell.reason ?? "",
+    ]
+    let statistics = [
+      "\(cell.iterationsPerSample)", "\(cell.rounds.count)", "\(summary?.count ?? 0)",
+      "\(cell.warmUp.reduce(0, +))", number(summary?.minimum), number(summary?.median), number(interval?.first),
+      number(interval?.last), number(summary?.p90), number(summary?.p99), number(summary?.maximum),
+      number(cell.vmmExitsPerEntry), number(cell.kvmExitsPerEntry),
+    ]
+    let ratio = [
+      cell.baseline ?? "", cell.baselineUse?.rawValue ?? "", number(comparison?.ratio),
+      number(comparison?.interval.first), number(comparison?.interval.last), comparison.map { "\($0.differs)" } ?? "",
+    ]
+    return identity + statistics + ratio
+  }
+
+  /// A field, quoted where it holds a comma, a quotation mark or a line end.
+  static func csvField(_ text: String) -> String {
+    text.utf8.contains { [0x22, 0x2c, 0x0d, 0x0a].contains($0) } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
+  }
+}

@@ -1,0 +1,39 @@
+// A benchmark as a page in Markdown, to be pasted into an issue or a mail.
+
+extension BenchReport {
+  /// The whole result in GitHub's Markdown.
+  public var markdown: String {
+    var text = "# spectrap bench\n\n"
+    for (name, value) in facts { text += "- **\(name)**: \(value)\n" }
+    for warning in warnings { text += "- **warning**: \(warning)\n" }
+    for entry in workloadCells.map(\.entry).uniqued {
+      text += "\n## Cost per kernel entry (\(entry))\n\n"
+      text += "Exits per entry as the VMM and KVM count them.\n\n" + costTable(entry: entry, full: true).markdown
+    }
+    if !primitiveCells.isEmpty {
+      text += "\n## Cost of single instructions\n\nThe loop around them is taken off.\n\n" + primitiveTable.markdown
+    }
+    if !absentCells.isEmpty {
+      text += "\n## Not measured\n\n"
+      for cell in absentCells {
+        text += "- `\(cell.id)`: \(cell.status.rawValue)\(cell.reason.map { ", \($0)" } ?? "")\n"
+      }
+    }
+    if !verdicts.isEmpty {
+      var table = TextTable()
+      table.add(["claim", "verdict", "why"])
+      for verdict in verdicts {
+        table.add(["\(verdict.claim.rawValue): \(verdict.claim.summary)", verdict.outcome.words, verdict.reason])
+      }
+      text += "\n## The claims of 2018\n\n" + table.markdown
+    }
+    if breakEven != nil {
+      text += "\n## Break-even\n\nCycles per entry = base + per write x writes + per exit x exits.\n\n"
+      text += modelTable.markdown + "\n" + (winnerLines + crossingLines).map { "- \($0)\n" }.joined()
+    }
+    if cells.contains(where: \.isMeasured) {
+      text += "\n## Spread of the samples\n\nCycles per iteration.\n\n" + spreadTable.markdown
+    }
+    return text
+  }
+}

@@ -1,0 +1,197 @@
+// The tables of a benchmark, which text and Markdown share.
+
+extension BenchReport {
+  /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
+  var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
+
+  /// The cells of single instructions, of the loop that is subtracted from them, and of all else that is subtracted from.
+  var primitiveCells: [Cell] { cells.filter { $0.isMeasured && $0.isPrimitive } }
+
+  /// The cells that were asked for and are not there.
+  var absentCells: [Cell] { cells.filter { !$0.isMeasured } }
+
+  /// What each workload costs under each policy.
+  ///
+  /// In `full`, an interval stands with each ratio.
+  func costTable(entry: String, full: Bool) -> TextTable {
+    var table = TextTable(right: [3, 4, 5, 6, 7])
+    table.add(["workload", "policy", "ends in", "cycles", "95 % interval", "x bare", "VMM", "KVM"])
+    for cell in workloadCells where cell.entry == entry {
+      guard let summary = cell.summary else { continue }
+      let comparison = comparison(of: cell)
+      let ratio = comparison.map { comparison in
+        let interval = comparison.interval.map(Decimal.ratio)
+        return Decimal.ratio(comparison.ratio)
+          + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "")
+      }
+      table.add([
+        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cycles(summary.median),
+        summary.intervalWords, ratio ?? "-", cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
+        cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
+      ])
+    }
+    return table
+  }
+
+  /// What single instructions cost, their loop subtracted.
+  var primitiveTable: TextTable {
+    var table = TextTable(right: [3, 4, 5, 6])
+    table.add(["primitive", "policy", "ends in", "cycles", "95 % interval", "VMM", "KVM"])
+    for cell in primitiveCells {
+      guard let summary = cell.summary else { continue }
+      let net =
+        cell.baselineUse == .subtract
+        ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
+      table.add([
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy,
+        cell.place == .none ? "-" : cell.place.rawValue, Decimal.cycles(net?.difference ?? summary.median),
+        net.map { "\(Decimal.cycles($0.interval.lowerBound)) to \(Decimal.cycles($0.interval.upperBound))" }
+          ?? summary.intervalWords,
+        cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
+      ])
+    }
+    return table
+  }
+
+  /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted.
+  var spreadTable: TextTable {
+    var table = TextTable(right: [1, 2, 3, 4, 5, 6, 7])
+    table.add(["cell", "samples", "warm-up", "min", "p50", "p90", "p99", "max"])
+    for cell in cells {
+      guard cell.isMeasured, let summary = cell.summary else { continue }
+      let statistics = [summary.minimum, summary.median, summary.p90, summary.p99, summary.maximum]
+      table.add(
+        [cell.id, "\(summary.count)", "\(cell.warmUp.reduce(0, +))"] + statistics.map(Decimal.cycles))
+    }
+    return table
+  }
+
+  /// The model of each policy's cost.
+  var modelTable: TextTable {
+    var table = TextTable(right: [1, 2, 3, 4])
+    table.add(["policy", "base", "per write", "per exit", "error on unseen cells"])
+    for model in breakEven?.models ?? [] {
+      let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
+      let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
+      table.add([
+        model.policy, Decimal.cycles(model.base), Decimal.cycles(model.perWrite), Decimal.cycles(model.perExit),
+        errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
+      ])
+    }
+    return table
+  }
+
+  /// The cheapest policy, a line for each number of exits.
+  var winnerLines: [String] {
+    guard let breakEven else { return [] }
+    return Set(breakEven.winners.map(\.exits)).sorted().map { exits in
+      let stretches = breakEven.winners.filter { $0.exits == exits }.map(\.words)
+      return "\(exits) \(exits == 1 ? "exit" : "exits") per entry: \(stretches.joined(separator: ", "))"
+    }
+  }
+
+  /// The lines on which two policies cost the same, in words.
+  var crossingLines: [String] {
+    (breakEven?.crossings ?? []).map { crossing in
+      "\(crossing.below) is cheaper than \(crossing.above) below \(Decimal.text(crossing.atNoExit, digits: 2)) "
+        + "\(crossing.perExit < 0 ? "-" : "+") \(Decimal.text(abs(crossing.perExit), digits: 2)) x exits writes per entry"
+    }
+  }
+
+  /// What was measured where and how, as names and values.
+  var facts: [(name: String, value: String)] {
+    let warmUp = cells.reduce(0) { $0 + $1.warmUp.reduce(0, +) }
+    let samples = cells.reduce(0) { $0 + $1.rounds.reduce(0) { $0 + $1.count } }
+    let rounds = cells.map(\.rounds.count).max() ?? 0
+    let clock = clock.hertz.map { ", \(Decimal.text($0 / 1e6, digits: 0)) MHz" } ?? ""
+    let ending =
+      switch ended {
+      case .precision: "every ratio known to \(Decimal.percent(precision))"
+      case .time: "the time was used up before every ratio was known to \(Decimal.percent(precision))"
+      case .cancelled: "cancelled"
+      }
+    return [
+      ("host", hostLine),
+      (
+        "measured",
+        "\(rounds) rounds, \(samples) samples (\(warmUp) of them warm-up) in \(Decimal.text(elapsed, digits: 1)) s; "
+          + "\(ending)\(partial ? "; PARTIAL" : "")"
+      ),
+      (
+        "clock",
+        "guest's time-stamp counter\(clock), \(Decimal.cycles(self.clock.overheadCycles)) cycles per reading taken off"
+      ),
+      ("seed", "\(seed)"),
+    ]
+  }
+
+  /// The host in one line.
+  var hostLine: String {
+    "\(host.cpu.model ?? host.cpu.vendor ?? "unknown CPU"), \(host.module), Linux \(host.kernel ?? "?")"
+  }
+}
+
+extension BenchReport.Cell {
+  /// Whether it is a single instruction or a loop without user mode.
+  var isPrimitive: Bool { entry == "none" || baselineUse == .subtract && workload != "bare" }
+
+  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "wrmsr 0x3b", "chatty +same-cpu".
+  var label: String {
+    var parts = [workload]
+    if let msr, !writesSpecCtrl { parts.append(msr) }
+    if workload == "ibrs" || workload == "chatty" {
+      if writesPerEntry != (workload == "ibrs" ? 2 : 0) { parts.append("w\(writesPerEntry)") }
+      if exitsPerEntry != (workload == "chatty" ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
+    }
+    if let neighbour { parts.append("+\(neighbour.rawValue)") }
+    return parts.joined(separator: " ")
+  }
+}
+
+extension BreakEven.Winner {
+  /// The stretch in words: "emulate up to 2.1 writes".
+  fileprivate var words: String {
+    let start = Decimal.text(from, digits: 1)
+    let stretch =
+      switch to.map({ Decimal.text($0, digits: 1) }) {
+      case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
+      case let end?: from == 0 ? "up to \(end) writes" : "from \(start) to \(end) writes"
+      }
+    return policy + (equals.isEmpty ? "" : " (\(equals.joined(separator: ", ")) no dearer)") + " \(stretch)"
+  }
+}
+
+extension BenchReport.Verdict.Outcome {
+  /// The outcome as a person says it.
+  public var words: String {
+    switch self {
+    case .holds: "holds"
+    case .doesNotHold: "does not hold"
+    case .cannotBeTested: "cannot be tested here"
+    }
+  }
+}
+
+extension BenchReport.Claim {
+  /// The claim in a few words.
+  public var summary: String {
+    switch self {
+    case .c1: "a trap and a system call each cost 1000 to 1500 cycles"
+    case .c2: "two trapped writes make an entry about 3 times slower"
+    case .c3: "that is on a par with really writing IBRS"
+    case .c4: "restoring by hand is faster than the automatic list"
+    case .c5: "a conditional restore taxes every guest, emulation only the writer"
+    case .c6: "a guest with retpolines does not care about the policy"
+    case .c7: "a guest told IBRS_ALL cannot move to a host without it"
+    case .c8: "hardware that keeps the protection on needs no trap, list or restore"
+    }
+  }
+}
+
+extension Distribution {
+  /// The median's interval in words.
+  fileprivate var intervalWords: String {
+    guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
+    return "\(Decimal.cycles(interval[0])) to \(Decimal.cycles(interval[1]))"
+  }
+}
