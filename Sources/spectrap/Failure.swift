@@ -14,6 +14,8 @@ struct Failure: Error {
 
   enum Status: Int32 {
     case usage = 64
+    /// A file that is not what it should be.
+    case dataError = 65
     case noInput = 66
     case unavailable = 69
     case software = 70
@@ -29,6 +31,8 @@ struct Failure: Error {
     do {
       try body()
     } catch {
+      // A command's own exit status, with nothing to say.
+      if let code = error as? ExitCode { throw code }
       let failure = error as? Failure ?? Failure(error)
       Output.error("spectrap: \(failure.message)")
       throw ExitCode(failure.status.rawValue)

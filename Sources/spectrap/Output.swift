@@ -14,18 +14,23 @@ enum Output {
     }
   }
 
-  /// Writes a value as JSON: keys sorted, so that two results compare line by line.
+  /// Writes a value as JSON.
   ///
   /// Throws `Failure` when standard output does not take it.
-  static func json(_ value: some Encodable) throws {
+  static func json(_ value: some Encodable) throws { try result(try encoded(value)) }
+
+  /// A value as JSON text: keys sorted, so that two results compare line by line.
+  ///
+  /// Throws what `JSONEncoder` throws.
+  static func encoded(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try result(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
   }
 
   /// Writes a line for the person at the terminal.
-  static func error(_ line: String) {
+  static func error(_ line: String, terminator: String = "\n") {
     // There is no one left to tell when standard error is closed.
-    _ = try? FileDescriptor.standardError.writeAll((line + "\n").utf8)
+    _ = try? FileDescriptor.standardError.writeAll((line + terminator).utf8)
   }
 }

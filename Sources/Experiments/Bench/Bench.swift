@@ -1,0 +1,142 @@
+// The benchmark: cells in random order, round after round, until every ratio is known well enough or the time is up.
+
+public import Hypervisor
+public import Measurement
+public import SystemPackage
+
+/// How a benchmark is to be run.
+public struct BenchOptions: Sendable {
+  public var selection = BenchSelection()
+  /// The widest interval of a ratio that is good enough, as a share of the ratio.
+  public var precision = 0.02
+  /// How long it may take.
+  public var time = Duration.seconds(30)
+  public var seed: UInt64 = 1
+  /// The processor for the vCPU's thread; nil for the last that this process may use.
+  public var cpu: Int?
+  public var path: FilePath = KVM.defaultPath
+  public var version = ""
+
+  /// Two per cent, half a minute, everything.
+  public init() {}
+}
+
+/// A benchmark under way.
+public struct Bench: ~Copyable {
+  private let options: BenchOptions
+  private let kvm: KVM
+  private var meters: [CellMeter]
+  private let cpu: Int?
+  private let allowedCPUs: [Int]
+  private let host: HostReport
+
+  /// How long one run of one guest may take before its cell is given up.
+  private static let cellLimit = Duration.seconds(10)
+  /// How long a sample is to be: long against the clock's own cost, short against an interrupt's period.
+  private static let sampleTime = 0.000_2
+  /// Assumed where nobody tells how fast the clock runs.
+  private static let unknownHertz = 1e9
+
+  /// Binds this thread, proves what the host can do, and plans.
+  ///
+  /// Throws `KVMError`, `ExperimentError` and what the proofs throw; `Errno` when the processor cannot be used.
+  public init(_ options: BenchOptions) throws {
+    let allowed = CPUAffinity.allowed
+    let cpu = options.cpu ?? allowed.last
+    if let cpu { try CPUAffinity.bind(to: cpu) }
+    let kvm = try KVM(path: options.path)
+    var host = HostReport()
+    try host.addOffer(of: kvm)
+    try host.addProofs(on: kvm)
+    let plan = try BenchPlan(options.selection, on: kvm, canPlaceNeighbours: allowed.count > 1)
+
+    self.options = options
+    self.kvm = kvm
+    self.cpu = cpu
+    self.host = host
+    allowedCPUs = allowed
+    meters = plan.cells.map(CellMeter.init)
+  }
+
+  /// A control for `run`: each run of a guest has a time limit, and a cancel ends the benchmark with what it has.
+  public static func makeControl() -> RunControl { RunControl(timeLimit: cellLimit) }
+
+  /// Measures until the precision is reached, the time is up, or `control` is cancelled.
+  ///
+  /// `progress` is told the share of the time that is used. Throws what reading the host throws.
+  public mutating func run(control: RunControl, progress: (Double) -> Void) throws -> BenchReport {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let deadline = start + options.time
+    let before = HostLoad()
+    let ticks = UInt64((host.tsc.hertz ?? Self.unknownHertz) * Self.sampleTime)
+    for index in meters.indices where clock.now < deadline {
+      progress(share(since: start))
+      meters[index].calibrate(on: kvm, ticks: ticks, control: control)
+    }
+
+    var generator = SeededGenerator(seed: options.seed, stream: "order")
+    var ended = BenchReport.Ending.time
+    var rounds = 0
+    var nextCheck = start + options.time / 4
+    measuring: while clock.now < deadline || rounds == 0 {
+      for index in meters.indices.shuffled(using: &generator) {
+        if control.isCancelled { break measuring }
+        try measure(index, control: control)
+        progress(share(since: start))
+        // At least one round is measured whole: a cell without a sample says nothing.
+        if rounds > 0 && clock.now >= deadline { break measuring }
+      }
+      rounds += 1
+      if rounds >= RatioEstimate.fewestRounds, clock.now >= nextCheck {
+        if draft.reachesPrecision {
+          ended = .precision
+          break
+        }
+        nextCheck = clock.now + options.time / 8
+      }
+    }
+    if control.isCancelled { ended = .cancelled }
+
+    var report = draft
+    report.ended = ended
+    report.partial = ended == .cancelled
+    report.elapsed = Double((clock.now - start) / .milliseconds(1)) / 1000
+    report.environment = BenchEnvironment(cpu: cpu, before: before, after: HostLoad())
+    report.warnings = report.environment.warnings(on: host)
+    report.conclude()
+    return report
+  }
+
+  /// What has been measured so far, before any conclusion is drawn.
+  private var draft: BenchReport {
+    var cells = meters.map(\.plan.cell)
+    for index in meters.indices {
+      cells[index].place = meters[index].place(against: meters.first { $0.plan.cell.id == cells[index].baseline })
+    }
+    return BenchReport(
+      version: options.version, partial: true, ended: .time, seed: options.seed, precision: options.precision,
+      timeBudget: Double(options.time / .milliseconds(1)) / 1000, elapsed: 0, host: host,
+      environment: BenchEnvironment(), warnings: [],
+      // Each sample is the difference of two, so the clock's own cost is not in it.
+      clock: BenchReport.Clock(overheadCycles: 0, hertz: host.tsc.hertz), cells: cells)
+  }
+
+  private func share(since start: ContinuousClock.Instant) -> Double {
+    min(1, (ContinuousClock.now - start) / options.time)
+  }
+
+  /// One round of one cell, beside its neighbour where it has one.
+  private mutating func measure(_ index: Int, control: RunControl) throws {
+    guard meters[index].isActive else { return }
+    guard let place = meters[index].plan.neighbour, let experiment = meters[index].plan.experiment else {
+      meters[index].round(on: kvm, control: control)
+      return
+    }
+    let other = place == .sameCPU ? cpu : allowedCPUs.first { $0 != cpu }
+    guard let other else { return }
+    let neighbour = try Neighbour(on: other, policy: experiment.policy, msr: experiment.msr, path: options.path)
+    meters[index].round(on: kvm, control: control)
+    neighbour.stop()
+  }
+}

@@ -1,0 +1,172 @@
+// What a benchmark measures: which cells there are on this host, what each is held against, and what cannot be measured here
+// and why. Nothing vanishes from the plan in silence.
+
+public import GuestImages
+public import Hypervisor
+import Measurement
+
+/// What the user wants measured.
+public struct BenchSelection: Sendable {
+  /// Empty for all.
+  public var workloads: Set<Workload.Name> = []
+  /// Empty for all.
+  public var policies: Set<PolicyName> = []
+  /// Empty for the best that works here.
+  public var entries: Set<Entry> = []
+  /// Every entry that works here, not only the best.
+  public var allEntries = false
+  public var msr: MSR = .specCtrl
+
+  /// Everything, with the best entry, about IA32_SPEC_CTRL.
+  public init() {}
+}
+
+/// A cell that is to be measured, or the reason why it cannot be.
+struct PlannedCell {
+  var cell: BenchReport.Cell
+  /// Nil for a cell that cannot be measured here.
+  let experiment: Experiment?
+  let abilities: HostAbilities
+  /// Where the writes of the MSR end is found out by the exits; this one writes none, or traps them.
+  let neighbour: NeighbourPlace?
+}
+
+/// The plan: cells in a fixed order, and what was found out about the host while it was made.
+struct BenchPlan {
+  private(set) var cells: [PlannedCell] = []
+  private(set) var entries: [EntryProof] = []
+
+  private let selection: BenchSelection
+  /// What the host can do with each MSR that a cell is about.
+  private var abilities: [MSR: HostAbilities] = [:]
+
+  /// The MSR that KVM emulates by itself on every host: the stand-in for a write that KVM ends.
+  private static let standIn = MSR.tscAdjust
+  /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
+  private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
+
+  /// Plans what `selection` asks for.
+  ///
+  /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for.
+  init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
+    self.selection = selection
+    for msr in [selection.msr, Self.standIn, .predCmd] {
+      abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
+    }
+    let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
+    if selection.entries != [.none] {
+      for entry in wanted {
+        let proof = try EntryProof(of: entry, on: kvm)
+        entries.append(proof)
+        if proof.works, !selection.allEntries, selection.entries.isEmpty { break }
+      }
+    }
+    var working = entries.filter(\.works).map(\.entry)
+    if selection.entries.contains(.none) { working.append(.none) }
+    guard !working.isEmpty else { throw ExperimentError.noEntry(entries.map { ($0.entry, $0.seen) }) }
+
+    // The empty loop: what an entry costs is what it costs beside it.
+    try plan(Workload(.bare), .none, .emulate, on: kvm)
+    for entry in working where entry != .none { try planWorkloads(entry, on: kvm, neighbours: canPlaceNeighbours) }
+    try planPrimitives(on: kvm)
+  }
+
+  // MARK: Workloads
+
+  private mutating func planWorkloads(_ entry: Entry, on kvm: borrowing KVM, neighbours: Bool) throws {
+    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm)
+    for policy in policies {
+      for name in [Workload.Name.bare, .ibrs, .ibrsAll, .retpoline, .indirect, .ssbd, .chatty] where wants(name) {
+        if name == .bare && policy == .emulate { continue }
+        try plan(Workload(name, msr: selection.msr.rawValue), entry, policy, on: kvm, against: bare)
+      }
+      if wants(.ibpb) { try plan(Workload(.ibpb), entry, policy, on: kvm, msr: .predCmd, against: bare) }
+      if wants(.chatty), neighbours {
+        let alone = BenchReport.Cell.identifier(
+          workload: "chatty", entry: entry.rawValue, policy: policy.rawValue, exitsPerEntry: 1)
+        for place in [NeighbourPlace.sameCPU, .otherCPU] {
+          try plan(Workload(.chatty), entry, policy, on: kvm, neighbour: place, against: alone)
+        }
+      }
+      if wants(.ibrs) {
+        for (writes, exits) in Self.costGrid {
+          try plan(.ibrs(selection.msr.rawValue, writes: writes, exits: exits), entry, policy, on: kvm, against: bare)
+        }
+      }
+    }
+  }
+
+  // MARK: Primitives
+
+  private mutating func planPrimitives(on kvm: borrowing KVM) throws {
+    if wants(.wrmsr) {
+      for policy in policies {
+        try planPrimitive(.wrmsr(selection.msr.rawValue), policy, on: kvm)
+      }
+      try planPrimitive(.wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn)
+    }
+    for name in [Workload.Name.cpuid, .out, .mmio, .hlt] where wants(name) {
+      try planPrimitive(Workload(name), .emulate, on: kvm)
+    }
+  }
+
+  private mutating func planPrimitive(
+    _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil
+  ) throws {
+    guard let loop = workload.baseline else { return }
+    let id = BenchReport.Cell.identifier(
+      workload: workload.name.rawValue, entry: "none", policy: policy.rawValue, msr: (msr ?? selection.msr).hex)
+    let baseline = "\(id)/loop"
+    try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline)
+    try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id)
+  }
+
+  // MARK: One cell
+
+  private var policies: [PolicyName] {
+    PolicyName.allCases.filter { selection.policies.isEmpty || selection.policies.contains($0) }
+  }
+
+  private func wants(_ name: Workload.Name) -> Bool {
+    selection.workloads.isEmpty || selection.workloads.contains(name)
+  }
+
+  @discardableResult
+  private mutating func plan(
+    _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
+    neighbour: NeighbourPlace? = nil,
+    against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil
+  ) throws -> String {
+    let msr = msr ?? selection.msr
+    let abilities = abilities[msr]!
+    let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
+    var cell = BenchReport.Cell(
+      id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: policy.rawValue,
+      msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? msr.hex : nil,
+      neighbour: neighbour.flatMap { BenchReport.Cell.Neighbour(rawValue: $0.rawValue) },
+      writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits), place: .none, baseline: baseline,
+      baselineUse: baseline == nil ? nil : use)
+    var experiment: Experiment?
+    if case .refused(let reason) = policy.support(on: abilities) {
+      cell.status = .unsupported
+      cell.reason = reason
+    } else {
+      do {
+        if let reason = try workload.refusal(under: msr, on: kvm) ?? workload.refusal(on: kvm) {
+          throw ExperimentError.workloadRefused(workload.name, reason)
+        }
+        experiment = try Experiment(
+          running: workload, entry: entry, policy: policy, msr: msr, iterations: 1, samples: 1)
+      } catch {
+        experiment = nil
+        cell.status = .unsupported
+        cell.reason = "\(error)"
+      }
+    }
+    if !cells.contains(where: { $0.cell.id == cell.id }) {
+      cells.append(
+        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: neighbour))
+    }
+    return cell.id
+  }
+}

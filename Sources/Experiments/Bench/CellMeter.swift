@@ -1,0 +1,94 @@
+// Measuring one cell: how many iterations a sample needs, one round of samples, and what the exits say.
+
+import GuestImages
+import Hypervisor
+import Measurement
+import SystemPackage
+
+/// A cell while it is being measured.
+struct CellMeter {
+  var plan: PlannedCell
+  /// Iterations of the shorter sample of a pair; the longer has twice as many.
+  private var iterations: UInt32 = 1
+  private var counted: (iterations: UInt64, vmm: UInt64, kvm: UInt64?, emulated: UInt64) = (0, 0, 0, 0)
+
+  /// Pairs of samples in one round.
+  private static let pairs = 8
+  private static let doublings = 8
+  private static let mostIterations: UInt32 = 1 << 20
+
+  init(_ plan: PlannedCell) { self.plan = plan }
+
+  var isActive: Bool { plan.cell.status == .measured && plan.experiment != nil }
+
+  /// Doubles the iterations until a sample takes `ticks` of the guest's clock: eight doublings in one run of the guest.
+  mutating func calibrate(on kvm: borrowing KVM, ticks: UInt64, control: RunControl) {
+    while isActive, iterations < Self.mostIterations {
+      // The first sample has the guest's cold start in it, and is taken again.
+      let orders = [iterations] + (0..<Self.doublings).map { iterations << UInt32($0) }
+      guard let record = run(orders, on: kvm, control: control) else { return }
+      if let enough = record.samples.dropFirst().first(where: { $0.ticks >= ticks }) {
+        iterations = enough.iterations
+        break
+      }
+      iterations <<= UInt32(Self.doublings)
+    }
+    plan.cell.iterationsPerSample = Int(iterations)
+  }
+
+  /// Measures one round: pairs of samples of N and 2N iterations, whose difference has no fixed cost in it.
+  mutating func round(on kvm: borrowing KVM, control: RunControl) {
+    guard isActive else { return }
+    let orders = (0..<Self.pairs).flatMap { _ in [iterations, 2 * iterations] }
+    guard let record = run(orders, on: kvm, control: control) else { return }
+    let samples = stride(from: 0, to: record.samples.count - 1, by: 2).map { index in
+      (Double(record.samples[index + 1].ticks) - Double(record.samples[index].ticks)) / Double(iterations)
+    }
+    plan.cell.add(round: samples)
+    counted.iterations += record.iterations
+    // The doorbell at the end is none of the workload's.
+    counted.vmm += record.counters.total - 1
+    counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - 1 } }
+    counted.emulated += record.kvmStatistics?["insn_emulation"] ?? 0
+    plan.cell.vmmExitsPerEntry = Double(counted.vmm) / Double(counted.iterations)
+    plan.cell.kvmExitsPerEntry = counted.kvm.map { Double($0) / Double(counted.iterations) }
+  }
+
+  /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
+  private mutating func run(_ orders: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
+    guard var experiment = plan.experiment else { return nil }
+    experiment.orders = orders
+    do {
+      let record = try experiment.run(on: kvm, abilities: plan.abilities, control: control)
+      if record.completed { return record }
+      if record.stopped == .timeLimit { fail(.failed, "the guest took too long and was stopped") }
+    } catch let error as ExperimentError {
+      if case .contradiction = error { fail(.void, "\(error)") } else { fail(.failed, "\(error)") }
+    } catch {
+      fail(.failed, "\(error)")
+    }
+    return nil
+  }
+
+  private mutating func fail(_ status: BenchReport.Cell.Status, _ reason: String) {
+    plan.cell.status = status
+    plan.cell.reason = reason
+  }
+
+  /// Where the cell's writes end: by the exits it makes, and the instructions that KVM emulates for it, beside those of its
+  /// baseline.
+  func place(against baseline: CellMeter?) -> BenchReport.Cell.Place {
+    let cell = plan.cell
+    guard cell.writesPerEntry > 0, let vmm = cell.vmmExitsPerEntry else { return .none }
+    let writes = Double(cell.writesPerEntry)
+    if vmm - Double(cell.exitsPerEntry) > writes / 2 { return .vmm }
+    return workInKVM - (baseline?.workInKVM ?? 0) > writes / 2 ? .kvm : .hardware
+  }
+
+  /// Exits that KVM ends by itself, and instructions that it emulates, per entry.
+  private var workInKVM: Double {
+    guard counted.iterations > 0 else { return 0 }
+    let light = counted.kvm.map { Double($0) - Double(counted.vmm) } ?? 0
+    return (light + Double(counted.emulated)) / Double(counted.iterations)
+  }
+}

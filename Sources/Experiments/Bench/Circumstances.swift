@@ -1,0 +1,60 @@
+// The circumstances of a benchmark: what went on beside it, and what of that may spoil the result.
+
+import CKVM
+import Hypervisor
+import Measurement
+
+/// Whether the time-stamp counter counts instructions instead of time, as in an emulator that is driven so.
+enum ClockNature {
+  private static let trials = 32
+  private static let lengthInFences = 500
+
+  /// Takes the same stretch of code again and again: a clock that counts time never gives the same figure every time.
+  static var countsInstructions: Bool {
+    let durations = (0..<trials).map { _ in
+      let start = ckvm_ordered_rdtsc()
+      for _ in 0..<lengthInFences { ckvm_lfence() }
+      return ckvm_ordered_rdtsc() &- start
+    }
+    // The first few may still wait for the code to be there.
+    return Set(durations.dropFirst(trials / 4)).count == 1
+  }
+}
+
+extension BenchEnvironment {
+  /// What happened between two readings.
+  init(cpu: Int?, before: HostLoad, after: HostLoad) {
+    self.init(
+      cpu: cpu, loadBefore: before.average, loadAfter: after.average, stealShare: after.stealShare(since: before),
+      interrupts: after.interrupts &- before.interrupts,
+      contextSwitches: after.contextSwitches &- before.contextSwitches, temperatureBefore: before.temperature,
+      temperatureAfter: after.temperature, countsInstructions: ClockNature.countsInstructions)
+  }
+
+  /// What may spoil a result under these circumstances, each in a sentence.
+  func warnings(on host: HostReport) -> [String] {
+    var warnings: [String] = []
+    if countsInstructions == true {
+      warnings.append("the time-stamp counter counts instructions here: the figures are path lengths, not time")
+    }
+    if host.module == "kvm_pvm" {
+      warnings.append("kvm_pvm virtualises in software: exits and ring 0 cost other amounts than under VMX or SVM")
+    }
+    if host.isVirtualised {
+      warnings.append("this host is a guest of \(host.hypervisor ?? "a hypervisor"): its own exits are in every figure")
+    }
+    let governors = host.governors.filter { $0 != "performance" }
+    if !governors.isEmpty {
+      warnings.append("frequency governor \(governors.joined(separator: ", ")): set \"performance\" for steady figures")
+    }
+    if host.turbo == true {
+      warnings.append("turbo is on: the clock rate depends on what else runs and on temperature")
+    }
+    if host.smt == "on" { warnings.append("SMT is on: a busy sibling thread takes a share of the core") }
+    if let stealShare, stealShare > 0.01 {
+      warnings.append("\((stealShare * 1000).rounded() / 10) % of the processors' time was stolen by other machines")
+    }
+    if !host.tsc.invariant { warnings.append("the time-stamp counter is not said to be invariant") }
+    return warnings
+  }
+}

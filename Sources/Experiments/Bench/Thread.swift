@@ -1,0 +1,38 @@
+// A thread with a body, for the neighbour: Swift's own tasks run on libdispatch's threads, which cannot be bound.
+// Facts: pthread_create(3), pthread_join(3).
+
+import Glibc
+import SystemPackage
+
+/// Owns a running thread; `join()` must be called.
+struct Thread: ~Copyable {
+  private let thread: pthread_t
+
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  /// Starts a thread that runs `body`.
+  ///
+  /// Throws `Errno` when the system has no thread left.
+  init(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+    var thread = pthread_t()
+    let box = unsafe Unmanaged.passRetained(Body(body))
+    // Safe: the thread takes over the one reference; where there is no thread, it is released here.
+    let failure = unsafe pthread_create(
+      &thread, nil,
+      { argument in
+        unsafe Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+        return nil
+      }, box.toOpaque())
+    guard failure == 0 else {
+      unsafe box.release()
+      throw Errno(rawValue: failure)
+    }
+    self.thread = thread
+  }
+
+  /// Waits for its end.
+  consuming func join() { pthread_join(thread, nil) }
+}

@@ -1,0 +1,110 @@
+// `spectrap bench`: what each policy costs on this host, and whether the claims of 2018 hold there.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import Measurement
+import SystemPackage
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures what each policy costs whom on this host, and judges the claims of 2018.",
+    discussion: """
+      Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up. \
+      Ctrl-C ends it early with what has been measured so far.
+      """)
+
+  @Option(name: .customLong("workload"), help: "Measure these workloads and primitives only; may be given again.")
+  var workloads: [Workload.Name] = []
+
+  @Option(name: .customLong("entry"), help: "Measure with these entries; may be given again.")
+  var entries: [Entry] = []
+
+  @Option(name: .customLong("policy"), help: "Measure these policies only; may be given again.")
+  var policies: [PolicyName] = []
+
+  @Flag(help: "Measure with every entry that works here, not only the best.")
+  var allEntries = false
+
+  @Option(help: ArgumentHelp("The MSR that it is about.", valueName: "name|0xN"), transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  @Option(help: ArgumentHelp("Stop when every ratio is known this well.", valueName: "percent"))
+  var precision = 2.0
+
+  @Option(help: ArgumentHelp("Stop after this long.", valueName: "seconds"))
+  var time = 30.0
+
+  @Option(help: "The seed of every random choice (default: from the clock; it is printed).")
+  var seed: UInt64?
+
+  @Option(help: "The processor to measure on (default: the last that this process may use).")
+  var cpu: Int?
+
+  @Option(help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"))
+  var json: String?
+
+  @Option(help: ArgumentHelp("Write every sample as CSV.", valueName: "file"))
+  var csv: String?
+
+  @Flag(help: "Print Markdown instead of text.")
+  var markdown = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    guard precision > 0, precision <= 100 else {
+      throw ValidationError("--precision takes more than 0 and at most 100 %")
+    }
+    guard time > 0, time <= 1e6 else { throw ValidationError("--time takes more than 0 and at most 1000000 seconds") }
+  }
+
+  func run() throws {
+    try Failure.reporting {
+      // Where the result goes is made sure of before anything is measured.
+      let jsonFile = try json.map(ResultFile.init)
+      let csvFile = try csv.map(ResultFile.init)
+      var bench: Bench
+      do { bench = try Bench(options) } catch let error as Errno {
+        throw Failure(status: .unavailable, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
+      }
+
+      let control = Bench.makeControl()
+      Interrupt.cancels(control)
+      var progress = Progress(total: time)
+      let report = try bench.run(control: control) { progress.show($0) }
+      progress.clear()
+
+      try Output.result(markdown ? report.markdown : report.text)
+      try jsonFile?.write(try Output.encoded(report))
+      try csvFile?.write(report.csv)
+      if report.partial {
+        throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
+      }
+      let failed = report.cells.filter { $0.status == .failed || $0.status == .void }
+      if !failed.isEmpty {
+        throw Failure(
+          status: .software,
+          message: "\(failed.count) cells gave no result: \(failed.map(\.id).joined(separator: ", "))")
+      }
+    }
+  }
+
+  private var options: BenchOptions {
+    var options = BenchOptions()
+    options.selection.workloads = Set(workloads)
+    options.selection.policies = Set(policies)
+    options.selection.entries = Set(entries)
+    options.selection.allEntries = allEntries
+    options.selection.msr = msr
+    options.precision = precision / 100
+    options.time = .seconds(time)
+    options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
+    options.cpu = cpu
+    options.path = FilePath(kvm.path)
+    options.version = Spectrap.configuration.version
+    return options
+  }
+}

@@ -1,0 +1,29 @@
+// A bar on the terminal while something takes its time; nothing where standard error is no terminal.
+
+import Glibc
+
+struct Progress {
+  private let total: Double
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private var shown = -1
+  private static let width = 40
+
+  /// A bar for something that takes `total` seconds.
+  init(total: Double) { self.total = total }
+
+  /// Shows that a share of the time, 0 to 1, has passed.
+  mutating func show(_ share: Double) {
+    let steps = Int(share * Double(Self.width))
+    guard isTerminal, steps != shown else { return }
+    shown = steps
+    let bar = String(repeating: "#", count: steps) + String(repeating: ".", count: Self.width - steps)
+    Output.error("\r[\(bar)] \(Int((total * (1 - share)).rounded(.up))) s left ", terminator: "")
+  }
+
+  /// Takes the bar away.
+  mutating func clear() {
+    if isTerminal, shown >= 0 {
+      Output.error("\r" + String(repeating: " ", count: Self.width + 20) + "\r", terminator: "")
+    }
+  }
+}
