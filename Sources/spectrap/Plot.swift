@@ -58,7 +58,10 @@ struct Plot: ParsableCommand {
 private enum Renderer {
   private static let formats = ["svg", "png"]
 
-  static func isInstalled() throws -> Bool { try run(["python3", "-c", "import vl_convert"]) == 0 }
+  static func isInstalled() throws -> Bool {
+    let question = "import importlib.util, sys; sys.exit(importlib.util.find_spec('vl_convert') is None)"
+    return try run(["python3", "-c", question]) == 0
+  }
 
   /// Renders a specification beside it and gives the pictures' paths.
   ///
