@@ -89,7 +89,7 @@ private enum Renderer {
     var status: Int32 = 0
     // Safe: the strings live until the array of their addresses, which ends with nil, has been used.
     let copies = unsafe command.map { unsafe strdup($0) }
-    defer { for unsafecopy in unsafe copies { unsafe free(copy) } }
+    defer { unsafe copies.forEach { unsafe free($0) } }
     let failure = unsafe posix_spawnp(&pid, command[0], nil, nil, copies + [nil], environ)
     if failure == ENOENT { return 127 }
     guard failure == 0 else { throw Failure(status: .software, message: "\(command[0]) cannot be started") }
