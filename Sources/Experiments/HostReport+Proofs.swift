@@ -30,6 +30,12 @@ extension HostReport {
         guest: nil))
   }
 
+  /// The host in a few words, without reading all that a report holds: processor, module, kernel.
+  public static func headline(files: HostFiles = HostFiles()) -> String {
+    "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
+      + "Linux \(files.value("proc/sys/kernel/osrelease") ?? "?")"
+  }
+
   /// Adds what KVM offers.
   ///
   /// Throws `KVMError` when KVM does not tell.

@@ -6,7 +6,7 @@ public import Measurement
 
 extension RunReport {
   /// The report of a record, on this host, with the reason for its entry.
-  public init(_ record: RunRecord, host: HostReport, entryChoice: String) {
+  public init(_ record: RunRecord, host: HostReport?, entryChoice: String) {
     let experiment = record.experiment
     self.init(
       host: host, workload: experiment.workload.name.rawValue, parameters: experiment.workload.resultParameters,

@@ -7,7 +7,8 @@ public struct RunReport: Codable, Equatable, Sendable {
   public static let currentSchemaVersion = 1
 
   public var schemaVersion = Self.currentSchemaVersion
-  public var host: HostReport
+  /// What was measured where; null where nobody asked.
+  @Nullable public var host: HostReport?
   public var workload: String
   /// What was chosen of the workload beside its MSR, by name.
   public var parameters: [String: Int]
@@ -186,7 +187,7 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    host: HostReport, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
+    host: HostReport?, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
     policy: String, iterations: UInt64,
     samples: Int, protection: Protection, completed: Bool, stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]

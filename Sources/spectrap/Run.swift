@@ -99,8 +99,12 @@ struct Run: ParsableCommand {
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
       let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
-      let report = RunReport(record, host: HostReport(), entryChoice: choice)
-      if json { try Output.json(report) } else { try Output.result(report.text) }
+      if json {
+        try Output.json(RunReport(record, host: HostReport(), entryChoice: choice))
+      } else {
+        let report = RunReport(record, host: nil, entryChoice: choice)
+        try Output.result(report.text(on: HostReport.headline()))
+      }
       try Self.complain(of: record.stopped, after: timeLimit)
     }
   }

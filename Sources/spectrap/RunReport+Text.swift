@@ -3,7 +3,8 @@
 import Measurement
 
 extension RunReport {
-  var text: String {
+  /// The text, with the host in a few words.
+  func text(on host: String) -> String {
     var facts = Table()
     let chosen = parameters.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
     facts.add(
@@ -14,7 +15,7 @@ extension RunReport {
     facts.add(
       "protects",
       (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason)
-    facts.add("host", "\(host.cpu.model ?? "?"), \(host.module), Linux \(host.kernel ?? "?")")
+    facts.add("host", host)
     facts.add("guest's clock", guestLine)
     facts.add(
       "host's clock",

@@ -18,6 +18,16 @@ extension CPUIDModel {
     }
   }
 
+  /// The processor's brand string alone, which takes five CPUID instructions instead of all; nil when there is none.
+  public static var brandOfThisProcess: String? {
+    let leaves = (0...4 as ClosedRange<UInt32>).map { offset -> CPUIDEntry in
+      let answer = ckvm_cpuid(firstExtendedLeaf + offset, 0)
+      return CPUIDEntry(
+        function: firstExtendedLeaf + offset, eax: answer.eax, ebx: answer.ebx, ecx: answer.ecx, edx: answer.edx)
+    }
+    return CPUIDModel(leaves).brand
+  }
+
   /// Walks every range of leaves with the given CPUID instruction.
   static func reading(_ cpuid: (_ leaf: UInt32, _ subleaf: UInt32) -> CPUIDEntry) -> CPUIDModel {
     var model = CPUIDModel()
