@@ -1,12 +1,13 @@
 // The report of a run as a person reads it.
 
+import GuestImages
 import Measurement
 
 extension RunReport {
   /// The text, with the host in a few words.
   func text(on host: String) -> String {
     var facts = Table()
-    let chosen = parameters.sorted { $0.key < $1.key }.map { ", \($0.key) \($0.value)" }.joined()
+    let chosen = chosenParameters.map { ", \($0.key) \($0.value)" }.joined()
     facts.add(
       "workload",
       "\(workload)\(chosen), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
@@ -25,6 +26,12 @@ extension RunReport {
     facts.add("guest is told", Self.line(guest.told))
     if let sees = guest.sees { facts.add("guest sees", Self.line(sees)) }
     return facts.text + "\n" + exitTable + probeTable + roundTripTable
+  }
+
+  /// The parameters that are not the workload's default, by name.
+  private var chosenParameters: [(key: String, value: Int)] {
+    let defaults = Workload.Name(rawValue: workload).map { Workload($0).parameters } ?? [:]
+    return parameters.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
   }
 
   private var protectionWords: [String: String] {
