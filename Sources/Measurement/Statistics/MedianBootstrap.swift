@@ -123,8 +123,8 @@ private struct RankedSamples {
   var drawnMedian: Double {
     var passed = 0
     var lower: Double?
-    for (rank, count) in draws.enumerated() where count > 0 {
-      passed += count
+    for rank in draws.indices where draws[rank] > 0 {
+      passed += draws[rank]
       if lower == nil, passed * 2 >= drawn {
         guard passed * 2 == drawn else { return sorted[rank] }
         lower = sorted[rank]

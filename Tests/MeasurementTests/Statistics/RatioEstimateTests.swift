@@ -19,6 +19,19 @@ struct RatioEstimateTests {
     #expect(different <= 13)
   }
 
+  @Test("A/A: equal cells of two runs, whose rounds do not belong together, do not differ either")
+  func equalRunsDoNotDiffer() throws {
+    var noise = SimulatedNoise(seed: 1802)
+    var different = 0
+    for seed in 0..<100 {
+      let found = RatioEstimate(
+        of: noise.pair(factor: 1).cell, over: noise.pair(factor: 1).baseline, paired: false, replicates: 300,
+        generator: SeededGenerator(seed: UInt64(seed)))
+      different += try #require(found).differs ? 1 : 0
+    }
+    #expect(different <= 13)
+  }
+
   @Test("The interval holds the true ratio in 95 of 100 cases, as far as 60 can tell")
   func coverage() throws {
     var noise = SimulatedNoise(seed: 216)

@@ -73,7 +73,9 @@ enum MadeUp {
   static let policies = ["passthrough", "manual", "autoload", "emulate", "shadow"]
 
   /// A whole benchmark of a plausible host.
-  static func wholeReport() -> BenchReport {
+  static let whole = wholeReport()
+
+  private static func wholeReport() -> BenchReport {
     let loop = "bare/none/passthrough"
     var cells = [
       cell("bare", "none", "passthrough", cost: 2),

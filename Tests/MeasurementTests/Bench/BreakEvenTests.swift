@@ -1,0 +1,114 @@
+import Testing
+
+@testable import Measurement
+
+/// The break-even of cells whose costs are known.
+struct BreakEvenTests {
+  private func near(_ value: Double, _ expected: Double, _ tolerance: Double = 1e-6) -> Bool {
+    abs(value - expected) <= tolerance * max(1, abs(expected))
+  }
+
+  /// Noiseless cells of a policy: base 700 cycles.
+  private func cells(_ policy: String, perWrite: Double, perExit: Double, msr: String? = "0x48") -> [BenchReport.Cell] {
+    [(0, 0), (1, 0), (2, 0), (4, 0), (0, 1), (2, 1), (4, 2), (8, 4)].map { writes, exits in
+      MadeUp.cell(
+        "ibrs", policy, cost: 700 + perWrite * Double(writes) + perExit * Double(exits), noise: 0, msr: msr,
+        writes: writes, exits: exits)
+    }
+  }
+
+  @Test("The model's coefficients are those the costs were made of, and unseen cells are predicted")
+  func fit() throws {
+    let all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    let breakEven = try #require(BreakEven(cells: all))
+    let emulate = try #require(breakEven.models.first { $0.policy == "emulate" })
+    #expect(near(emulate.base, 700) && near(emulate.perWrite, 1300) && near(emulate.perExit, 2000))
+    #expect(breakEven.checks.count == 8)
+    #expect(try #require(breakEven.worstError) < 1e-9)
+    let fitted = Set(breakEven.models.flatMap(\.fittedOn))
+    #expect(breakEven.checks.allSatisfy { !fitted.contains($0.cell) })
+  }
+
+  @Test("A cost that no straight line fits shows in the error on unseen cells")
+  func error() throws {
+    var all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    for index in all.indices where all[index].writesPerEntry == 2 {
+      all[index].rounds = all[index].rounds.map { $0.map { $0 * 1.5 } }
+      all[index].summarise()
+    }
+    #expect(try #require(BreakEven(cells: all)?.worstError) > 0.1)
+  }
+
+  @Test("Two policies cross where their costs are equal, and the winner changes there")
+  func crossing() throws {
+    // 400 cycles an exit against 800 cycles a write: half a write for each exit.
+    let all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    let breakEven = try #require(BreakEven(cells: all))
+    let crossing = try #require(breakEven.crossings.first)
+    #expect(breakEven.crossings.count == 1)
+    #expect(crossing.below == "emulate" && crossing.above == "passthrough")
+    #expect(near(crossing.atNoExit, 0) && near(crossing.perExit, 0.5))
+    let atFour = breakEven.winners.filter { $0.exits == 4 }
+    #expect(atFour.map(\.policy) == ["emulate", "passthrough"])
+    #expect(near(try #require(atFour[0].to), 2) && near(atFour[1].from, 2) && atFour[1].to == nil)
+    let atNone = breakEven.winners.filter { $0.exits == 0 }
+    #expect(atNone.map(\.policy) == ["passthrough"])
+  }
+
+  @Test("Three policies share the writes among them, and one that never wins is not named")
+  func envelope() {
+    func model(_ policy: String, _ base: Double, _ perWrite: Double) -> BreakEven.Model {
+      BreakEven.Model(policy: policy, base: base, perWrite: perWrite, perExit: 0, fittedOn: [])
+    }
+    let models = [model("a", 100, 100), model("b", 300, 50), model("c", 900, 10), model("never", 1000, 90)]
+    let winners = BreakEven.winners(models, exits: 0)
+    #expect(winners.map(\.policy) == ["a", "b", "c"])
+    #expect(winners.map(\.from) == [0, 4, 15])
+    #expect(winners.map(\.to) == [4, 15, nil])
+  }
+
+  @Test("Policies that differ by no more than noise are called equal, not winners")
+  func ties() throws {
+    let all =
+      cells("passthrough", perWrite: 500, perExit: 2400) + cells("manual", perWrite: 501, perExit: 2399)
+      + cells("emulate", perWrite: 1300, perExit: 3000)
+    let breakEven = try #require(BreakEven(cells: all))
+    let atOne = breakEven.winners.filter { $0.exits == 1 }
+    #expect(atOne.map(\.policy) == ["passthrough"])
+    #expect(atOne.first?.equals == ["manual"])
+    #expect(!breakEven.crossings.contains { [$0.below, $0.above].sorted() == ["manual", "passthrough"] })
+  }
+
+  @Test("bare and chatty count as guests that do not write")
+  func otherWorkloads() throws {
+    let all = ["passthrough", "emulate"].flatMap { policy in
+      [
+        MadeUp.cell("bare", policy, cost: 700, noise: 0),
+        MadeUp.cell("chatty", policy, cost: 2700, noise: 0, exits: 1),
+        MadeUp.cell("ibrs", policy, cost: 1700, noise: 0, msr: "0x48", writes: 2),
+      ]
+    }
+    let breakEven = try #require(BreakEven(cells: all))
+    #expect(near(breakEven.models[0].perExit, 2000) && near(breakEven.models[0].perWrite, 500))
+    // Three cells determine three coefficients, and none is left to check with.
+    #expect(breakEven.checks.isEmpty)
+  }
+
+  @Test("Stand-in MSRs and neighbours are kept apart")
+  func groups() throws {
+    let own = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    let others =
+      Array(cells("passthrough", perWrite: 9000, perExit: 9000, msr: "0x3b").prefix(4))
+      + [MadeUp.cell("chatty", "emulate", cost: 90_000, beside: .sameCPU, exits: 1)]
+    #expect(BreakEven(cells: own + others) == BreakEven(cells: own))
+  }
+
+  @Test("Without two policies, or without exits that vary, there is no break-even")
+  func tooLittle() {
+    #expect(BreakEven(cells: []) == nil)
+    #expect(BreakEven(cells: cells("emulate", perWrite: 1300, perExit: 2000)) == nil)
+    let flat = (cells("passthrough", perWrite: 1, perExit: 1) + cells("emulate", perWrite: 2, perExit: 1))
+      .filter { $0.exitsPerEntry == 0 }
+    #expect(BreakEven(cells: flat) == nil)
+  }
+}

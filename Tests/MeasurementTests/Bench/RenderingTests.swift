@@ -1,0 +1,105 @@
+import Testing
+
+@testable import Measurement
+
+/// What a person and a spreadsheet get to see.
+struct RenderingTests {
+  private func lines(_ text: String) -> [String] { text.split(separator: "\n").map(String.init) }
+
+  @Test("The text fits 100 columns, whatever the names and however large the numbers")
+  func width() {
+    #expect(MadeUp.whole.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+    let long = String(repeating: "neverending", count: 12)
+    var report = MadeUp.report(
+      [
+        MadeUp.cell("ibrs", "passthrough", cost: 3e9, msr: "0xc0010131", writes: 16, exits: 16, place: .hardware),
+        MadeUp.cell(long, "passthrough", cost: 9e11, noise: 0.5),
+        MadeUp.cell("wrmsr", "none", "passthrough", cost: 1e12, msr: "0xc0010131", writes: 1, place: .hardware),
+        MadeUp.absent("mmio", "none", "emulate", long + " " + long),
+      ], warnings: [long + " is running"])
+    report.host.cpu.model = long
+    let tooWide = lines(report.text).filter { $0.count > 100 }
+    // Only a cell's own name, which is not broken, may be wider, and it stands alone on its line.
+    #expect(tooWide.allSatisfy { $0.contains(long) && !$0.contains("  ") })
+    #expect(!lines(report.text).contains { $0.count > 100 && !$0.hasPrefix("neverending") })
+  }
+
+  @Test("A row says workload, policy, place, cycles, ratio and exits")
+  func row() throws {
+    let row = try #require(lines(MadeUp.whole.text).first { $0.hasPrefix("ibrs  ") && $0.contains("emulate") })
+    let words = row.split(separator: " ").map(String.init)
+    #expect(words.prefix(3) == ["ibrs", "emulate", "VMM"])
+    #expect(words.suffix(2) == ["2", "2"])
+    #expect(words[words.count - 3].hasPrefix("4.1"))
+  }
+
+  @Test("What spoils the result stands above the table; what is not measured is listed with its reason")
+  func warnings() throws {
+    let text = MadeUp.whole.text
+    let warning = try #require(text.firstRange(of: "WARNING"))
+    let table = try #require(text.firstRange(of: "Cost per kernel entry"))
+    #expect(warning.lowerBound < table.lowerBound)
+    #expect(text.contains("mmio/none/passthrough: failed, the guest faulted at 0x10042"))
+    #expect(text.contains("unsupported, SYSENTER does not switch"))
+  }
+
+  @Test("Every claim, the break-even and the spread of the samples are told")
+  func sections() {
+    for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
+    #expect(MadeUp.whole.text.contains("2 exits per entry: emulate up to"))
+    #expect(MadeUp.whole.text.contains("warm-up    min    p50    p90    p99    max"))
+  }
+
+  @Test("A report in which nothing was measured is still a text")
+  func empty() {
+    let report = MadeUp.report([])
+    #expect(report.text.contains("host"))
+    #expect(report.markdown.hasPrefix("# spectrap bench"))
+    #expect(report.csv.split(separator: "\r\n").count == 1)
+  }
+
+  @Test("CSV has one row per cell, each as long as the head")
+  func csv() {
+    var inQuotes = false
+    let rows = MadeUp.whole.csv.split(separator: "\r\n")
+    #expect(rows.count == MadeUp.whole.cells.count + 1)
+    for row in rows {
+      let fields = row.split(omittingEmptySubsequences: false) { character in
+        if character == "\"" { inQuotes.toggle() }
+        return character == "," && !inQuotes
+      }
+      #expect(fields.count == BenchReport.csvColumns.count)
+    }
+  }
+
+  @Test(
+    "CSV fields are quoted where RFC 4180 asks for it",
+    arguments: [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("a\r\nb", "\"a\r\nb\"")])
+  func quoting(text: String, field: String) { #expect(BenchReport.csvField(text) == field) }
+
+  @Test("Markdown tables are rectangular, and bars in a reason do not break them")
+  func markdown() {
+    var table = TextTable(right: [1])
+    table.add(["a|b", "1"])
+    table.add(["c", "2"])
+    #expect(table.markdown == "| a\\|b | 1 |\n| --- | ---: |\n| c | 2 |\n")
+    #expect(MadeUp.whole.markdown.contains("| claim | verdict | why |"))
+  }
+
+  @Test(
+    "Numbers are written as people read them",
+    arguments: [
+      (Decimal.cycles(1234.5), "1235"), (Decimal.cycles(2.04), "2.0"), (Decimal.cycles(-0.01), "0.0"),
+      (Decimal.ratio(1.006), "1.01"), (Decimal.ratio(12.34), "12.3"), (Decimal.ratio(250), "250"),
+      (Decimal.count(2), "2"), (Decimal.count(0.001), "0.001"), (Decimal.percent(0.02), "2.0 %"),
+      (Decimal.text(-1.5, digits: 1), "-1.5"), (Decimal.text(.infinity, digits: 1), "inf"),
+    ])
+  func numbers(text: String, expected: String) { #expect(text == expected) }
+
+  @Test("Lines are broken at spaces, and within a word that is longer than a line")
+  func wrapping() {
+    #expect("one two three".wrapped(width: 9, indent: 2) == "one two\n  three\n")
+    #expect("abcdefghij".wrapped(width: 4, indent: 1) == "abcd\n efg\n hij\n")
+    #expect("".wrapped(width: 10) == "\n")
+  }
+}

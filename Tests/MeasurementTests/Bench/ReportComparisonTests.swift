@@ -1,0 +1,79 @@
+import Measurement
+import Testing
+
+/// Two runs side by side.
+struct ReportComparisonTests {
+  private func report(
+    _ factor: Double = 1, host: HostReport = MadeUp.host(), extra: [BenchReport.Cell] = []
+  ) -> BenchReport {
+    MadeUp.report(
+      [
+        MadeUp.cell("bare", "passthrough", cost: 700),
+        MadeUp.cell("ibrs", "emulate", cost: 5000 * factor, msr: "0x48", writes: 2, place: .vmm),
+      ] + extra, host: host)
+  }
+
+  @Test("A report and itself differ in nothing")
+  func same() {
+    let comparison = ReportComparison(report(), report())
+    #expect(comparison.environment.isEmpty)
+    #expect(comparison.cells.count == 2 && !comparison.cells.contains(where: \.differs))
+    #expect(comparison.regressions(threshold: 0) == [])
+  }
+
+  @Test("What became dearer is found, with its interval; what became cheaper is no regression")
+  func regression() throws {
+    let comparison = ReportComparison(report(), report(1.1))
+    #expect(comparison.regressions(threshold: 0.05).map(\.cell) == ["ibrs/syscall/emulate"])
+    #expect(comparison.regressions(threshold: 0.2) == [])
+    let change = try #require(comparison.cells.last)
+    #expect(change.differs && change.interval[0] < 1.1 && change.interval[1] > 1.1 && change.interval[0] > 1)
+    let faster = ReportComparison(report(1.1), report())
+    #expect(faster.cells.last?.differs == true)
+    #expect(faster.regressions(threshold: 0.05) == [])
+  }
+
+  @Test("Noise beyond the threshold is no regression")
+  func noise() {
+    func noisy(_ cost: Double) -> BenchReport {
+      MadeUp.report([MadeUp.cell("bare", "passthrough", cost: cost, noise: 0.6)])
+    }
+    #expect(ReportComparison(noisy(700), noisy(715)).regressions(threshold: 0.01) == [])
+  }
+
+  @Test("Cells that only one has are listed")
+  func onlyOne() {
+    let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
+    #expect(ReportComparison(more, report()).onlyInFirst == ["chatty/syscall/manual"])
+    #expect(ReportComparison(report(), more).onlyInSecond == ["chatty/syscall/manual"])
+  }
+
+  @Test("Every circumstance that matters is compared")
+  func environment() {
+    var host = MadeUp.host(module: "kvm_amd", hypervisor: "Microsoft Hv", kernel: "6.13.0")
+    host.cpu.model = "AMD EPYC 7B13"
+    host.cpu.microcode = "0x1"
+    host.smt = "on"
+    host.governors = ["powersave"]
+    host.turbo = true
+    host.moduleParameters = ["npt": "Y"]
+    host.vulnerabilities["spectre_v2"] = "Vulnerable"
+    let names = ReportComparison(report(), report(host: host)).environment.map(\.name)
+    #expect(
+      names == [
+        "CPU model", "microcode", "kernel", "KVM module", "SMT", "governors", "turbo", "virtualised by",
+        "parameter ept", "parameter npt", "mitigation spectre_v2",
+      ])
+  }
+
+  @Test("The text fits 100 columns and says what is slower")
+  func text() {
+    var host = MadeUp.host()
+    host.vulnerabilities["spectre_v2"] = String(repeating: "Mitigation; ", count: 30)
+    let text = ReportComparison(report(), report(1.1, host: host)).text(threshold: 0.05)
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+    #expect(text.contains("SLOWER"))
+    #expect(text.contains("1 of 2 cells became dearer by more than 5.0 %."))
+    #expect(ReportComparison(report(), report()).text(threshold: 0.05).contains("No cell became dearer"))
+  }
+}

@@ -1,0 +1,56 @@
+import FoundationEssentials
+import Measurement
+import Testing
+
+/// The JSON that is written is the JSON that is documented.
+struct SchemaTests {
+  private let check: SchemaCheck
+
+  init() throws {
+    let file = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../../docs/bench.schema.json").standardizedFileURL
+    check = SchemaCheck(schema: try JSONDecoder().decode(JSONValue.self, from: Data(contentsOf: file)))
+  }
+
+  private func value(_ report: BenchReport) throws -> JSONValue {
+    try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(report))
+  }
+
+  @Test("A whole report is valid, and so is one in which nothing is known")
+  func valid() throws {
+    #expect(check.problems(try value(MadeUp.whole)) == [])
+    var host = MadeUp.host()
+    host.kernel = nil
+    host.entries = ["syscall": HostReport.Fact(works: true, seen: "CS 0x8")]
+    #expect(check.problems(try value(MadeUp.report([], host: host, environment: BenchEnvironment()))) == [])
+  }
+
+  @Test("Every key that the schema asks for is written, unknown ones as null")
+  func nulls() throws {
+    let report = try value(MadeUp.report([MadeUp.absent("hlt", "none", "passthrough", "no such exit here")]))
+    #expect(report["breakEven"] == .null)
+    #expect(report["environment"]?["temperatureBefore"] == .null)
+    #expect(report["cells"]?.elements.first?["summary"] == .null)
+  }
+
+  @Test("A report that is not as documented is found out")
+  func invalid() throws {
+    guard case .object(var members) = try value(MadeUp.whole) else { return }
+    members["seed"] = nil
+    members["ended"] = "tired"
+    members["cells"] = [["id": 3]]
+    members["extra"] = 1
+    let problems = check.problems(.object(members))
+    #expect(problems.contains(": lacks seed"))
+    #expect(problems.contains("/ended: not in the enum"))
+    #expect(problems.contains("/cells/0/id: not of type string"))
+    #expect(problems.contains("/cells/0: lacks rounds"))
+    #expect(problems.contains(": extra is not in the schema"))
+  }
+
+  @Test("A report that is read back is the same")
+  func roundTrip() throws {
+    let report = MadeUp.whole
+    #expect(try JSONDecoder().decode(BenchReport.self, from: JSONEncoder().encode(report)) == report)
+  }
+}

@@ -1,0 +1,167 @@
+import Measurement
+import Testing
+
+/// Each claim's rule, on cells that are made for each outcome.
+struct ClaimTests {
+  private typealias Cell = BenchReport.Cell
+
+  private func outcome(
+    _ claim: BenchReport.Claim, _ cells: [BenchReport.Cell], host: HostReport = MadeUp.host()
+  ) -> BenchReport.Verdict {
+    BenchReport.Verdict(on: claim, from: MadeUp.report(cells, host: host))
+  }
+
+  /// The three primitives of C1, in cycles without their loop of 2 cycles.
+  private func primitives(entry: Double, light: Double, heavy: Double, noise: Double = 0.005) -> [BenchReport.Cell] {
+    let loop = "bare/none/passthrough"
+    return [
+      MadeUp.cell("bare", "none", "passthrough", cost: 2),
+      MadeUp.cell("bare", "syscall", "passthrough", cost: entry + 2, noise: noise, minus: loop),
+      MadeUp.cell(
+        "wrmsr", "none", "passthrough", cost: light + 2, msr: "0x3b", writes: 1, place: .kvm, minus: loop),
+      MadeUp.cell("out", "none", "passthrough", cost: heavy + 2, exits: 1, place: .vmm, minus: loop),
+    ]
+  }
+
+  @Test("C1 holds where all three lie within 500 to 3000 cycles")
+  func c1Holds() {
+    let verdict = outcome(.c1, primitives(entry: 1000, light: 1500, heavy: 2500))
+    #expect(verdict.outcome == .holds)
+    #expect(verdict.figures.map(\.unit) == ["cycles", "cycles", "cycles"])
+    #expect(abs(verdict.figures[0].value - 1000) < 5)
+  }
+
+  @Test("C1 does not hold where one lies outside, and the reason gives its cycles")
+  func c1DoesNotHold() {
+    #expect(outcome(.c1, primitives(entry: 90, light: 1500, heavy: 2500)).outcome == .doesNotHold)
+    let verdict = outcome(.c1, primitives(entry: 1000, light: 1500, heavy: 24_000))
+    #expect(verdict.outcome == .doesNotHold)
+    #expect(verdict.reason.contains("exit to the VMM (out) 2399"))
+  }
+
+  @Test("C1 cannot be tested where an interval lies across the edge, or a primitive is missing")
+  func c1CannotBeTested() {
+    #expect(outcome(.c1, primitives(entry: 500, light: 1500, heavy: 2500, noise: 0.2)).outcome == .cannotBeTested)
+    let verdict = outcome(.c1, Array(primitives(entry: 1000, light: 1500, heavy: 2500).dropLast()))
+    #expect(verdict.reason.contains("exit that reaches the VMM was not measured"))
+  }
+
+  /// The cells of C3: two writes in the hardware, in KVM, in the VMM.
+  private func writes(hardware: Double, kvm: Double, vmm: Double) -> [BenchReport.Cell] {
+    [
+      MadeUp.cell("ibrs", "passthrough", cost: hardware, msr: "0x48", writes: 2, place: .hardware),
+      MadeUp.cell("ibrs", "passthrough", cost: kvm, msr: "0x3b", writes: 2, place: .kvm),
+      MadeUp.cell("ibrs", "emulate", cost: vmm, msr: "0x48", writes: 2, place: .vmm),
+    ]
+  }
+
+  @Test("C3 is a factor of two, decided by the light exit, with the heavy one beside it")
+  func c3() {
+    let holds = outcome(.c3, writes(hardware: 2000, kvm: 3000, vmm: 9000))
+    #expect(holds.outcome == .holds)
+    #expect(holds.figures.count == 2)
+    #expect(outcome(.c3, writes(hardware: 1000, kvm: 3000, vmm: 9000)).outcome == .doesNotHold)
+  }
+
+  @Test("C3 is about hardware without IBRS_ALL, and needs the register")
+  func c3Hardware() {
+    let verdict = outcome(.c3, writes(hardware: 2000, kvm: 3000, vmm: 9000), host: MadeUp.host(ibrsAll: true))
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.contains("IBRS_ALL"))
+    let without = outcome(.c3, Array(writes(hardware: 2000, kvm: 3000, vmm: 9000).dropFirst()))
+    #expect(without.reason.contains("reach the hardware was not measured"))
+  }
+
+  /// Guests that exit under manual and autoload: pairs of costs.
+  private func lists(_ costs: [(manual: Double, autoload: Double)], noise: Double = 0.005) -> [BenchReport.Cell] {
+    costs.enumerated().flatMap { index, cost in
+      [("manual", cost.manual), ("autoload", cost.autoload)].map { policy, cycles in
+        MadeUp.cell(
+          "ibrs", policy, cost: cycles, noise: noise, msr: "0x48", writes: 2, exits: index + 1, place: .hardware)
+      }
+    }
+  }
+
+  @Test("C4 holds where by hand is cheaper somewhere and dearer nowhere")
+  func c4() {
+    #expect(outcome(.c4, lists([(4000, 4500), (6000, 6005)])).outcome == .holds)
+    #expect(outcome(.c4, lists([(4000, 4500), (6600, 6000)])).outcome == .doesNotHold)
+    #expect(outcome(.c4, lists([(4000, 4000), (6000, 6000)])).outcome == .doesNotHold)
+    #expect(outcome(.c4, lists([(4000, 4000)], noise: 0.4)).outcome == .cannotBeTested)
+    #expect(outcome(.c4, lists([(4000, 4500)])).reason.contains("modelled around KVM_RUN"))
+  }
+
+  @Test("C4 names the policy that is missing")
+  func c4Missing() {
+    let cells = lists([(4000, 4500)]).filter { $0.policy == "manual" }
+    #expect(outcome(.c4, cells).reason == "A guest under autoload was not measured.")
+  }
+
+  /// The bystander under three policies, alone and beside a writer.
+  private func bystander(manual: Double, emulate: Double, beside: Double, noise: Double = 0.003) -> [BenchReport.Cell] {
+    [
+      MadeUp.cell("chatty", "passthrough", cost: 2000, noise: noise, exits: 1),
+      MadeUp.cell("chatty", "manual", cost: 2000 * manual, noise: noise, exits: 1),
+      MadeUp.cell("chatty", "emulate", cost: 2000 * emulate, noise: noise, exits: 1),
+      MadeUp.cell("chatty", "passthrough", cost: 2200, noise: noise, beside: .otherCPU, exits: 1),
+      MadeUp.cell("chatty", "emulate", cost: 2200 * beside, noise: noise, beside: .otherCPU, exits: 1),
+    ]
+  }
+
+  @Test("C5 holds where the restore taxes the bystander and emulation does not")
+  func c5Holds() {
+    let verdict = outcome(.c5, bystander(manual: 1.08, emulate: 1, beside: 1))
+    #expect(verdict.outcome == .holds)
+    #expect(verdict.figures.count == 3)
+  }
+
+  @Test("C5 does not hold where the restore is free, or emulation taxes the bystander, be it only in company")
+  func c5DoesNotHold() {
+    #expect(outcome(.c5, bystander(manual: 1, emulate: 1, beside: 1)).outcome == .doesNotHold)
+    #expect(outcome(.c5, bystander(manual: 1.08, emulate: 1.1, beside: 1)).outcome == .doesNotHold)
+    #expect(outcome(.c5, bystander(manual: 1.08, emulate: 1, beside: 1.2)).outcome == .doesNotHold)
+  }
+
+  @Test("C5 cannot be tested where the noise is greater than the tax, or the bystander is missing")
+  func c5CannotBeTested() {
+    #expect(outcome(.c5, bystander(manual: 1.03, emulate: 1, beside: 1, noise: 0.3)).outcome == .cannotBeTested)
+    let verdict = outcome(.c5, bystander(manual: 1, emulate: 1, beside: 1).filter { $0.policy != "manual" })
+    #expect(verdict.reason == "The bystander under manual was not measured.")
+  }
+
+  /// The retpoline guest under three policies.
+  private func retpolines(_ costs: [Double], noise: Double = 0.005) -> [BenchReport.Cell] {
+    zip(MadeUp.policies, costs).map { MadeUp.cell("retpoline", $0, cost: $1, noise: noise) }
+  }
+
+  @Test("C6 holds within the noise, does not beyond it, and is open where the noise could hide a spread")
+  func c6() {
+    #expect(outcome(.c6, retpolines([700, 700, 700])).outcome == .holds)
+    #expect(outcome(.c6, retpolines([700, 706, 697])).outcome == .holds)
+    let felt = outcome(.c6, retpolines([700, 700, 770]))
+    #expect(felt.outcome == .doesNotHold)
+    #expect(felt.reason.contains("autoload"))
+    #expect(outcome(.c6, retpolines([700, 700, 700], noise: 0.5)).outcome == .cannotBeTested)
+    #expect(outcome(.c6, retpolines([700])).reason.contains("under passthrough alone"))
+  }
+
+  /// The writer under shadow and two others.
+  private func shadows(_ shadow: Double, place: BenchReport.Cell.Place) -> [BenchReport.Cell] {
+    [
+      MadeUp.cell("ibrs", "passthrough", cost: 1700, msr: "0x48", writes: 2, place: .hardware),
+      MadeUp.cell("ibrs", "emulate", cost: 5000, msr: "0x48", writes: 2, place: .vmm),
+      MadeUp.cell("ibrs", "shadow", cost: shadow, msr: "0x48", writes: 2, place: place),
+    ]
+  }
+
+  @Test("C8 is decided only where the hardware shadows the register")
+  func c8() {
+    #expect(outcome(.c8, shadows(1700, place: .hardware)).outcome == .holds)
+    #expect(outcome(.c8, shadows(2500, place: .hardware)).outcome == .doesNotHold)
+    let trapped = outcome(.c8, shadows(5100, place: .vmm))
+    #expect(trapped.outcome == .cannotBeTested)
+    #expect(trapped.reason.contains("stands on a trap to the VMM"))
+    #expect(trapped.figures.count == 2)
+    #expect(outcome(.c8, Array(shadows(1, place: .vmm).dropLast())).reason.contains("under shadow was not measured"))
+  }
+}

@@ -1,0 +1,104 @@
+import Measurement
+import Testing
+
+/// What all verdicts have in common: what is missing is named, and what the host is is said.
+struct VerdictTests {
+  private func verdict(_ claim: BenchReport.Claim, _ report: BenchReport) -> BenchReport.Verdict {
+    BenchReport.Verdict(on: claim, from: report)
+  }
+
+  /// Cells that decide C2 by a ratio.
+  private func writers(_ ratio: Double, noise: Double = 0.005, rounds: Int = 8) -> [BenchReport.Cell] {
+    [
+      MadeUp.cell("bare", "passthrough", cost: 700, noise: noise, rounds: rounds),
+      MadeUp.cell(
+        "ibrs", "passthrough", cost: 700 * ratio, noise: noise, rounds: rounds, msr: "0x3b", writes: 2, place: .kvm,
+        over: "bare/syscall/passthrough"),
+    ]
+  }
+
+  @Test("A report has one verdict for each claim, in order, each in one sentence")
+  func all() {
+    #expect(MadeUp.whole.verdicts.map(\.claim) == BenchReport.Claim.allCases)
+    for verdict in MadeUp.whole.verdicts {
+      #expect(verdict.reason.hasSuffix(".") && !verdict.reason.dropLast().contains(". "))
+    }
+  }
+
+  @Test("Of nothing, nothing can be tested, and each verdict names what is missing")
+  func nothing() {
+    for verdict in MadeUp.report([]).verdicts {
+      #expect(verdict.outcome == .cannotBeTested)
+      #expect(verdict.figures.isEmpty)
+      #expect(verdict.reason.contains("not measured"))
+    }
+  }
+
+  @Test("C7 is the migration's")
+  func c7() {
+    let verdict = verdict(.c7, MadeUp.whole)
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.contains("migration"))
+  }
+
+  @Test("A cell that this host refused stands in the reason with its own reason")
+  func refused() {
+    let absent = MadeUp.absent(
+      "ibrs", "syscall", "passthrough", msr: "0x3b", writes: 2, place: .kvm, "KVM drops 0x3b in silence.")
+    let verdict = verdict(.c2, MadeUp.report([MadeUp.cell("bare", "passthrough", cost: 700), absent]))
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.contains("not possible on this host: KVM drops 0x3b in silence"))
+  }
+
+  @Test("Fewer rounds than an interval needs decide nothing")
+  func fewRounds() {
+    let verdict = verdict(.c2, MadeUp.report(writers(3, rounds: 3)))
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.hasPrefix("Only 3 rounds"))
+    #expect(verdict.figures.count == 1)
+  }
+
+  @Test("Software virtualisation and a machine below are said, and the rule still decides")
+  func software() {
+    let report = MadeUp.report(writers(3), host: MadeUp.host(module: "kvm_pvm", hypervisor: "KVMKVMKVM"))
+    let verdict = verdict(.c2, report)
+    #expect(verdict.outcome == .holds)
+    #expect(verdict.reason.contains("software virtualisation (kvm_pvm)"))
+    #expect(verdict.reason.contains("inside a virtual machine (KVMKVMKVM)"))
+  }
+
+  @Test("A clock that counts instructions cannot test a claim about cycles, and its figures are still shown")
+  func instructions() {
+    let report = MadeUp.report(writers(3), environment: BenchEnvironment(countsInstructions: true))
+    let verdict = verdict(.c2, report)
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.contains("counts instructions, not cycles"))
+    #expect(verdict.figures.count == 1)
+  }
+
+  @Test(
+    "C2 is a factor of two around 3",
+    arguments: [(3.0, "holds"), (5.9, "holds"), (1.2, "doesNotHold"), (7, "doesNotHold")])
+  func c2(ratio: Double, outcome: String) {
+    #expect(verdict(.c2, MadeUp.report(writers(ratio))).outcome.rawValue == outcome)
+  }
+
+  @Test("An interval across the edge of the tolerance decides nothing")
+  func across() {
+    let verdict = verdict(.c2, MadeUp.report(writers(6, noise: 0.3)))
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.reason.contains("across the edge"))
+  }
+
+  @Test("C2 without a light exit shows the heavy one and is not decided by it")
+  func heavyAlone() {
+    let cells = [
+      MadeUp.cell("bare", "passthrough", cost: 700),
+      MadeUp.cell("ibrs", "emulate", cost: 2100, msr: "0x48", writes: 2, place: .vmm, over: "bare/syscall/passthrough"),
+    ]
+    let verdict = verdict(.c2, MadeUp.report(cells))
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.figures.map(\.name) == ["two writes ended by the VMM / bare"])
+    #expect(verdict.reason.contains("with the writes ended by the VMM the ratio is 3.0"))
+  }
+}
