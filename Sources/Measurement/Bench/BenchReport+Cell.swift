@@ -150,6 +150,18 @@ extension BenchReport.Cell {
     summary = Distribution(settledRounds.flatMap { $0 })
   }
 
+  /// Where its instruction ends: its place, and for a primitive that writes no MSR what the exits say.
+  ///
+  /// A primitive does one thing per iteration; half an exit tells one from none whatever disturbs the count.
+  public var end: Place {
+    guard place == .none, writesPerEntry == 0, isPrimitive else { return place }
+    if vmmExitsPerEntry ?? 0 > 0.5 { return .vmm }
+    return kvmExitsPerEntry ?? 0 > 0.5 ? .kvm : .none
+  }
+
+  /// Whether it is a loop without user mode: a single instruction, or the loop that is subtracted from one.
+  var isPrimitive: Bool { entry == "none" }
+
   /// Whether it was measured and there is something to say about it.
   public var isMeasured: Bool { status == .measured && summary != nil }
 }

@@ -37,10 +37,12 @@ extension BenchReport.Verdict {
   ) throws(Evidence.Missing) -> BenchReport.Cell {
     for workload in workloads {
       let matches = { (cell: BenchReport.Cell) in
-        cell.workload == workload && cell.place == place && cell.neighbour == nil
+        cell.workload == workload && cell.entry == "none" && cell.end == place && cell.neighbour == nil
       }
       if let cell = evidence.all(where: matches).first { return cell }
     }
-    return try evidence.find(what) { workloads.contains($0.workload) && $0.place == place }
+    return try evidence.find(what) {
+      workloads.contains($0.workload) && $0.entry == "none" && ($0.end == place || !$0.isMeasured)
+    }
   }
 }

@@ -30,4 +30,20 @@ struct CellTests {
     #expect(try #require(cell.summary).maximum == 102)
     #expect(cell.settledRounds[1].first == 100)
   }
+
+  @Test("Where a primitive that writes no MSR ends is told by its exits")
+  func end() {
+    func end(_ vmm: Double?, _ kvm: Double?, entry: String = "none", writes: Int = 0) -> BenchReport.Cell.Place {
+      BenchReport.Cell(
+        workload: "cpuid", entry: entry, policy: "emulate", writesPerEntry: writes, place: .none, vmmExitsPerEntry: vmm,
+        kvmExitsPerEntry: kvm
+      ).end
+    }
+    #expect(end(1, 1) == .vmm)
+    #expect(end(0, 1.01) == .kvm)
+    #expect(end(0, 0.01) == .none)
+    #expect(end(1, nil) == .vmm)
+    #expect(end(1, 1, entry: "syscall") == .none)
+    #expect(end(1, 1, writes: 1) == .none)
+  }
 }

@@ -19,7 +19,7 @@ struct ClaimTests {
       MadeUp.cell("bare", "syscall", "passthrough", cost: entry + 2, noise: noise, minus: loop),
       MadeUp.cell(
         "wrmsr", "none", "passthrough", cost: light + 2, msr: "0x3b", writes: 1, place: .kvm, minus: loop),
-      MadeUp.cell("out", "none", "passthrough", cost: heavy + 2, exits: 1, place: .vmm, minus: loop),
+      MadeUp.cell("out", "none", "passthrough", cost: heavy + 2, exits: 1, minus: loop),
     ]
   }
 

@@ -9,7 +9,7 @@ extension Chart {
     for cell in report.primitiveCells where cell.workload != "bare" {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
       let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.filter { $0 > 0 }.sorted()
-      let name = "\(cell.label), \(cell.policy)" + (cell.place == .none ? "" : ", ends in \(cell.place.words)")
+      let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.words)")
       names.append(name)
       all += samples
       for (rank, sample) in samples.enumerated() {

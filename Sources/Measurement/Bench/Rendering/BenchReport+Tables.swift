@@ -4,8 +4,11 @@ extension BenchReport {
   /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
   var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
 
-  /// The cells of single instructions, of the loop that is subtracted from them, and of all else that is subtracted from.
-  var primitiveCells: [Cell] { cells.filter { $0.isMeasured && $0.isPrimitive } }
+  /// The cells of single instructions, without the loops that are subtracted from them.
+  var primitiveCells: [Cell] {
+    let loops = Set(cells.filter { $0.baselineUse == .subtract }.compactMap(\.baseline))
+    return cells.filter { $0.isMeasured && $0.isPrimitive && !loops.contains($0.id) }
+  }
 
   /// The cells that were asked for and are not there.
   var absentCells: [Cell] { cells.filter { !$0.isMeasured } }
@@ -21,8 +24,10 @@ extension BenchReport {
       let comparison = comparison(of: cell)
       let ratio = comparison.map { comparison in
         let interval = comparison.interval.map(Decimal.ratio)
+        // A bystander in company is held against itself alone.
+        let other = self.cell(comparison.baseline).map { $0.workload == "bare" ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
-          + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "")
+          + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
       }
       table.add([
         cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cycles(summary.median),
@@ -43,8 +48,8 @@ extension BenchReport {
         cell.baselineUse == .subtract
         ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy,
-        cell.place == .none ? "-" : cell.place.rawValue, Decimal.cycles(net?.difference ?? summary.median),
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
+        Decimal.cycles(net?.difference ?? summary.median),
         net.map { "\(Decimal.cycles($0.interval.lowerBound)) to \(Decimal.cycles($0.interval.upperBound))" }
           ?? summary.intervalWords,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
@@ -104,6 +109,7 @@ extension BenchReport {
     let samples = cells.reduce(0) { $0 + $1.rounds.reduce(0) { $0 + $1.count } }
     let rounds = cells.map(\.rounds.count).max() ?? 0
     let clock = clock.hertz.map { ", \(Decimal.text($0 / 1e6, digits: 0)) MHz" } ?? ""
+    let reading = self.clock.overheadCycles
     let ending =
       switch ended {
       case .precision: "every ratio known to \(Decimal.percent(precision))"
@@ -119,7 +125,8 @@ extension BenchReport {
       ),
       (
         "clock",
-        "guest's time-stamp counter\(clock), \(Decimal.cycles(self.clock.overheadCycles)) cycles per reading taken off"
+        "guest's time-stamp counter\(clock), "
+          + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) cycles per reading taken off")
       ),
       ("seed", "\(seed)"),
     ]
@@ -132,9 +139,6 @@ extension BenchReport {
 }
 
 extension BenchReport.Cell {
-  /// Whether it is a single instruction or a loop without user mode.
-  var isPrimitive: Bool { entry == "none" || baselineUse == .subtract && workload != "bare" }
-
   /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "wrmsr 0x3b", "chatty +same-cpu".
   var label: String {
     var parts = [workload]
