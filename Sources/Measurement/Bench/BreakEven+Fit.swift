@@ -42,6 +42,9 @@ extension BreakEven {
       winners: exits.flatMap { Self.winners(models, exits: $0) })
   }
 
+  /// An error on unseen cells from which on the model is not to be relied on.
+  static let poorFit = 0.1
+
   /// The largest relative error on cells that the models had not seen; nil where there were none.
   public var worstError: Double? { checks.map { abs($0.relativeError) }.max() }
 

@@ -37,6 +37,8 @@ struct BreakEvenTests {
       all[index].summarise()
     }
     #expect(try #require(BreakEven(cells: all)?.worstError) > 0.1)
+    #expect(MadeUp.report(all).text.contains("Costs here are no straight lines"))
+    #expect(!MadeUp.whole.text.contains("no straight lines"))
   }
 
   @Test("Two policies cross where their costs are equal, and the winner changes there")

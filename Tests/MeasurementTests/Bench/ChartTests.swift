@@ -43,4 +43,24 @@ struct ChartTests {
     let title = "\(Chart.all(of: report).first?.specification["title"] ?? .null)"
     #expect(title.contains("kvm_pvm") && title.contains("counts instructions"))
   }
+
+  @Test("A policy looks the same in every chart, whichever others there are")
+  func constantLook() {
+    func looks(_ policies: [String]) -> String {
+      let cells = policies.map { MadeUp.cell("bare", $0, cost: 700) }
+      let layer = Chart.all(of: MadeUp.report(cells)).first?.specification["layer"]?.elements.last
+      return "\(layer?["encoding"]?["shape"]?["scale"]?["range"]?.elements.last ?? .null)"
+    }
+    #expect(looks(["emulate"]) == looks(["passthrough", "manual", "emulate"]))
+    #expect(looks(["emulate"]) != looks(["shadow"]))
+  }
+
+  @Test("Samples that a logarithmic axis has no place for are counted, not dropped in silence")
+  func belowZero() {
+    var cell = MadeUp.cell("out", "none", "emulate", cost: 100, rounds: 0, exits: 1)
+    for _ in 0..<6 { cell.add(round: [100, 110, 90, 105, -5, 95, 100, 100]) }
+    let chart = Chart.all(of: MadeUp.report([cell])).first { $0.name == "exit-latency" }
+    let title = "\(chart?.specification["title"] ?? .null)"
+    #expect(title.contains("6 of 48 samples"))
+  }
 }

@@ -39,8 +39,20 @@ struct RenderingTests {
     let warning = try #require(text.firstRange(of: "WARNING"))
     let table = try #require(text.firstRange(of: "Cost per kernel entry"))
     #expect(warning.lowerBound < table.lowerBound)
-    #expect(text.contains("mmio/none/passthrough: failed, the guest faulted at 0x10042"))
+    #expect(text.contains("failed, the guest faulted at 0x10042, vector 14:\n      mmio/none/passthrough\n"))
     #expect(text.contains("unsupported, SYSENTER does not switch"))
+  }
+
+  @Test("Cells that share a reason share its line; one that time did not reach says so")
+  func absences() {
+    let report = MadeUp.report([
+      MadeUp.absent("ibrs", "syscall", "manual", writes: 2, "no such register"),
+      MadeUp.absent("ibrs", "syscall", "autoload", writes: 2, "no such register"),
+      MadeUp.cell("bare", "emulate", cost: 700, rounds: 0),
+    ])
+    #expect(
+      report.text.contains("unsupported, no such register:\n      ibrs/syscall/manual, ibrs/syscall/autoload\n"))
+    #expect(report.text.contains("not reached:\n      bare/syscall/emulate\n"))
   }
 
   @Test("Every claim, the break-even and the spread of the samples are told")

@@ -8,11 +8,11 @@ extension Chart {
     var all: [Double] = []
     for cell in report.primitiveCells where cell.workload != "bare" {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
-      let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.filter { $0 > 0 }.sorted()
+      let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()
       let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.words)")
       names.append(name)
       all += samples
-      for (rank, sample) in samples.enumerated() {
+      for (rank, sample) in samples.enumerated() where sample > 0 {
         data.append([
           "primitive": .string(name), "cycles": .number(sample), "median": .bool(rank == samples.count / 2),
           "share": .number(Double(rank + 1) / Double(samples.count) * 100),
@@ -20,9 +20,16 @@ extension Chart {
       }
     }
     guard !data.isEmpty else { return nil }
+    // They count in the shares, but a logarithmic axis has no place for them.
+    let outside = all.count { $0 <= 0 }
+    let note =
+      "A mark stands at each median."
+      + (outside == 0
+        ? "" : " \(outside) of \(all.count) samples cost no more than their loop and lie left of the axis.")
     let series = Series("primitive", names.uniqued)
     let x: JSONValue = [
-      "field": "cycles", "type": "quantitative", "scale": logarithmic(all), "axis": ["labelSeparation": 6],
+      "field": "cycles", "type": "quantitative", "scale": logarithmic(all.filter { $0 > 0 }),
+      "axis": ["labelSeparation": 6],
       "title": "cycles, logarithmic (each sample the mean of its iterations, the loop taken off)",
     ]
     let y: JSONValue = [
@@ -30,7 +37,7 @@ extension Chart {
       "scale": ["domain": [0, 100]],
     ]
     let specification = Self.specification(
-      title: "Distribution of what an exit costs", note: "A mark stands at each median.", of: report, data: data,
+      title: "Distribution of what an exit costs", note: note, of: report, data: data,
       [
         "width": 620, "height": 340,
         "layer": [

@@ -49,10 +49,14 @@ public struct Chart: Equatable, Sendable {
     let shape: JSONValue
     let dash: JSONValue
 
+    /// Policies that look the same in every chart, whichever of them it has.
+    private static let known = ["passthrough", "manual", "autoload", "emulate", "shadow", "adaptive"]
+
     /// The series of these values of a field, in this order.
     init(_ field: String, _ values: [String]) {
+      let positions = values.enumerated().map { index, value in Self.known.firstIndex(of: value) ?? index }
       func channel(_ range: [JSONValue]) -> JSONValue {
-        let marks = values.indices.map { range[$0 % range.count] }
+        let marks = positions.map { range[$0 % range.count] }
         return [
           "field": .string(field), "type": "nominal", "title": .string(field),
           "scale": ["domain": .array(values.map(JSONValue.string)), "range": .array(marks)],

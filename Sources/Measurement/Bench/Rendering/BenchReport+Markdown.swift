@@ -13,12 +13,8 @@ extension BenchReport {
     if !primitiveCells.isEmpty {
       text += "\n## Cost of single instructions\n\nThe loop around them is taken off.\n\n" + primitiveTable.markdown
     }
-    if !absentCells.isEmpty {
-      text += "\n## Not measured\n\n"
-      for cell in absentCells {
-        text += "- `\(cell.id)`: \(cell.status.rawValue)\(cell.reason.map { ", \($0)" } ?? "")\n"
-      }
-    }
+    if !absences.isEmpty { text += "\n## Not measured\n\n" }
+    for (why, ids) in absences { text += "- \(why): \(ids.map { "`\($0)`" }.joined(separator: ", "))\n" }
     if !verdicts.isEmpty {
       var table = TextTable()
       table.add(["claim", "verdict", "why"])
@@ -29,7 +25,8 @@ extension BenchReport {
     }
     if breakEven != nil {
       text += "\n## Break-even\n\nCycles per entry = base + per write x writes + per exit x exits.\n\n"
-      text += modelTable.markdown + "\n" + (winnerLines + crossingLines).map { "- \($0)\n" }.joined()
+      text += modelTable.markdown + "\n" + (modelCaveat.map { "\($0)\n\n" } ?? "")
+      text += (winnerLines + crossingLines).map { "- \($0)\n" }.joined()
     }
     if cells.contains(where: \.isMeasured) {
       text += "\n## Spread of the samples\n\nCycles per iteration.\n\n" + spreadTable.markdown

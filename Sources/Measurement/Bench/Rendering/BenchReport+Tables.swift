@@ -10,8 +10,14 @@ extension BenchReport {
     return cells.filter { $0.isMeasured && $0.isPrimitive && !loops.contains($0.id) }
   }
 
-  /// The cells that were asked for and are not there.
-  var absentCells: [Cell] { cells.filter { !$0.isMeasured } }
+  /// The cells that were asked for and are not there, those with the same reason together.
+  var absences: [(why: String, ids: [String])] {
+    let absent = cells.filter { !$0.isMeasured }.map { cell in
+      let status = cell.status == .measured ? "not reached" : cell.status.rawValue
+      return (id: cell.id, why: status + (cell.reason.map { ", \($0)" } ?? ""))
+    }
+    return absent.map(\.why).uniqued.map { why in (why, absent.filter { $0.why == why }.map(\.id)) }
+  }
 
   /// What each workload costs under each policy.
   ///
@@ -84,6 +90,14 @@ extension BenchReport {
       ])
     }
     return table
+  }
+
+  /// What to know of the model before relying on it; nil where it predicts the cells that it had not seen.
+  var modelCaveat: String? {
+    guard let error = breakEven?.worstError else { return breakEven.map { _ in "No cell was left to check it with." } }
+    guard error > BreakEven.poorFit else { return nil }
+    return "Costs here are no straight lines: the model misses cells that it had not seen by up to "
+      + "\(Decimal.percent(error)), so rely on the measured cells where they differ."
   }
 
   /// The cheapest policy, a line for each number of exits.

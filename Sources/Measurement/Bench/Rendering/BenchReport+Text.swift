@@ -20,12 +20,10 @@ extension BenchReport {
     if !primitiveCells.isEmpty {
       text += "\nCost of single instructions, the loop around them taken off\n" + primitiveTable.text(width: width)
     }
-    if !absentCells.isEmpty {
-      text += "\nNot measured\n"
-      for cell in absentCells {
-        text += "\(cell.id): \(cell.status.rawValue)\(cell.reason.map { ", \($0)" } ?? "")"
-          .wrapped(width: width, first: "  ", indent: 6)
-      }
+    if !absences.isEmpty { text += "\nNot measured\n" }
+    for (why, ids) in absences {
+      text += "\(why):".wrapped(width: width, first: "  ", indent: 2)
+      text += ids.joined(separator: ", ").wrapped(width: width, first: "      ", indent: 6)
     }
     if !verdicts.isEmpty { text += "\nThe claims of 2018\n" }
     for verdict in verdicts {
@@ -34,7 +32,9 @@ extension BenchReport {
     }
     if breakEven != nil {
       text += "\nBreak-even: cycles per entry = base + per write x writes + per exit x exits\n"
-      text += modelTable.text(width: width) + "The cheapest policy:\n"
+      text += modelTable.text(width: width)
+      if let modelCaveat { text += modelCaveat.wrapped(width: width) }
+      text += "The cheapest policy:\n"
       for line in winnerLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
       for line in crossingLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
     }
