@@ -56,6 +56,13 @@ let package = Package(
       dependencies: ["Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system")],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
+    .executableTarget(
+      name: "GuestDump",
+      dependencies: [
+        "CKVM", "Experiments", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      path: "Benchmarks/GuestDump",
+      swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -1,7 +1,7 @@
 // Loading a guest image into a machine: where the pure description meets KVM's structures.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment types); KVM API document, section 4.13 (kvm_sregs).
 
-import CKVM
+package import CKVM
 import GuestImages
 import Hypervisor
 
@@ -31,7 +31,7 @@ extension Machine where P: ~Copyable {
 
 extension kvm_sregs {
   /// 64-bit mode in ring 0 under the layout's tables.
-  fileprivate mutating func enterLongMode() {
+  package mutating func enterLongMode() {
     cr0 = StartState.cr0
     cr3 = StartState.cr3
     cr4 = StartState.cr4
