@@ -80,6 +80,7 @@ let package = Package(
     // Depends on the programs so that they are built; the tests run them as a person does.
     .testTarget(
       name: "CommandLineTests", dependencies: ["spectrap", "CountExits", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -1,0 +1,67 @@
+// What each machine runs, once, for all tests.
+
+extension LabHost {
+  static let intel = LabHost(
+    "intel",
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "passthrough-more": run("ibrs", "passthrough", iterations: 10000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+      "emulate-again": run("ibrs", "emulate", iterations: 1000),
+      "emulate-more": run("ibrs", "emulate", iterations: 3000),
+      "autoload-exits": run("chatty", "autoload", iterations: 1000),
+      "autoload-exits-again": run("chatty", "autoload", iterations: 1000),
+      "autoload-kept": run("ibrs-all", "autoload", iterations: 1000),
+      "probe-passthrough": probe("passthrough"),
+      "probe-emulate": probe("emulate"),
+      "probe-autoload": probe("autoload"),
+      "probe-manual": probe("manual"),
+      "probe-shadow": probe("shadow"),
+    ])
+
+  static let intelOld = LabHost(
+    "intel-old",
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "autoload": run("ibrs", "autoload", iterations: 1000),
+      "manual": run("ibrs", "manual", iterations: 1000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+      "emulate-text": "spectrap run ibrs --entry syscall --policy emulate",
+    ])
+
+  static let amd = LabHost(
+    "amd",
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "autoload": run("ibrs", "autoload", iterations: 1000),
+      "manual": run("ibrs", "manual", iterations: 1000),
+      "list": "spectrap list --json",
+      "bare": run("bare", "emulate", iterations: 1000),
+      "ibrs": run("ibrs", "emulate", iterations: 1000),
+      "ibrs-all": run("ibrs-all", "emulate", iterations: 1000),
+      "retpoline": run("retpoline", "emulate", iterations: 1000),
+      "indirect": run("indirect", "emulate", iterations: 1000),
+      "chatty": run("chatty", "emulate", iterations: 1000),
+      "ibpb": run("ibpb", "emulate", iterations: 1000),
+      "ssbd": run("ssbd", "emulate", iterations: 1000),
+      "probe-emulate": probe("emulate"),
+      "wrmsr": primitive("wrmsr"),
+      "cpuid": primitive("cpuid"),
+      "out": primitive("out"),
+      "mmio": primitive("mmio"),
+      "hlt": primitive("hlt"),
+      "delay": primitive("delay"),
+    ])
+
+  /// Samples of 5 iterations or so: the timer's interrupt falls into few of them, and the median is free of it.
+  private static func run(_ workload: String, _ policy: String, iterations: Int) -> String {
+    "spectrap run \(workload) --entry syscall --policy \(policy) --iterations \(iterations) --samples 200 --json"
+  }
+
+  private static func primitive(_ name: String) -> String { "spectrap run \(name) --policy emulate --json" }
+
+  private static func probe(_ policy: String) -> String { "spectrap run probe --policy \(policy) --json" }
+}

@@ -1,0 +1,94 @@
+// Real kvm_intel with SPEC_CTRL and IBRS_ALL: each policy does what it says.
+
+import Measurement
+import Testing
+
+@Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+struct IntelTests {
+  let host = LabHost.intel
+
+  @Test func `SPEC_CTRL is proved by a guest's write that reads back`() async throws {
+    let proof = try #require(try await host.probe().specCtrlProof)
+    #expect(proof.works)
+    #expect(proof.seen == "a guest wrote 0x1, and it read back")
+  }
+
+  @Test func `guests see IBRS_ALL`() async throws {
+    let probed = try await host.probe()
+    #expect(probed.module == "kvm_intel")
+    #expect(probed.speculation.kvm?.ibrsAll == true)
+    for command in ["passthrough", "emulate", "autoload-exits"] {
+      #expect(try await host.run(command).guest.sees?.ibrsAll == true, "\(command)")
+    }
+  }
+
+  @Test func `passthrough: no MSR access exits to the VMM, and KVM's exits do not grow with iterations`() async throws {
+    let fewer = try await host.run("passthrough")
+    let more = try await host.run("passthrough-more")
+    for report in [fewer, more] {
+      #expect(report.guest.expected.msrWrites == 2 * report.iterations)
+      #expect(report.exits.byMSR.isEmpty)
+      #expect(report.exits.byReason == ["portOut": 1])
+    }
+    let light = (try #require(fewer.kvm.lightExits), try #require(more.kvm.lightExits))
+    #expect(max(light.0, light.1) <= 40, "first touches of pages, one by one")
+    // Nine times as many iterations take less than one tick of the timer more.
+    #expect(max(light.0, light.1) - min(light.0, light.1) <= 2)
+  }
+
+  @Test(arguments: ["emulate", "emulate-more"])
+  func `emulate: each iteration exits twice, exactly, and the register stays at IBRS`(command: String) async throws {
+    let report = try await host.run(command)
+    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.exits.byReason == ["writeMSR": 2 * report.iterations, "portOut": 1])
+    #expect(report.protection.level == "always")
+    #expect(report.msr.registerStart == 1)
+    #expect(report.msr.registerEnd == 1)
+    #expect(report.msr.end == 0, "what the guest wrote last")
+  }
+
+  @Test func `autoload: the three lists are processed once per exit`() async throws {
+    let report = try await host.run("autoload-exits")
+    #expect(report.exits.total == report.iterations + 1)
+    #expect(report.exits.byReason == ["portOut": report.iterations + 1])
+    let entries = report.exits.total + report.exits.interruptions
+    #expect(report.policyTally == ["entryLoads": entries, "exitStores": entries, "exitLoads": entries])
+  }
+
+  @Test func `autoload: the guest's last value is kept, and the register goes back to the host's`() async throws {
+    let report = try await host.run("autoload-kept")
+    #expect(report.guest.expected.msrWrites == 1)
+    #expect(report.exits.byMSR.isEmpty)
+    #expect(report.msr.start == 0)
+    #expect(report.msr.end == 1)
+    #expect(report.msr.registerStart == 0)
+    #expect(report.msr.registerEnd == 0)
+  }
+
+  @Test(arguments: ["passthrough", "emulate", "autoload", "manual", "shadow"])
+  func `a reserved bit faults in the guest and changes nothing`(policy: String) async throws {
+    let report = try await host.run("probe-\(policy)")
+    #expect(report.guest.probe == ProbeExpectation.steps)
+    let trapped = ["emulate", "shadow"].contains(policy)
+    #expect(report.exits.byMSR == (trapped ? ["0x48": .init(reads: 4, writes: 3)] : [:]))
+  }
+
+  @Test(arguments: [("emulate", "emulate-again"), ("autoload-exits", "autoload-exits-again")])
+  func `the same command gives the same instructions per iteration`(first: String, second: String) async throws {
+    let cycles = try #require(try await host.run(first).guest.cyclesPerIteration)
+    #expect(try await host.run(second).guest.cyclesPerIteration == cycles)
+  }
+}
+
+/// What the workload `probe` sees of a register that holds IBRS and refuses a reserved bit.
+enum ProbeExpectation {
+  static let steps: [RunReport.ProbeStep] = [
+    .init(step: "readAtStart", faulted: false, value: 0),
+    .init(step: "writeOne", faulted: false, value: 1),
+    .init(step: "readOne", faulted: false, value: 1),
+    .init(step: "writeReserved", faulted: true, value: 1 << 63),
+    .init(step: "readAfterReserved", faulted: false, value: 1),
+    .init(step: "writeZero", faulted: false, value: 0),
+    .init(step: "readAtEnd", faulted: false, value: 0),
+  ]
+}

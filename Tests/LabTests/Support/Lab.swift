@@ -1,0 +1,120 @@
+// The lab's machines as the tests see them: each is booted once, runs all commands that any test asks about, and keeps
+// their results.
+
+import FoundationEssentials
+import Glibc
+import Measurement
+import Testing
+
+/// One machine of the lab, and what it is to run: a name for each command.
+struct LabHost: Sendable {
+  let name: String
+  let commands: [(name: String, command: String)]
+  let results: Task<[String: Command], any Error>
+
+  init(_ name: String, _ commands: KeyValuePairs<String, String>) {
+    let commands = commands.map { (name: $0.key, command: $0.value) }
+    self.name = name
+    self.commands = commands
+    results = Task { try await Self.boot(name, commands) }
+  }
+
+  /// What a command did.
+  func result(_ command: String) async throws -> Command {
+    try #require(try await results.value[command], "no command \(command) was run on \(name)")
+  }
+
+  /// The report of a `spectrap run --json`, which must have succeeded.
+  func run(_ command: String) async throws -> RunReport {
+    try JSONDecoder().decode(RunReport.self, from: try await json(command))
+  }
+
+  /// The report of a `spectrap probe --json`, which must have succeeded.
+  func probe(_ command: String = "probe") async throws -> HostReport {
+    struct Document: Decodable { let host: HostReport }
+    return try JSONDecoder().decode(Document.self, from: try await json(command)).host
+  }
+
+  private func json(_ command: String) async throws -> Data {
+    let result = try await result(command)
+    try #require(result.status == 0, "\(name), \(command): \(result.error)")
+    return Data(result.output.utf8)
+  }
+
+  // MARK: The one boot
+
+  private static func boot(
+    _ host: String, _ commands: [(name: String, command: String)]
+  ) async throws -> [String: Command] {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    var script = """
+      run() {
+        name=$1; shift
+        "$@" >out 2>err
+        echo "@@ $name $?"; cat out; echo; echo "@@ error"; cat err; echo
+      }
+
+      """
+    for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
+    let file = try folder.write(script, to: "script")
+    let lab = try await Command.run(
+      "scripts/lab", [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "240"],
+      timeLimit: .seconds(900))  // the program may have to be built first
+    guard lab.status == 0 else { throw Command.Failure(description: "scripts/lab \(host): \(lab.output)\(lab.error)") }
+    return parse(try folder.read("results"))
+  }
+
+  private static func parse(_ text: String) -> [String: Command] {
+    var results: [String: Command] = [:]
+    var last = ""
+    for part in text.components(separatedBy: "@@ ").dropFirst() {
+      let lines = part.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
+      let head = lines[0].split(separator: " ")
+      let body = String(lines.last ?? "")
+      if head.count == 2, let status = Int32(head[1]) {
+        last = String(head[0])
+        results[last] = Command(status: status, output: body, error: "")
+      } else if let result = results[last] {
+        results[last] = Command(status: result.status, output: result.output, error: body)
+      }
+    }
+    return results
+  }
+}
+
+/// Whether the lab's tests are to run.
+enum Lab {
+  /// They boot machines for a minute, so they run when they are asked for.
+  static let isWanted = isSet("SPECTRAP_LAB") || isRequired
+  /// Set where the tests run unattended: a lab that cannot start is a failure then.
+  static let isRequired = isSet("SPECTRAP_REQUIRE_LAB")
+
+  private static let problem = Task<String?, any Error> {
+    let setup = try await Command.run("scripts/lab", ["--setup"], timeLimit: .seconds(900))
+    return setup.status == 0 ? nil : setup.error
+  }
+
+  static func canStart() async throws -> Bool {
+    guard isWanted, !isRequired, let problem = try await problem.value else { return isWanted }
+    print(problem)
+    return false
+  }
+
+  private static func isSet(_ name: String) -> Bool {
+    // Safe: nothing changes the environment here.
+    guard let value = unsafe getenv(name) else { return false }
+    return unsafe String(cString: value) == "1"
+  }
+}
+
+extension Trait where Self == ConditionTrait {
+  /// Runs the tests where they are asked for.
+  static var whenAskedFor: Self {
+    .enabled(if: Lab.isWanted, "set SPECTRAP_LAB=1 to boot the lab's machines, which takes a minute or two")
+  }
+  /// Runs the tests where the lab can start.
+  static var needsTheLab: Self {
+    .enabled("scripts/lab --setup failed and says why") { try await Lab.canStart() }
+  }
+}
