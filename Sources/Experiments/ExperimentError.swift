@@ -10,6 +10,8 @@ public enum ExperimentError: Error, Sendable {
   case iterationCount(Int, samples: Int)
   /// Guests on this host cannot do what the workload is about: the reason.
   case workloadRefused(Workload.Name, String)
+  /// A benchmark's selection contradicts itself: how.
+  case nothingToMeasure(String)
   /// The guest stopped on an exception of its own.
   case guestFault(GuestFault)
   /// The guest says something that it cannot mean.
@@ -28,6 +30,7 @@ extension ExperimentError: CustomStringConvertible {
     case .iterationCount(let iterations, let samples):
       "\(iterations) iterations over \(samples) samples: every sample needs at least one, and at most \(UInt32.max - 1)"
     case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
+    case .nothingToMeasure(let text): text
     case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"
     case .mailbox(let text): "the guest's mailbox does not make sense: \(text)"
     case .contradiction(let sentences):

@@ -45,6 +45,11 @@ struct ExperimentRun: PolicyVisitor {
       began = ckvm_ordered_rdtsc()
       end = try machine.run(&ports, observer: &trace, control: control)
       ended = ckvm_ordered_rdtsc()
+    case .portOuts(let count):
+      var counter = PortOutCounter(count: count)
+      began = ckvm_ordered_rdtsc()
+      end = try machine.run(&ports, observer: &counter, control: control)
+      ended = ckvm_ordered_rdtsc()
     }
 
     // KVM's count first: finishing the last exit and reading registers must not be in it.

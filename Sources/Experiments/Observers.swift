@@ -3,6 +3,7 @@
 import CKVM
 import Hypervisor
 import Measurement
+import Synchronization
 
 /// What is watched, beside the counting.
 public enum Observation: Sendable {
@@ -11,6 +12,30 @@ public enum Observation: Sendable {
   case roundTrips
   /// Each exit as one line, handed over as it happens.
   case trace(@Sendable (String) -> Void)
+  /// How many OUTs there were, readable from another thread while the guest runs.
+  case portOuts(PortOutCount)
+}
+
+/// A count of OUTs that a run adds to.
+public final class PortOutCount: Sendable {
+  private let count = Atomic<UInt64>(0)
+
+  /// No OUT yet.
+  public init() {}
+
+  /// The OUTs so far.
+  public var value: UInt64 { count.load(ordering: .relaxed) }
+
+  fileprivate func increment() { count.add(1, ordering: .relaxed) }
+}
+
+/// Counts OUTs where another thread sees it.
+struct PortOutCounter: ExitObserver {
+  let count: PortOutCount
+
+  mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
+    if case .portOut = exit { count.increment() }
+  }
 }
 
 /// Times each KVM_RUN with the host's clock: the guest's own time since its last exit is in it.

@@ -76,7 +76,7 @@ extension Failure {
 
   private static func status(of error: ExperimentError) -> Status {
     switch error {
-    case .sampleCount, .iterationCount: .usage
+    case .sampleCount, .iterationCount, .nothingToMeasure: .usage
     case .noEntry, .workloadRefused: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
     }

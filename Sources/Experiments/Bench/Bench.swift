@@ -29,9 +29,13 @@ public struct Bench: ~Copyable {
   private let cpu: Int?
   private let allowedCPUs: [Int]
   private let host: HostReport
+  /// Proofs and planning are part of the time that was asked for.
+  private let start: ContinuousClock.Instant
 
   /// How long one run of one guest may take before its cell is given up.
   private static let cellLimit = Duration.seconds(10)
+  /// How long a neighbour may take until it writes.
+  private static let neighbourLimit = Duration.seconds(5)
   /// How long a sample is to be: long against the clock's own cost, short against an interrupt's period.
   private static let sampleTime = 0.000_2
   /// Assumed where nobody tells how fast the clock runs.
@@ -41,6 +45,14 @@ public struct Bench: ~Copyable {
   ///
   /// Throws `KVMError`, `ExperimentError` and what the proofs throw; `Errno` when the processor cannot be used.
   public init(_ options: BenchOptions) throws {
+    try self.init(options) { kvm, canPlaceNeighbours in
+      try BenchPlan(options.selection, on: kvm, canPlaceNeighbours: canPlaceNeighbours).cells
+    }
+  }
+
+  /// Measures the cells that `plan` gives, which is told whether there is a second processor.
+  init(_ options: BenchOptions, planning plan: (borrowing KVM, Bool) throws -> [PlannedCell]) throws {
+    start = .now
     let allowed = CPUAffinity.allowed
     let cpu = options.cpu ?? allowed.last
     if let cpu { try CPUAffinity.bind(to: cpu) }
@@ -48,14 +60,14 @@ public struct Bench: ~Copyable {
     var host = HostReport()
     try host.addOffer(of: kvm)
     try host.addProofs(on: kvm)
-    let plan = try BenchPlan(options.selection, on: kvm, canPlaceNeighbours: allowed.count > 1)
+    let cells = try plan(kvm, allowed.count > 1)
 
     self.options = options
     self.kvm = kvm
     self.cpu = cpu
     self.host = host
     allowedCPUs = allowed
-    meters = plan.cells.map(CellMeter.init)
+    meters = cells.map(CellMeter.init)
   }
 
   /// A control for `run`: each run of a guest has a time limit, and a cancel ends the benchmark with what it has.
@@ -66,15 +78,9 @@ public struct Bench: ~Copyable {
   /// `progress` is told the share of the time that is used. Throws what reading the host throws.
   public mutating func run(control: RunControl, progress: (Double) -> Void) throws -> BenchReport {
     let clock = ContinuousClock()
-    let start = clock.now
     let deadline = start + options.time
     let before = HostLoad()
     let ticks = UInt64((host.tsc.hertz ?? Self.unknownHertz) * Self.sampleTime)
-    for index in meters.indices where clock.now < deadline {
-      progress(share(since: start))
-      meters[index].calibrate(on: kvm, ticks: ticks, control: control)
-    }
-
     var generator = SeededGenerator(seed: options.seed, stream: "order")
     var ended = BenchReport.Ending.time
     var rounds = 0
@@ -82,8 +88,10 @@ public struct Bench: ~Copyable {
     measuring: while clock.now < deadline || rounds == 0 {
       for index in meters.indices.shuffled(using: &generator) {
         if control.isCancelled { break measuring }
+        // In the first round, and immediately before it: no cell is ever measured with samples of unknown length.
+        if !meters[index].isCalibrated { meters[index].calibrate(on: kvm, ticks: ticks, control: control) }
         try measure(index, control: control)
-        progress(share(since: start))
+        progress(shareOfTime)
         // At least one round is measured whole: a cell without a sample says nothing.
         if rounds > 0 && clock.now >= deadline { break measuring }
       }
@@ -122,21 +130,28 @@ public struct Bench: ~Copyable {
       clock: BenchReport.Clock(overheadCycles: 0, hertz: host.tsc.hertz), cells: cells)
   }
 
-  private func share(since start: ContinuousClock.Instant) -> Double {
+  private var shareOfTime: Double {
     min(1, (ContinuousClock.now - start) / options.time)
   }
 
   /// One round of one cell, beside its neighbour where it has one.
   private mutating func measure(_ index: Int, control: RunControl) throws {
     guard meters[index].isActive else { return }
-    guard let place = meters[index].plan.neighbour, let experiment = meters[index].plan.experiment else {
+    let plan = meters[index].plan
+    guard let place = plan.neighbour, let experiment = plan.experiment else {
       meters[index].round(on: kvm, control: control)
       return
     }
-    let other = place == .sameCPU ? cpu : allowedCPUs.first { $0 != cpu }
-    guard let other else { return }
-    let neighbour = try Neighbour(on: other, policy: experiment.policy, msr: experiment.msr, path: options.path)
-    meters[index].round(on: kvm, control: control)
+    guard let other = place == .sameCPU ? cpu : allowedCPUs.last(where: { $0 != cpu }) else {
+      meters[index].fail(.failed, "there is no processor for its neighbour")
+      return
+    }
+    let neighbour = try Neighbour(on: other, beside: experiment, abilities: plan.abilities, path: options.path)
+    if let reason = neighbour.awaitWriting(within: Self.neighbourLimit) {
+      meters[index].fail(.failed, reason)
+    } else {
+      meters[index].round(on: kvm, control: control, neighbourWrites: neighbour.writes)
+    }
     neighbour.stop()
   }
 }

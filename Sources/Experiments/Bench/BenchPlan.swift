@@ -21,6 +21,28 @@ public struct BenchSelection: Sendable {
   public init() {}
 }
 
+extension BenchSelection {
+  /// Makes sure that something can come of the selection on any host.
+  ///
+  /// Throws `ExperimentError.nothingToMeasure` with what contradicts what.
+  fileprivate func validate(against kernelWork: [Workload.Name]) throws(ExperimentError) {
+    let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
+    func words(_ names: [Workload.Name]) -> String { names.map(\.rawValue).joined(separator: ", ") }
+    let unknown = workloads.subtracting(kernelWork).subtracting(primitives)
+    guard unknown.isEmpty else {
+      throw .nothingToMeasure(
+        "workload \(words(unknown.sorted { $0.rawValue < $1.rawValue })) is no loop that could be timed; "
+          + "choose from \(words(kernelWork + primitives))")
+    }
+    guard entries != [.none] || workloads.isEmpty || !workloads.isDisjoint(with: primitives) else {
+      throw .nothingToMeasure(
+        "with entry none there is no kernel entry for \(words(kernelWork.filter(workloads.contains))); "
+          + "choose an entry (\(Entry.ringSwitching.map(\.rawValue).joined(separator: ", "))) "
+          + "or a primitive (\(words(primitives)))")
+    }
+  }
+}
+
 /// A cell that is to be measured, or the reason why it cannot be.
 struct PlannedCell {
   var cell: BenchReport.Cell
@@ -45,11 +67,18 @@ struct BenchPlan {
   /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
   private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
 
+  /// The guests' work that is measured at kernel entries.
+  private static let kernelWork: [Workload.Name] = [
+    .bare, .ibrs, .ibrsAll, .retpoline, .indirect, .ssbd, .chatty, .ibpb,
+  ]
+
   /// Plans what `selection` asks for.
   ///
-  /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for.
+  /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
+  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself.
   init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
+    try selection.validate(against: Self.kernelWork)
     for msr in [selection.msr, Self.standIn, .predCmd] {
       abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
     }
@@ -68,6 +97,11 @@ struct BenchPlan {
     // The empty loop: what an entry costs is what it costs beside it.
     try plan(Workload(.bare), .none, .emulate, on: kvm)
     for entry in working where entry != .none { try planWorkloads(entry, on: kvm, neighbours: canPlaceNeighbours) }
+    for proof in entries where !proof.works {
+      try plan(
+        Workload(.bare), proof.entry, .emulate, on: kvm,
+        refusal: "this entry does not switch to ring 0 here: \(proof.seen)")
+    }
     try planPrimitives(on: kvm)
   }
 
@@ -76,16 +110,18 @@ struct BenchPlan {
   private mutating func planWorkloads(_ entry: Entry, on kvm: borrowing KVM, neighbours: Bool) throws {
     let bare = try plan(Workload(.bare), entry, .emulate, on: kvm)
     for policy in policies {
-      for name in [Workload.Name.bare, .ibrs, .ibrsAll, .retpoline, .indirect, .ssbd, .chatty] where wants(name) {
+      for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
         try plan(Workload(name, msr: selection.msr.rawValue), entry, policy, on: kvm, against: bare)
       }
       if wants(.ibpb) { try plan(Workload(.ibpb), entry, policy, on: kvm, msr: .predCmd, against: bare) }
-      if wants(.chatty), neighbours {
+      if wants(.chatty) {
         let alone = BenchReport.Cell.identifier(
           workload: "chatty", entry: entry.rawValue, policy: policy.rawValue, exitsPerEntry: 1)
         for place in [NeighbourPlace.sameCPU, .otherCPU] {
-          try plan(Workload(.chatty), entry, policy, on: kvm, neighbour: place, against: alone)
+          try plan(
+            Workload(.chatty), entry, policy, on: kvm, neighbour: place, against: alone,
+            refusal: neighbours || place == .sameCPU ? nil : "this process may use one processor only")
         }
       }
       if wants(.ibrs) {
@@ -108,6 +144,8 @@ struct BenchPlan {
     for name in [Workload.Name.cpuid, .out, .mmio, .hlt] where wants(name) {
       try planPrimitive(Workload(name), .emulate, on: kvm)
     }
+    // A delay says nothing about the host: it is there to test the measuring, when it is asked for.
+    if selection.workloads.contains(.delay) { try planPrimitive(Workload(.delay), .emulate, on: kvm) }
   }
 
   private mutating func planPrimitive(
@@ -135,7 +173,8 @@ struct BenchPlan {
   private mutating func plan(
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
-    against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil
+    against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil,
+    refusal: String? = nil
   ) throws -> String {
     let msr = msr ?? selection.msr
     let abilities = abilities[msr]!
@@ -147,7 +186,10 @@ struct BenchPlan {
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits), place: .none, baseline: baseline,
       baselineUse: baseline == nil ? nil : use)
     var experiment: Experiment?
-    if case .refused(let reason) = policy.support(on: abilities) {
+    if let refusal {
+      cell.status = .unsupported
+      cell.reason = refusal
+    } else if case .refused(let reason) = policy.support(on: abilities) {
       cell.status = .unsupported
       cell.reason = reason
     } else {

@@ -14,6 +14,10 @@ struct CellMeter {
 
   /// Pairs of samples in one round.
   private static let pairs = 8
+  /// Pairs of samples in a round beside a neighbour: longer than a scheduler's turn.
+  private static let pairsBesideNeighbour = 32
+  /// How often a round is taken again in which the neighbour did not run.
+  private static let tries = 5
   private static let doublings = 8
   private static let mostIterations: UInt32 = 1 << 20
 
@@ -36,11 +40,27 @@ struct CellMeter {
     plan.cell.iterationsPerSample = Int(iterations)
   }
 
+  /// Whether `calibrate` has found out how many iterations a sample needs.
+  var isCalibrated: Bool { plan.cell.iterationsPerSample > 0 }
+
   /// Measures one round: pairs of samples of N and 2N iterations, whose difference has no fixed cost in it.
-  mutating func round(on kvm: borrowing KVM, control: RunControl) {
+  ///
+  /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites` counts
+  /// it; and takes long rounds, so that the two take turns on one processor.
+  mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
     guard isActive else { return }
-    let orders = (0..<Self.pairs).flatMap { _ in [iterations, 2 * iterations] }
-    guard let record = run(orders, on: kvm, control: control) else { return }
+    let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
+    let orders = (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
+    for _ in 0..<Self.tries {
+      let before = neighbourWrites?()
+      guard let record = run(orders, on: kvm, control: control) else { return }
+      if let before, let after = neighbourWrites?(), after == before { continue }
+      return add(record)
+    }
+    fail(.void, "its neighbour wrote nothing while it was measured, \(Self.tries) times in a row")
+  }
+
+  private mutating func add(_ record: RunRecord) {
     let samples = stride(from: 0, to: record.samples.count - 1, by: 2).map { index in
       (Double(record.samples[index + 1].ticks) - Double(record.samples[index].ticks)) / Double(iterations)
     }
@@ -70,7 +90,8 @@ struct CellMeter {
     return nil
   }
 
-  private mutating func fail(_ status: BenchReport.Cell.Status, _ reason: String) {
+  /// Gives the cell up, with the reason.
+  mutating func fail(_ status: BenchReport.Cell.Status, _ reason: String) {
     plan.cell.status = status
     plan.cell.reason = reason
   }

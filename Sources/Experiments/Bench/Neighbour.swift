@@ -1,7 +1,9 @@
-// A second VM beside the measured one: a guest that writes the MSR all the time, on the same processor or on another.
+// A second VM beside the measured one: a guest that writes the MSR all the time, on the same processor or on another. That it
+// runs is proved by a count, not assumed: it makes an exit every so many writes.
 
 import GuestImages
 import Hypervisor
+import Synchronization
 import SystemPackage
 
 /// Where a neighbour runs.
@@ -14,24 +16,58 @@ public enum NeighbourPlace: String, Sendable {
 struct Neighbour: ~Copyable {
   private let thread: Thread
   private let control: RunControl
+  private let exits: PortOutCount
+  private let failure: Failure
 
-  /// Starts a guest that writes without end, on `cpu`, under `policy`.
+  /// Why a neighbour ended by itself.
+  private final class Failure: Sendable {
+    let reason = Mutex<String?>(nil)
+  }
+
+  /// Writes between two exits, by which it is known to run.
+  private static let writesPerExit = 64
+  /// How often it is asked whether it has begun.
+  private static let period = Duration.microseconds(200)
+
+  /// Starts a guest that writes without end, on `cpu`, under the policy of `experiment` and about its MSR.
   ///
-  /// Throws `Errno` when there is no thread for it. What goes wrong later ends the neighbour, not the measurement; the
-  /// caller's counts of the measured VM do not depend on it.
-  init(on cpu: Int, policy: PolicyName, msr: MSR, path: FilePath) throws(Errno) {
-    let control = RunControl()
+  /// Throws `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
+  init(
+    on cpu: Int, beside experiment: Experiment, abilities: HostAbilities, path: FilePath
+  ) throws(Errno) {
+    let (control, exits, failure) = (RunControl(), PortOutCount(), Failure())
+    let (policy, msr) = (experiment.policy, experiment.msr)
     thread = try Thread {
-      try? CPUAffinity.bind(to: cpu)
-      guard let kvm = try? KVM(path: path), let abilities = try? HostAbilities(provedOn: kvm, subject: msr),
-        var experiment = try? Experiment(.ibrs, entry: .none, policy: policy, msr: msr, iterations: 1, samples: 1)
-      else { return }
-      experiment.orders = [UInt32.max - 1]
-      while !control.isCancelled {
-        guard (try? experiment.run(on: kvm, abilities: abilities, control: control)) != nil else { return }
+      do {
+        try CPUAffinity.bind(to: cpu)
+        let kvm = try KVM(path: path)
+        var experiment = try Experiment(
+          running: .ibrs(msr.rawValue, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
+          iterations: 1, samples: 1)
+        experiment.orders = [UInt32.max - 1]
+        while !control.isCancelled {
+          _ = try experiment.run(on: kvm, abilities: abilities, observing: .portOuts(exits), control: control)
+        }
+      } catch {
+        failure.reason.withLock { $0 = "\(error)" }
       }
     }
-    self.control = control
+    (self.control, self.exits, self.failure) = (control, exits, failure)
+  }
+
+  /// Tells how often it has written so far, to its last exit.
+  var writes: @Sendable () -> UInt64 { { [exits] in exits.value * UInt64(Self.writesPerExit) } }
+
+  /// Waits until it writes, and gives nil; or why it does not.
+  func awaitWriting(within limit: Duration) -> String? {
+    let deadline = ContinuousClock.now + limit
+    while exits.value == 0 {
+      if let reason = failure.reason.withLock({ $0 }) { return "its neighbour failed: \(reason)" }
+      guard ContinuousClock.now < deadline else { return "its neighbour did not come to write within \(limit)" }
+      // Sleeping, not spinning: it may need this processor.
+      Thread.sleep(for: Self.period)
+    }
+    return nil
   }
 
   /// Stops the neighbour and waits for its end.

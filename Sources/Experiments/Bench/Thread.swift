@@ -33,6 +33,9 @@ struct Thread: ~Copyable {
     self.thread = thread
   }
 
+  /// Lets the calling thread sleep; a signal may end that early.
+  static func sleep(for duration: Duration) { usleep(UInt32(duration / .microseconds(1))) }
+
   /// Waits for its end.
   consuming func join() { pthread_join(thread, nil) }
 }

@@ -20,18 +20,25 @@ extension BenchReport {
   }
 
   /// The measured cells that are divided by a baseline, with that baseline.
-  private var divisions: [(cell: Cell, baseline: Cell)] {
+  private var divisions: [(cell: Cell, baseline: Cell)] { pairs { $0 == .divide } }
+
+  /// The measured cells whose baseline is for such a use, with that baseline.
+  private func pairs(_ isWanted: (Cell.BaselineUse) -> Bool) -> [(cell: Cell, baseline: Cell)] {
     cells.compactMap { cell in
-      guard cell.isMeasured, cell.baselineUse == .divide, let id = cell.baseline, id != cell.id,
+      guard cell.isMeasured, let use = cell.baselineUse, isWanted(use), let id = cell.baseline, id != cell.id,
         let baseline = self.cell(id), baseline.isMeasured
       else { return nil }
       return (cell, baseline)
     }
   }
 
-  /// Whether every cell's ratio to its baseline is known to the precision asked for.
+  /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked for.
+  ///
+  /// Where there is no ratio nothing can be known.
   public var reachesPrecision: Bool {
-    divisions.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }
+    let compared = pairs { _ in true }
+    return !compared.isEmpty
+      && compared.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }
   }
 
   /// Draws every conclusion from the cells: comparisons, verdicts, break-even.

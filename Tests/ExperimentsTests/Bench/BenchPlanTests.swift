@@ -1,0 +1,141 @@
+// What a benchmark is going to measure: nothing vanishes in silence, and what makes no sense is said before anything runs.
+
+import GuestImages
+import Hypervisor
+import Measurement
+import Testing
+import TestSupport
+
+@testable import Experiments
+
+@Suite("The plan of a benchmark", .needsKVM)
+struct BenchPlanTests {
+  private func cells(canPlaceNeighbours: Bool = true, _ change: (inout BenchSelection) -> Void = { _ in }) throws
+    -> [PlannedCell]
+  {
+    var selection = BenchSelection()
+    change(&selection)
+    return try BenchPlan(selection, on: try KVM(), canPlaceNeighbours: canPlaceNeighbours).cells
+  }
+
+  @Test("has every workload with every entry that works here under every policy")
+  func everything() throws {
+    let entries = try Host.proved().entries.filter { $0 != .none }
+    let cells = try cells { $0.allEntries = true }.map(\.cell)
+    for workload in Workload.Name.allCases where workload.kind == .workload && workload != .probe {
+      for entry in entries {
+        for policy in PolicyName.allCases {
+          let names = (workload.rawValue, entry.rawValue, policy.rawValue)
+          #expect(
+            cells.contains { ($0.workload, $0.entry, $0.policy) == names }, "\(workload) by \(entry) under \(policy)")
+        }
+      }
+    }
+    for entry in Entry.ringSwitching where !entries.contains(entry) {
+      let cell = try #require(cells.first { $0.entry == entry.rawValue }, "an entry that does not work here is listed")
+      #expect(cell.status == .unsupported && cell.reason?.contains("ring") == true)
+    }
+  }
+
+  @Test("has every single instruction, each with the loop around it")
+  func primitives() throws {
+    let cells = try cells().map(\.cell)
+    for primitive in Workload.Name.allCases where primitive.kind == .primitive && primitive != .delay {
+      let own = cells.filter { $0.workload == primitive.rawValue && $0.baselineUse == .subtract }
+      #expect(!own.isEmpty, "\(primitive)")
+      #expect(own.allSatisfy { cell in cells.contains { $0.id == cell.baseline } })
+    }
+    #expect(cells.count { $0.workload == "wrmsr" && $0.baselineUse == .subtract } == PolicyName.allCases.count + 1)
+    #expect(!cells.contains { $0.workload == "delay" }, "a delay is measured when it is asked for")
+    #expect(try self.cells { $0.workloads = [.delay] }.contains { $0.cell.workload == "delay" })
+  }
+
+  @Test("gives a reason for each cell that cannot be measured, and an experiment for every other")
+  func reasons() throws {
+    for planned in try cells({ $0.allEntries = true }) {
+      switch planned.cell.status {
+      case .measured: #expect(planned.experiment != nil && planned.cell.reason == nil, "\(planned.cell.id)")
+      case .unsupported:
+        #expect(planned.experiment == nil && planned.cell.reason?.isEmpty == false, "\(planned.cell.id)")
+      default: Issue.record("\(planned.cell.id) is \(planned.cell.status) before it was measured")
+      }
+    }
+  }
+
+  @Test("has each id once, and every baseline that is named")
+  func identifiers() throws {
+    for msr in [MSR.specCtrl, .kernelGSBase, .tscAdjust, .predCmd] {
+      let cells = try cells {
+        $0.msr = msr
+        $0.allEntries = true
+      }.map(\.cell)
+      let ids = Set(cells.map(\.id))
+      #expect(ids.count == cells.count, "\(msr)")
+      for cell in cells { if let baseline = cell.baseline { #expect(ids.contains(baseline), "\(cell.id)") } }
+    }
+  }
+
+  @Test("lists neighbours that there is no processor for, with that reason")
+  func oneProcessor() throws {
+    let cells = try cells(canPlaceNeighbours: false) { $0.workloads = [.chatty] }.map(\.cell)
+    let elsewhere = cells.filter { $0.neighbour == .otherCPU }
+    #expect(elsewhere.count == PolicyName.allCases.count)
+    #expect(elsewhere.allSatisfy { $0.status == .unsupported && $0.reason?.contains("one processor") == true })
+    #expect(cells.contains { $0.neighbour == .sameCPU && $0.status == .measured })
+  }
+
+  @Test("is narrowed by a selection, and keeps what the rest is held against")
+  func selection() throws {
+    let whole = Set(try cells().map(\.cell.id))
+    let narrow = try cells {
+      $0.workloads = [.retpoline, .out]
+      $0.policies = [.emulate]
+    }.map(\.cell)
+    #expect(Set(narrow.map(\.id)).isSubset(of: whole))
+    #expect(Set(narrow.map(\.workload)) == ["bare", "retpoline", "out"])
+    #expect(narrow.allSatisfy { $0.policy == "emulate" })
+    for cell in narrow { if let baseline = cell.baseline { #expect(narrow.contains { $0.id == baseline }) } }
+    for entry in try Host.proved().entries where entry != .none {
+      let cells = try cells { $0.entries = [entry] }.map(\.cell)
+      #expect(Set(cells.map(\.entry)) == [entry.rawValue, "none"])
+    }
+  }
+
+  @Test("of single instructions alone needs no kernel entry")
+  func withoutEntry() throws {
+    let cells = try cells { $0.entries = [.none] }.map(\.cell)
+    #expect(cells.contains { $0.workload == "out" } && cells.allSatisfy { $0.entry == "none" })
+  }
+
+  private func refusal(_ change: (inout BenchSelection) -> Void) -> String? {
+    do {
+      _ = try cells(change)
+      return nil
+    } catch { return "\(error)" }
+  }
+
+  @Test("refuses workloads without the kernel entry that they are about")
+  func noneAlone() throws {
+    let text = try #require(
+      refusal {
+        $0.entries = [.none]
+        $0.workloads = [.ibrs]
+      })
+    for word in ["entry none", "ibrs", "syscall", "wrmsr"] { #expect(text.contains(word)) }
+  }
+
+  @Test("refuses a workload that is no loop, and lists those that are")
+  func probe() throws {
+    let text = try #require(refusal { $0.workloads = [.probe, .bare] })
+    for word in ["probe", "ibrs", "chatty", "wrmsr"] { #expect(text.contains(word)) }
+  }
+
+  @Test("refuses an entry that does not work here, with what was seen")
+  func brokenEntry() throws {
+    let working = try Host.proved().entries
+    for entry in Entry.ringSwitching where !working.contains(entry) {
+      let text = try #require(refusal { $0.entries = [entry] })
+      #expect(text.contains(entry.rawValue) && text.contains("ring"))
+    }
+  }
+}

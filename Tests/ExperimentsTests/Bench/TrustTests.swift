@@ -1,0 +1,84 @@
+// A benchmark on this host can be trusted: it finds no difference where there is none, and a known one as large as it is.
+// Nothing here is about absolute times: whatever else the machine does hits all cells of a round alike.
+
+import GuestImages
+import Measurement
+import Testing
+import TestSupport
+
+@testable import Experiments
+
+extension BenchesInTurn {
+  @Suite("A benchmark can be trusted")
+  struct TrustTests {
+    @Test("A/A: of comparisons of a cell with itself no more differ than 95 % intervals allow")
+    func equalCells() throws {
+      let pairs = 4
+      let ids = (0..<2 * pairs).map { "cell \($0)" }
+      let report = try Bench.report(of: ids.map { ($0, .delay(20)) }, for: .seconds(6))
+      #expect(report.ended == .time && report.cells.allSatisfy { $0.isMeasured })
+      let size = RatioEstimate.fewestRounds
+      let blocks = (report.cells.map(\.rounds.count).min() ?? 0) / size
+      try #require(blocks >= 1, "there is time for \(size) rounds")
+      var (different, compared) = (0, 0)
+      for pair in 0..<pairs {
+        for block in 0..<blocks {
+          func rounds(_ cell: Int) -> [[Double]] {
+            Array(report.cells[2 * pair + cell].settledRounds[block * size..<(block + 1) * size])
+          }
+          let estimate = try #require(
+            RatioEstimate(
+              of: rounds(0), over: rounds(1), replicates: 300, generator: SeededGenerator(seed: UInt64(compared))))
+          compared += 1
+          different += estimate.differs ? 1 : 0
+        }
+      }
+      #expect(
+        different <= Self.bound(trials: compared, share: 0.05), "\(different) of \(compared) are called different")
+    }
+
+    /// The number of hits that is passed with a probability below 1 in 10000, by the binomial distribution.
+    static func bound(trials: Int, share: Double) -> Int {
+      var term = (0..<trials).reduce(1.0) { product, _ in product * (1 - share) }
+      var within = term
+      var hits = 0
+      while within < 0.9999, hits < trials {
+        term *= Double(trials - hits) / Double(hits + 1) * share / (1 - share)
+        within += term
+        hits += 1
+      }
+      return hits
+    }
+
+    @Test("The bound is the binomial distribution's")
+    func bounds() {
+      // Of 2 trials at one half: 2 hits in a quarter of all cases. Of 100 at 5 %: more than 15 in fewer than 1 in 10000.
+      #expect(Self.bound(trials: 2, share: 0.5) == 2)
+      #expect(Self.bound(trials: 100, share: 0.05) == 15)
+      #expect(Self.bound(trials: 20, share: 0.05) == 6)
+    }
+
+    @Test("A known delay is found, and twice the delay is twice as long")
+    func knownDelay() throws {
+      // All have some instructions, so that what overlaps with the loop around them is in each.
+      let counts = [100, 300, 500]
+      // On a busy machine the interval may say nothing; then it is measured for longer. What it says is never asked twice.
+      for seconds in [3, 6, 12, 24] {
+        let report = try Bench.report(of: counts.map { ("delay \($0)", .delay($0)) }, for: .seconds(seconds))
+        let cells = counts.compactMap { report.cell("delay \($0)") }
+        try #require(cells.count == counts.count && cells.allSatisfy { $0.isMeasured })
+        let once = try #require(report.difference(cells[1], minus: cells[0])).interval
+        let twice = try #require(report.difference(cells[2], minus: cells[0])).interval
+        guard once.lowerBound > 0, twice.lowerBound > 0 else { continue }
+        let ratio = twice.lowerBound / once.upperBound...twice.upperBound / once.lowerBound
+        guard ratio.upperBound - ratio.lowerBound < 1 else { continue }
+        // A tenth for what processors do with long stretches of code.
+        #expect(ratio.overlaps(1.9...2.1), "\(ratio)")
+        let medians = cells.compactMap { $0.summary?.median }
+        #expect(medians[0] < medians[1] && medians[1] < medians[2], "longer is longer")
+        return
+      }
+      Issue.record("in 45 s the delay was not known well enough to say anything")
+    }
+  }
+}
