@@ -77,9 +77,13 @@ struct BenchCommand: ParsableCommand {
       let report = try bench.run(control: control) { progress.show($0) }
       progress.clear()
 
-      try Output.result(markdown ? report.markdown : report.text)
-      try jsonFile?.write(try Output.encoded(report))
-      try csvFile?.write(report.csv)
+      // One that cannot be written must not take the others with it.
+      let written = [
+        Result { try jsonFile?.write(try Output.encoded(report)) },
+        Result { try csvFile?.write(report.csv) },
+        Result { try Output.result(markdown ? report.markdown : report.text) },
+      ]
+      for result in written { try result.get() }
       if report.partial {
         throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
       }

@@ -1,4 +1,4 @@
-// A file for a result: it appears whole or not at all.
+// A file for a result: it appears whole or not at all. What is no plain file (/dev/stdout, a pipe) is written to as it is.
 // Facts: rename(2) replaces a file in one step; both names must be in one file system, so the temporary one stands beside.
 
 import Glibc
@@ -8,6 +8,8 @@ import SystemPackage
 struct ResultFile {
   private let path: FilePath
   private let temporary: FilePath
+  /// Whether the path is something that must not be replaced by a file.
+  private let isDevice: Bool
 
   /// Makes sure that a file can be written there.
   ///
@@ -15,6 +17,12 @@ struct ResultFile {
   init(_ path: String) throws {
     self.path = FilePath(path)
     temporary = FilePath("\(path).\(getpid()).partial")
+    var status = stat()
+    // Safe: the path is a string, and the structure this call's own.
+    let kind = unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
+    isDevice = kind != S_IFREG && kind != S_IFDIR
+    guard kind != S_IFDIR else { throw Failure(status: .ioError, message: "\(path) is a folder") }
+    guard !isDevice else { return }
     try write("", to: temporary)
     discard()
   }
@@ -23,6 +31,7 @@ struct ResultFile {
   ///
   /// Throws `Failure` when the system does not take it; then nothing of it is left, and an older file stays as it was.
   func write(_ text: String) throws {
+    guard !isDevice else { return try write(text, to: path) }
     do {
       try write(text, to: temporary)
       // Safe: both paths are strings, which live for the length of the call.
@@ -41,11 +50,11 @@ struct ResultFile {
   private func write(_ text: String, to file: FilePath) throws {
     do {
       let descriptor = try FileDescriptor.open(
-        file, .writeOnly, options: [.create, .truncate, .closeOnExec],
+        file, .writeOnly, options: isDevice ? [.closeOnExec] : [.create, .truncate, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
       try descriptor.closeAfter {
         _ = try descriptor.writeAll(text.utf8)
-        guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+        guard isDevice || fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
       }
     } catch let error as Errno {
       let status: Failure.Status = [.permissionDenied, .notPermitted].contains(error) ? .noPermission : .ioError

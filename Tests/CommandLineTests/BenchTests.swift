@@ -1,0 +1,116 @@
+// What `bench` does on a host with KVM: results, files, and every way not to come to its end.
+
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@Suite("A benchmark", .needsKVM, .serialized)
+struct BenchTests {
+  @Test("writes its JSON and its CSV whole, and judges every claim")
+  func files() throws {
+    let (json, csv) = (try TemporaryFile(), try TemporaryFile())
+    let outcome = try Spectrap.run(
+      "bench", "--time", "2", "--workload", "bare", "--workload", "ibrs", "--json", json.path, "--csv", csv.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.isEmpty, "no progress bar where there is no terminal")
+    for words in ["Cost per kernel entry", "C1  ", "C8  ", "seed"] { #expect(outcome.output.contains(words)) }
+    #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 100 })
+
+    let report = try JSONValue(parsing: json.text)
+    #expect(report["schemaVersion"]?.count == 1 && report["kind"] == .string("bench"))
+    #expect(report["partial"] == .bool(false))
+    let verdicts = (report["verdicts"]?.elements ?? []).compactMap { $0["claim"] }
+    #expect(verdicts == (1...8).map { .string("C\($0)") })
+    let cells = report["cells"]?.elements ?? []
+    #expect(cells.contains { $0["workload"] == .string("ibrs") && $0["status"] == .string("measured") })
+    #expect(Set(cells.compactMap { $0["workload"]?.name }) == ["bare", "ibrs"])
+    // A carriage return and a line feed are one character here.
+    #expect(csv.text.split(whereSeparator: \.isNewline).count == cells.count + 1)
+    #expect(try Self.leftovers(of: json.path).isEmpty && Self.leftovers(of: csv.path).isEmpty)
+  }
+
+  @Test("has the keys in its JSON that the schema asks for")
+  func schema() throws {
+    let file = try BenchResult.shared.get()
+    let url = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../docs/bench.schema.json")
+    let text = try #require(TemporaryFile.text(of: url.standardizedFileURL.path))
+    let schema = try JSONValue(parsing: text)
+    let report = try JSONValue(parsing: file.text)
+    #expect(Set(report.members.keys) == Set((schema["required"]?.elements ?? []).map(\.name)))
+    let required = Set((schema["$defs.cell.required"]?.elements ?? []).map(\.name))
+    try #require(!required.isEmpty)
+    for cell in report["cells"]?.elements ?? [] { #expect(required.isSubset(of: cell.members.keys)) }
+  }
+
+  @Test("that is stopped by Ctrl-C prints and writes what it has, marked as partial: status 130")
+  func interrupt() throws {
+    let (json, csv) = (try TemporaryFile(), try TemporaryFile())
+    let outcome = try Spectrap.interrupt([
+      "bench", "--time", "600", "--precision", "0.0001", "--workload", "out", "--entry", "none", "--json", json.path,
+      "--csv", csv.path,
+    ])
+    outcome.expectFailure(130, saying: "stopped on request")
+    #expect(outcome.output.contains("PARTIAL") && outcome.output.contains("cancelled"))
+    let report = try JSONValue(parsing: json.text)
+    #expect(report["partial"] == .bool(true) && report["ended"] == .string("cancelled"))
+    #expect(csv.text.hasSuffix("\r\n"))
+    #expect(try Self.leftovers(of: json.path).isEmpty)
+  }
+
+  @Test(
+    "finds a place that it cannot write to before it measures",
+    arguments: ["/nonexistent/result", "/tmp", "/proc/result"], ["--json", "--csv"])
+  func unwritable(path: String, option: String) throws {
+    let start = ContinuousClock.now
+    let outcome = try Spectrap.run("bench", "--time", "600", option, path)
+    // Far below the time that was asked for, and room for a busy machine.
+    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect([74, 77].contains(outcome.status) && outcome.output.isEmpty)
+    #expect(outcome.errorLines.count == 1 && outcome.errors.contains(path), "\(outcome.errors)")
+  }
+
+  @Test("writes to a device as it is, and to the terminal although the disk is full")
+  func devices() throws {
+    let quick = ["bench", "--time", "0.1", "--workload", "out", "--entry", "none"]
+    let null = try Spectrap.run(quick + ["--json", "/dev/null"])
+    #expect(null.status == 0, "\(null.errors)")
+    #expect(try Spectrap.run(quick + ["--csv", "/dev/null"]).status == 0, "it is a device still")
+    let full = try Spectrap.run(quick + ["--json", "/dev/full"])
+    full.expectFailure(74, saying: "/dev/full", "No space left")
+    #expect(full.output.contains("out"), "what was measured is shown all the same")
+  }
+
+  @Test("refuses names that there are none of, and lists those that there are")
+  func unknownNames() throws {
+    try Spectrap.run("bench", "--workload", "nonsense")
+      .expectUsageError(saying: ["nonsense"] + Spectrap.names(of: "workloads") + Spectrap.names(of: "primitives"))
+    try Spectrap.run("bench", "--policy", "nonsense").expectUsageError(saying: Spectrap.names(of: "policies"))
+    try Spectrap.run("bench", "--entry", "nonsense").expectUsageError(saying: Spectrap.names(of: "entries"))
+  }
+
+  @Test("refuses a precision and a time that are none", arguments: ["0", "-1", "nan", "soon"])
+  func numbers(text: String) throws {
+    try Spectrap.run("bench", "--precision=\(text)").expectUsageError(saying: ["--precision"])
+    try Spectrap.run("bench", "--time=\(text)").expectUsageError(saying: ["--time"])
+  }
+
+  @Test("refuses what contradicts itself, and says how")
+  func contradictions() throws {
+    try Spectrap.run("bench", "--entry", "none", "--workload", "ibrs").expectFailure(64, saying: "entry none", "ibrs")
+    try Spectrap.run("bench", "--workload", "probe").expectFailure(64, saying: "probe", "chatty")
+  }
+
+  @Test("refuses a processor that there is none of")
+  func processor() throws {
+    for cpu in ["9999", "8191", "-1"] {
+      try Spectrap.run("bench", "--cpu=\(cpu)").expectFailure(69, saying: "processor \(cpu)")
+    }
+  }
+
+  /// The files that were to become this one.
+  private static func leftovers(of path: String) throws -> [String] {
+    let folder = String(path.prefix(upTo: path.lastIndex(of: "/")!))
+    return try FileManager.default.contentsOfDirectory(atPath: folder)
+      .filter { "\(folder)/\($0)".hasPrefix(path) && $0.hasSuffix(".partial") }
+  }
+}

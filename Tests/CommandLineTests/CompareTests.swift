@@ -1,0 +1,121 @@
+// `compare` and `plot`: what is made of results afterwards.
+
+import FoundationEssentials
+import TestSupport
+import Testing
+
+@Suite("A comparison of two results", .needsKVM)
+struct CompareTests {
+  private func compare(_ first: TemporaryFile, _ second: TemporaryFile, _ options: String...) throws -> Outcome {
+    try Spectrap.run(["compare", first.path, second.path] + options)
+  }
+
+  /// The result with every measured figure of one cell raised.
+  private func dearer(by factor: Double, cell: String = "out/none/emulate") throws -> TemporaryFile {
+    try BenchResult.copy { report in
+      report.change("cells") { cells in
+        cells = .array(
+          cells.elements.map { element in
+            var element = element
+            guard element["id"] == .string(cell) else { return element }
+            element.change("rounds") { $0 = $0.scaled(by: factor) }
+            element.change("summary") { $0.change("median") { $0 = $0.scaled(by: factor) } }
+            return element
+          })
+      }
+    }
+  }
+
+  @Test("of a result with itself finds nothing: status 0")
+  func same() throws {
+    let file = try BenchResult.shared.get()
+    let outcome = try compare(file, file, "--threshold", "1")
+    #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
+    #expect(outcome.output.contains("1.000") && outcome.output.contains("No cell became dearer"))
+    #expect(!outcome.output.contains("differs"))
+  }
+
+  @Test("fails where a cell became dearer by more than the threshold: status 1, and names it")
+  func threshold() throws {
+    let outcome = try compare(try BenchResult.shared.get(), try dearer(by: 3), "--threshold", "50")
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    let lines = outcome.output.split(separator: "\n").filter { $0.hasSuffix("SLOWER") }
+    #expect(lines.count == 1 && lines[0].hasPrefix("out/none/emulate"))
+    #expect(try compare(try BenchResult.shared.get(), try dearer(by: 3), "--threshold", "900").status == 0)
+    #expect(try compare(try BenchResult.shared.get(), try dearer(by: 0.3), "--threshold", "50").status == 0)
+    #expect(try compare(try BenchResult.shared.get(), try dearer(by: 3)).status == 0, "no threshold, no failure")
+  }
+
+  @Test("is refused where the circumstances differ, unless forced")
+  func circumstances() throws {
+    let other = try BenchResult.copy { $0.change("host") { $0.change("kernel") { $0 = .string("1.2.13") } } }
+    let file = try BenchResult.shared.get()
+    try compare(file, other).expectFailure(64, saying: "different circumstances", "kernel", "1.2.13", "--force")
+    let forced = try compare(file, other, "--force")
+    #expect(forced.status == 0 && forced.output.contains("1.2.13"))
+  }
+
+  @Test("is refused where a file is missing, or is no result")
+  func noResult() throws {
+    let file = try BenchResult.shared.get()
+    try Spectrap.run("compare", file.path, "/nonexistent/result.json")
+      .expectFailure(66, saying: "/nonexistent/result.json")
+    for text in ["", "{}", "[1]", "no JSON", #"{"kind":"compare","schemaVersion":1}"#] {
+      let other = try TemporaryFile()
+      try Data(text.utf8).write(to: URL(filePath: other.path))
+      try compare(other, file).expectFailure(65, saying: other.path, "spectrap bench --json")
+    }
+  }
+
+  @Test("is refused where a result is cut off, lacks something, or is of a newer version")
+  func damaged() throws {
+    let file = try BenchResult.shared.get()
+    let half = try TemporaryFile()
+    try Data(file.text.utf8.prefix(file.text.utf8.count / 2)).write(to: URL(filePath: half.path))
+    try compare(file, half).expectFailure(65, saying: half.path)
+    let lacking = try BenchResult.copy { $0.remove("cells") }
+    try compare(file, lacking).expectFailure(65, saying: "damaged", "cells")
+    let newer = try BenchResult.copy { $0.change("schemaVersion") { $0 = .integer(99) } }
+    try compare(file, newer).expectFailure(65, saying: "99", "version 1")
+  }
+}
+
+@Suite("The charts of a result", .needsKVM)
+struct PlotTests {
+  @Test("are specifications with units at their axes; where there is no renderer, that is said")
+  func specifications() throws {
+    let (file, name) = (try BenchResult.broad.get(), try TemporaryFile())
+    let folder = name.path + ".charts"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let outcome = try Spectrap.run(
+      "plot", file.path, "--output", folder, under: ["env", "PATH=/nonexistent"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.contains("no pictures") && outcome.errors.contains("vl-convert"))
+    let paths = outcome.output.split(separator: "\n").map(String.init)
+    let hasBreakEven = try JSONValue(parsing: file.text)["breakEven"] != .null
+    #expect(paths.count == (hasBreakEven ? 3 : 2))
+    #expect(paths.allSatisfy { $0.hasPrefix(folder) && $0.hasSuffix(".vl.json") })
+    for path in paths {
+      let chart = try JSONValue(parsing: try #require(TemporaryFile.text(of: path)))
+      let titles = Self.quantitativeTitles(in: chart)
+      #expect(!titles.isEmpty, "\(path)")
+      let units = ["cycles", "%", "writes", "exits"]
+      #expect(titles.allSatisfy { title in units.contains { title.contains($0) } }, "\(path): \(titles)")
+    }
+  }
+
+  @Test("cannot be put where no folder can be made")
+  func noFolder() throws {
+    try Spectrap.run("plot", try BenchResult.shared.get().path, "--output", "/nonexistent/charts")
+      .expectFailure(74, saying: "/nonexistent/charts")
+    try Spectrap.run("plot", "/nonexistent/result.json", "--output", "/tmp")
+      .expectFailure(66, saying: "/nonexistent/result.json")
+  }
+
+  /// The titles of all axes along which something is measured.
+  private static func quantitativeTitles(in value: JSONValue) -> [String] {
+    let own: [String] =
+      if value["type"] == .string("quantitative"), case .string(let title)? = value["title"] { [title] } else { [] }
+    return own + value.members.values.flatMap(quantitativeTitles) + value.elements.flatMap(quantitativeTitles)
+  }
+}
