@@ -1,5 +1,6 @@
 // The run loop alone: a guest that makes one kind of exit COUNT times, driven by the library's own loop with its counting,
-// under `emulate`. scripts/instructions-per-exit runs this under callgrind beside the C loop on the same guest.
+// under `emulate`, and timed. scripts/instructions-per-exit runs this under callgrind beside the C loop on the same guest,
+// scripts/bench-against-c in turns with it.
 
 import GuestImages
 import Hypervisor
@@ -27,8 +28,12 @@ struct ExitLoop {
 
     var ports = Ports()
     var observer = NoObserver()
-    _ = try machine.run(&ports, observer: &observer, control: RunControl(timeLimit: .seconds(600)))
-    print(machine.counters.byKind.map { "\($0.key.name) \($0.value)" }.sorted().joined(separator: ", "))
+    let control = RunControl(timeLimit: .seconds(600))
+    let began = ContinuousClock.now
+    _ = try machine.run(&ports, observer: &observer, control: control)
+    let taken = Int((ContinuousClock.now - began) / .nanoseconds(1))
+    let counts = machine.counters.byKind.map { "\($0.key.name) \($0.value)" }.sorted()
+    print((counts + ["nanoseconds \(taken)"]).joined(separator: ", "))
   }
 }
 
