@@ -109,6 +109,11 @@ struct BenchPlan {
 
   private mutating func planWorkloads(_ entry: Entry, on kvm: borrowing KVM, neighbours: Bool) throws {
     let bare = try plan(Workload(.bare), entry, .emulate, on: kvm)
+    if wants(.ibrs) {
+      // Two writes at each entry that KVM ends by itself, as the thread's hypervisor would have done with SPEC_CTRL.
+      try plan(
+        Workload(.ibrs, msr: Self.standIn.rawValue), entry, .passthrough, on: kvm, msr: Self.standIn, against: bare)
+    }
     for policy in policies {
       for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
