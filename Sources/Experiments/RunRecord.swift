@@ -87,6 +87,10 @@ extension RunRecord {
     if completed && samples.count != experiment.orders.count {
       contradictions.append("\(samples.count) of \(experiment.orders.count) samples were taken")
     }
+    if protection.level == .always, let register = subjectAtEnd.register, register & SpecCtrl.ibrs.rawValue == 0 {
+      contradictions.append(
+        "IBRS was to be kept on, and \(experiment.msr) holds \(SpecCtrl(rawValue: register)) at the end")
+    }
     guard contradictions.isEmpty else { throw .contradiction(contradictions) }
   }
 }

@@ -70,6 +70,12 @@ public import SystemPackage
     return exit == .interrupted ? nil : exit
   }
 
+  /// Has an MSR access that nobody will answer fault in the guest, should it ever run again.
+  @usableFromInline @inline(never) mutating func refusePendingMSRAccess(_ reason: UInt32) {
+    let reason = ExitReason(rawValue: reason)
+    if reason == .readMSR || reason == .writeMSR { answer(.fault) }
+  }
+
   // MARK: Answers
 
   /// Answers a `readMSR` or `writeMSR` exit; takes effect at the next run.

@@ -20,10 +20,8 @@ import SystemPackage
 
   /// How long after a signal the next one comes, should the first have come a moment too early.
   private static let repetition = timespec(tv_sec: 0, tv_nsec: 10_000_000)
-  /// A real-time signal, which no library claims.
-  private static let signal = __libc_current_sigrtmin() + 3
-
-  private static let installHandler: Void = {
+  /// The first real-time signal that nobody in this process handles when the first run begins, ours from then on.
+  private static let signal: CInt? = {
     var action = sigaction()
     action.sa_flags = SA_SIGINFO
     // Safe: a timer's signal carries the byte that `init` was given, which is there by its contract. Without SA_RESTART,
@@ -33,18 +31,27 @@ import SystemPackage
       let flag = unsafe info.pointee._sifields._timer.si_sigval.sival_ptr
       unsafe flag?.storeBytes(of: 1, as: UInt8.self)
     }
-    unsafe sigaction(signal, &action, nil)
+    for signal in __libc_current_sigrtmin()...__libc_current_sigrtmax() {
+      var current = sigaction()
+      // Safe: the structure is this call's own; SIG_DFL is the null pointer.
+      guard unsafe sigaction(signal, nil, &current) == 0,
+        unsafe current.__sigaction_handler.sa_sigaction == nil
+      else { continue }
+      if unsafe sigaction(signal, &action, nil) == 0 { return signal }
+    }
+    return nil
   }()
 
   /// Makes a timer for this thread, and lets the signal through to it; each signal sets `flag` to 1.
   ///
-  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left.
+  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left, or every real-time signal
+  /// of this process is taken.
   init(setting flag: UnsafeMutablePointer<UInt8>) throws(KVMError) {
-    _ = Self.installHandler
+    guard let signal = Self.signal else { throw KVMError(.arm, .resourceBusy) }
     // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own length.
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
-    unsafe event.sigev_signo = Self.signal
+    unsafe event.sigev_signo = signal
     unsafe event._sigev_un._tid = ckvm_gettid()
     unsafe event.sigev_value.sival_ptr = UnsafeMutableRawPointer(flag)
     var made: timer_t?
@@ -57,7 +64,7 @@ import SystemPackage
     var wanted = sigset_t()
     var before = sigset_t()
     unsafe sigemptyset(&wanted)
-    unsafe sigaddset(&wanted, Self.signal)
+    unsafe sigaddset(&wanted, signal)
     unsafe pthread_sigmask(SIG_UNBLOCK, &wanted, &before)
     signalMask = before
   }

@@ -78,7 +78,10 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       let reason: UInt32
       do { reason = try cpu.enter() } catch { throw failure(error) }
       observer.didExit(reason)
-      do { try policy.didExit(&cpu) } catch { throw .policy(error) }
+      do { try policy.didExit(&cpu) } catch {
+        cpu.refusePendingMSRAccess(reason)
+        throw .policy(error)
+      }
       let exit = unsafe Exit(decoding: cpu.state, reason)
       observer.willAnswer(exit, of: cpu)
 

@@ -23,6 +23,9 @@ public struct Emulate: Policy {
   }
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
+  ///
+  /// CPUID's SPEC_CTRL bit stands for IBPB, too. On a host without it the guest's IA32_PRED_CMD still faults: a barrier that
+  /// is not there must not seem to be.
   public mutating func contract(from offer: GuestContract) -> GuestContract {
     guard subject == .specCtrl else { return offer }
     var contract = offer
@@ -67,14 +70,20 @@ public struct Emulate: Policy {
     guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
     guard abilities.hasIBRSAll else {
       return .supported(
-        Protection(.none, "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted"))
+        Protection(
+          .none,
+          "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted, and a guest that relies "
+            + "on the IBRS_ALL that it is told is worse off than under no policy"))
     }
     guard abilities.register.isHeld else {
       return .supported(
         Protection(.none, "the guest's writes change nothing, and SPEC_CTRL cannot be kept on for it on this host"))
     }
     return .supported(
-      Protection(.always, "IBRS is kept on in hardware that has IBRS_ALL; the guest's writes of any bit change nothing")
+      Protection(
+        .always,
+        "IBRS is kept on in hardware that has IBRS_ALL; the guest's writes of any bit, STIBP and SSBD included, change "
+          + "nothing")
     )
   }
 }

@@ -133,7 +133,7 @@ extension PolicySupport {
 public struct Protection: Equatable, Sendable {
   /// How far.
   public enum Level: String, Sendable {
-    /// Always, whatever the guest writes.
+    /// Indirect branches are restricted always, whatever the guest writes.
     case always
     /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.
     case maskedBits

@@ -6,12 +6,15 @@ extension BenchReport.Verdict {
 
   /// Judges C1.
   ///
-  /// Three medians in cycles, each without its loop: the bare entry by the first entry measured; a write that KVM ends
+  /// Three medians in cycles, each without its loop: the bare entry by the first entry measured, SYSCALL or SYSENTER; a write that KVM ends
   /// (`wrmsr`, else `cpuid`, at place KVM); a write that reaches the VMM (`wrmsr`, else `out`, at place VMM). The claim holds
   /// if all three intervals lie within `trapTolerance`, and does not hold if one lies outside.
   static func ruleC1(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     let entry = try evidence.find("an empty kernel entry") {
       $0.workload == "bare" && $0.entry != "none" && $0.neighbour == nil
+    }
+    guard ["syscall", "sysenter"].contains(entry.entry) else {
+      throw Evidence.Missing(reason: "no system call was measured: kernels are entered by \(entry.entry) on this host")
     }
     let light = try primitive("an exit that KVM ends", ["wrmsr", "cpuid"], at: .kvm, evidence)
     let heavy = try primitive("an exit that reaches the VMM", ["wrmsr", "out"], at: .vmm, evidence)
