@@ -4,6 +4,9 @@ import GuestImages
 import Measurement
 
 extension RunReport {
+  /// How long a sentence's line may be, in characters.
+  private static let lineWidth = 84
+
   /// The text, with the host in a few words.
   func text(on host: String) -> String {
     var facts = Table()
@@ -13,9 +16,10 @@ extension RunReport {
       "\(workload)\(chosen), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
     facts.add("entry", "\(entry) (\(entryChoice))")
     facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
-    facts.add(
-      "protects",
-      (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason)
+    let protects = (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason
+    for (index, line) in protects.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
+      facts.add(index == 0 ? "protects" : "", String(line))
+    }
     facts.add("host", host)
     facts.add("guest's clock", guestLine)
     facts.add(
