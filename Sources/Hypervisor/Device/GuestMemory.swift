@@ -81,9 +81,6 @@ struct MemorySlot: ~Copyable, Sendable {
     self.mapping = mapping
   }
 
-  /// Leaves the mapping to the guest for ever: it is never unmapped.
-  func abandon() { mapping.abandon() }
-
   /// The bytes at an address, nil when the slot does not hold the whole range.
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
     guard let offset = range.offset(of: address, length: count) else { return nil }

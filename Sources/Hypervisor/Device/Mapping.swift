@@ -2,7 +2,6 @@
 // Facts: mmap(2); KVM API document, section 5 (kvm_run).
 
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// Owns one mapping and unmaps it exactly once, when the owner goes.
@@ -14,7 +13,6 @@ import SystemPackage
   @usableFromInline let base: UnsafeMutableRawPointer
   /// The length in bytes.
   public let count: Int
-  private let isAbandoned = Atomic(false)
 
   /// Maps `count` bytes of zeroes, which take memory only once they are touched.
   ///
@@ -37,10 +35,7 @@ import SystemPackage
   }
 
   // Safe: every span of these bytes depends on the lifetime of the owner, which ends here.
-  deinit { if !isAbandoned.load(ordering: .relaxed) { unsafe _ = munmap(base, count) } }
-
-  /// Leaves the mapping in place for ever: someone else may still use it.
-  func abandon() { isAbandoned.store(true, ordering: .relaxed) }
+  deinit { unsafe _ = munmap(base, count) }
 
   /// The bytes, bounds-checked at every access.
   public var bytes: RawSpan {

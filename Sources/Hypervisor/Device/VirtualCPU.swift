@@ -71,8 +71,9 @@ public import SystemPackage
   }
 
   /// Has an MSR access that nobody will answer fault in the guest, should it ever run again.
-  @usableFromInline @inline(never) mutating func refusePendingMSRAccess(_ reason: UInt32) {
-    let reason = ExitReason(rawValue: reason)
+  @usableFromInline @inline(never) mutating func refusePendingMSRAccess() {
+    // Safe: by the invariant.
+    let reason = unsafe ExitReason(rawValue: state.pointee.exit_reason)
     if reason == .readMSR || reason == .writeMSR { answer(.fault) }
   }
 

@@ -27,9 +27,10 @@ public struct VirtualMachine: ~Copyable, Sendable {
     for index in slots.indices where slots[index] != nil {
       var region = kvm_userspace_memory_region()
       region.slot = UInt32(index)
-      // A slot that KVM will not take out (a VM that is dead answers no request) keeps its mapping for ever: the guest must
-      // not be left with memory that is about to be ours again.
-      do { try descriptor.request(.setUserMemoryRegion, &region) } catch { slots[index]?.abandon() }
+      // A slot that KVM will not take out would leave the guest with memory that is about to be ours again.
+      do { try descriptor.request(.setUserMemoryRegion, &region) } catch {
+        fatalError("KVM kept a memory slot of a VM that is gone: \(error)")
+      }
     }
   }
 

@@ -79,7 +79,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       do { reason = try cpu.enter() } catch { throw failure(error) }
       observer.didExit(reason)
       do { try policy.didExit(&cpu) } catch {
-        cpu.refusePendingMSRAccess(reason)
+        cpu.refusePendingMSRAccess()
         throw .policy(error)
       }
       let exit = unsafe Exit(decoding: cpu.state, reason)
