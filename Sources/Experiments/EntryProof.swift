@@ -70,6 +70,7 @@ public struct EntryProof: Equatable, Sendable {
 struct NoPolicy: Policy {
   let subject = MSR.specCtrl
   var intercepts: [MSR] { [] }
+  func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {}
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     SubjectValue(guest: 0, register: nil)
   }

@@ -10,6 +10,8 @@ public struct Experiment: Sendable {
   public var policy: PolicyName
   /// The MSR that the policy is about, and the workload where it has none of its own.
   public var msr: MSR
+  /// What the guest is told; nil for what the policy makes of KVM's offer.
+  public var contract: GuestContract?
   /// How many iterations each sample has.
   public var orders: [UInt32]
 

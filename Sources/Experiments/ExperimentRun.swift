@@ -14,11 +14,16 @@ struct ExperimentRun: PolicyVisitor {
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     let trapped = policy.intercepts.contains(experiment.msr)
-    var policy = policy
-    if let reason = experiment.workload.refusal(toldOf: policy.contract(from: try GuestContract(offeredBy: kvm))) {
+    let contract: GuestContract
+    if let given = experiment.contract {
+      contract = given
+    } else {
+      contract = policy.contract(from: try GuestContract(offeredBy: kvm))
+    }
+    if let reason = experiment.workload.refusal(toldOf: contract) {
       throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }
-    var machine = try Machine(on: kvm, policy: policy)
+    var machine = try Machine(on: kvm, policy: policy, presenting: contract)
     try machine.load(image, orders: experiment.orders)
     let subjectAtStart = try machine.subjectValue()
     let statisticsBefore = try machine.vcpu.statistics()

@@ -23,9 +23,8 @@ extension Workload {
   /// Throws what making a VM to try it on throws.
   public func refusal(on kvm: borrowing KVM) throws -> String? {
     // No policy offers a guest more than emulate.
-    var policy = Emulate()
-    return try refusal(under: .specCtrl, on: kvm)
-      ?? refusal(toldOf: policy.contract(from: try GuestContract(offeredBy: kvm)))
+    try refusal(under: .specCtrl, on: kvm)
+      ?? refusal(toldOf: Emulate().contract(from: try GuestContract(offeredBy: kvm)))
   }
 
   /// Why a guest that is told this would not run the workload, nil when it would.

@@ -90,7 +90,12 @@ private struct HostValue: Policy, ~Copyable {
     try manual.prepare(&cpu)
   }
 
-  mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) { try manual.willEnter(&cpu) }
+  mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { try manual.adopt(value, &cpu) }
+
+  mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
+    try manual.willEnter(&cpu, of: vm)
+  }
+
   mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) { try manual.didExit(&cpu) }
 
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {

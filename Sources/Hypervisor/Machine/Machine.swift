@@ -13,13 +13,16 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   @usableFromInline var cpu: VirtualCPU
   @usableFromInline var policy: P
   @usableFromInline var exitCounters: ExitCounters
+  /// What KVM was asked to tell the guest.
+  public let presented: GuestContract
   /// What the guest was told, read back from KVM.
   public let contract: GuestContract
 
-  /// Makes a machine without memory, its guest told what the policy presents and its MSRs intercepted as it wants.
+  /// Makes a machine without memory, its MSRs intercepted as the policy wants; its guest is told the contract that is given, or
+  /// else what the policy makes of KVM's offer.
   ///
   /// Throws `KVMError`, `MSRFilterError`, `MSRAccessError` or `PolicyError` when KVM or the policy cannot.
-  public init(on kvm: borrowing KVM, policy: consuming P) throws {
+  public init(on kvm: borrowing KVM, policy: consuming P, presenting given: GuestContract? = nil) throws {
     let vm = try kvm.makeVM()
     let intercepts = policy.intercepts
     if !intercepts.isEmpty {
@@ -27,16 +30,19 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       try vm.setMSRFilter(.denying(intercepts))
     }
     var cpu = try vm.makeVCPU()
-    let wanted = policy.contract(from: try GuestContract(offeredBy: kvm))
-    try cpu.setCPUID(wanted.cpuid)
+    let presented: GuestContract
+    if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
+    try cpu.setCPUID(presented.cpuid)
     // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the guest
     // is told in the end is read back.
-    try? cpu.write(.archCapabilities, wanted.archCapabilities.rawValue)
+    try? cpu.write(.archCapabilities, presented.archCapabilities.rawValue)
+    policy.accept(presented)
     try policy.prepare(&cpu)
     contract = GuestContract(
       cpuid: try cpu.cpuid(),
       archCapabilities: ArchCapabilities(rawValue: (try? cpu.read(.archCapabilities)) ?? 0))
     exitCounters = ExitCounters(subject: policy.subject)
+    self.presented = presented
     self.vm = vm
     self.cpu = cpu
     self.policy = policy
@@ -73,7 +79,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     var counters = exitCounters
     defer { exitCounters = counters }
     while true {
-      do { try policy.willEnter(&cpu) } catch { throw .policy(error) }
+      do { try policy.willEnter(&cpu, of: vm) } catch { throw .policy(error) }
       observer.willEnter()
       let reason: UInt32
       do { reason = try cpu.enter() } catch { throw failure(error) }

@@ -66,7 +66,11 @@ public struct Autoload: Policy, ~Copyable {
     destinations = lists.exitStore.map { msr in lists.entryLoad.lastIndex { $0.msr == msr } }
   }
 
-  public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    for index in 0..<entryLoad.count where entryLoad[index].msr == subject { entryLoad[index].value = value }
+  }
+
+  public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
     do { try entryLoad.load(into: &cpu) } catch {
       switch error {
       case .unwritable(let entry, let index): throw .entryLoad(index: index + 1, entry)

@@ -26,14 +26,17 @@ public struct Emulate: Policy {
   ///
   /// CPUID's SPEC_CTRL bit stands for IBPB, too. On a host without it the guest's IA32_PRED_CMD still faults: a barrier that
   /// is not there must not seem to be.
-  public mutating func contract(from offer: GuestContract) -> GuestContract {
+  public func contract(from offer: GuestContract) -> GuestContract {
     guard subject == .specCtrl else { return offer }
     var contract = offer
     contract.cpuid.set(.specCtrl, to: true)
     contract.cpuid.set(.archCapabilities, to: true)
     contract.archCapabilities.insert(.ibrsAll)
-    reserved = ~SpecCtrl.writable(on: contract.cpuid).rawValue
     return contract
+  }
+
+  public mutating func accept(_ contract: GuestContract) {
+    reserved = SpecCtrl.reservedBits(of: subject, on: contract.cpuid)
   }
 
   /// Keeps IBRS on in the vCPU's register from before the first entry.
@@ -52,6 +55,8 @@ public struct Emulate: Policy {
         policy: "emulate", reason: "IBRS was set for the guest, and SPEC_CTRL reads back \(SpecCtrl(rawValue: held))")
     }
   }
+
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { shadow = value }
 
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }
 

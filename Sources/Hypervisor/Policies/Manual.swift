@@ -39,7 +39,11 @@ public struct Manual: Policy, ~Copyable {
     (host, guest) = (held, held)
   }
 
-  public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) { try write(guest, to: &cpu) }
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { guest = value }
+
+  public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
+    try write(guest, to: &cpu)
+  }
 
   public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {
     do { try cpu.store(into: &list) } catch { throw .msr(error) }

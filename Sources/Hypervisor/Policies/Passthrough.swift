@@ -9,6 +9,10 @@ public struct Passthrough: Policy {
   /// A guest that owns this MSR.
   public init(subject: MSR = .specCtrl) { self.subject = subject }
 
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { try cpu.write(subject, value) } catch { throw .msr(error) }
+  }
+
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     if subject.isCommand { return SubjectValue(guest: nil, register: nil) }
     let value = try cpu.read(subject)

@@ -9,16 +9,20 @@ public protocol Policy: ~Copyable {
   var subject: MSR { get }
   /// The MSRs whose accesses by the guest exit to the VMM.
   var intercepts: [MSR] { get }
-  /// What the guest is told, from what KVM offers.
-  mutating func contract(from offer: GuestContract) -> GuestContract
+  /// What the policy would have the guest told, from what KVM offers.
+  func contract(from offer: GuestContract) -> GuestContract
+  /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
+  mutating func accept(_ contract: GuestContract)
   /// Called once, when the vCPU knows its CPUID and has not run yet.
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError)
+  /// Called at most once, after `prepare`: the guest ran elsewhere before, and what it reads of the subject is `value`.
+  mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError)
   /// Answers an intercepted RDMSR.
   mutating func read(_ msr: MSR) -> MSRReply
   /// Answers an intercepted WRMSR.
   mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply
   /// Called before each KVM_RUN.
-  mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError)
+  mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError)
   /// Called after each KVM_RUN.
   mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError)
   /// The subject as the guest would read it, and as it stands in the vCPU.
@@ -33,11 +37,14 @@ public protocol Policy: ~Copyable {
 
 extension Policy where Self: ~Copyable {
   public var tally: [(name: String, count: UInt64)] { [] }
-  @inlinable public mutating func contract(from offer: GuestContract) -> GuestContract { offer }
+  @inlinable public func contract(from offer: GuestContract) -> GuestContract { offer }
+  @inlinable public mutating func accept(_ contract: GuestContract) {}
   @inlinable public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {}
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { .fault }
   @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply { .fault }
-  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)
+    throws(PolicyError)
+  {}
   @inlinable public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {}
 }
 

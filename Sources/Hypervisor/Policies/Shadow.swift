@@ -49,12 +49,15 @@ public struct Shadow: Policy {
   @inlinable func registerValue(forWritten value: UInt64) -> UInt64 { kept | value & ~mask }
 
   /// Adds SPEC_CTRL to what the guest is told, whatever the host has.
-  public mutating func contract(from offer: GuestContract) -> GuestContract {
+  public func contract(from offer: GuestContract) -> GuestContract {
     guard subject == .specCtrl else { return offer }
     var contract = offer
     contract.cpuid.set(.specCtrl, to: true)
-    reserved = ~SpecCtrl.writable(on: contract.cpuid).rawValue
     return contract
+  }
+
+  public mutating func accept(_ contract: GuestContract) {
+    reserved = SpecCtrl.reservedBits(of: subject, on: contract.cpuid)
   }
 
   /// Puts the host's bits into the vCPU's register before the first entry, and reads them back.
@@ -76,6 +79,11 @@ public struct Shadow: Policy {
     }
   }
 
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    shadow = value
+    next = registerValue(forWritten: value)
+  }
+
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }
 
   @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
@@ -90,7 +98,9 @@ public struct Shadow: Policy {
   ///
   /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction; and a
   /// value that the register does not take can still be made a #GP.
-  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU) throws(PolicyError) {
+  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)
+    throws(PolicyError)
+  {
     if _slowPath(next != held) { try follow(&cpu) }
   }
 

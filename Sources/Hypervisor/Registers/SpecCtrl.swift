@@ -54,6 +54,12 @@ extension SpecCtrl {
     }
   }
 
+  /// The bits whose write faults in a guest of this CPUID when a policy answers for the MSR: none of one that is not this
+  /// register.
+  static func reservedBits(of subject: MSR, on model: CPUIDModel) -> UInt64 {
+    subject == .specCtrl ? ~writable(on: model).rawValue : 0
+  }
+
   /// Whether a CPU with these CPUID features has the register at all, by the manual's rule: any bit is enough.
   public static func exists(on model: CPUIDModel) -> Bool {
     !writable(on: model).isEmpty

@@ -11,7 +11,7 @@ struct ShadowTests {
     var policy = Shadow(mask: mask, keeping: bits)
     var model = CPUIDModel()
     for feature in features { model.set(feature, to: true) }
-    _ = policy.contract(from: GuestContract(cpuid: model, archCapabilities: []))
+    policy.accept(policy.contract(from: GuestContract(cpuid: model, archCapabilities: [])))
     policy.kept = (bits ?? 1) & mask
     return policy
   }
@@ -65,7 +65,7 @@ struct ShadowTests {
 
   @Test("tells the guest SPEC_CTRL, and IBRS_ALL only where KVM does")
   func contract() {
-    var policy = Shadow()
+    let policy = Shadow()
     for capabilities in [[], .ibrsAll] as [ArchCapabilities] {
       let told = policy.contract(from: GuestContract(cpuid: CPUIDModel(), archCapabilities: capabilities))
       #expect(told.cpuid.has(.specCtrl))
@@ -74,6 +74,7 @@ struct ShadowTests {
     var other = Shadow(subject: .kernelGSBase)
     let offer = GuestContract(cpuid: CPUIDModel(), archCapabilities: [])
     #expect(other.contract(from: offer) == offer)
+    other.accept(offer)
     #expect(other.write(.kernelGSBase, .max) == .accept, "no bit of another MSR is reserved")
   }
 }

@@ -98,6 +98,7 @@ struct Answering: Policy {
   var onRead: (MSR) -> MSRReply = { _ in .fault }
   var onWrite: (MSR, UInt64) -> MSRReply = { _, _ in .fault }
 
+  mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {}
   mutating func read(_ msr: MSR) -> MSRReply { onRead(msr) }
   mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply { onWrite(msr, value) }
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
