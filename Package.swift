@@ -15,6 +15,7 @@ let package = Package(
     .library(name: "Hypervisor", targets: ["Hypervisor"]),
     .library(name: "GuestImages", targets: ["GuestImages"]),
     .library(name: "Measurement", targets: ["Measurement"]),
+    .library(name: "Migration", targets: ["Migration"]),
     .library(name: "Experiments", targets: ["Experiments"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
@@ -35,13 +36,17 @@ let package = Package(
       dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
       swiftSettings: strict),
     .target(
+      name: "Migration",
+      dependencies: ["CKVM", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
+    .target(
       name: "Experiments",
-      dependencies: ["Hypervisor", "GuestImages", "Measurement"],
+      dependencies: ["Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "Experiments", "Hypervisor", "GuestImages", "Measurement",
+        "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -69,6 +74,7 @@ let package = Package(
       name: "HypervisorTests",
       dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
+    .testTarget(name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",

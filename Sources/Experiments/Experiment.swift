@@ -14,6 +14,8 @@ public struct Experiment: Sendable {
   public var contract: GuestContract?
   /// How many iterations each sample has.
   public var orders: [UInt32]
+  /// Before which sample the guest pauses, to be taken away; nil for none.
+  public internal(set) var pause: Int?
 
   /// An experiment with the workload of this name and its default parameters.
   ///
@@ -37,6 +39,26 @@ public struct Experiment: Sendable {
     self.policy = policy
     self.msr = msr
     orders = try Self.spread(iterations, over: samples)
+  }
+
+  /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
+  ///
+  /// Throws `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
+  public mutating func pause(after iterations: Int) throws(ExperimentError) {
+    let (total, samples) = (orders.reduce(0) { $0 + Int($1) }, orders.count)
+    guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
+      throw .pause(after: iterations, of: total, samples: samples)
+    }
+    guard iterations > 0 else {
+      pause = 0
+      return
+    }
+    // As many samples before the pause as is their share, and at least one on either side.
+    let share = Int((Double(samples) * Double(iterations) / Double(total)).rounded())
+    let before = max(1, samples - (total - iterations), min(share, samples - 1, iterations))
+    orders =
+      try Self.spread(iterations, over: before) + Self.spread(total - iterations, over: samples - before)
+    pause = before
   }
 
   /// Spreads a number of iterations over samples, the larger ones first.
@@ -75,7 +97,20 @@ public struct Experiment: Sendable {
     return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
-        experiment: self, image: image, observation: observation,
-        protection: protection, control: control))
+        experiment: self, start: .image(image), observation: observation, protection: protection, control: control))
+  }
+
+  /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known already.
+  ///
+  /// Throws as `run` does, and `VirtualCPUStateError` with what of the guest's state this host does not take.
+  public func resume(
+    _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
+    observing observation: Observation = .nothing, control: RunControl = RunControl()
+  ) throws -> RunRecord {
+    try policy.make(
+      on: kvm, with: abilities,
+      for: ExperimentRun(
+        experiment: self, start: .snapshot(snapshot), observation: observation,
+        protection: try policy.protection(on: abilities), control: control))
   }
 }

@@ -8,6 +8,10 @@ public enum ExperimentError: Error, Sendable {
   case sampleCount(Int)
   /// Fewer iterations than samples, or more than a sample can count.
   case iterationCount(Int, samples: Int)
+  /// The guest cannot pause after so many of its iterations.
+  case pause(after: Int, of: Int, samples: Int)
+  /// A snapshot is not of an experiment that there is: why.
+  case snapshot(String)
   /// Guests on this host cannot do what the workload is about: the reason.
   case workloadRefused(Workload.Name, String)
   /// A benchmark's selection contradicts itself: how.
@@ -29,6 +33,10 @@ extension ExperimentError: CustomStringConvertible {
       "\(count) samples: from 1 to \(SampleRecord.maximumCount) are possible"
     case .iterationCount(let iterations, let samples):
       "\(iterations) iterations over \(samples) samples: every sample needs at least one, and at most \(UInt32.max - 1)"
+    case .pause(let iterations, let total, let samples):
+      "a pause after \(iterations) iterations: from 0 to \(total - 1) of \(total) are possible"
+        + (samples < 2 ? ", and with one sample only 0" : "")
+    case .snapshot(let text): "the snapshot is of no experiment that this program has: \(text)"
     case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
     case .nothingToMeasure(let text): text
     case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"

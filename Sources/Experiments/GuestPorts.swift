@@ -10,6 +10,8 @@ struct GuestPorts: ExitHandler {
   private let resumesHalts: Bool
   /// Whether the guest's work is to store where there is no memory.
   private let takesStores: Bool
+  /// Whether the guest has come to the pause that was ordered.
+  private(set) var isPaused = false
 
   /// The devices for a guest that exits through its ports alone, or as this workload does.
   init(for workload: Workload? = nil) {
@@ -21,8 +23,14 @@ struct GuestPorts: ExitHandler {
     switch access.port {
     case UInt16(Port.chatter): .resume
     case UInt16(Port.doorbell): .stop
+    case UInt16(Port.pause): pause()
     default: .unanswered
     }
+  }
+
+  private mutating func pause() -> Disposition {
+    isPaused = true
+    return .stop
   }
 
   @inline(__always) mutating func mmioWrite(_ access: MMIOAccess) -> Disposition {

@@ -9,9 +9,9 @@ extension Machine where P: ~Copyable {
   /// Gives the machine the image's memory, contents and start state.
   ///
   /// Throws `GuestMemoryError` or `KVMError` when KVM refuses.
-  mutating func load(_ image: GuestImage, orders: [UInt32]) throws {
+  mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
     try vm.addMemory(at: 0, count: Layout.memorySize)
-    for part in image.contents + GuestImage.orders(orders) {
+    for part in image.contents + GuestImage.orders(orders, pausingBefore: pause) {
       try vm.write(part.bytes, at: GuestPhysicalAddress(part.address))
     }
     switch image.start {

@@ -3,6 +3,7 @@
 public import GuestImages
 public import Hypervisor
 public import Measurement
+public import Migration
 
 /// The record of one run.
 public struct RunRecord: Sendable {
@@ -20,6 +21,8 @@ public struct RunRecord: Sendable {
   public let mailbox: Mailbox
   /// The samples that were completed.
   public let samples: [SampleRecord]
+  /// The first of them that was timed on this host alone: 0 for a guest that started here.
+  public let firstOwnSample: Int
   public let subjectAtStart: SubjectValue
   public let subjectAtEnd: SubjectValue
   /// What the guest was told, read back from KVM.
@@ -28,6 +31,12 @@ public struct RunRecord: Sendable {
   public let hostCycles: UInt64
   public let roundTrips: [String: CycleSummary]?
   public let tally: [String: UInt64]
+  /// The host that the guest came from, in words; nil for one that started here.
+  public let origin: String?
+  /// What was given up when the guest was moved against advice.
+  public let warnings: [String]
+  /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
+  public internal(set) var snapshot: ExperimentSnapshot?
 
   /// Whether the guest ran to its end.
   public var completed: Bool { stopped == nil }
@@ -43,8 +52,10 @@ public struct RunRecord: Sendable {
   public func expectedAccesses(of msr: MSR) -> (reads: UInt64, writes: UInt64) {
     msr.rawValue == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
   }
-  /// Guest clock ticks for one iteration, sample by sample.
-  public var cyclesPerIteration: [Double] { samples.map { Double($0.ticks) / Double($0.iterations) } }
+  /// Guest clock ticks for one iteration, sample by sample, of those that were timed on this host alone.
+  public var cyclesPerIteration: [Double] {
+    samples.dropFirst(firstOwnSample).map { Double($0.ticks) / Double($0.iterations) }
+  }
   /// Host cycles of the whole run over the exits to the VMM; nil without an exit.
   public var hostCyclesPerExit: Double? {
     counters.total == 0 ? nil : Double(hostCycles) / Double(counters.total)

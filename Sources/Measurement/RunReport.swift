@@ -20,9 +20,13 @@ public struct RunReport: Codable, Equatable, Sendable {
   public var iterations: UInt64
   public var samples: Int
   public var protection: Protection
+  /// What was given up when the guest was moved against advice.
+  public var warnings: [String]
+  /// The host that the guest came from; null for one that started here.
+  @Nullable public var origin: String?
   /// Whether the guest ran to its end.
   public var completed: Bool
-  /// `timeLimit` or `cancelled` where it did not.
+  /// `timeLimit`, `cancelled` or `paused` where it did not.
   @Nullable public var stopped: String?
   public var exits: Exits
   public var kvm: KVM
@@ -189,7 +193,8 @@ public struct RunReport: Codable, Equatable, Sendable {
   public init(
     host: HostReport?, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
     policy: String, iterations: UInt64,
-    samples: Int, protection: Protection, completed: Bool, stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
+    samples: Int, protection: Protection, warnings: [String] = [], origin: String? = nil, completed: Bool,
+    stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]
   ) {
     self.host = host
@@ -201,6 +206,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     self.iterations = iterations
     self.samples = samples
     self.protection = protection
+    self.warnings = warnings
+    self.origin = origin
     self.completed = completed
     self.stopped = stopped
     self.exits = exits

@@ -5,6 +5,7 @@ import ArgumentParser
 import Experiments
 import GuestImages
 import Hypervisor
+import Migration
 import SystemPackage
 
 /// A failure with its exit status.
@@ -53,6 +54,8 @@ extension Failure {
       case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
       case is MSRAccessError: .unavailable
       case is GuestMemoryError: .unavailable
+      case let error as VirtualCPUStateError: if case .pending = error { .software } else { .unavailable }
+      case is SnapshotError: .dataError
       default: .software
       }
     self.init(status: status, message: "\(error)")
@@ -76,7 +79,8 @@ extension Failure {
 
   private static func status(of error: ExperimentError) -> Status {
     switch error {
-    case .sampleCount, .iterationCount, .nothingToMeasure: .usage
+    case .sampleCount, .iterationCount, .pause, .nothingToMeasure: .usage
+    case .snapshot: .dataError
     case .noEntry, .workloadRefused: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
     }

@@ -1,4 +1,5 @@
-// Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported.
+// Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported. SIGUSR1 pauses a
+// guest that is to be kept in a file.
 // Facts: sigwait(3), pthread_sigmask(3).
 
 import Glibc
@@ -6,12 +7,15 @@ import Hypervisor
 
 enum Interrupt {
   /// From now on SIGINT and SIGTERM cancel `control`; a second one ends the program at once.
-  static func cancels(_ control: RunControl) {
+  ///
+  /// SIGUSR1 pauses it, where wanted.
+  static func cancels(_ control: RunControl, pausing: Bool = false) {
     var signals = sigset_t()
     // Safe: each call gets a structure of its own. The mask is set before the thread starts, which inherits it.
     unsafe sigemptyset(&signals)
     unsafe sigaddset(&signals, SIGINT)
     unsafe sigaddset(&signals, SIGTERM)
+    if pausing { unsafe sigaddset(&signals, SIGUSR1) }
     unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
 
     let waiter = Waiter(signals: signals, control: control)
@@ -37,10 +41,16 @@ enum Interrupt {
       var signals = signals
       var received: CInt = 0
       // Safe: both structures are this call's own.
-      unsafe sigwait(&signals, &received)
-      control.cancel()
-      unsafe sigwait(&signals, &received)
-      _exit(128 + received)
+      while true {
+        unsafe sigwait(&signals, &received)
+        if received == SIGUSR1 {
+          control.pause()
+        } else if control.isCancelled {
+          _exit(128 + received)
+        } else {
+          control.cancel()
+        }
+      }
     }
   }
 }

@@ -23,17 +23,22 @@ struct ResultFile {
     isDevice = kind != S_IFREG && kind != S_IFDIR
     guard kind != S_IFDIR else { throw Failure(status: .ioError, message: "\(path) is a folder") }
     guard !isDevice else { return }
-    try write("", to: temporary)
+    try write([], to: temporary)
     discard()
   }
 
   /// Writes the whole file.
   ///
   /// Throws `Failure` when the system does not take it; then nothing of it is left, and an older file stays as it was.
-  func write(_ text: String) throws {
-    guard !isDevice else { return try write(text, to: path) }
+  func write(_ text: String) throws { try write(text.utf8) }
+
+  /// Writes the whole file.
+  ///
+  /// Throws `Failure` when the system does not take it; then nothing of it is left, and an older file stays as it was.
+  func write(_ bytes: some Sequence<UInt8>) throws {
+    guard !isDevice else { return try write(bytes, to: path) }
     do {
-      try write(text, to: temporary)
+      try write(bytes, to: temporary)
       // Safe: both paths are strings, which live for the length of the call.
       guard unsafe rename(temporary.string, path.string) == 0 else {
         throw Failure(status: .ioError, message: "\(path): \(Errno(rawValue: errno))")
@@ -47,13 +52,13 @@ struct ResultFile {
   // Safe: the path is a string, which lives for the length of the call.
   private func discard() { unsafe _ = unlink(temporary.string) }
 
-  private func write(_ text: String, to file: FilePath) throws {
+  private func write(_ bytes: some Sequence<UInt8>, to file: FilePath) throws {
     do {
       let descriptor = try FileDescriptor.open(
         file, .writeOnly, options: isDevice ? [.closeOnExec] : [.create, .truncate, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
       try descriptor.closeAfter {
-        _ = try descriptor.writeAll(text.utf8)
+        _ = try descriptor.writeAll(bytes)
         guard isDevice || fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
       }
     } catch let error as Errno {

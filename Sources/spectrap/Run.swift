@@ -5,6 +5,7 @@ import Experiments
 import GuestImages
 import Hypervisor
 import Measurement
+import Migration
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -52,26 +53,36 @@ struct Run: ParsableCommand {
   @Flag(help: "Time every KVM_RUN with the host's clock, in a histogram for each kind of exit.")
   var histogram = false
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Pause after this many iterations, or when SIGUSR1 comes, and put the guest into a file (see `resume`).",
+      valueName: "iterations|signal> <file"))
+  var snapshotAt: [String] = []
+
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
   @OptionGroup var kvm: KVMOptions
 
-  /// More would be no kernel entry any more.
-  private static let perEntryLimit = 1000
-
   func validate() throws {
-    guard timeLimit >= 0, timeLimit <= 1e9 else {
-      throw ValidationError("--time-limit takes from 0 (no limit) to 1000000000 seconds")
-    }
+    try Self.validate(timeLimit: timeLimit)
     if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
       throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
     }
-    guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Self.perEntryLimit).contains($0 ?? 0) }) else {
-      throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Self.perEntryLimit)")
+    guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Workload.perEntryLimit).contains($0 ?? 0) }) else {
+      throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Workload.perEntryLimit)")
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
+    }
+    _ = try snapshotOrder
+  }
+
+  /// Throws `ValidationError` for a time limit that is none.
+  static func validate(timeLimit: Double) throws {
+    guard timeLimit >= 0, timeLimit <= 1e9 else {
+      throw ValidationError("--time-limit takes from 0 (no limit) to 1000000000 seconds")
     }
   }
 
@@ -83,8 +94,12 @@ struct Run: ParsableCommand {
       let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
       let samples = samples ?? max(1, min(20, iterations))
       // Numbers that make no sense are said before KVM is touched.
-      _ = try Experiment(
+      var draft = try Experiment(
         running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
+      if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
+
+      let snapshot = try snapshotOrder
+      let file = try snapshot.map { try ResultFile($0.path) }
 
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: msr)
@@ -93,19 +108,47 @@ struct Run: ParsableCommand {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
       let (entry, choice) = try chooseEntry(of: possible, on: kvm)
-      let experiment = try Experiment(
+      var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
 
+      if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
+
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control)
+      Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
       let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
-      if json {
-        try Output.json(RunReport(record, host: HostReport(), entryChoice: choice))
-      } else {
-        let report = RunReport(record, host: nil, entryChoice: choice)
-        try Output.result(report.text(on: HostReport.headline()))
-      }
+      if let guest = record.snapshot { try file?.write(try guest.encoded()) }
+      try Self.tell(record, entryChoice: choice, json: json)
       try Self.complain(of: record.stopped, after: timeLimit)
+      if let path = snapshot?.path, record.snapshot == nil {
+        throw Failure(status: .software, message: "the guest ended before it was paused; \(path) was not written")
+      }
+    }
+  }
+
+  /// Prints the result.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  static func tell(_ record: RunRecord, entryChoice: String, json: Bool) throws {
+    if json {
+      try Output.json(RunReport(record, host: HostReport(), entryChoice: entryChoice))
+    } else {
+      let report = RunReport(record, host: nil, entryChoice: entryChoice)
+      try Output.result(report.text(on: HostReport.headline()))
+    }
+  }
+
+  /// When the guest is to be put into which file; without a number, when the signal comes.
+  private var snapshotOrder: (iterations: Int?, path: String)? {
+    get throws {
+      if snapshotAt.isEmpty { return nil }
+      guard snapshotAt.count == 2 else {
+        throw ValidationError("--snapshot-at takes two values: a number of iterations or \"signal\", and a file")
+      }
+      if snapshotAt[0] == "signal" { return (nil, snapshotAt[1]) }
+      guard let iterations = Int(snapshotAt[0]), iterations >= 0 else {
+        throw ValidationError("--snapshot-at \(snapshotAt[0]): give a number of iterations from 0 on, or \"signal\"")
+      }
+      return (iterations, snapshotAt[1])
     }
   }
 
@@ -137,9 +180,9 @@ struct Run: ParsableCommand {
     return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
   }
 
-  private static func complain(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+  static func complain(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
     switch stopped {
-    case nil: return
+    case nil, .paused: return
     case .timeLimit:
       throw Failure(
         status: .timedOut,

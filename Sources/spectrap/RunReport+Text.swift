@@ -13,22 +13,28 @@ extension RunReport {
     let chosen = chosenParameters.map { ", \($0.key) \($0.value)" }.joined()
     facts.add(
       "workload",
-      "\(workload)\(chosen), \(iterations) iterations in \(samples) samples" + (completed ? "" : ", NOT COMPLETED"))
+      "\(workload)\(chosen), \(iterations) iterations in \(samples) samples"
+        + (completed ? "" : stopped == "paused" ? ", PAUSED" : ", NOT COMPLETED"))
     facts.add("entry", "\(entry) (\(entryChoice))")
     facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
     let protects = (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason
     for (index, line) in protects.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
       facts.add(index == 0 ? "protects" : "", String(line))
     }
-    facts.add("host", host)
+    for warning in warnings {
+      for (index, line) in warning.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
+        facts.add(index == 0 ? "WARNING" : "", String(line))
+      }
+    }
+    facts.add("host", host + (origin.map { ", after \($0)" } ?? ""))
     facts.add("guest's clock", guestLine)
     facts.add(
       "host's clock",
       vmm.cyclesPerExit.map { "\(Self.cycles($0)) cycles per exit (the whole run, guest included, over its exits)" }
         ?? "no exit")
     facts.add(msr.name, registerLine)
-    facts.add("guest is told", Self.line(guest.told))
-    if let sees = guest.sees { facts.add("guest sees", Self.line(sees)) }
+    facts.add("guest is told", guest.told.line)
+    if let sees = guest.sees { facts.add("guest sees", sees.line) }
     return facts.text + "\n" + exitTable + probeTable + roundTripTable
   }
 
@@ -101,21 +107,23 @@ extension RunReport {
     return "\n" + table.text
   }
 
-  private static func line(_ view: SpeculationView) -> String {
-    let bits = [
-      ("SPEC_CTRL", view.ibrs), ("STIBP", view.stibp), ("SSBD", view.ssbd), ("IBPB", view.ibpb),
-      ("IBRS_ALL", view.ibrsAll ?? false),
-    ]
-    let has = bits.filter(\.1).map(\.0)
-    let lacks = bits.filter { !$0.1 }.map(\.0)
-    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
-    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
-  }
-
   private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 
   /// Cycles without a fraction from 100 on, with one digit below.
   private static func cycles(_ value: Double) -> String {
     value >= 100 ? "\(UInt64(value.rounded()))" : "\((value * 10).rounded() / 10)"
+  }
+}
+
+extension SpeculationView {
+  /// What there is, and what there is not.
+  var line: String {
+    let bits = [
+      ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
+    ]
+    let has = bits.filter(\.1).map(\.0)
+    let lacks = bits.filter { !$0.1 }.map(\.0)
+    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
+    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

@@ -7,17 +7,28 @@ enum FaultHandlers {
 
   static func label(_ vector: Int) -> Label { Label("vector\(vector)") }
 
-  /// The handlers; a #GP at `finished` is user mode's word that it is done.
-  static func emit(_ asm: inout Assembler, finished: UInt64?) {
+  /// The handlers; a #GP at `finished` is user mode's word that it is done, one at `pause` that a pause was ordered.
+  static func emit(_ asm: inout Assembler, finished: UInt64?, pause: UInt64?) {
     for vector in 0..<DescriptorTables.vectorCount {
       asm.bind(label(vector))
       if vector == 13, let finished {
         asm.cmp(.qword, .at(.rsp, 8), finished, "user mode's HLT, at its end?")
         asm.jcc(.equal, "done")
       }
+      if vector == 13, let pause {
+        asm.cmp(.qword, .at(.rsp, 8), pause, "user mode's HLT, at a pause?")
+        asm.jcc(.equal, "paused")
+      }
       if !withErrorCode.contains(vector) { asm.push(0, "no error code") }
       asm.push(vector)
       asm.jmp("fault")
+    }
+    if pause != nil {
+      asm.bind("paused", "user mode asks for the pause that the VMM ordered")
+      asm.out(Port.pause, .al, "the VMM may take the guest away here")
+      asm.add(.rsp, 8, "the error code")
+      asm.add(.qword, .at(.rsp), 1, "steps over the HLT")
+      asm.iretq("back to ring 3")
     }
     // The stack now: vector, error code, RIP, CS, RFLAGS, RSP, SS.
     asm.bind("fault", "writes a report and gives up")

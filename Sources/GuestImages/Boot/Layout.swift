@@ -44,4 +44,6 @@ public enum Port {
   public static let doorbell: UInt8 = 0xf4
   /// Written by guests whose work it is to exit.
   public static let chatter: UInt8 = 0xf5
+  /// Written before a sample whose record asks for a pause: between two samples, outside of what is timed.
+  public static let pause: UInt8 = 0xf6
 }

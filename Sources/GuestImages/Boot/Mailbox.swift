@@ -118,6 +118,8 @@ public struct SampleRecord: Equatable, Sendable {
     ///
     /// The guest reads the low 32 bits.
     static let iterations = 0
+    /// Written by the VMM: not 0 to have the guest pause before this sample (`Port.pause`).
+    static let pause = 4
     /// Written by the guest: the time-stamp counter before and after.
     static let start = 8
     static let end = 16

@@ -33,11 +33,15 @@ public struct GuestImage: Sendable {
     self.programs = programs
   }
 
-  /// What the VMM writes before the start: the number of samples, and the iterations that each shall have.
-  public static func orders(_ iterations: [UInt32]) -> [MemoryImage] {
-    [
+  /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which of them
+  /// the guest shall pause.
+  public static func orders(_ iterations: [UInt32], pausingBefore pause: Int? = nil) -> [MemoryImage] {
+    let records = iterations.enumerated().flatMap { index, count in
+      [UInt64(count) | (index == pause ? 1 << UInt64(SampleRecord.Offset.pause * 8) : 0), 0, 0]
+    }
+    return [
       MemoryImage(address: Layout.mailbox + UInt64(Mailbox.Offset.samples), words: [UInt64(iterations.count)]),
-      MemoryImage(address: Layout.samples, words: iterations.flatMap { [UInt64($0), 0, 0] }),
+      MemoryImage(address: Layout.samples, words: records),
     ]
   }
 

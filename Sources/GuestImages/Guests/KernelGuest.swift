@@ -40,7 +40,7 @@ struct KernelGuest {
   private func userProgram() throws -> Program {
     var asm = Assembler(origin: Layout.userText, mode: entry.userMode)
     asm.bind("user", "ring 3 begins here")
-    emitSamples(&asm) { asm in
+    emitSamples(&asm, pause: { $0.hlt("not allowed in ring 3: the #GP tells the kernel to pause") }) { asm in
       switch entry {
       case .syscall: asm.syscall("into the kernel")
       case .sysenter: asm.sysenter("into the kernel")
@@ -60,7 +60,9 @@ struct KernelGuest {
   }
 
   /// The loop over samples and iterations, with a time stamp before and after each sample.
-  private func emitSamples(_ asm: inout Assembler, iteration: (inout Assembler) -> Void) {
+  private func emitSamples(
+    _ asm: inout Assembler, pause: (inout Assembler) -> Void, iteration: (inout Assembler) -> Void
+  ) {
     let isLong = asm.mode == .bits64
     func record(_ offset: Int) -> Memory { isLong ? .at(.rbx, offset) : .at(.ebx, offset) }
     func stamp(_ asm: inout Assembler, _ offset: Int, _ comment: String) {
@@ -71,6 +73,11 @@ struct KernelGuest {
       asm.mov(record(offset + 4), .edx)
     }
     asm.bind("sample")
+    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "has the VMM ordered a pause?")
+    asm.jcc(.equal, "timed")
+    asm.bind("pause")
+    pause(&asm)
+    asm.bind("timed")
     asm.mov(.ebp, record(SampleRecord.Offset.iterations), "how many iterations the VMM ordered")
     stamp(&asm, SampleRecord.Offset.start, "the time before")
     asm.bind("iteration")
@@ -99,7 +106,7 @@ struct KernelGuest {
       asm.bind("entry", "the kernel's entry from ring 3")
       emitHandler(&asm, resume: user.labels["resume"] ?? 0)
     } else {
-      emitSamples(&asm) { asm in
+      emitSamples(&asm, pause: { $0.out(Port.pause, .al, "the VMM may take the guest away here") }) { asm in
         asm.inc(.r13d, "counts the iteration")
         workload.body?(&asm)
       }
@@ -110,7 +117,7 @@ struct KernelGuest {
     asm.out(Port.doorbell, .al, "the VMM takes over")
     asm.hlt()
     workload.routines(&asm)
-    FaultHandlers.emit(&asm, finished: user?.labels["finished"])
+    FaultHandlers.emit(&asm, finished: user?.labels["finished"], pause: user?.labels["pause"])
     return try asm.assemble()
   }
 

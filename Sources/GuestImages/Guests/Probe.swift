@@ -85,6 +85,10 @@ enum ProbeGuest {
     asm.xor(.esi, .esi, "no pass yet")
 
     asm.bind("sample")
+    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "has the VMM ordered a pause?")
+    asm.jcc(.equal, "timed")
+    asm.out(Port.pause, .al, "the VMM may take the guest away here")
+    asm.bind("timed")
     asm.mov(.ebp, record(SampleRecord.Offset.iterations), "how many passes the VMM ordered")
     stamp(&asm, SampleRecord.Offset.start, "the time before")
     asm.bind("pass")

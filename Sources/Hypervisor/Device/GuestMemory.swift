@@ -2,7 +2,7 @@
 // Facts: KVM API document, section 4.35 (KVM_SET_USER_MEMORY_REGION).
 
 /// An address in the guest's physical address space.
-public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Codable, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   /// The address with this number.
@@ -16,7 +16,7 @@ extension GuestPhysicalAddress: ExpressibleByIntegerLiteral, CustomStringConvert
 }
 
 /// A stretch of guest-physical memory: `count` bytes from `start` on.
-public struct GuestPhysicalRange: Equatable, Sendable {
+public struct GuestPhysicalRange: Codable, Equatable, Sendable {
   public let start: GuestPhysicalAddress
   /// The length in bytes.
   public let count: Int

@@ -64,6 +64,13 @@ public struct VirtualMachine: ~Copyable, Sendable {
     } catch { throw .refused(error) }
   }
 
+  /// Where the guest has memory, a range for each slot.
+  public func memory() -> [GuestPhysicalRange] {
+    var ranges: [GuestPhysicalRange] = []
+    for index in slots.indices where slots[index] != nil { ranges.append(slots[index]!.range) }
+    return ranges
+  }
+
   /// Writes bytes into guest memory.
   ///
   /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range; then nothing is written.

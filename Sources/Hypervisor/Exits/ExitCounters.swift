@@ -1,9 +1,10 @@
-// The VMM's own count of exits: the first witness. One addition per exit, no allocation.
+// The VMM's own count of exits: the first witness. One addition per exit, no allocation. A count may come out of a file, so
+// every addition wraps.
 
 /// How many exits there were, by what the guest did and by MSR.
-public struct ExitCounters: Sendable {
+public struct ExitCounters: Codable, Equatable, Sendable {
   /// What the guest did with one MSR, as far as it reached the VMM.
-  public struct MSRCount: Equatable, Sendable, BitwiseCopyable {
+  public struct MSRCount: Codable, Equatable, Sendable, BitwiseCopyable {
     public var reads: UInt64 = 0
     public var writes: UInt64 = 0
     @usableFromInline init() {}
@@ -41,15 +42,15 @@ public struct ExitCounters: Sendable {
 
   @usableFromInline @inline(never) mutating func countOther(_ msr: MSR, _ access: WritableKeyPath<MSRCount, UInt64>) {
     if otherMSRs[msr] != nil || otherMSRs.count < Self.tableLimit {
-      otherMSRs[msr, default: MSRCount()][keyPath: access] += 1
+      otherMSRs[msr, default: MSRCount()][keyPath: access] &+= 1
     } else {
-      untabledMSRCount[keyPath: access] += 1
+      untabledMSRCount[keyPath: access] &+= 1
     }
   }
 
-  @usableFromInline @inline(never) mutating func countInterruption() { interruptions += 1 }
+  @usableFromInline @inline(never) mutating func countInterruption() { interruptions &+= 1 }
 
-  @usableFromInline @inline(never) mutating func countOther(_ reason: ExitReason) { others[reason, default: 0] += 1 }
+  @usableFromInline @inline(never) mutating func countOther(_ reason: ExitReason) { others[reason, default: 0] &+= 1 }
 }
 
 extension ExitCounters {
@@ -72,15 +73,18 @@ extension ExitCounters {
     let msrs = byMSR.values
     var counts: [Kind: UInt64] = [
       .halt: halts, .portOut: portOuts, .portIn: portIns, .mmioWrite: mmioWrites, .mmioRead: mmioReads,
-      .readMSR: msrs.reduce(untabledMSRCount.reads) { $0 + $1.reads },
-      .writeMSR: msrs.reduce(untabledMSRCount.writes) { $0 + $1.writes },
+      .readMSR: msrs.reduce(untabledMSRCount.reads) { $0 &+ $1.reads },
+      .writeMSR: msrs.reduce(untabledMSRCount.writes) { $0 &+ $1.writes },
     ]
     for (reason, count) in others { counts[.other(reason)] = count }
     return counts.filter { $0.value > 0 }
   }
 
   /// All exits of the guest's.
-  public var total: UInt64 { byKind.values.reduce(0, +) }
+  public var total: UInt64 { byKind.values.reduce(0, &+) }
+
+  /// Takes back an OUT that was not the guest's own work but the VMM's doing.
+  public mutating func discountPortOut() { portOuts &-= 1 }
 
   /// The exits of one kind.
   public subscript(kind: Kind) -> UInt64 { byKind[kind] ?? 0 }

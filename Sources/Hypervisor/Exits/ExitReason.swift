@@ -2,7 +2,7 @@
 // Facts: Linux include/uapi/linux/kvm.h (KVM_EXIT_*); KVM API document, section 5.
 
 /// Why KVM_RUN came back, by KVM's own number.
-@frozen public struct ExitReason: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+@frozen public struct ExitReason: RawRepresentable, Hashable, Codable, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 

@@ -145,6 +145,9 @@ extension Machine where P: ~Copyable {
   /// The exits so far.
   public var counters: ExitCounters { exitCounters }
 
+  /// Takes back an OUT that was not the guest's own work but the VMM's doing.
+  public mutating func discountPortOut() { exitCounters.discountPortOut() }
+
   /// The policy with its state.
   public var currentPolicy: P {
     _read { yield policy }

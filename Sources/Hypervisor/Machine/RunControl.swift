@@ -13,12 +13,17 @@ public final class RunControl: Sendable {
     case timeLimit
     /// `cancel()` was called.
     case cancelled
+    /// `pause()` was called: the guest can go on, here or elsewhere.
+    case paused
   }
 
   private struct Shared {
     var timer: KickTimer?
     var deadline: ContinuousClock.Instant?
     var isCancelled = false
+    var isPauseWanted = false
+
+    var shouldStop: Bool { isCancelled || isPauseWanted }
   }
 
   private let shared = Mutex(Shared())
@@ -35,6 +40,14 @@ public final class RunControl: Sendable {
     }
   }
 
+  /// Stops the run that is under way, or else the next one, once; callable from any thread.
+  public func pause() {
+    shared.withLock { shared in
+      shared.isPauseWanted = true
+      shared.timer?.start(after: .zero)
+    }
+  }
+
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 
@@ -42,6 +55,10 @@ public final class RunControl: Sendable {
   @usableFromInline var stop: Stop? {
     shared.withLock { shared in
       if shared.isCancelled { return .cancelled }
+      if shared.isPauseWanted {
+        shared.isPauseWanted = false
+        return .paused
+      }
       if let deadline = shared.deadline, ContinuousClock.now >= deadline { return .timeLimit }
       return nil
     }
@@ -55,7 +72,7 @@ public final class RunControl: Sendable {
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
       let timer = unsafe try KickTimer(setting: immediateExit)
       shared.deadline = timeLimit.map { ContinuousClock.now + $0 }
-      if shared.isCancelled {
+      if shared.shouldStop {
         timer.start(after: .zero)
       } else if let timeLimit {
         timer.start(after: timeLimit)

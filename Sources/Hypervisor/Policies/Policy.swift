@@ -70,7 +70,7 @@ public struct GuestContract: Equatable, Sendable {
 }
 
 /// The subject MSR at one moment.
-public struct SubjectValue: Equatable, Sendable {
+public struct SubjectValue: Codable, Equatable, Sendable {
   /// What the guest would read, nil where it can only write.
   public let guest: UInt64?
   /// What the vCPU's register holds, nil where KVM does not read it.

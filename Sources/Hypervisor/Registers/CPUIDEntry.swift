@@ -6,7 +6,7 @@
 public import CKVM
 
 /// What CPUID answers for one leaf and subleaf.
-public struct CPUIDEntry: Hashable, Sendable {
+public struct CPUIDEntry: Hashable, Codable, Sendable {
   /// The leaf: EAX going in.
   public var function: UInt32
   /// The subleaf: ECX going in; it means nothing unless `indexIsSignificant`.

@@ -16,7 +16,7 @@ struct GuestCodeTests {
   ]
   private static let realMode = ring0.subtracting(["iretq", "sysretq", "sysexit", "cpuid"]).union(["iretw", "iret"])
   /// What user mode needs beside its entry.
-  private static let ring3: Set<String> = ["mov", "add", "dec", "jne", "lfence", "rdtsc", "hlt"]
+  private static let ring3: Set<String> = ["mov", "add", "cmp", "dec", "je", "jne", "lfence", "rdtsc", "hlt"]
 
   @Test("uses no instruction that some KVM cannot execute in its ring", arguments: Combination.possible)
   func instructions(combination: Combination) throws {

@@ -1,0 +1,211 @@
+// A guest of an experiment on this host, from its start or from a snapshot: it runs, stops, goes on, and ends as a record or as a
+// snapshot.
+
+import CKVM
+import GuestImages
+import Hypervisor
+import Measurement
+import Migration
+
+/// A machine with an experiment's guest in it.
+struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
+  let experiment: Experiment
+  let protection: Protection
+  var machine: Machine<P>
+  /// What the guest brought from elsewhere; nil for one that starts here.
+  private let past: PortableGuest<ExperimentState>?
+  private let interceptsSubject: Bool
+  private let subjectAtStart: SubjectValue
+  private let statisticsAtStart: Statistics?
+  private var statistics: Statistics?
+  private var ports: GuestPorts
+  private var hostCycles: UInt64 = 0
+  private var roundTrips: [String: CycleSummary]?
+
+  /// Makes the machine and puts the guest into it.
+  ///
+  /// Throws `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making, loading or
+  /// restoring a machine throws.
+  init(
+    _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, protection: Protection,
+    on kvm: borrowing KVM
+  ) throws {
+    let intercepts = policy.intercepts.contains(experiment.msr)
+    let contract: GuestContract
+    switch start {
+    case .image:
+      if let given = experiment.contract {
+        contract = given
+      } else {
+        contract = policy.contract(from: try GuestContract(offeredBy: kvm))
+      }
+      if let reason = experiment.workload.refusal(toldOf: contract) {
+        throw ExperimentError.workloadRefused(experiment.workload.name, reason)
+      }
+    case .snapshot(let snapshot): contract = snapshot.guest.machine.presented
+    }
+    var machine = try Machine(on: kvm, policy: policy, presenting: contract)
+    let past: PortableGuest<ExperimentState>?
+    let subjectAtStart: SubjectValue
+    switch start {
+    case .image(let image):
+      try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
+      past = nil
+      subjectAtStart = try machine.subjectValue()
+    case .snapshot(let snapshot):
+      try machine.restore(snapshot.guest.machine)
+      for page in snapshot.pages { try machine.vm.write(page) }
+      past = snapshot.guest
+      subjectAtStart = snapshot.guest.work.subjectAtStart
+    }
+    statisticsAtStart = try machine.vcpu.statistics()
+    ports = GuestPorts(for: experiment.workload)
+    interceptsSubject = intercepts
+    self.experiment = experiment
+    self.protection = protection
+    self.machine = machine
+    self.past = past
+    self.subjectAtStart = subjectAtStart
+  }
+
+  /// Runs the guest until it is done, comes to its pause, or the control stops it; gives why it is not done, nil when it is.
+  ///
+  /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
+  mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
+    let end: Machine<P>.End
+    switch observation {
+    case .nothing:
+      var observer = NoObserver()
+      end = try timed(&observer, control)
+    case .roundTrips:
+      var timer = RoundTripTimer()
+      end = try timed(&timer, control)
+      roundTrips = timer.summaries
+    case .trace(let sink):
+      var trace = ExitTrace(sink: sink)
+      end = try timed(&trace, control)
+    case .portOuts(let count):
+      var counter = PortOutCounter(count: count)
+      end = try timed(&counter, control)
+    }
+    // KVM's count first: finishing the last exit and reading registers must not be in it.
+    statistics = try machine.vcpu.statistics()
+    if ports.isPaused { machine.discountPortOut() }
+    if let exit = try machine.vcpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
+    if let fault = try machine.mailbox().fault { throw ExperimentError.guestFault(fault) }
+    return switch end {
+    case .finished: ports.isPaused ? .paused : nil
+    case .stopped(let stop): stop
+    }
+  }
+
+  @inline(__always) private mutating func timed<O: ExitObserver & ~Copyable>(
+    _ observer: inout O, _ control: RunControl
+  ) throws(RunError) -> Machine<P>.End {
+    let began = ckvm_ordered_rdtsc()
+    defer { hostCycles &+= ckvm_ordered_rdtsc() &- began }
+    return try machine.run(&ports, observer: &observer, control: control)
+  }
+
+  // MARK: Results
+
+  /// What there is to tell of a guest that is done, or was stopped.
+  ///
+  /// Throws `ExperimentError.contradiction` when the witnesses disagree.
+  func record(stopped: RunControl.Stop?) throws -> RunRecord {
+    let record = RunRecord(
+      experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
+      counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
+      samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
+      subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
+      roundTrips: roundTrips, tally: tally, origin: past?.origin, warnings: past?.warnings ?? [])
+    try record.verify()
+    return record
+  }
+
+  /// The state of a guest that was stopped, to go on elsewhere; `origin` is this host in words.
+  ///
+  /// Throws `VirtualCPUStateError` when KVM does not give it.
+  mutating func portableGuest(on kvm: borrowing KVM, origin: String) throws -> PortableGuest<ExperimentState> {
+    let samplesTaken = try samples().count
+    return PortableGuest(
+      origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
+      machine: try machine.state(on: kvm),
+      work: ExperimentState(
+        workload: experiment.workload.name.rawValue, parameters: experiment.workload.parameters,
+        msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
+        pause: experiment.pause, samplesTaken: samplesTaken,
+        isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
+        subjectAtStart: subjectAtStart, kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+  }
+
+  /// The guest that was stopped, as a snapshot.
+  ///
+  /// Throws `VirtualCPUStateError` when KVM does not give its state.
+  mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
+    ExperimentSnapshot(guest: try portableGuest(on: kvm, origin: origin), pages: try machine.vm.pages())
+  }
+
+  /// The samples that the guest has completed.
+  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.orders) }
+
+  /// The first sample that was timed on this host alone.
+  private var firstOwnSample: Int {
+    past.map { $0.work.samplesTaken + ($0.work.isBetweenSamples ? 0 : 1) } ?? 0
+  }
+
+  private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }
+
+  private var kvmStatistics: [String: UInt64]? {
+    guard let here = statistics.flatMap({ $0.growth(since: statisticsAtStart) }) else { return nil }
+    guard let past else { return here }
+    return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+  }
+
+  private var tally: [String: UInt64] {
+    (past?.work.tally ?? [:]).merging(
+      machine.currentPolicy.tally.map { ($0.name, $0.count) }, uniquingKeysWith: &+)
+  }
+}
+
+/// Where a guest comes from.
+enum ExperimentStart {
+  case image(GuestImage)
+  case snapshot(ExperimentSnapshot)
+}
+
+extension Machine where P: ~Copyable {
+  /// The guest's mailbox.
+  ///
+  /// Throws `ExperimentError.mailbox` when what stands there is no mailbox.
+  func mailbox() throws -> Mailbox {
+    let page = try vm.read(Layout.pageSize, at: GuestPhysicalAddress(Layout.mailbox))
+    guard let mailbox = Mailbox(page: page) else {
+      throw ExperimentError.mailbox("its state is none that a guest writes")
+    }
+    return mailbox
+  }
+
+  /// The samples that the guest has completed.
+  ///
+  /// Throws `ExperimentError.mailbox` when a record was changed in a way that the guest's code does not.
+  fileprivate func samples(ordered orders: [UInt32]) throws -> [SampleRecord] {
+    let bytes = try vm.read(orders.count * SampleRecord.size, at: GuestPhysicalAddress(Layout.samples))
+    let records = SampleRecord.records(in: bytes)
+    guard records.map(\.iterations) == orders else {
+      throw ExperimentError.mailbox("the guest has changed the iterations that were ordered")
+    }
+    return Array(records.prefix(while: \.isComplete))
+  }
+}
+
+extension Statistics {
+  /// By how much each counter grew; nil without a reading from before.
+  fileprivate func growth(since before: Statistics?) -> [String: UInt64]? {
+    guard let before else { return nil }
+    return values.reduce(into: [:]) { growth, statistic in
+      guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
+      growth[statistic.key] = statistic.value[0] - old
+    }
+  }
+}

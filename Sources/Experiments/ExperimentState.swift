@@ -1,0 +1,65 @@
+// What is to be known of an experiment where its guest goes on: the part of a snapshot that is ours.
+
+import GuestImages
+public import Hypervisor
+public import Migration
+
+/// A guest of an experiment, outside any host.
+public typealias ExperimentSnapshot = Snapshot<ExperimentState>
+
+/// An experiment half done.
+public struct ExperimentState: Codable, Sendable {
+  public let workload: String
+  public let parameters: [String: Int]
+  /// The MSR that the workload is about.
+  public let msr: UInt32
+  public let entry: String
+  /// How many iterations each sample has.
+  public let orders: [UInt32]
+  /// Before which sample a pause was ordered.
+  public let pause: Int?
+  /// How many samples were taken before the guest was stopped.
+  public let samplesTaken: Int
+  /// Whether it was stopped between two samples, at its pause; otherwise the next sample is interrupted.
+  public let isBetweenSamples: Bool
+  /// `Protection.Level` where it ran last.
+  public let protection: String
+  /// What the subject was when the guest first started.
+  public let subjectAtStart: SubjectValue
+  /// By how much KVM's statistics have grown, nil where KVM had none.
+  public let kvmStatistics: [String: UInt64]?
+  /// What the policies have counted.
+  public let tally: [String: UInt64]
+  /// Host cycles in which the guest ran.
+  public let hostCycles: UInt64
+}
+
+extension Experiment {
+  /// The experiment that a snapshot is of, under its own policy or another.
+  ///
+  /// Throws `ExperimentError.snapshot` when it describes none.
+  public init(resuming snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
+    let state = snapshot.guest.work
+    guard let name = Workload.Name(rawValue: state.workload) else {
+      throw .snapshot("there is no workload \"\(state.workload)\"")
+    }
+    guard let entry = Entry(rawValue: state.entry) else { throw .snapshot("there is no entry \"\(state.entry)\"") }
+    guard let own = PolicyName(rawValue: snapshot.guest.policy) else {
+      throw .snapshot("there is no policy \"\(snapshot.guest.policy)\"")
+    }
+    guard (1...SampleRecord.maximumCount).contains(state.orders.count), !state.orders.contains(0),
+      (0...state.orders.count).contains(state.samplesTaken)
+    else { throw .snapshot("its samples are none that could be ordered") }
+    guard snapshot.guest.machine.memory == [GuestPhysicalRange(start: 0, count: Layout.memorySize)] else {
+      throw .snapshot("its memory is not that of our guests")
+    }
+    do { workload = try Workload(name, msr: state.msr, parameters: state.parameters) } catch {
+      throw .snapshot("\(error)")
+    }
+    self.entry = entry
+    self.policy = policy ?? own
+    msr = snapshot.guest.machine.subject
+    orders = state.orders
+    pause = state.pause
+  }
+}

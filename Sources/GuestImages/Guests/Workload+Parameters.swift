@@ -1,0 +1,42 @@
+// A workload from its name and parameters, as they stand in results and snapshots.
+
+extension Workload {
+  /// More writes or exits would be no kernel entry any more.
+  public static let perEntryLimit = 1000
+
+  /// The workload of this name about this MSR, with the parameters that are given and the default for each other one.
+  ///
+  /// Throws `WorkloadParameterError` for a parameter that it does not have, or a value that it does not take.
+  public init(_ name: Name, msr: UInt32, parameters: [String: Int]) throws(WorkloadParameterError) {
+    self.init(name, msr: msr)
+    let defaults = self.parameters
+    for (parameter, value) in parameters {
+      guard defaults[parameter] != nil else { throw .unknown(name, parameter) }
+      guard (0...Self.perEntryLimit).contains(value) else { throw .range(name, parameter, value) }
+    }
+    guard parameters != defaults else { return }
+    let chosen = defaults.merging(parameters) { $1 }
+    switch name {
+    case .ibrs: self = .ibrs(msr, writes: chosen["writesPerEntry"] ?? 0, exits: chosen["exitsPerEntry"] ?? 0)
+    case .delay: self = .delay(chosen["instructions"] ?? 0)
+    default: break
+    }
+  }
+}
+
+/// A parameter that a workload does not have or take.
+public enum WorkloadParameterError: Error, CustomStringConvertible {
+  case unknown(Workload.Name, String)
+  case range(Workload.Name, String, Int)
+
+  public var description: String {
+    switch self {
+    case .unknown(let name, let parameter):
+      let known = Workload(name).parameters.keys.sorted().joined(separator: ", ")
+      return "workload \(name.rawValue) has no parameter \(parameter)" + (known.isEmpty ? "" : "; it has \(known)")
+    case .range(let name, let parameter, let value):
+      return
+        "parameter \(parameter) of workload \(name.rawValue) is \(value); from 0 to \(Workload.perEntryLimit) are possible"
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// Taking a vCPU's state, and giving it to another. Everything that is set is read back: KVM's success proves nothing.
+// Facts: see VirtualCPUState; Linux arch/x86/kvm/x86.c (msrs_to_save, emulated_msrs: what KVM's list holds).
+
+import CKVM
+
+/// `kvm_xsave` without its flexible end.
+private typealias XSAVEArea = [1024 of UInt32]
+
+extension VirtualCPU {
+  /// The state, with those of these MSRs that KVM reads.
+  ///
+  /// Finish the last exit first (`completeExit`). Throws `VirtualCPUStateError.kvm` when KVM refuses.
+  public func state(with msrs: [MSR]) throws(VirtualCPUStateError) -> VirtualCPUState {
+    do throws(KVMError) {
+      return VirtualCPUState(
+        registers: try get(.getRegisters, kvm_regs()), specialRegisters: try get(.getSpecialRegisters, kvm_sregs()),
+        xsave: try get(.getXSAVE, XSAVEArea(repeating: 0)), extendedControlRegisters: try? get(.getXCRs, kvm_xcrs()),
+        debugRegisters: try get(.getDebugRegisters, kvm_debugregs()),
+        multiprocessorState: try get(.getMPState, kvm_mp_state()), events: try get(.getEvents, kvm_vcpu_events()),
+        msrs: readable(msrs), tscKilohertz: tscFrequency())
+    } catch { throw .kvm(error) }
+  }
+
+  /// Gives a vCPU that has not run the state of another, but for the MSRs in `omitted`.
+  ///
+  /// Its CPUID must have been set. Throws `VirtualCPUStateError` with what KVM on this host refuses or does not hold.
+  mutating func restore(_ state: VirtualCPUState, omitting omitted: Set<MSR>) throws(VirtualCPUStateError) {
+    try set(.setSpecialRegisters, state.specialRegisters, kvm_sregs(), "special registers")
+    try set(.setRegisters, state.registers, kvm_regs(), "registers")
+    if let registers = state.extendedControlRegisters {
+      try set(.setXCRs, registers, kvm_xcrs(), "extended control registers")
+    }
+    try set(.setXSAVE, state.xsave, XSAVEArea(repeating: 0), "floating-point and vector registers")
+    try set(.setDebugRegisters, state.debugRegisters, kvm_debugregs(), "debug registers")
+    try restore(state.msrs.filter { !omitted.contains($0.msr) })
+    try set(.setMPState, state.multiprocessorState, kvm_mp_state(), "MP state")
+    try set(.setEvents, state.events, kvm_vcpu_events(), "pending events")
+    try verify(state)
+  }
+
+  // MARK: Structures
+
+  private func get<T: BitwiseCopyable>(_ request: Request, _ empty: T) throws(KVMError) -> ABIBytes {
+    var value = empty
+    try descriptor.request(request, &value)
+    return ABIBytes(of: value)
+  }
+
+  private mutating func set<T: BitwiseCopyable>(
+    _ request: Request, _ bytes: ABIBytes, _ empty: T, _ name: String
+  ) throws(VirtualCPUStateError) {
+    var value = empty
+    guard bytes.copy(to: &value) else { throw .size(name) }
+    do { try descriptor.request(request, &value) } catch { throw .kvm(error) }
+  }
+
+  /// Reads everything back.
+  private func verify(_ wanted: VirtualCPUState) throws(VirtualCPUStateError) {
+    let held = try state(with: [])
+    if held.registers != wanted.registers { throw .notHeld("registers") }
+    if held.specialRegisters != wanted.specialRegisters { throw .notHeld("special registers") }
+    if held.extendedControlRegisters != wanted.extendedControlRegisters {
+      throw .notHeld("extended control registers")
+    }
+    if held.xsave != wanted.xsave { throw .notHeld("floating-point and vector registers") }
+    if held.debugRegisters != wanted.debugRegisters { throw .notHeld("debug registers") }
+    if held.multiprocessorState != wanted.multiprocessorState { throw .notHeld("MP state") }
+    if held.events != wanted.events { throw .notHeld("pending events") }
+  }
+
+  // MARK: MSRs
+
+  /// The values of those MSRs that KVM reads for this vCPU.
+  private func readable(_ msrs: [MSR]) -> [MSREntry] {
+    msrs.compactMap { msr in (try? read(msr)).map { MSREntry(msr, $0) } }
+  }
+
+  /// Writes the MSRs whose value is not what the vCPU has anyway, and reads them back.
+  ///
+  /// One that this KVM does not have and that is 0 is left out: no guest has used it. Throws
+  /// `VirtualCPUStateError.msrs` with all that are not held.
+  private mutating func restore(_ entries: [MSREntry]) throws(VirtualCPUStateError) {
+    var refused: [MSREntry] = []
+    for entry in entries {
+      let held = try? read(entry.msr)
+      if held == entry.value || held == nil && entry.value == 0 { continue }
+      try? write(entry.msr, entry.value)
+      guard let after = try? read(entry.msr) else {
+        refused.append(entry)
+        continue
+      }
+      // The clock goes on meanwhile.
+      if entry.msr == .timeStampCounter ? after < entry.value : after != entry.value { refused.append(entry) }
+    }
+    guard refused.isEmpty else { throw .msrs(refused) }
+  }
+}

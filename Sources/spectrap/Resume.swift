@@ -1,0 +1,45 @@
+// `spectrap resume`: a guest goes on from a snapshot.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+
+struct Resume: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resume",
+    abstract: "Goes on with the guest in a file that `run --snapshot-at` wrote.",
+    discussion: """
+      The guest goes on where it was paused, under its own policy or another, and ends with the counts of one that was \
+      never stopped. The file stays as it is, so a guest can go on from it more than once.
+      """)
+
+  @Argument(help: "The file.")
+  var file: String
+
+  @Option(help: "Who owns the MSR from now on (default: as before).")
+  var policy: PolicyName?
+
+  @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
+  var timeLimit = 60.0
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws { try Run.validate(timeLimit: timeLimit) }
+
+  func run() throws {
+    try Failure.reporting {
+      let snapshot = try SnapshotInput.read(file)
+      let experiment = try Experiment(resuming: snapshot, under: policy)
+      let kvm = try kvm.open()
+      let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      Interrupt.cancels(control)
+      let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
+      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.complain(of: record.stopped, after: timeLimit)
+    }
+  }
+}
