@@ -1,8 +1,8 @@
-// System calls about the host that Swift cannot reach otherwise: prctl is variadic, getdents64 reads a folder without the C
+// System calls about the host that Swift cannot reach otherwise: prctl and mremap are variadic, getdents64 reads a folder without the C
 // library's stream, and the C library hides the affinity calls. Raw, so that they are the same under every C library. No
 // logic.
 //
-// Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2), sched_setaffinity(2); include/uapi/linux/prctl.h.
+// Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2), mremap(2), sched_setaffinity(2); include/uapi/linux/prctl.h.
 #ifndef CKVM_HOST_H
 #define CKVM_HOST_H
 
@@ -32,6 +32,17 @@ static inline long ckvm_syscall3(long number, long first, long second, long thir
   __asm__ volatile("syscall"
                    : "=a"(result)
                    : "a"(number), "D"(first), "S"(second), "d"(third)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+/// mremap(2) with an old size of 0: the pages of a shared mapping at one more address, which is the result, or -errno.
+static inline long ckvm_map_again(void *address, unsigned long size) {
+  long result;
+  register long r10 __asm__("r10") = 1;  // MREMAP_MAYMOVE
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(25L), "D"((unsigned long)address), "S"(0L), "d"(size), "r"(r10)
                    : "rcx", "r11", "memory");
   return result;
 }

@@ -14,6 +14,15 @@ public struct Descriptor: ~Copyable, Sendable {
 
   deinit { try? FileDescriptor(rawValue: raw).close() }
 
+  /// A second descriptor of the same file.
+  ///
+  /// Throws `KVMError` when this process has no descriptor left.
+  func duplicate() throws(KVMError) -> Descriptor {
+    do { return Descriptor(owning: try FileDescriptor(rawValue: raw).duplicate().rawValue) } catch {
+      throw KVMError(.duplicate, error as? Errno ?? .ioError)
+    }
+  }
+
   static func open(_ path: FilePath) throws(KVMError) -> Descriptor {
     do {
       return Descriptor(owning: try FileDescriptor.open(path, .readWrite, options: .closeOnExec).rawValue)

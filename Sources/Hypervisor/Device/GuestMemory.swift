@@ -1,6 +1,8 @@
 // Guest-physical memory: which addresses there are, and bounds-checked access from the VMM's side.
 // Facts: KVM API document, section 4.35 (KVM_SET_USER_MEMORY_REGION).
 
+import CKVM
+
 /// An address in the guest's physical address space.
 public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Codable, Sendable, BitwiseCopyable {
   public let rawValue: UInt64
@@ -80,6 +82,18 @@ struct MemorySlot: ~Copyable, Sendable {
     self.range = range
     self.mapping = mapping
   }
+
+  /// The slot as KVM is told of it, but for its number.
+  ///
+  /// The mapping's address is handed over as a number: `VirtualMachine`'s invariant says how long it stays valid.
+  func region(flags: UInt32) -> kvm_userspace_memory_region {
+    kvm_userspace_memory_region(
+      slot: 0, flags: flags, guest_phys_addr: range.start.rawValue, memory_size: UInt64(range.count),
+      userspace_addr: unsafe UInt64(UInt(bitPattern: mapping.base)))
+  }
+
+  /// The same memory in a mapping of its own.
+  func duplicate() throws(KVMError) -> MemorySlot { MemorySlot(range: range, mapping: try mapping.duplicate()) }
 
   /// The bytes at an address, nil when the slot does not hold the whole range.
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {

@@ -18,6 +18,8 @@ public struct KVMError: Error, Equatable, Sendable {
     case request(Request)
     /// Comparing KVM's API version, `found`, with the one this library is written for.
     case checkVersion(found: Int)
+    /// Making a second descriptor of an open file.
+    case duplicate
     /// Preparing the timer and the signal that end a run.
     case arm
   }
@@ -42,6 +44,7 @@ extension KVMError: CustomStringConvertible {
     case .request(let request): "KVM refused \(request.name): \(code)"
     case .checkVersion(let found):
       "KVM speaks API version \(found), Spectrap version \(KVM_API_VERSION); use a Linux kernel of 2.6.22 or later"
+    case .duplicate: "making a second descriptor: \(code)"
     case .arm: "preparing the run's time limit: \(code)"
     }
   }
@@ -89,6 +92,15 @@ extension Request {
     case .getCPUID2: "KVM_GET_CPUID2"
     case .getEvents: "KVM_GET_VCPU_EVENTS"
     case .setEvents: "KVM_SET_VCPU_EVENTS"
+    case .getXSAVE: "KVM_GET_XSAVE"
+    case .setXSAVE: "KVM_SET_XSAVE"
+    case .getXCRs: "KVM_GET_XCRS"
+    case .setXCRs: "KVM_SET_XCRS"
+    case .getDebugRegisters: "KVM_GET_DEBUGREGS"
+    case .setDebugRegisters: "KVM_SET_DEBUGREGS"
+    case .getMPState: "KVM_GET_MP_STATE"
+    case .setMPState: "KVM_SET_MP_STATE"
+    case .getDirtyLog: "KVM_GET_DIRTY_LOG"
     default: "request 0x\(String(rawValue, radix: 16))"
     }
   }

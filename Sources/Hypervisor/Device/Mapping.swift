@@ -1,6 +1,7 @@
 // One shared mapping: guest memory, or the kvm_run of a vCPU.
 // Facts: mmap(2); KVM API document, section 5 (kvm_run).
 
+import CKVM
 import Glibc
 import SystemPackage
 
@@ -30,6 +31,23 @@ import SystemPackage
     // Safe: a new mapping at an address of the kernel's choice overlaps nothing.
     guard let base = unsafe mmap(nil, count, PROT_READ | PROT_WRITE, flags, descriptor, 0), unsafe base != MAP_FAILED
     else { throw KVMError(.map(bytes: count), Errno(rawValue: errno)) }
+    unsafe self.base = base
+    self.count = count
+  }
+
+  /// Maps the same bytes once more.
+  ///
+  /// Throws `KVMError` when the kernel has no room.
+  func duplicate() throws(KVMError) -> Mapping {
+    // Safe: the mapping stays as it is, and its pages are mapped at another address of the kernel's choice, which overlaps nothing.
+    let result = unsafe ckvm_map_again(base, UInt(count))
+    guard result > 0, let copy = unsafe UnsafeMutableRawPointer(bitPattern: result) else {
+      throw KVMError(.map(bytes: count), Errno(rawValue: CInt(-result)))
+    }
+    return unsafe Mapping(base: copy, count: count)
+  }
+
+  private init(base: UnsafeMutableRawPointer, count: Int) {
     unsafe self.base = base
     self.count = count
   }

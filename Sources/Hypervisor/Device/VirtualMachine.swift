@@ -16,7 +16,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   let descriptor: Descriptor
   private let vcpuMapSize: Int
-  private var slots: [32 of MemorySlot?] = .init { _ in nil }
+  var slots: [32 of MemorySlot?] = .init { _ in nil }
 
   init(descriptor: consuming Descriptor, vcpuMapSize: Int) {
     self.descriptor = descriptor
@@ -55,13 +55,20 @@ public struct VirtualMachine: ~Copyable, Sendable {
     guard let index = free else { throw .noFreeSlot(limit: Self.maximumMemorySlots) }
     do throws(KVMError) {
       let mapping = try Mapping(count: count)
-      // Safe: the address is handed to KVM as a number; the invariant of this type says how long it stays valid.
-      var region = unsafe kvm_userspace_memory_region(
-        slot: UInt32(index), flags: 0, guest_phys_addr: start.rawValue, memory_size: UInt64(count),
-        userspace_addr: UInt64(UInt(bitPattern: mapping.base)))
-      try descriptor.request(.setUserMemoryRegion, &region)
       slots[index] = MemorySlot(range: range, mapping: mapping)
+      do { try setRegion(index, flags: 0) } catch {
+        slots[index] = nil
+        throw error
+      }
     } catch { throw .refused(error) }
+  }
+
+  /// Tells KVM of a slot, or of other flags for it.
+  func setRegion(_ index: Int, flags: UInt32) throws(KVMError) {
+    guard let region = slots[index]?.region(flags: flags) else { return }
+    var numbered = region
+    numbered.slot = UInt32(index)
+    try descriptor.request(.setUserMemoryRegion, &numbered)
   }
 
   /// Where the guest has memory, a range for each slot.
