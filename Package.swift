@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "GuestImages", targets: ["GuestImages"]),
     .library(name: "Measurement", targets: ["Measurement"]),
     .library(name: "Experiments", targets: ["Experiments"]),
+    .library(name: "Migration", targets: ["Migration"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
   dependencies: [
@@ -38,10 +39,11 @@ let package = Package(
       name: "Experiments",
       dependencies: ["Hypervisor", "GuestImages", "Measurement"],
       swiftSettings: strict),
+    .target(name: "Migration", dependencies: ["Hypervisor"], swiftSettings: strict),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "Experiments", "Hypervisor", "GuestImages", "Measurement",
+        "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -70,6 +72,8 @@ let package = Package(
       dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [

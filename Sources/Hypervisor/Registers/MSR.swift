@@ -4,7 +4,7 @@
 
 /// The number of a model-specific register, as RDMSR and WRMSR take it in ECX.
 @frozen
-public struct MSR: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+public struct MSR: RawRepresentable, Hashable, Comparable, Codable, Sendable, BitwiseCopyable {
   /// The register number.
   public var rawValue: UInt32
 
