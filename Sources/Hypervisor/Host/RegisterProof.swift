@@ -6,7 +6,7 @@
 // Facts: KVM API document, sections 4.18 and 4.19; Intel SDM vol. 2 (WRMSR), vol. 3A, 20.1.4 (real-mode vectors).
 
 /// What became of a value that a guest wrote to an MSR.
-public enum RegisterProof: Equatable, Sendable {
+public enum RegisterProof: Equatable, Codable, Sendable {
   /// It read back: the register is there.
   case held(wrote: UInt64)
   /// The write went through, and another value read back.
@@ -19,8 +19,8 @@ public enum RegisterProof: Equatable, Sendable {
   case ignored(wrote: UInt64)
   /// KVM does not read the MSR, so nothing can be proved.
   case unreadable
-  /// The guest did not get as far as that.
-  case inconclusive(Exit)
+  /// The guest did not get as far as that: the exit that it ended with, in words.
+  case inconclusive(endedWith: String)
 
   /// Whether the register is there, and holds what is written.
   public var isHeld: Bool { if case .held = self { true } else { false } }
@@ -47,7 +47,7 @@ extension RegisterProof {
       let after = try? guest.cpu.read(msr)
       self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
     case .faulted: self = .faulted(wrote: wrote)
-    case .lost(let exit): self = .inconclusive(exit)
+    case .lost(let exit): self = .inconclusive(endedWith: "\(exit)")
     }
   }
 
@@ -60,7 +60,7 @@ extension RegisterProof {
     switch try guest.end(writing: 1, to: msr) {
     case .done: break
     case .faulted: return .faulted(wrote: 1)
-    case .lost(let exit): return .inconclusive(exit)
+    case .lost(let exit): return .inconclusive(endedWith: "\(exit)")
     }
     var other = try Guest(on: kvm)
     if case .faulted = try other.end(writing: 1, to: missing) { return .accepted(wrote: 1) }

@@ -84,7 +84,7 @@ public struct SubjectValue: Codable, Equatable, Sendable {
 }
 
 /// What a policy needs to know of a host, each fact proved there.
-public struct HostAbilities: Equatable, Sendable {
+public struct HostAbilities: Equatable, Codable, Sendable {
   /// The MSR that the policy is to be about.
   public let subject: MSR
   /// Whether a vCPU holds a value of that MSR.
@@ -139,7 +139,7 @@ extension PolicySupport {
 /// What a policy does for the guest's safety on a host.
 public struct Protection: Equatable, Sendable {
   /// How far.
-  public enum Level: String, Sendable {
+  public enum Level: String, Codable, Sendable {
     /// Indirect branches are restricted always, whatever the guest writes.
     case always
     /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.

@@ -1,7 +1,7 @@
 // Where policies are listed. A new policy is one file in this folder and one line in each switch here.
 
 /// The policies by name.
-public enum PolicyName: String, CaseIterable, Sendable {
+public enum PolicyName: String, CaseIterable, Codable, Sendable {
   case passthrough
   case emulate
   case autoload
@@ -37,6 +37,26 @@ public enum PolicyName: String, CaseIterable, Sendable {
     switch support(on: abilities) {
     case .supported(let protection): return protection
     case .refused(let reason): throw .refused(policy: rawValue, reason: reason)
+    }
+  }
+
+  /// What the policy would have a guest told, from what KVM offers.
+  public func contract(from offer: GuestContract, subject: MSR = .specCtrl) -> GuestContract {
+    switch self {
+    case .passthrough: Passthrough(subject: subject).contract(from: offer)
+    case .emulate: Emulate(subject: subject).contract(from: offer)
+    case .autoload: Autoload(subject: subject).contract(from: offer)
+    case .manual: Manual(subject: subject).contract(from: offer)
+    case .shadow: Shadow(subject: subject).contract(from: offer)
+    }
+  }
+
+  /// The bits of IA32_SPEC_CTRL that reach the register when the guest writes them, where there is one.
+  public var passedOn: SpecCtrl {
+    switch self {
+    case .passthrough, .autoload, .manual: SpecCtrl(rawValue: .max)
+    case .emulate: []
+    case .shadow: SpecCtrl(rawValue: .max).subtracting(.ibrs)
     }
   }
 

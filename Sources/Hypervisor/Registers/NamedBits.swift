@@ -1,7 +1,7 @@
 // A 64-bit register whose bits have names: how such a value is written and read as text, in one place.
 
 /// A set of named bits in a 64-bit register.
-public protocol NamedBits: OptionSet, Hashable, Sendable, CustomStringConvertible
+public protocol NamedBits: OptionSet, Hashable, Codable, Sendable, CustomStringConvertible
 where RawValue == UInt64, Element == Self {
   /// The bits that have a name, lowest first, with the manual's names.
   static var bitNames: [(bit: Int, name: String)] { get }

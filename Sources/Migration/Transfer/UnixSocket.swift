@@ -33,13 +33,17 @@ public struct Connection: ~Copyable, Sendable {
   ///
   /// Throws `SocketError`: nobody listens there, or the path is too long.
   public init(to path: String) throws(SocketError) {
+    let made = try Self.make()
+    try made.connect(to: path)
+    self = made
+  }
+
+  private func connect(to path: String) throws(SocketError) {
     var address = try sockaddr_un(path)
-    self = try Self.make()
-    let descriptor = descriptor
     // Safe: the structure is this call's own, for its own length.
     let result = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
     guard result == 0 else { throw SocketError("connecting to \(path)") }

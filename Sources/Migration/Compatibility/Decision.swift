@@ -1,0 +1,175 @@
+// The decision whether a guest may move to a host, taken before anything stops. The rules and their reasons: docs/migration.md.
+//
+// Facts: the thread of 2018-02-16 on the kernel's mailing list, "x86/speculation: Support Enhanced IBRS on future CPUs"; Intel SDM
+// vol. 4, IA32_SPEC_CTRL; Linux arch/x86/kvm/cpuid.h (guest_has_spec_ctrl_msr, guest_has_pred_cmd_msr), arch/x86/kvm/vmx/vmx.c
+// (a guest whose writes are no longer intercepted can set every bit that the processor has, told or not).
+
+public import Hypervisor
+
+/// Whether a guest may move to a host.
+public enum Decision: Equatable, Sendable {
+  /// It may, and is protected there as said.
+  case allowed(Protection)
+  /// It would run on and be worse protected than it believes, for this reason: it may when the user accepts that.
+  case unprotected(String)
+  /// It may not: something that it uses would fail.
+  case refused(String)
+
+  /// The decision on a guest that is to go on at a host under a policy.
+  public init(of guest: MovingGuest, to host: HostOffer, under policy: PolicyName) {
+    if let reason = guest.refusal(at: host, under: policy) {
+      self = .refused(reason)
+      return
+    }
+    let protection: Protection
+    switch policy.support(on: host.abilities) {
+    case .refused(let reason):
+      self = .refused("policy \(policy.rawValue) cannot run at the destination: \(reason)")
+      return
+    case .supported(let supported): protection = guest.protection(supported, at: host)
+    }
+    let losses = guest.losses(at: host, under: policy, protectedBy: protection)
+    self = losses.isEmpty ? .allowed(protection) : .unprotected(losses.joined(separator: "; "))
+  }
+
+  /// The decision in one word: `allowed`, `unprotected`, `refused`.
+  public var word: String {
+    switch self {
+    case .allowed: "allowed"
+    case .unprotected: "unprotected"
+    case .refused: "refused"
+    }
+  }
+
+  /// Why, in one sentence.
+  public var reason: String {
+    switch self {
+    case .allowed(let protection): protection.reason
+    case .unprotected(let reason), .refused(let reason): reason
+    }
+  }
+}
+
+extension MovingGuest {
+  /// What would fail at a host, in a sentence; nil when nothing would.
+  fileprivate func refusal(at host: HostOffer, under policy: PolicyName) -> String? {
+    guard host.abilities.subject == subject else {
+      return
+        "the destination proved what it can do with \(host.abilities.subject), and the guest's policy is about \(subject)"
+    }
+    let vendor = contract.cpuid.vendor ?? ""
+    guard vendor == host.vendor else {
+      return "the guest was told that the processor is \(vendor.quoted), and the destination's is \(host.vendor.quoted)"
+    }
+    let tellable = host.contract(under: policy)
+    let missing = FeatureWords(contract.cpuid).missing(from: FeatureWords(tellable.cpuid))
+    guard missing.isEmpty else {
+      return "the guest was told \(missing.list), which the destination's KVM does not offer"
+    }
+    let (physical, linear) = contract.addressBits
+    guard physical <= host.physicalAddressBits, linear <= host.linearAddressBits else {
+      return
+        "the guest was told physical and linear addresses of \(physical) and \(linear) bits, and the destination's KVM "
+        + "offers \(host.physicalAddressBits) and \(host.linearAddressBits)"
+    }
+    // CPUID's SPEC_CTRL stands for the barrier, too, and no policy makes that.
+    if hasIBPB, !host.hasIBPB, contract.cpuid.has(.specCtrl) {
+      return
+        "the guest uses IA32_PRED_CMD, which CPUID's SPEC_CTRL told it of, and the destination has no IBPB: its next "
+        + "barrier would be a #GP"
+    }
+    let controls = contract.told.missingControls(at: tellable.archCapabilities)
+    guard controls.isEmpty else {
+      return
+        "the guest was told of \(controls.list) in IA32_ARCH_CAPABILITIES, which the destination lacks: using it would be a #GP"
+    }
+    guard subject == .specCtrl, host.abilities.register.isHeld else { return nil }
+    let unheld = inUse.intersection(policy.passedOn).subtracting(host.specCtrl)
+    guard unheld.isEmpty else {
+      return "the guest has set \(unheld.list) in IA32_SPEC_CTRL, which the destination's register does not take"
+    }
+    return nil
+  }
+
+  /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own part.
+  fileprivate func protection(_ supported: Protection, at host: HostOffer) -> Protection {
+    guard supported.level == .guest, subject == .specCtrl else { return supported }
+    guard SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
+      return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
+    }
+    guard !wasToldIBRSAll || host.abilities.hasIBRSAll else {
+      return Protection(
+        .none,
+        "the guest was told IBRS_ALL and sets IBRS once, which does not restrict on a host without IBRS_ALL: there each "
+          + "kernel entry needs the write, which is a barrier")
+    }
+    return supported
+  }
+
+  /// What the guest loses at a host where nothing fails, each in a clause.
+  fileprivate func losses(
+    at host: HostOffer, under policy: PolicyName, protectedBy protection: Protection
+  ) -> [String] {
+    var losses: [String] = []
+    if let loss = lossOfProtection(at: host, protection) { losses.append(loss) }
+    let dropped = self.policy.passedOn.intersection(inUse).subtracting(policy.passedOn).subtracting(.ibrs)
+    if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
+      losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
+    }
+    let tellable = host.contract(under: policy).told
+    let broken = contract.told.brokenPromises(at: tellable)
+    if !broken.isEmpty {
+      losses.append("the guest was told \(broken.list), which the destination does not promise")
+    }
+    let warnings = contract.told.warningsMissed(at: tellable)
+    if !warnings.isEmpty {
+      losses.append(
+        "the destination has \(warnings.list), which the guest was not told: its retpolines do not hold where RET may be "
+          + "predicted otherwise")
+    }
+    return losses
+  }
+
+  /// Why the guest would be worse protected at a host than at the source; nil when it would not be.
+  private func lossOfProtection(at host: HostOffer, _ there: Protection) -> String? {
+    guard subject == .specCtrl else { return nil }
+    // A guest that does not know the register chose nothing by it.
+    let chooses = protection != .guest || SpecCtrl.isGivenByKVM(to: contract.cpuid)
+    guard chooses, there.level.strength < protection.strength else { return nil }
+    guard wasToldIBRSAll, !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
+    return
+      "the guest was told IBRS_ALL, which the destination lacks and which leaving IBRS set for ever does not replace: "
+      + "the write is a barrier as well, and user mode with IBRS set is slow"
+  }
+}
+
+extension Protection.Level {
+  /// Which of two levels is worth more to a guest that knows what to write.
+  var strength: Int {
+    switch self {
+    case .none, .notApplicable: 0
+    case .maskedBits: 1
+    case .guest, .always: 2
+    }
+  }
+}
+
+extension NamedBits {
+  /// The names as they stand in a sentence.
+  var list: String { (names + (unnamed == 0 ? [] : ["bits 0x\(String(unnamed, radix: 16))"])).list }
+}
+
+extension [String] {
+  /// The words as they stand in a sentence.
+  var list: String {
+    switch count {
+    case 0: "nothing"
+    case 1: self[0]
+    default: dropLast().joined(separator: ", ") + " and " + self[count - 1]
+    }
+  }
+}
+
+extension String {
+  fileprivate var quoted: String { isEmpty ? "unnamed" : self }
+}

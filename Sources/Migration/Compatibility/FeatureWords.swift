@@ -1,0 +1,97 @@
+// The feature words of a CPUID: what is left of it when everything that only describes is put aside. Small enough to be sent.
+
+public import Hypervisor
+
+/// The values of CPUID's feature words; a word that is not there is 0.
+public struct FeatureWords: Equatable, Sendable {
+  private var values: [CPUIDWord: UInt32]
+
+  /// The given values.
+  public init(_ values: [CPUIDWord: UInt32] = [:]) { self.values = values.filter { $0.value != 0 } }
+
+  /// The feature words of a CPUID.
+  public init(_ model: CPUIDModel) {
+    self.init(
+      Dictionary(
+        CPUIDWord.all.map { ($0, model[$0.leaf, $0.subleaf]?[$0.register] ?? 0) }, uniquingKeysWith: { $1 }))
+  }
+
+  /// A word's value.
+  public subscript(word: CPUIDWord) -> UInt32 {
+    get { values[word] ?? 0 }
+    set { values[word] = newValue == 0 ? nil : newValue }
+  }
+
+  /// The words that are not 0.
+  public var words: Set<CPUIDWord> { Set(values.keys) }
+
+  /// A CPUID that has these words and nothing else.
+  public var model: CPUIDModel {
+    var model = CPUIDModel()
+    for (word, value) in values {
+      var entry = model[word.leaf, word.subleaf] ?? CPUIDEntry(function: word.leaf, index: word.subleaf)
+      entry[word.register] = value
+      model[word.leaf, word.subleaf] = entry
+    }
+    return model
+  }
+
+  /// Whether the words have a feature.
+  public func has(_ feature: CPUFeature) -> Bool {
+    self[CPUIDWord(feature.leaf, feature.subleaf, feature.register)] & feature.mask != 0
+  }
+
+  /// The bits that both have.
+  public func intersection(_ other: FeatureWords) -> FeatureWords { combined(other, &) }
+
+  /// The bits that one of them has.
+  public func union(_ other: FeatureWords) -> FeatureWords { combined(other, |) }
+
+  /// The bits that the other does not have.
+  public func subtracting(_ other: FeatureWords) -> FeatureWords { combined(other) { $0 & ~$1 } }
+
+  private func combined(_ other: FeatureWords, _ combine: (UInt32, UInt32) -> UInt32) -> FeatureWords {
+    FeatureWords(
+      Dictionary(words.union(other.words).map { ($0, combine(self[$0], other[$0])) }, uniquingKeysWith: { $1 }))
+  }
+
+  /// What these words tell a guest that a host with the others does not offer, by name.
+  public func missing(from offer: FeatureWords) -> [String] {
+    CPUIDWord.all.flatMap { word -> [String] in
+      let (told, offered) = (self[word], offer[word])
+      switch word.kind {
+      case .quantity: return told == 0 || told == offered ? [] : ["\(word) = 0x\(String(told, radix: 16))"]
+      case .features:
+        let bits = told & ~offered & ~word.ignoredBits
+        return (0..<32).filter { bits >> UInt32($0) & 1 == 1 }.map { word.name(ofBit: $0) }
+      }
+    }
+  }
+}
+
+extension FeatureWords: Codable {
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    var values: [CPUIDWord: UInt32] = [:]
+    for key in container.allKeys {
+      guard let word = CPUIDWord(key: key.stringValue) else {
+        throw DecodingError.dataCorruptedError(
+          forKey: key, in: container, debugDescription: "\"\(key.stringValue)\" names no register of CPUID")
+      }
+      values[word] = try container.decode(UInt32.self, forKey: key)
+    }
+    self.init(values)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    for (word, value) in values { try container.encode(value, forKey: Key(stringValue: word.key)) }
+  }
+}
