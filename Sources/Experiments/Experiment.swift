@@ -90,14 +90,14 @@ public struct Experiment: Sendable {
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
-    let protection = try policy.protection(on: abilities)
+    _ = try policy.protection(on: abilities)
     if let reason = try workload.refusal(under: msr, on: kvm) {
       throw ExperimentError.workloadRefused(workload.name, reason)
     }
     return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, protection: protection, control: control))
+        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control))
   }
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known already.
@@ -110,7 +110,7 @@ public struct Experiment: Sendable {
     try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
-        experiment: self, start: .snapshot(snapshot), observation: observation,
-        protection: try policy.protection(on: abilities), control: control))
+        experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
+        control: control))
   }
 }

@@ -11,6 +11,7 @@ import Migration
 struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   let experiment: Experiment
   let protection: Protection
+  private let abilities: HostAbilities
   var machine: Machine<P>
   /// What the guest brought from elsewhere; nil for one that starts here.
   private let past: PortableGuest<ExperimentState>?
@@ -27,9 +28,10 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// Throws `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making, loading or
   /// restoring a machine throws.
   init(
-    _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, protection: Protection,
+    _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
     on kvm: borrowing KVM
   ) throws {
+    let protection = try experiment.policy.protection(on: abilities)
     let intercepts = policy.intercepts.contains(experiment.msr)
     let contract: GuestContract
     switch start {
@@ -63,6 +65,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     interceptsSubject = intercepts
     self.experiment = experiment
     self.protection = protection
+    self.abilities = abilities
     self.machine = machine
     self.past = past
     self.subjectAtStart = subjectAtStart
@@ -136,7 +139,16 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        subjectAtStart: subjectAtStart, kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart, kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+  }
+
+  /// The guest as the decision whether it may move wants to know it.
+  ///
+  /// Throws what reading the subject throws.
+  func movingGuest(from host: HostOffer) throws -> MovingGuest {
+    MovingGuest(
+      contract: machine.contract, policy: experiment.policy, subject: experiment.msr, protection: protection.level,
+      inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB)
   }
 
   /// The guest that was stopped, as a snapshot.

@@ -24,6 +24,8 @@ public struct ExperimentState: Codable, Sendable {
   public let isBetweenSamples: Bool
   /// `Protection.Level` where it ran last.
   public let protection: String
+  /// Whether IA32_PRED_CMD took its barriers there (`HostOffer.hasIBPB`).
+  public let hasIBPB: Bool
   /// What the subject was when the guest first started.
   public let subjectAtStart: SubjectValue
   /// By how much KVM's statistics have grown, nil where KVM had none.

@@ -56,6 +56,8 @@ extension Failure {
       case is GuestMemoryError: .unavailable
       case let error as VirtualCPUStateError: if case .pending = error { .software } else { .unavailable }
       case is SnapshotError: .dataError
+      case let error as SocketError: Self.status(of: error)
+      case let error as TransferError: Self.status(of: error)
       default: .software
       }
     self.init(status: status, message: "\(error)")
@@ -83,6 +85,19 @@ extension Failure {
     case .snapshot: .dataError
     case .noEntry, .workloadRefused: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
+    }
+  }
+
+  private static func status(of error: SocketError) -> Status {
+    [.permissionDenied, .notPermitted].contains(error.code) ? .noPermission : .unavailable
+  }
+
+  private static func status(of error: TransferError) -> Status {
+    switch error {
+    case .socket(let error): status(of: error)
+    case .ended: .unavailable
+    case .protocolError: .software
+    case .snapshot: .dataError
     }
   }
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import Experiments
 import Hypervisor
+import Migration
 
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,6 +20,9 @@ struct Resume: ParsableCommand {
   @Option(help: "Who owns the MSR from now on (default: as before).")
   var policy: PolicyName?
 
+  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  var acceptUnprotected = false
+
   @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
   var timeLimit = 60.0
 
@@ -31,15 +35,34 @@ struct Resume: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let snapshot = try SnapshotInput.read(file)
+      var snapshot = try SnapshotInput.read(file)
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+      if let warning = try warning(of: snapshot, at: try HostOffer(of: kvm, abilities: abilities), experiment.policy) {
+        snapshot.guest.warnings.append(warning)
+      }
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
       let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)
+    }
+  }
+
+  /// What is given up by going on here, nil when nothing is.
+  ///
+  /// Throws `Failure` when the guest may not go on here, or not without being told.
+  private func warning(of snapshot: ExperimentSnapshot, at host: HostOffer, _ policy: PolicyName) throws -> String? {
+    switch Decision(of: try MovingGuest(snapshot), to: host, under: policy) {
+    case .allowed: return nil
+    case .refused(let reason):
+      throw Failure(status: .unavailable, message: "the guest may not go on here: \(reason)")
+    case .unprotected(let reason):
+      guard acceptUnprotected else {
+        throw Failure(status: .unavailable, message: "the guest may not go on here: \(Decision.advice(reason))")
+      }
+      return Decision.warning(reason)
     }
   }
 }

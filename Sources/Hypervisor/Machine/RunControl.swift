@@ -48,6 +48,9 @@ public final class RunControl: Sendable {
     }
   }
 
+  /// Takes back a pause that has stopped no run yet.
+  public func discardPause() { shared.withLock { $0.isPauseWanted = false } }
+
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 

@@ -1,4 +1,4 @@
-// A thread with a body, for the neighbour: Swift's own tasks run on libdispatch's threads, which cannot be bound.
+// A thread with a body, for work beside a guest: Swift's own tasks run on libdispatch's threads, which cannot be bound.
 // Facts: pthread_create(3), pthread_join(3).
 
 import Glibc

@@ -1,0 +1,95 @@
+// An experiment's guest on the move: it starts here and ends elsewhere, or the other way round.
+
+public import Hypervisor
+public import Migration
+
+extension Experiment {
+  /// What became of a guest that was to be moved away.
+  public enum Departure: Sendable {
+    case moved(MoveReport)
+    /// It may not, for this reason, and was not started.
+    case refused(String)
+    /// It did not, for this reason, and ran to its end here.
+    case stayed(RunRecord, String)
+  }
+
+  /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
+  ///
+  /// Throws as `resume` does.
+  public func move(
+    _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
+    control: RunControl
+  ) throws -> Departure {
+    try policy.make(
+      on: kvm, with: abilities,
+      for: MovingAway(
+        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control))
+  }
+
+  /// Receives a guest and runs it to its end.
+  ///
+  /// Throws `TransferError` when none comes, and as `resume` does when this host does not take it; the source is told why.
+  public static func receive(
+    from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
+    telling tell: @escaping (String) -> Void
+  ) throws -> RunRecord {
+    let receiver = try Receiver(connection, offering: offer)
+    do {
+      let snapshot = try receiver.receive(as: ExperimentState.self)
+      let experiment = try Experiment(resuming: snapshot)
+      return try experiment.policy.make(
+        on: kvm, with: offer.abilities,
+        for: TakingOver(
+          experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: offer.abilities, control: control,
+          tell: tell))
+    } catch {
+      // Where the guest runs already, nobody listens any more.
+      receiver.refuse("\(error)")
+      throw error
+    }
+  }
+}
+
+private struct MovingAway: PolicyVisitor {
+  let experiment: Experiment
+  let snapshot: ExperimentSnapshot
+  let request: MoveRequest
+  let abilities: HostAbilities
+  let control: RunControl
+
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
+    var session = try ExperimentSession(
+      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
+    let host = try HostOffer(of: kvm, abilities: abilities)
+    switch try session.move(request, on: kvm, from: host, control: control) {
+    case .moved(let report): return .moved(report)
+    case .refused(let reason): return .refused(reason)
+    case .failed(let reason):
+      let stopped = try session.run(observing: .nothing, control: control)
+      return .stayed(try session.record(stopped: stopped), reason)
+    case .ended(let stopped):
+      return .stayed(try session.record(stopped: stopped), "it ended before it could be moved")
+    }
+  }
+}
+
+private struct TakingOver: PolicyVisitor {
+  let experiment: Experiment
+  let snapshot: ExperimentSnapshot
+  let receiver: Receiver
+  let abilities: HostAbilities
+  let control: RunControl
+  let tell: (String) -> Void
+
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
+    var session = try ExperimentSession(
+      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
+    switch receiver.takeOver() {
+    case .run: tell("the guest of \(snapshot.guest.origin) runs here")
+    case .runAlone: tell("the source died when the guest was whole here; it runs here")
+    case .forget(let reason): throw TransferError.ended("the source keeps its guest: \(reason)")
+    }
+    let stopped = try session.run(observing: .nothing, control: control)
+    return try session.record(stopped: stopped)
+  }
+}

@@ -1,0 +1,148 @@
+// The source's part: the decision, the copying beside the running guest, the hand-over.
+
+import Hypervisor
+import Measurement
+public import Migration
+import Synchronization
+
+extension ExperimentSession where P: ~Copyable {
+  /// Moves the guest, which runs on meanwhile, to another host.
+  ///
+  /// Throws what running the guest throws; whatever goes wrong with the move itself is a result, and the guest is still here.
+  mutating func move(
+    _ request: MoveRequest, on kvm: borrowing KVM, from host: HostOffer, control: RunControl
+  ) throws -> MoveResult {
+    let copying: Copying
+    let terms: Terms
+    do {
+      let sender = try Sender(to: request.path)
+      terms = try Terms(of: try movingGuest(from: host), at: try sender.offer(), request)
+      if let reason = terms.refusal {
+        sender.abort("the source's decision: \(reason)")
+        return .refused(reason)
+      }
+      try sender.propose(memory: machine.vm.memory())
+      try machine.vm.setDirtyLog(true)
+      copying = Copying(
+        PreCopy(of: try machine.vm.makeMemoryView()), to: sender, memory: machine.vm.memory(), limits: request.limits)
+    } catch {
+      try? machine.vm.setDirtyLog(false)
+      return .failed("\(error)")
+    }
+    defer { try? machine.vm.setDirtyLog(false) }
+
+    let thread: Thread
+    do { thread = try Thread { copying.run(then: control.pause) } } catch { return .failed("no thread: \(error)") }
+    let stopped: RunControl.Stop?
+    do { stopped = try run(observing: .nothing, control: control) } catch {
+      copying.cancel()
+      thread.join()
+      copying.sender.abort("the guest failed at the source: \(error)")
+      throw error
+    }
+    copying.cancel()
+    thread.join()
+    control.discardPause()
+    guard stopped == .paused else {
+      copying.sender.abort("the guest \(stopped == nil ? "ended" : "was stopped") at the source before it could be moved")
+      return .ended(stopped)
+    }
+    if let failure = copying.failure {
+      copying.sender.abort(failure)
+      return .failed(failure)
+    }
+    return handOver(copying, on: kvm, from: host, terms)
+  }
+
+  /// Stops and copies the rest.
+  private mutating func handOver(
+    _ copying: Copying, on kvm: borrowing KVM, from host: HostOffer, _ terms: Terms
+  ) -> MoveResult {
+    let began = ContinuousClock.now
+    do {
+      let expected = copying.expectedDownTime
+      let lastPages = try copying.finish()
+      var guest = try portableGuest(on: kvm, origin: host.name)
+      guest.policy = terms.policy.rawValue
+      if let warning = terms.warning { guest.warnings.append(warning) }
+      switch copying.sender.handOver(guest) {
+      case .kept(let reason): return .failed(reason)
+      case .moved:
+        return .moved(
+          MoveReport(
+            destination: terms.destination, warning: terms.warning, rounds: copying.rounds,
+            expectedDownTime: expected, lastPages: lastPages, downTime: .now - began))
+      }
+    } catch {
+      copying.sender.abort("the source keeps the guest: \(error)")
+      return .failed("\(error)")
+    }
+  }
+}
+
+/// What was decided about a move.
+private struct Terms {
+  let destination: String
+  let policy: PolicyName
+  /// Why the guest may not go, nil when it may.
+  private(set) var refusal: String?
+  /// What is given up by going.
+  private(set) var warning: String?
+
+  init(of guest: MovingGuest, at offer: HostOffer, _ request: MoveRequest) throws {
+    destination = offer.name
+    policy = request.policy ?? guest.policy
+    switch Decision(of: guest, to: offer, under: policy) {
+    case .allowed: break
+    case .refused(let reason): refusal = reason
+    case .unprotected(let reason):
+      if request.acceptsUnprotected { warning = Decision.warning(reason) } else { refusal = Decision.advice(reason) }
+    }
+  }
+}
+
+extension Decision {
+  /// What is said with every later output of a guest that went on against advice.
+  public static func warning(_ reason: String) -> String { "moved with --accept-unprotected although \(reason)" }
+
+  /// What is said when nobody has accepted that.
+  public static func advice(_ reason: String) -> String { "\(reason); --accept-unprotected goes on all the same" }
+}
+
+/// The copying of memory in a thread of its own.
+private final class Copying: Sendable {
+  let sender: Sender
+  private let copy: Mutex<PreCopy>
+  private let failed = Mutex<String?>(nil)
+  private let isCancelled = Atomic(false)
+  private let memory: [GuestPhysicalRange]
+  private let limits: PreCopyLimits
+
+  init(
+    _ copy: consuming sending PreCopy, to sender: Sender, memory: [GuestPhysicalRange], limits: PreCopyLimits
+  ) {
+    self.sender = sender
+    self.copy = Mutex(copy)
+    self.memory = memory
+    self.limits = limits
+  }
+
+  /// Copies until little is left, and then pauses the guest.
+  func run(then pause: () -> Void) {
+    do {
+      try copy.withLock { copy in
+        try copy.copy(to: sender, memory: memory, limits: limits) { isCancelled.load(ordering: .relaxed) }
+      }
+    } catch { failed.withLock { $0 = "copying while the guest ran: \(error)" } }
+    pause()
+  }
+
+  func cancel() { isCancelled.store(true, ordering: .relaxed) }
+
+  /// Why it did not come to its end, nil when it did.
+  var failure: String? { failed.withLock { $0 } }
+
+  func finish() throws -> Int { try copy.withLock { try $0.finish(to: sender) } }
+  var rounds: [PreCopy.Round] { copy.withLock { $0.rounds } }
+  var expectedDownTime: Duration { copy.withLock { $0.expectedDownTime } }
+}

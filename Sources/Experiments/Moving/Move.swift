@@ -1,0 +1,44 @@
+// Moving a guest that runs here to another host: what is asked for, and what came of it.
+
+public import Hypervisor
+public import Migration
+
+/// Where a guest is to move, and on which terms.
+public struct MoveRequest: Sendable {
+  /// The path at which the destination waits.
+  public var path: String
+  /// The policy there; nil for the guest's own.
+  public var policy: PolicyName?
+  /// Whether it may go where it is worse protected than here.
+  public var acceptsUnprotected = false
+  public var limits = PreCopyLimits()
+
+  /// A move to the destination that waits at a path.
+  public init(to path: String) { self.path = path }
+}
+
+/// What a move did.
+public struct MoveReport: Sendable {
+  public let destination: String
+  /// What was given up, nil when nothing was.
+  public let warning: String?
+  public let rounds: [PreCopy.Round]
+  /// How long the last pages were expected to take, at the rate of the rounds, when the guest was stopped.
+  public let expectedDownTime: Duration
+  /// Pages that were sent while it was stopped.
+  public let lastPages: Int
+  /// From the guest's last instruction here to the destination's word that it runs there.
+  public let downTime: Duration
+}
+
+/// What came of a move.
+public enum MoveResult: Sendable {
+  /// The guest runs at the destination.
+  case moved(MoveReport)
+  /// It may not go there, for this reason, and goes on here.
+  case refused(String)
+  /// Something went wrong, and it goes on here.
+  case failed(String)
+  /// It ended here, or was stopped, before it could be moved.
+  case ended(RunControl.Stop?)
+}

@@ -1,0 +1,22 @@
+// The guest of a snapshot as the decision whether it may go on here wants to know it.
+
+import Hypervisor
+public import Migration
+
+extension MovingGuest {
+  /// The guest of a snapshot of an experiment.
+  ///
+  /// Throws `ExperimentError.snapshot` when it names no policy or protection that there is.
+  public init(_ snapshot: ExperimentSnapshot) throws(ExperimentError) {
+    let (guest, machine) = (snapshot.guest, snapshot.guest.machine)
+    guard let policy = PolicyName(rawValue: guest.policy) else {
+      throw .snapshot("there is no policy \"\(guest.policy)\"")
+    }
+    guard let protection = Protection.Level(rawValue: guest.work.protection) else {
+      throw .snapshot("there is no protection \"\(guest.work.protection)\"")
+    }
+    self.init(
+      contract: machine.told, policy: policy, subject: machine.subject, protection: protection,
+      inUse: SpecCtrl(rawValue: machine.subjectValue ?? 0), hasIBPB: guest.work.hasIBPB)
+  }
+}

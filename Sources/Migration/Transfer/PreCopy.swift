@@ -1,0 +1,91 @@
+// Copying a guest's memory while it runs, in rounds: first all of it, then again and again what it has written meanwhile, until so
+// little is left that it can be stopped for the rest.
+// Facts: KVM API document, section 4.8 (KVM_GET_DIRTY_LOG); "Live Migration of Virtual Machines" (Clark et al., NSDI 2005), 3.1.
+
+public import Hypervisor
+
+/// How long copying may go on, and when it has done enough.
+public struct PreCopyLimits: Sendable {
+  /// How long the guest may be stopped for its last pages.
+  public var downTime: Duration
+  /// After so many rounds the guest is stopped, whatever is left.
+  public var rounds: Int
+
+  /// Limits; the default is 30 ms, after at most 30 rounds.
+  public init(downTime: Duration = .milliseconds(30), rounds: Int = 30) {
+    self.downTime = downTime
+    self.rounds = rounds
+  }
+}
+
+/// A copy of a running guest's memory to a destination, under way.
+public struct PreCopy: ~Copyable, Sendable {
+  /// One round.
+  public struct Round: Equatable, Sendable {
+    /// Pages sent.
+    public let pages: Int
+    public let duration: Duration
+    /// Pages that the guest has written meanwhile, to be sent again.
+    public let dirtied: Int
+  }
+
+  private var view: MemoryView
+  /// Pages whose last content has not been sent.
+  private var left: Set<GuestPhysicalAddress> = []
+  public private(set) var rounds: [Round] = []
+
+  /// A copy of this memory, whose dirty log must be on.
+  public init(of view: consuming MemoryView) { self.view = view }
+
+  /// How long the pages that are left would take at the rate of the rounds so far.
+  public var expectedDownTime: Duration {
+    let sent = rounds.reduce(0) { $0 + $1.pages }
+    let time = rounds.reduce(Duration.zero) { $0 + $1.duration }
+    return sent == 0 ? .zero : time / sent * left.count
+  }
+
+  /// How many pages are left.
+  public var pagesLeft: Int { left.count }
+
+  /// Copies while the guest runs, until the pages left fit the limits, or `isCancelled` says so.
+  ///
+  /// Throws `TransferError` when the destination is gone; `KVMError` when KVM does not tell what was written.
+  public mutating func copy(
+    to sender: Sender, memory: [GuestPhysicalRange], limits: PreCopyLimits, isCancelled: () -> Bool
+  ) throws {
+    // What stands in the log from before is in the first round anyway.
+    _ = try view.takeDirtyPages()
+    left = Set(memory.flatMap(\.pageAddresses))
+    var skippingZeroes = true
+    while !isCancelled() {
+      let addresses = left.sorted()
+      left = []
+      let clock = ContinuousClock()
+      var sent = 0
+      let duration = try clock.measure { sent = try send(addresses, skippingZeroes: skippingZeroes, to: sender) }
+      skippingZeroes = false
+      left = Set(try view.takeDirtyPages())
+      rounds.append(Round(pages: sent, duration: duration, dirtied: left.count))
+      // A guest that writes as fast as it is copied gains nothing from one more round.
+      let isStuck = rounds.count > 2 && rounds.suffix(3).allSatisfy { $0.dirtied >= $0.pages && $0.pages > 0 }
+      if expectedDownTime <= limits.downTime || rounds.count >= limits.rounds || isStuck { return }
+    }
+  }
+
+  /// Sends what is left of a guest that has stopped; gives the number of pages.
+  ///
+  /// Throws as `copy` does.
+  public mutating func finish(to sender: Sender) throws -> Int {
+    let addresses = left.union(try view.takeDirtyPages()).sorted()
+    left = []
+    return try send(addresses, skippingZeroes: false, to: sender)
+  }
+
+  private func send(
+    _ addresses: [GuestPhysicalAddress], skippingZeroes: Bool, to sender: Sender
+  ) throws(TransferError) -> Int {
+    let pages = addresses.compactMap { view.page(at: $0) }.filter { !skippingZeroes || !$0.isZero }
+    try sender.send(pages)
+    return pages.count
+  }
+}

@@ -1,0 +1,125 @@
+// The move of `spectrap migrate`: from a file or a running guest, to a socket at which `spectrap receive` waits.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Measurement
+import Migration
+
+struct MoveOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The guest: a file of `run --snapshot-at`, which goes on here meanwhile.", valueName: "file"))
+  var from: String?
+
+  @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
+  var to: String?
+
+  @Option(help: "Who owns the MSR there (default: as here).")
+  var policy: PolicyName?
+
+  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  var acceptUnprotected = false
+
+  @Option(help: ArgumentHelp("How long the guest may be stopped for its last pages.", valueName: "ms"))
+  var downTime = 30.0
+
+  @Option(help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
+  var timeLimit = 60.0
+
+  /// Throws `ValidationError` for what is missing or makes no sense.
+  func check() throws {
+    guard from != nil, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
+    _ = try UnixPath(to)
+    guard downTime >= 0, downTime <= 1e6 else { throw ValidationError("--down-time takes from 0 to 1000000 ms") }
+    try Run.validate(timeLimit: timeLimit)
+  }
+
+  func perform(kvm options: KVMOptions, json: Bool) throws {
+    guard let from, let to else { return }
+    var request = MoveRequest(to: try UnixPath(to).path)
+    request.policy = policy
+    request.acceptsUnprotected = acceptUnprotected
+    request.limits.downTime = .milliseconds(downTime)
+
+    let snapshot = try SnapshotInput.read(from)
+    let experiment = try Experiment(resuming: snapshot)
+    let kvm = try options.open()
+    let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+    let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+    Interrupt.cancels(control)
+    switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
+    case .moved(let report):
+      if json { try Output.json(MoveDocument(report)) } else { try Output.result(report.text) }
+    case .refused(let reason):
+      throw Failure(status: .unavailable, message: "the guest may not move there: \(reason)")
+    case .stayed(let record, let reason):
+      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.complain(of: record.stopped, after: timeLimit)
+      throw Failure(status: .software, message: "the guest stayed here: \(reason)")
+    }
+  }
+}
+
+/// A socket's address on the command line: `unix:` and a path.
+struct UnixPath {
+  let path: String
+
+  /// Throws `ValidationError` for another kind of address.
+  init(_ text: String) throws {
+    guard text.hasPrefix("unix:"), text.count > 5 else {
+      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:/tmp/spectrap.sock")
+    }
+    path = String(text.dropFirst(5))
+  }
+}
+
+/// The JSON of `migrate`.
+private struct MoveDocument: Encodable {
+  struct Round: Encodable {
+    let pages: Int
+    let milliseconds: Double
+    let dirtied: Int
+  }
+
+  let schemaVersion = 1
+  let kind = "migration"
+  let destination: String
+  let warnings: [String]
+  let rounds: [Round]
+  let expectedDownTimeMilliseconds: Double
+  let lastPages: Int
+  let downTimeMilliseconds: Double
+
+  init(_ report: MoveReport) {
+    destination = report.destination
+    warnings = report.warning.map { [$0] } ?? []
+    rounds = report.rounds.map {
+      Round(pages: $0.pages, milliseconds: $0.duration.milliseconds, dirtied: $0.dirtied)
+    }
+    expectedDownTimeMilliseconds = report.expectedDownTime.milliseconds
+    lastPages = report.lastPages
+    downTimeMilliseconds = report.downTime.milliseconds
+  }
+}
+
+extension MoveReport {
+  fileprivate var text: String {
+    var table = Table(right: [1, 2, 3])
+    table.add("Round", "pages sent", "ms", "written meanwhile")
+    for (index, round) in rounds.enumerated() {
+      table.add("\(index + 1)", "\(round.pages)", round.duration.milliseconds.rounded3, "\(round.dirtied)")
+    }
+    table.add("stopped", "\(lastPages)", downTime.milliseconds.rounded3, "")
+    let sentence =
+      "The guest runs at \(destination). It was stopped for \(downTime.milliseconds.rounded3) ms, "
+      + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last \(lastPages) pages."
+    return (warning.map { "WARNING  \($0)\n" } ?? "") + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
+  }
+}
+
+extension Duration {
+  fileprivate var milliseconds: Double { self / .milliseconds(1) }
+}
+
+extension Double {
+  fileprivate var rounded3: String { "\((self * 1000).rounded() / 1000)" }
+}

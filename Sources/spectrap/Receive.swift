@@ -1,0 +1,55 @@
+// `spectrap receive`: waits for a guest, takes it over, and runs it to its end.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Migration
+
+struct Receive: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "receive",
+    abstract: "Waits for a guest that `spectrap migrate` sends, and runs it to its end.",
+    discussion: """
+      The source is told what this host offers, and decides. From the moment in which the whole guest is here, it goes on \
+      here even if the source dies.
+      """)
+
+  @Argument(help: ArgumentHelp("Where to wait.", valueName: "unix:path"))
+  var address: String
+
+  @Option(
+    help: ArgumentHelp("The MSR that the guest's policy is about.", valueName: "name|0xN"), transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  @Option(help: ArgumentHelp("Stop the guest after this many seconds; 0 for no limit.", valueName: "seconds"))
+  var timeLimit = 60.0
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    _ = try UnixPath(address)
+    try Run.validate(timeLimit: timeLimit)
+  }
+
+  func run() throws {
+    try Failure.reporting {
+      let kvm = try kvm.open()
+      let offer = try HostOffer(provedOn: kvm, subject: msr)
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      Interrupt.cancels(control)
+      let listener = try Listener(at: try UnixPath(address).path)
+      Output.error("spectrap: waiting for a guest at \(address)")
+      guard let connection = try listener.accept(unless: { control.isCancelled }) else {
+        throw Failure(status: .interrupted, message: "stopped on request; no guest came")
+      }
+      let record = try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
+        Output.error("spectrap: \($0)")
+      }
+      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.complain(of: record.stopped, after: timeLimit)
+    }
+  }
+}
