@@ -139,7 +139,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart, kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart,
+        kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
   }
 
   /// The guest as the decision whether it may move wants to know it.

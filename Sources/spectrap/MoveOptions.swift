@@ -7,7 +7,10 @@ import Measurement
 import Migration
 
 struct MoveOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The guest: a file of `run --snapshot-at`, which goes on here meanwhile.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "The guest: a file of `run --snapshot-at`, which goes on here meanwhile; or where `run --migratable` runs it.",
+      valueName: "file|unix:path"))
   var from: String?
 
   @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
@@ -22,7 +25,8 @@ struct MoveOptions: ParsableArguments {
   @Option(help: ArgumentHelp("How long the guest may be stopped for its last pages.", valueName: "ms"))
   var downTime = 30.0
 
-  @Option(help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
   var timeLimit = 60.0
 
   /// Throws `ValidationError` for what is missing or makes no sense.
@@ -40,6 +44,9 @@ struct MoveOptions: ParsableArguments {
     request.acceptsUnprotected = acceptUnprotected
     request.limits.downTime = .milliseconds(downTime)
 
+    if let running = try? UnixPath(from) {
+      return try Self.tell(MoveDesk.order(request, at: running.path), json: json)
+    }
     let snapshot = try SnapshotInput.read(from)
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
@@ -47,14 +54,25 @@ struct MoveOptions: ParsableArguments {
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     Interrupt.cancels(control)
     switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
-    case .moved(let report):
-      if json { try Output.json(MoveDocument(report)) } else { try Output.result(report.text) }
+    case .moved(let report): try report.tell(json: json)
     case .refused(let reason):
       throw Failure(status: .unavailable, message: "the guest may not move there: \(reason)")
     case .stayed(let record, let reason):
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)
-      throw Failure(status: .software, message: "the guest stayed here: \(reason)")
+      throw Failure(status: .software, message: "the guest stayed here: \(reason ?? "nobody wanted it to move")")
+    }
+  }
+
+  /// Says what came of an order to a guest that another process runs.
+  private static func tell(_ result: MoveResult, json: Bool) throws {
+    switch result {
+    case .moved(let report): try report.tell(json: json)
+    case .refused(let reason):
+      throw Failure(status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason)")
+    case .failed(let reason):
+      throw Failure(status: .software, message: "the guest goes on where it is: \(reason)")
+    case .ended: throw Failure(status: .software, message: "the guest ended before it could be moved")
     }
   }
 }
@@ -102,7 +120,14 @@ private struct MoveDocument: Encodable {
 }
 
 extension MoveReport {
-  fileprivate var text: String {
+  /// Prints it.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  func tell(json: Bool) throws {
+    if json { try Output.json(MoveDocument(self)) } else { try Output.result(text) }
+  }
+
+  private var text: String {
     var table = Table(right: [1, 2, 3])
     table.add("Round", "pages sent", "ms", "written meanwhile")
     for (index, round) in rounds.enumerated() {

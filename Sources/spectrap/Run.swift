@@ -60,6 +60,10 @@ struct Run: ParsableCommand {
       valueName: "iterations|signal> <file"))
   var snapshotAt: [String] = []
 
+  @Option(
+    help: ArgumentHelp("Wait there for `spectrap migrate` to order the guest to move.", valueName: "unix:path"))
+  var migratable: String?
+
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
@@ -76,7 +80,10 @@ struct Run: ParsableCommand {
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
     }
-    _ = try snapshotOrder
+    if try snapshotOrder != nil || trace || histogram, migratable != nil {
+      throw ValidationError("--migratable excludes --snapshot-at, --trace and --histogram")
+    }
+    _ = try migratable.map(UnixPath.init)
   }
 
   /// Throws `ValidationError` for a time limit that is none.
@@ -115,6 +122,9 @@ struct Run: ParsableCommand {
 
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
+      if let migratable {
+        return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
+      }
       let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
       if let guest = record.snapshot { try file?.write(try guest.encoded()) }
       try Self.tell(record, entryChoice: choice, json: json)
@@ -122,6 +132,22 @@ struct Run: ParsableCommand {
       if let path = snapshot?.path, record.snapshot == nil {
         throw Failure(status: .software, message: "the guest ended before it was paused; \(path) was not written")
       }
+    }
+  }
+
+  /// Runs the guest, here or elsewhere in the end.
+  private func runMovable(
+    _ experiment: Experiment, on kvm: borrowing KVM, _ abilities: HostAbilities, at address: UnixPath,
+    entryChoice: String, _ control: RunControl
+  ) throws {
+    let desk = try MoveDesk(at: address.path, pausing: control)
+    defer { desk.close() }
+    switch try experiment.run(on: kvm, abilities: abilities, movingAt: desk, control: control) {
+    case .moved(let report): try report.tell(json: json)
+    case .refused(let reason), .stayed(_, let reason?): throw Failure(status: .software, message: reason)
+    case .stayed(let record, nil):
+      try Self.tell(record, entryChoice: entryChoice, json: json)
+      try Self.complain(of: record.stopped, after: timeLimit)
     }
   }
 

@@ -1,5 +1,6 @@
 // An experiment's guest on the move: it starts here and ends elsewhere, or the other way round.
 
+import GuestImages
 public import Hypervisor
 public import Migration
 
@@ -9,8 +10,8 @@ extension Experiment {
     case moved(MoveReport)
     /// It may not, for this reason, and was not started.
     case refused(String)
-    /// It did not, for this reason, and ran to its end here.
-    case stayed(RunRecord, String)
+    /// It did not, for this reason (nil when nobody wanted it to), and ran to its end here.
+    case stayed(RunRecord, String?)
   }
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
@@ -24,6 +25,19 @@ extension Experiment {
       on: kvm, with: abilities,
       for: MovingAway(
         experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control))
+  }
+
+  /// Runs it from its start, and moves its guest when somebody orders that at the desk.
+  ///
+  /// Throws as `run` does.
+  public func run(
+    on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
+  ) throws -> Departure {
+    try policy.make(
+      on: kvm, with: abilities,
+      for: AwaitingOrders(
+        experiment: self, image: try GuestImage(workload, entry: entry), desk: desk, abilities: abilities,
+        control: control))
   }
 
   /// Receives a guest and runs it to its end.
@@ -69,6 +83,33 @@ private struct MovingAway: PolicyVisitor {
       return .stayed(try session.record(stopped: stopped), reason)
     case .ended(let stopped):
       return .stayed(try session.record(stopped: stopped), "it ended before it could be moved")
+    }
+  }
+}
+
+private struct AwaitingOrders: PolicyVisitor {
+  let experiment: Experiment
+  let image: GuestImage
+  let desk: MoveDesk
+  let abilities: HostAbilities
+  let control: RunControl
+
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
+    var session = try ExperimentSession(
+      experiment, from: .image(image), policy: policy, abilities: abilities, on: kvm)
+    let host = try HostOffer(of: kvm, abilities: abilities)
+    while true {
+      let stopped = try session.run(observing: .nothing, control: control)
+      guard stopped == .paused, let order = desk.takeOrder() else {
+        return .stayed(try session.record(stopped: stopped), nil)
+      }
+      let result = try session.move(order.request, on: kvm, from: host, control: control)
+      order.answer(result)
+      switch result {
+      case .moved(let report): return .moved(report)
+      case .refused, .failed: continue
+      case .ended(let stopped): return .stayed(try session.record(stopped: stopped), nil)
+      }
     }
   }
 }

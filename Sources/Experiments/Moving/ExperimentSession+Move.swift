@@ -44,7 +44,8 @@ extension ExperimentSession where P: ~Copyable {
     thread.join()
     control.discardPause()
     guard stopped == .paused else {
-      copying.sender.abort("the guest \(stopped == nil ? "ended" : "was stopped") at the source before it could be moved")
+      copying.sender.abort(
+        "the guest \(stopped == nil ? "ended" : "was stopped") at the source before it could be moved")
       return .ended(stopped)
     }
     if let failure = copying.failure {

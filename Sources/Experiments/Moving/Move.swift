@@ -4,7 +4,7 @@ public import Hypervisor
 public import Migration
 
 /// Where a guest is to move, and on which terms.
-public struct MoveRequest: Sendable {
+public struct MoveRequest: Codable, Sendable {
   /// The path at which the destination waits.
   public var path: String
   /// The policy there; nil for the guest's own.
@@ -18,7 +18,7 @@ public struct MoveRequest: Sendable {
 }
 
 /// What a move did.
-public struct MoveReport: Sendable {
+public struct MoveReport: Codable, Sendable {
   public let destination: String
   /// What was given up, nil when nothing was.
   public let warning: String?
@@ -32,7 +32,7 @@ public struct MoveReport: Sendable {
 }
 
 /// What came of a move.
-public enum MoveResult: Sendable {
+public enum MoveResult: Codable, Sendable {
   /// The guest runs at the destination.
   case moved(MoveReport)
   /// It may not go there, for this reason, and goes on here.

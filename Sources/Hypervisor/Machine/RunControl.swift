@@ -8,7 +8,7 @@ import Synchronization
 /// Ends runs from outside: one value for as many runs as share its time limit and its cancel.
 public final class RunControl: Sendable {
   /// Why a run should stop.
-  public enum Stop: Equatable, Sendable {
+  public enum Stop: String, Codable, Sendable {
     /// The time limit has passed.
     case timeLimit
     /// `cancel()` was called.

@@ -9,6 +9,8 @@
 //   commit     it is yours           ->
 //                                    <-   running    it is mine
 //
+// Before that, where somebody else orders a running guest to move: `order` to the process that runs it, and its `answer`, JSON both.
+//
 // At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence: see Sender and
 // Receiver.
 
@@ -25,11 +27,13 @@ enum MessageKind: UInt32, Sendable {
   case running
   case refuse
   case abort
+  case order
+  case answer
 
   /// The longest payload in bytes that is received.
   var limit: Int {
     switch self {
-    case .offer, .proposal: 1 << 20
+    case .offer, .proposal, .order, .answer: 1 << 20
     case .pages: Message.pagesInMessage * PageRecord.size
     case .state: SnapshotHeader.maximumStateLength
     case .refuse, .abort: 1 << 14

@@ -5,7 +5,7 @@
 public import Hypervisor
 
 /// How long copying may go on, and when it has done enough.
-public struct PreCopyLimits: Sendable {
+public struct PreCopyLimits: Codable, Sendable {
   /// How long the guest may be stopped for its last pages.
   public var downTime: Duration
   /// After so many rounds the guest is stopped, whatever is left.
@@ -21,7 +21,7 @@ public struct PreCopyLimits: Sendable {
 /// A copy of a running guest's memory to a destination, under way.
 public struct PreCopy: ~Copyable, Sendable {
   /// One round.
-  public struct Round: Equatable, Sendable {
+  public struct Round: Codable, Equatable, Sendable {
     /// Pages sent.
     public let pages: Int
     public let duration: Duration
