@@ -85,7 +85,9 @@ let package = Package(
       swiftSettings: strict),
     // Depends on the programs so that they are built; the tests run them as a person does.
     .testTarget(
-      name: "CommandLineTests", dependencies: ["spectrap", "CountExits", "TestSupport"], swiftSettings: strict),
+      name: "CommandLineTests",
+      dependencies: ["spectrap", "CountExits", "Experiments", "Hypervisor", "Migration", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",

@@ -98,17 +98,17 @@ struct MemorySlot: ~Copyable, Sendable {
   /// The bytes at an address, nil when the slot does not hold the whole range.
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
     guard let offset = range.offset(of: address, length: count) else { return nil }
-    let memory = mapping.bytes
-    // Safe: every bit pattern is a byte, and the span checks the offset.
-    return (0..<count).map { unsafe memory.unsafeLoad(fromByteOffset: offset + $0, as: UInt8.self) }
+    // Safe: the span is copied at once, whatever the guest writes meanwhile.
+    return unsafe mapping.bytes.extracting(offset..<offset + count).withUnsafeBytes { unsafe Array($0) }
   }
 
   /// Writes bytes at an address; no, and nothing is written, when the slot does not hold the whole range.
   mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) -> Bool {
     guard let offset = range.offset(of: address, length: bytes.count) else { return false }
     var memory = mapping.mutableBytes
-    for (position, byte) in bytes.enumerated() {
-      memory.storeBytes(of: byte, toByteOffset: offset + position, as: UInt8.self)
+    // Safe: the slice of the buffer, which checks its bounds, is as long as the bytes.
+    unsafe memory.withUnsafeMutableBytes {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + bytes.count]).copyBytes(from: bytes)
     }
     return true
   }

@@ -16,7 +16,7 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
 
 /// One end of a stream; closed when the owner goes.
 public struct Connection: ~Copyable, Sendable {
-  fileprivate let descriptor: CInt
+  let descriptor: CInt
 
   init(owning descriptor: CInt) { self.descriptor = descriptor }
 

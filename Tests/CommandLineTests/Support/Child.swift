@@ -23,9 +23,9 @@ struct ChildError: Error, CustomStringConvertible {
 
 /// A child process, which writes into files.
 struct Child: Sendable {
-  private let pid: pid_t
+  let pid: pid_t
   private let output: TemporaryFile
-  private let errors: TemporaryFile
+  let errors: TemporaryFile
 
   /// Starts a program; its standard output goes to the file `outputPath` where one is given.
   init(_ command: [String], outputPath: String? = nil) throws {
@@ -108,7 +108,7 @@ struct Child: Sendable {
   private var blockedSignals: UInt64 { fact("SigBlk").flatMap { UInt64($0, radix: 16) } ?? 0 }
 
   /// A line of proc(5)'s status file.
-  private func fact(_ name: String) -> Substring? {
+  func fact(_ name: String) -> Substring? {
     let lines = TemporaryFile.text(of: "/proc/\(pid)/status")?.split(separator: "\n") ?? []
     return lines.first { $0.hasPrefix("\(name):") }?.split(separator: "\t").last
   }

@@ -1,0 +1,166 @@
+// Two processes and one guest: it moves while it runs, and whichever side dies at whichever moment, it never goes on at both.
+
+import Glibc
+import TestSupport
+import Testing
+
+@testable import Migration
+
+@Suite("A migration", .needsKVM, .serialized, .timeLimit(.minutes(10)))
+struct MigrationTests {
+  private static let iterations = 12_000
+  /// A guest that has done 100 of its iterations, and takes about a second for the others.
+  private static let guest = Result {
+    let file = try TemporaryFile()
+    let outcome = try Spectrap.run(
+      "run", "ibrs", "--iterations", "\(iterations)", "--samples", "120", "--snapshot-at", "100", file.path)
+    guard outcome.status == 0 else { throw ChildError(description: "no guest: \(outcome.errors)") }
+    return file
+  }
+
+  /// A folder for sockets.
+  private final class Folder {
+    let path: String
+    init() throws {
+      var template = Array("/tmp/spectrap-test-XXXXXX".utf8CString)
+      // Safe: the template ends with a zero, and is changed in place.
+      guard unsafe mkdtemp(&template) != nil else { throw ChildError(description: "mkdtemp") }
+      path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+    deinit { unsafe _ = rmdir(path) }
+  }
+
+  /// What became of the two sides.
+  private struct Outcomes {
+    let source: Outcome
+    let destination: Outcome
+    let kinds: [MessageKind]
+
+    /// The sides at which the guest came to its end, with all of its counts.
+    var completions: [Side] {
+      [(Side.source, source), (.destination, destination)].filter { _, outcome in
+        guard let result = try? JSONValue(parsing: outcome.output), result["completed"] == .bool(true) else {
+          return false
+        }
+        return result["exits.byMSR.0x48.writes"]?.count == 2 * iterations
+          && result["exits.byReason.portOut"]?.count == 1 && result["guest.kernelEntries"]?.count == iterations
+      }.map(\.0)
+    }
+  }
+
+  /// Moves the guest through a relay that kills a side, where one is to die.
+  private func migrate(_ death: Death? = nil, _ options: String...) throws -> Outcomes {
+    let folder = try Folder()
+    let (inner, outer) = (folder.path + "/destination", folder.path + "/relay")
+    let deadline = ContinuousClock.now + Spectrap.patience
+    let destination = try Child([Spectrap.path, "receive", "unix:\(inner)", "--json", "--time-limit", "100"])
+    try destination.awaitErrors("waiting for a guest", by: deadline)
+    let relay = try Relay(at: outer, to: inner, death)
+    relay.watch(destination, as: .destination)
+    let source = try Child(
+      [Spectrap.path, "migrate", "--from", try Self.guest.get().path, "--to", "unix:\(outer)", "--json"] + options)
+    relay.watch(source, as: .source)
+    let left = try source.outcome(by: deadline)
+    let right = try destination.outcome(by: deadline)
+    relay.join()
+    if death?.victim == .destination { unsafe _ = unlink(inner) }
+    return Outcomes(source: left, destination: right, kinds: relay.kinds)
+  }
+
+  @Test("moves the guest while it runs: it ends at the destination with every count of one that never moved")
+  func moves() throws {
+    let outcomes = try migrate()
+    #expect(outcomes.source.status == 0, "\(outcomes.source.errors)")
+    #expect(outcomes.destination.status == 0, "\(outcomes.destination.errors)")
+    #expect(outcomes.completions == [.destination])
+    #expect(outcomes.kinds == [.offer, .proposal, .pages, .state, .ready, .commit, .running])
+    let report = try JSONValue(parsing: outcomes.source.output)
+    let rounds = try #require(report["rounds"]?.elements)
+    // The first round sends what is not zero; the guest writes few pages, and only those go again.
+    #expect(rounds[0]["pages"]?.count ?? 0 >= 8)
+    for round in rounds.dropFirst() { #expect(round["pages"]?.count ?? .max <= 8) }
+    #expect(report["lastPages"]?.count ?? .max <= 8, "what is left when it is stopped is what it has just written")
+  }
+
+  /// Who goes on with the guest when a side dies: nobody where its only host is the one that dies.
+  private static func survivor(of death: Death) -> Side? {
+    let steps: [MessageKind] = [.offer, .proposal, .pages, .state, .ready, .commit, .running]
+    let step = steps.firstIndex(of: death.message)!
+    let whole = steps.firstIndex(of: .state)!
+    switch death.victim {
+    case .destination:
+      // The source lets go when it has read `running`.
+      return death.message == .running && death.delivery != .never ? nil : .source
+    case .source:
+      // The destination has it once it has read `state`.
+      let arrived = step > whole || (step == whole && death.delivery != .never)
+      return arrived ? .destination : nil
+    }
+  }
+
+  private static let deaths: [Death] = [.offer, .proposal, .pages, .state, .ready, .commit, .running].flatMap {
+    message in
+    Side.allCases.flatMap { victim in
+      Death.Delivery.allCases.map { Death(victim: victim, message: message, delivery: $0) }
+    }
+  }
+
+  @Test("whose one side dies leaves the guest to the other, or to none, never to both", arguments: deaths)
+  func death(_ death: Death) throws {
+    let outcomes = try migrate(death)
+    let expected = Self.survivor(of: death)
+    let (victim, other) =
+      death.victim == .source
+      ? (outcomes.source, outcomes.destination) : (outcomes.destination, outcomes.source)
+    // A source that has handed the guest over may be done before it is killed.
+    let mayBeDone = death.victim == .source && [.commit, .running].contains(death.message)
+    #expect(victim.status == 128 + SIGKILL || mayBeDone && victim.status == 0, "it died: \(victim.errors)")
+    #expect(outcomes.completions == (expected.map { [$0] } ?? []), "\(other.output) \(other.errors)")
+    if expected == nil {
+      #expect(other.status == (death.victim == .source ? 69 : 0), "\(other.errors)")
+    } else {
+      #expect(other.status == (death.victim == .source ? 0 : 70), "\(other.errors)")
+      if death.victim == .destination { #expect(other.errors.contains("the guest stayed here")) }
+    }
+  }
+
+  @Test("to where nobody waits leaves the guest at the source, which says so: status 70")
+  func nobody() throws {
+    let outcome = try Spectrap.run(
+      "migrate", "--from", try Self.guest.get().path, "--to", "unix:/nonexistent/socket", "--json")
+    #expect(outcome.status == 70 && outcome.errors.contains("the guest stayed here: connecting to /nonexistent/socket"))
+    #expect(try JSONValue(parsing: outcome.output)["completed"] == .bool(true))
+  }
+
+  @Test("is ordered of a guest that another process runs, again after a failure, and that process lets go of it")
+  func ordered() throws {
+    let folder = try Folder()
+    let (desk, inner) = (folder.path + "/desk", folder.path + "/destination")
+    let deadline = ContinuousClock.now + Spectrap.patience
+    let runner = try Child([
+      Spectrap.path, "run", "ibrs", "--iterations", "20000", "--migratable", "unix:\(desk)", "--json",
+    ])
+    let destination = try Child([Spectrap.path, "receive", "unix:\(inner)", "--json"])
+    try destination.awaitErrors("waiting for a guest", by: deadline)
+    while unsafe access(desk, F_OK) != 0 { usleep(1_000) }
+
+    let failed = try Spectrap.run("migrate", "--from", "unix:\(desk)", "--to", "unix:\(folder.path)/nobody")
+    failed.expectFailure(70, saying: "the guest goes on where it is", "nobody")
+    let moved = try Spectrap.run("migrate", "--from", "unix:\(desk)", "--to", "unix:\(inner)", "--json")
+    #expect(moved.status == 0, "\(moved.errors)")
+    let left = try runner.outcome(by: deadline)
+    let report = try JSONValue(parsing: left.output)
+    #expect(left.status == 0 && report["kind"] == .string("migration"), "\(left.errors)")
+    let right = try destination.outcome(by: deadline)
+    let result = try JSONValue(parsing: right.output)
+    #expect(right.status == 0 && result["completed"] == .bool(true), "\(right.errors)")
+    #expect(result["exits.byMSR.0x48.writes"]?.count == 40_000 && result["origin"] != .null)
+  }
+
+  @Test("with an address that is none, or without one, is refused: status 64")
+  func usage() throws {
+    try Spectrap.run("migrate", "--from", "x").expectUsageError(saying: ["--to"])
+    try Spectrap.run("migrate", "--from", "x", "--to", "tcp:1").expectUsageError(saying: ["unix:"])
+    try Spectrap.run("receive", "/tmp/x").expectUsageError(saying: ["unix:"])
+  }
+}

@@ -1,0 +1,144 @@
+// Stands between the two sides of a migration, sees every message, and can kill a side at each.
+
+import Glibc
+import Synchronization
+import Testing
+
+@testable import Experiments
+@testable import Migration
+
+/// One of the two sides.
+enum Side: String, CaseIterable, Sendable {
+  case source
+  case destination
+
+  var other: Side { self == .source ? .destination : .source }
+}
+
+/// When a side is to die: around the first message of a kind.
+struct Death: Sendable, CustomTestStringConvertible {
+  let victim: Side
+  let message: MessageKind
+  /// What becomes of the message, which its sender has sent already.
+  let delivery: Delivery
+
+  enum Delivery: String, CaseIterable, Sendable {
+    /// It arrives, and then the victim dies.
+    case beforeDeath
+    /// The victim dies, and then it arrives, where the receiver lives.
+    case afterDeath
+    /// The victim dies, and it never arrives, as if it had died a moment earlier.
+    case never
+  }
+
+  var testDescription: String { "\(victim) dies at \(message), delivery \(delivery)" }
+}
+
+/// Forwards the messages between two connections until both sides have closed.
+final class Relay: Sendable {
+  private let listener: Listener
+  private let destination: String
+  private let death: Death?
+  private let children = Mutex<[Side: Child]>([:])
+  private let isDoomed = Atomic(false)
+  private let seenKinds = Mutex<[MessageKind]>([])
+  private let threads = Mutex<[Joinable]>([])
+
+  /// Waits at `path` for a source, on behalf of the destination at another path.
+  init(at path: String, to destination: String, _ death: Death?) throws {
+    listener = try Listener(at: path)
+    self.destination = destination
+    self.death = death
+    start { [self] in run() }
+  }
+
+  /// The sides that can be killed.
+  func watch(_ child: Child, as side: Side) { children.withLock { $0[side] = child } }
+
+  /// The kinds of message in the order in which they first came.
+  var kinds: [MessageKind] { seenKinds.withLock { $0 } }
+
+  /// Waits until both sides have closed.
+  func join() {
+    while let thread = threads.withLock({ $0.popLast() }) { thread.join() }
+  }
+
+  // MARK: Forwarding
+
+  private final class Pipe: Sendable {
+    let source: Connection
+    let destination: Connection
+    init(_ source: consuming Connection, _ destination: consuming Connection) {
+      self.source = source
+      self.destination = destination
+    }
+  }
+
+  private func run() {
+    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: destination) else {
+      return
+    }
+    let pipe = Pipe(source, other)
+    start { [self] in forward(.destination, pipe) }
+    forward(.source, pipe)
+  }
+
+  /// Forwards what a side says until it has closed; then the other side sees that.
+  private func forward(_ side: Side, _ pipe: Pipe) {
+    func next() -> Message? { side == .source ? try? pipe.source.message() : try? pipe.destination.message() }
+    func send(_ message: Message) {
+      if side == .source { try? pipe.destination.send(message) } else { try? pipe.source.send(message) }
+    }
+    while let message = next() {
+      // What the victim would say after the moment of its death was never said.
+      if side == death?.victim, isDoomed.load(ordering: .sequentiallyConsistent) { continue }
+      let isFirst = seenKinds.withLock { kinds in
+        defer { if !kinds.contains(message.kind) { kinds.append(message.kind) } }
+        return !kinds.contains(message.kind)
+      }
+      guard let death, isFirst, message.kind == death.message else {
+        send(message)
+        continue
+      }
+      isDoomed.store(true, ordering: .sequentiallyConsistent)
+      switch death.delivery {
+      case .beforeDeath:
+        send(message)
+        // The receiver does what follows from it.
+        usleep(50_000)
+        kill(death.victim)
+      case .afterDeath:
+        kill(death.victim)
+        send(message)
+      case .never: kill(death.victim)
+      }
+    }
+    let descriptor: CInt
+    if side == .source { descriptor = pipe.destination.descriptor } else { descriptor = pipe.source.descriptor }
+    _ = shutdown(descriptor, CInt(SHUT_WR))
+  }
+
+  private func kill(_ side: Side) {
+    while true {
+      if let child = children.withLock({ $0[side] }) { return child.die() }
+      usleep(1_000)
+    }
+  }
+
+  // MARK: Threads
+
+  /// A thread that somebody will wait for.
+  private final class Joinable: Sendable {
+    private let thread = Mutex<Thread?>(nil)
+    init(_ body: @escaping @Sendable () -> Void) throws {
+      var started: Thread? = try Thread(body)
+      thread.withLock { swap(&$0, &started) }
+    }
+    func join() { thread.withLock { $0.take() }?.join() }
+  }
+
+  private func start(_ body: @escaping @Sendable () -> Void) {
+    guard let joinable = try? Joinable(body) else { return }
+    threads.withLock { $0.append(joinable) }
+  }
+}
