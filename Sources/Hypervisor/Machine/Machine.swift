@@ -68,7 +68,12 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       control.end()
       unsafe cpu.immediateExit.pointee = 0
     }
-    return try loop(&handler, &observer, control)
+    var end = try loop(&handler, &observer, control)
+    while end == .stopped(.paused), mayOweSoftException {
+      control.pause(after: .milliseconds(1))
+      end = try loop(&handler, &observer, control)
+    }
+    return end
   }
 
   /// The hot path: a function of its own, so that the compiler lays it out alone.
@@ -158,6 +163,22 @@ extension Machine where P: ~Copyable {
   ///
   /// Throws `MSRAccessError` when KVM does not read it.
   public func subjectValue() throws(MSRAccessError) -> SubjectValue { try policy.subjectValue(in: cpu) }
+
+  /// Whether user mode stands behind an INT3 or INTO whose exception may still have to be delivered.
+  ///
+  /// KVM does not report a pending #BP or #OF (kvm_vcpu_ioctl_x86_get_vcpu_events), because the guest would execute the
+  /// instruction again; under kvm_pvm RIP is behind it by then, and the exception would be lost with a guest that is taken away here.
+  @usableFromInline var mayOweSoftException: Bool {
+    guard let registers = try? cpu.registers(), let special = try? cpu.specialRegisters(),
+      special.cs.selector & 3 == 3
+    else { return false }
+    func byte(before offset: UInt64) -> UInt8? {
+      let linear = (special.cs.l == 0 ? special.cs.base : 0) &+ registers.rip &- offset
+      return cpu.physicalAddress(ofLinear: linear).flatMap { try? vm.read(1, at: $0).first }
+    }
+    let last = byte(before: 1)
+    return last == 0xcc || last == 0xce || (last == 3 && byte(before: 2) == 0xcd)
+  }
 
   /// Where the guest stands now.
   public func guestState() -> GuestState {

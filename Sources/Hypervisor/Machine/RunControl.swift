@@ -41,10 +41,12 @@ public final class RunControl: Sendable {
   }
 
   /// Stops the run that is under way, or else the next one, once; callable from any thread.
-  public func pause() {
+  public func pause() { pause(after: .zero) }
+
+  @usableFromInline func pause(after delay: Duration) {
     shared.withLock { shared in
       shared.isPauseWanted = true
-      shared.timer?.start(after: .zero)
+      shared.timer?.start(after: delay)
     }
   }
 
