@@ -5,6 +5,7 @@ import ArgumentParser
 import Experiments
 import GuestImages
 import Hypervisor
+import Migration
 import SystemPackage
 
 /// A failure with its exit status.
@@ -52,6 +53,8 @@ extension Failure {
       case let error as RunError: Self.status(of: error)
       case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
       case is MSRAccessError: .unavailable
+      case is ContractRefusal: .unavailable
+      case let error as PoolError: Self.status(of: error)
       case is GuestMemoryError: .unavailable
       default: .software
       }
@@ -79,6 +82,13 @@ extension Failure {
     case .sampleCount, .iterationCount, .nothingToMeasure: .usage
     case .noEntry, .workloadRefused: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
+    }
+  }
+
+  private static func status(of error: PoolError) -> Status {
+    switch error {
+    case .noHost, .sameName: .usage
+    case .vendors, .noPolicy: .unavailable
     }
   }
 

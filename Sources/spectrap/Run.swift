@@ -5,6 +5,7 @@ import Experiments
 import GuestImages
 import Hypervisor
 import Measurement
+import Migration
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,6 +31,11 @@ struct Run: ParsableCommand {
 
   @Option(help: "Who owns the MSR.")
   var policy: PolicyName = .emulate
+
+  @Option(
+    help: ArgumentHelp(
+      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"))
+  var contract: String?
 
   @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
   var iterations: Int?
@@ -86,6 +92,7 @@ struct Run: ParsableCommand {
       _ = try Experiment(
         running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
 
+      let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: msr)
       _ = try policy.protection(on: abilities)
@@ -93,8 +100,12 @@ struct Run: ParsableCommand {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
       let (entry, choice) = try chooseEntry(of: possible, on: kvm)
-      let experiment = try Experiment(
+      var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+      if let pool {
+        let offer = try HostOffer(of: kvm, abilities: abilities)
+        experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
+      }
 
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)

@@ -8,5 +8,8 @@ struct Spectrap: ParsableCommand {
     commandName: "spectrap",
     abstract: "Measures what it costs to virtualise IA32_SPEC_CTRL, on this host, under the policy you choose.",
     version: "0.1.0",
-    subcommands: [Probe.self, List.self, Run.self, BenchCommand.self, Compare.self, Plot.self, Disassemble.self])
+    subcommands: [
+      Probe.self, List.self, Run.self, BenchCommand.self, Compare.self, Plot.self, Disassemble.self, Migrate.self,
+      Contract.self,
+    ])
 }

@@ -54,7 +54,8 @@ struct DecisionTests {
 
   @Test("emulate protects only with IBRS_ALL at the destination")
   func emulateNeedsIBRSAll() throws {
-    #expect(try decision(from: .ibrsAll, under: .emulate, to: .ibrs).word == "unprotected")
+    let lost = try decision(from: .ibrsAll, under: .emulate, to: .ibrs)
+    #expect(lost.word == "unprotected" && lost.reason.contains("only where the processor has IBRS_ALL"))
     #expect(try decision(from: .ibrs, under: .passthrough, to: .ibrs, then: .emulate).word == "unprotected")
     #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).word == "allowed")
   }
@@ -141,11 +142,13 @@ struct DecisionTests {
   func features() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.cpuid.set(.rdtscp, to: true)
-    guest.contract.cpuid.set(CPUFeature("AVX512F", leaf: 7, .ebx, bit: 16), to: true)
+    guest.contract.cpuid.set(CPUFeature("", leaf: 7, .ebx, bit: 16), to: true)
+    guest.contract.cpuid.set(CPUFeature("", leaf: 7, .ebx, bit: 22), to: true)
     let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
     #expect(
       decision
-        == .refused("the guest was told CPUID.07H.0:EBX[16] and RDTSCP, which the destination's KVM does not offer"))
+        == .refused(
+          "the guest was told AVX512F, CPUID.07H.0:EBX[22] and RDTSCP, which the destination's KVM does not offer"))
   }
 
   @Test("bits that follow the guest's own registers say nothing about a host")

@@ -77,10 +77,10 @@ extension CPUIDWord {
 
   /// The feature of one bit: its name where this project has one, else its place in the manual's notation.
   func name(ofBit bit: Int) -> String {
-    let known = CPUFeature.all.first {
+    let constant = CPUFeature.all.first {
       $0.leaf == leaf && $0.subleaf == subleaf && $0.register == register && $0.bit == bit
     }
-    return known?.name ?? "\(self)[\(bit)]"
+    return constant?.name ?? Self.names[self]?[bit] ?? "\(self)[\(bit)]"
   }
 
   /// The word's key in files: leaf and subleaf in hexadecimal, and the register, `7.0.edx`.

@@ -92,7 +92,7 @@ extension MovingGuest {
   }
 
   /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own part.
-  fileprivate func protection(_ supported: Protection, at host: HostOffer) -> Protection {
+  func protection(_ supported: Protection, at host: HostOffer) -> Protection {
     guard supported.level == .guest, subject == .specCtrl else { return supported }
     guard SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
@@ -111,7 +111,7 @@ extension MovingGuest {
     at host: HostOffer, under policy: PolicyName, protectedBy protection: Protection
   ) -> [String] {
     var losses: [String] = []
-    if let loss = lossOfProtection(at: host, protection) { losses.append(loss) }
+    if let loss = lossOfProtection(at: host, under: policy, protection) { losses.append(loss) }
     let dropped = self.policy.passedOn.intersection(inUse).subtracting(policy.passedOn).subtracting(.ibrs)
     if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
       losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
@@ -131,12 +131,18 @@ extension MovingGuest {
   }
 
   /// Why the guest would be worse protected at a host than at the source; nil when it would not be.
-  private func lossOfProtection(at host: HostOffer, _ there: Protection) -> String? {
+  private func lossOfProtection(at host: HostOffer, under policy: PolicyName, _ there: Protection) -> String? {
     guard subject == .specCtrl else { return nil }
     // A guest that does not know the register chose nothing by it.
     let chooses = protection != .guest || SpecCtrl.isGivenByKVM(to: contract.cpuid)
     guard chooses, there.level.strength < protection.strength else { return nil }
-    guard wasToldIBRSAll, !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
+    guard !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
+    if policy.passedOn.isEmpty {
+      return
+        "\(policy.rawValue) makes the guest's writes change nothing, which protects only where the processor has IBRS_ALL, "
+        + "and the destination's has not"
+    }
+    guard wasToldIBRSAll else { return there.reason }
     return
       "the guest was told IBRS_ALL, which the destination lacks and which leaving IBRS set for ever does not replace: "
       + "the write is a barrier as well, and user mode with IBRS set is slow"
@@ -155,8 +161,11 @@ extension Protection.Level {
 }
 
 extension NamedBits {
+  /// The names, and the bits without one as a number.
+  var allNames: [String] { names + (unnamed == 0 ? [] : ["0x\(String(unnamed, radix: 16))"]) }
+
   /// The names as they stand in a sentence.
-  var list: String { (names + (unnamed == 0 ? [] : ["bits 0x\(String(unnamed, radix: 16))"])).list }
+  var list: String { allNames.list }
 }
 
 extension [String] {
