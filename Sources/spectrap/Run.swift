@@ -26,6 +26,11 @@ struct Run: ParsableCommand {
   @Option(help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).")
   var exitsPerEntry: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0)."))
+  var userBranches: Int?
+
   @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
   var entry: Entry?
 
@@ -65,6 +70,8 @@ struct Run: ParsableCommand {
 
   /// More would be no kernel entry any more.
   private static let perEntryLimit = 1000
+  /// User mode would hardly ever enter the kernel.
+  private static let userBranchLimit = 1_000_000
 
   func validate() throws {
     guard timeLimit >= 0, timeLimit <= 1e9 else {
@@ -75,6 +82,12 @@ struct Run: ParsableCommand {
     }
     guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Self.perEntryLimit).contains($0 ?? 0) }) else {
       throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Self.perEntryLimit)")
+    }
+    if userBranches != nil, !workload.takesUserBranches {
+      throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
+    }
+    guard (0...Self.userBranchLimit).contains(userBranches ?? 0) else {
+      throw ValidationError("--user-branches takes from 0 to \(Self.userBranchLimit)")
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
@@ -121,9 +134,14 @@ struct Run: ParsableCommand {
   }
 
   private var chosenWorkload: Workload {
-    workload == .ibrs
-      ? .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0)
-      : Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
+    let branches = userBranches ?? 0
+    return switch workload {
+    case .ibrs:
+      .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0, userBranches: branches)
+    case .ibrsAll: .ibrsAll(msr.rawValue, userBranches: branches)
+    case .ibrsForced: .ibrsForced(msr.rawValue, userBranches: branches)
+    default: Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
+    }
   }
 
   private var observation: Observation {

@@ -93,8 +93,14 @@ extension MovingGuest {
 
   /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own part.
   func protection(_ supported: Protection, at host: HostOffer) -> Protection {
-    guard supported.level == .guest, subject == .specCtrl else { return supported }
-    guard SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
+    guard subject == .specCtrl, [.guest, .none].contains(supported.level) else { return supported }
+    let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
+    guard supported.level == .guest else {
+      return knowsRegister
+        ? supported
+        : Protection(.none, "the guest was not told of IA32_SPEC_CTRL, and the host restricts nothing for it")
+    }
+    guard knowsRegister else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
     }
     guard !wasToldIBRSAll || host.abilities.hasIBRSAll else {
