@@ -200,6 +200,16 @@ struct DecisionTests {
     #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
   }
 
+  @Test("a promise that stands in CPUID is a promise as well")
+  func promisesOfCPUID() throws {
+    var guest = try guest(from: .ibrs, under: .passthrough)
+    for feature in [CPUFeature.mdClear, .amdSSBNo] { guest.contract.cpuid.set(feature, to: true) }
+    guest.contract.archCapabilities = .mdsNo
+    #expect(
+      Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
+        == .unprotected("the guest was told MD_CLEAR, AMD_SSB_NO and MDS_NO, which the destination does not promise"))
+  }
+
   @Test("a control that the destination lacks is refused, and a bit without a name as well")
   func controls() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
@@ -219,6 +229,12 @@ struct DecisionTests {
     #expect(decision.reason.contains("RSBA"))
     guest.contract.archCapabilities = .rsba
     #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    guest.contract.archCapabilities = []
+    var always = HostClass.ibrsAll.offer
+    always.archCapabilities.insert(.rsba)
+    #expect(Decision(of: guest, to: always, under: .emulate).word == "allowed", "IBRS is kept on there")
+    #expect(Decision(of: guest, to: always, under: .passthrough).word == "unprotected")
+    guest.contract.archCapabilities = .rsba
     #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "allowed")
   }
 

@@ -70,7 +70,8 @@ extension CPUIDWord {
       30: "IBPB_RET",
     ],
     CPUIDWord(0x8000_0021, 0, .eax): [
-      0: "NO_NESTED_DATA_BP", 6: "NULL_SEL_CLR_BASE", 9: "NO_SMM_CTL_MSR", 28: "IBPB_BRTYPE", 29: "SRSO_NO",
+      0: "NO_NESTED_DATA_BP", 5: "VERW_CLEAR", 6: "NULL_SEL_CLR_BASE", 9: "NO_SMM_CTL_MSR", 28: "IBPB_BRTYPE",
+      29: "SRSO_NO",
     ],
     CPUIDWord(0x8000_0021, 0, .ecx): [1: "TSA_SQ_NO", 2: "TSA_L1_NO"],
     CPUIDWord(0x8000_0022, 0, .eax): [0: "PERFMON_V2"],

@@ -62,7 +62,8 @@ extension MovingGuest {
       return "the guest was told that the processor is \(vendor.quoted), and the destination's is \(host.vendor.quoted)"
     }
     let tellable = host.contract(under: policy)
-    let missing = FeatureWords(contract.cpuid).missing(from: FeatureWords(tellable.cpuid))
+    let told = FeatureWords(contract.cpuid)
+    let missing = told.subtracting(told.promises).missing(from: FeatureWords(tellable.cpuid))
     guard missing.isEmpty else {
       return "the guest was told \(missing.list), which the destination's KVM does not offer"
     }
@@ -122,13 +123,17 @@ extension MovingGuest {
     if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
       losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
     }
-    let tellable = host.contract(under: policy).told
-    let broken = contract.told.brokenPromises(at: tellable)
+    let offered = host.contract(under: policy)
+    let tellable = offered.told
+    let broken =
+      FeatureWords(contract.cpuid).promises.missing(from: FeatureWords(offered.cpuid))
+      + contract.told.brokenPromises(at: tellable).allNames
     if !broken.isEmpty {
       losses.append("the guest was told \(broken.list), which the destination does not promise")
     }
     let warnings = contract.told.warningsMissed(at: tellable)
-    if !warnings.isEmpty {
+    // Where the host keeps IBRS on, the processor restricts RET's predictions as well, and nothing rests on retpolines.
+    if !warnings.isEmpty, protection.level != .always {
       losses.append(
         "the destination has \(warnings.list), which the guest was not told: its retpolines do not hold where RET may be "
           + "predicted otherwise")

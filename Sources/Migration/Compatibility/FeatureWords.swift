@@ -36,6 +36,11 @@ public struct FeatureWords: Equatable, Sendable {
     return model
   }
 
+  /// The bits that promise something.
+  public var promises: FeatureWords {
+    FeatureWords(Dictionary(words.map { ($0, self[$0] & $0.promiseBits) }, uniquingKeysWith: { $1 }))
+  }
+
   /// Whether the words have a feature.
   public func has(_ feature: CPUFeature) -> Bool {
     self[CPUIDWord(feature.leaf, feature.subleaf, feature.register)] & feature.mask != 0
