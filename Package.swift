@@ -73,7 +73,8 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], swiftSettings: strict),
+      name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], exclude: ["Fixtures"],
+      swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [

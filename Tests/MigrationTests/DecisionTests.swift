@@ -257,6 +257,15 @@ struct DecisionTests {
     #expect(decision.reason.contains("PSFD"))
   }
 
+  @Test("a guest that writes what it was not told of needs a policy that traps")
+  func untoldWriter() throws {
+    var guest = try guest(from: .none, under: .emulate)
+    guest.contract.cpuid.set(.specCtrl, to: false)
+    let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
+    #expect(decision.word == "refused" && decision.reason.contains("without having been told"))
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .emulate).word == "allowed")
+  }
+
   @Test("SSBD that the guest has set is lost under a policy that passes nothing on")
   func droppedBits() throws {
     var guest = try guest(from: .ibrsAll, under: .passthrough)

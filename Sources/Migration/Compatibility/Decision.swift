@@ -85,6 +85,10 @@ extension MovingGuest {
         "the guest was told of \(controls.list) in IA32_ARCH_CAPABILITIES, which the destination lacks: using it would be a #GP"
     }
     guard subject == .specCtrl, host.abilities.register.isHeld else { return nil }
+    guard inUse.isEmpty || !policy.passedOn.contains(.ibrs) || SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
+      return
+        "the guest writes IA32_SPEC_CTRL without having been told of it, which is a #GP where its writes are not trapped"
+    }
     let unheld = inUse.intersection(policy.passedOn).subtracting(host.specCtrl)
     guard unheld.isEmpty else {
       return "the guest has set \(unheld.list) in IA32_SPEC_CTRL, which the destination's register does not take"
