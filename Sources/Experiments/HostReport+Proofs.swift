@@ -57,7 +57,11 @@ extension HostReport {
   ///
   /// Throws what making a machine throws; a guest that fails is an answer.
   public mutating func addProofs(on kvm: borrowing KVM) throws {
-    let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    try addProofs(on: kvm, with: try HostAbilities(provedOn: kvm, subject: .specCtrl))
+  }
+
+  /// Adds the same, where it is known already what the host can do with IA32_SPEC_CTRL.
+  public mutating func addProofs(on kvm: borrowing KVM, with abilities: HostAbilities) throws {
     specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
     policies = Dictionary(
       uniqueKeysWithValues: PolicyName.allCases.map { ($0.rawValue, Fact($0.support(on: abilities))) })

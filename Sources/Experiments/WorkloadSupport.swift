@@ -32,6 +32,6 @@ extension Workload {
     guard msr == Workload.speculationControl else { return nil }
     let missing = SpecCtrl(rawValue: writtenBits).reserved(on: contract.cpuid)
     guard !missing.isEmpty else { return nil }
-    return "it writes \(missing) to \(MSR.specCtrl), which KVM does not offer guests on this host"
+    return "it writes \(missing) to \(MSR.specCtrl), which its guest is not told of here"
   }
 }

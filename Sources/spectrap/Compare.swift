@@ -44,11 +44,7 @@ extension BenchReport {
   ///
   /// Throws `Failure` when there is none, or it is of another kind or version.
   static func read(_ path: String) throws -> BenchReport {
-    let data: Data
-    do { data = try Data(contentsOf: URL(filePath: path)) } catch {
-      throw Failure(
-        status: .noInput, message: "\(path) cannot be read: there is no such file, or no permission to read it")
-    }
+    let data = try Input.data(path)
     struct Head: Decodable {
       var schemaVersion: Int?
       var kind: String?

@@ -53,6 +53,8 @@ extension Failure {
       case let error as RunError: Self.status(of: error)
       case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
       case is MSRAccessError: .unavailable
+      case is ContractRefusal: .unavailable
+      case let error as PoolError: Self.status(of: error)
       case is GuestMemoryError: .unavailable
       case let error as VirtualCPUStateError: if case .pending = error { .software } else { .unavailable }
       case is SnapshotError: .dataError
@@ -98,6 +100,13 @@ extension Failure {
     case .ended: .unavailable
     case .protocolError: .software
     case .snapshot: .dataError
+    }
+  }
+
+  private static func status(of error: PoolError) -> Status {
+    switch error {
+    case .noHost, .sameName: .usage
+    case .vendors, .noPolicy: .unavailable
     }
   }
 

@@ -1,4 +1,4 @@
-// `spectrap migrate`: a guest moves to another host.
+// `spectrap migrate`: a guest moves to another host; or the plan of which guests may.
 
 import ArgumentParser
 import Migration
@@ -6,22 +6,44 @@ import Migration
 struct Migrate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
-    abstract: "Moves a guest, while it runs, to a host where `spectrap receive` waits.",
+    abstract:
+      "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
     discussion: """
-      Whether it may go there is decided before anything stops. Its memory is copied while it runs; then it is stopped for \
-      the rest. If either side dies, the guest goes on at the other.
+      Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
+      then it is stopped for the rest. If either side dies, the guest goes on at the other.
+
+      The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
+      file that `spectrap probe --json` has written there.
       """)
 
   @OptionGroup var move: MoveOptions
+
+  @Flag(help: "Print the decision for each source, destination and policy.")
+  var plan = false
+
+  @Argument(help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"))
+  var hosts: [String] = []
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
   @OptionGroup var kvm: KVMOptions
 
-  func validate() throws { try move.check() }
+  func validate() throws {
+    if plan {
+      guard move.from == nil, move.to == nil else { throw ValidationError("--plan excludes --from and --to") }
+    } else {
+      guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }
+      try move.check()
+    }
+  }
 
   func run() throws {
-    try Failure.reporting { try move.perform(kvm: kvm, json: json) }
+    try Failure.reporting {
+      guard plan else { return try move.perform(kvm: kvm, json: json) }
+      let offers = try hosts.map(HostOffer.read)
+      let plan = MigrationPlan(for: offers.isEmpty ? HostClass.allCases.map(\.offer) : offers)
+      if json { try Output.json(plan) } else { try Output.result(plan.text(isOfClasses: offers.isEmpty)) }
+    }
   }
 }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Experiments
 import Hypervisor
 import Measurement
+import Migration
 
 struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,23 +18,20 @@ struct Probe: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       var host = HostReport()
+      var offer: HostOffer?
       var failure: (any Error)?
       do {
         let kvm = try kvm.open()
         try host.addOffer(of: kvm)
-        try host.addProofs(on: kvm)
+        let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+        try host.addProofs(on: kvm, with: abilities)
+        if json { offer = try HostOffer(of: kvm, abilities: abilities) }
       } catch { failure = error }
       // What can be told without KVM is told in any case; the failure follows.
-      if json { try Output.json(HostDocument(host: host)) } else { try Output.result(host.text) }
+      if json { try Output.json(HostDocument(host: host, offer: offer)) } else { try Output.result(host.text) }
       if let failure { throw failure }
     }
   }
-}
-
-/// The JSON of `probe`: the report under a schema version.
-private struct HostDocument: Encodable {
-  let schemaVersion = RunReport.currentSchemaVersion
-  let host: HostReport
 }
 
 extension HostReport {

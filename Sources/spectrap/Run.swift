@@ -26,11 +26,21 @@ struct Run: ParsableCommand {
   @Option(help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).")
   var exitsPerEntry: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0)."))
+  var userBranches: Int?
+
   @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
   var entry: Entry?
 
   @Option(help: "Who owns the MSR.")
   var policy: PolicyName = .emulate
+
+  @Option(
+    help: ArgumentHelp(
+      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"))
+  var contract: String?
 
   @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
   var iterations: Int?
@@ -74,8 +84,17 @@ struct Run: ParsableCommand {
     if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
       throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
     }
-    guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Workload.perEntryLimit).contains($0 ?? 0) }) else {
-      throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Workload.perEntryLimit)")
+    if userBranches != nil, !workload.takesUserBranches {
+      throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
+    }
+    for (option, parameter, value) in [
+      ("--writes-per-entry", "writesPerEntry", writesPerEntry), ("--exits-per-entry", "exitsPerEntry", exitsPerEntry),
+      ("--user-branches", "userBranches", userBranches),
+    ] {
+      let values = Workload.values(of: parameter)
+      guard value.map(values.contains) ?? true else {
+        throw ValidationError("\(option) takes from \(values.lowerBound) to \(values.upperBound)")
+      }
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
@@ -95,7 +114,7 @@ struct Run: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let workload = chosenWorkload
+      let workload = try chosenWorkload()
       let possible = workload.entries
       if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
       let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
@@ -108,6 +127,7 @@ struct Run: ParsableCommand {
       let snapshot = try snapshotOrder
       let file = try snapshot.map { try ResultFile($0.path) }
 
+      let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: msr)
       _ = try policy.protection(on: abilities)
@@ -117,6 +137,10 @@ struct Run: ParsableCommand {
       let (entry, choice) = try chooseEntry(of: possible, on: kvm)
       var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+      if let pool {
+        let offer = try HostOffer(of: kvm, abilities: abilities)
+        experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
+      }
 
       if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
 
@@ -178,10 +202,10 @@ struct Run: ParsableCommand {
     }
   }
 
-  private var chosenWorkload: Workload {
-    workload == .ibrs
-      ? .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0)
-      : Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
+  private func chosenWorkload() throws -> Workload {
+    let chosen = ["writesPerEntry": writesPerEntry, "exitsPerEntry": exitsPerEntry, "userBranches": userBranches]
+    return try Workload(
+      workload, msr: workload.ownMSR ?? msr.rawValue, parameters: chosen.compactMapValues { $0 })
   }
 
   private var observation: Observation {

@@ -33,6 +33,13 @@ struct ReadmeTests {
         """)
   }
 
+  @Test("has a document that shows the migration plan as it is printed")
+  func plan() throws {
+    let outcome = try Spectrap.run("migrate", "--plan")
+    #expect(outcome.status == 0)
+    #expect(try Self.text("docs/migration.md").contains("```\n\(outcome.output)```"))
+  }
+
   @Test("names every policy and every workload of the program")
   func names() throws {
     let readme = try Self.text("README.md")

@@ -46,6 +46,16 @@ struct ResultTests {
     #expect(result["parameters.writesPerEntry"]?.count == 4 && result["parameters.exitsPerEntry"]?.count == 3)
   }
 
+  @Test("of the guests that take branches in user mode holds how many were chosen, and the same exits")
+  func userBranches() throws {
+    for (workload, writes) in [("ibrs", 60), ("ibrs-all", 1), ("ibrs-forced", 31)] {
+      let result = try json("run", workload, "--iterations", "30", "--user-branches", "500")
+      #expect(result["parameters.userBranches"]?.count == 500)
+      #expect(result["exits.byReason.writeMSR"]?.count == writes && result["exits.byReason.portOut"]?.count == 1)
+      #expect(result["guest.kernelEntries"]?.count == 30)
+    }
+  }
+
   @Test("takes the MSR by name or by number")
   func msr() throws {
     for name in ["IA32_KERNEL_GS_BASE", "kernel_gs_base", "0xC0000102"] {

@@ -54,6 +54,16 @@ struct UsageTests {
     }
   }
 
+  @Test("chooses branches in user mode of a workload that has no such choice, or of one without user mode")
+  func userBranches() throws {
+    try Spectrap.run("run", "bare", "--user-branches", "1").expectUsageError(saying: ["--user-branches", "ibrs-forced"])
+    for count in ["-1", "1000001"] {
+      try Spectrap.run("run", "ibrs-all", "--user-branches=\(count)").expectUsageError(saying: ["from 0 to 1000000"])
+    }
+    try Spectrap.run("run", "ibrs-forced", "--user-branches", "5", "--entry", "none")
+      .expectFailure(64, saying: "5 indirect branches in user mode", "entry none")
+  }
+
   @Test("asks for a workload with an entry that it does not run with")
   func combination() throws {
     for command in ["run", "disassemble"] {

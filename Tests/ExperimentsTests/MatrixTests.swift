@@ -55,7 +55,7 @@ struct MatrixTests {
     // The guest's last write is what it reads at the end: 1 for those that only set it, 0 for those that clear it.
     let last: UInt64? =
       switch experiment.workload.name {
-      case .ibrsAll, .wrmsr: 1
+      case .ibrsAll, .ibrsForced, .wrmsr: 1
       case .ibrs, .ssbd, .probe: 0
       default: record.subjectAtStart.guest
       }

@@ -42,6 +42,7 @@ extension LabHost {
       "bare": run("bare", "emulate", iterations: 1000),
       "ibrs": run("ibrs", "emulate", iterations: 1000),
       "ibrs-all": run("ibrs-all", "emulate", iterations: 1000),
+      "ibrs-forced": run("ibrs-forced", "emulate", iterations: 1000),
       "retpoline": run("retpoline", "emulate", iterations: 1000),
       "indirect": run("indirect", "emulate", iterations: 1000),
       "chatty": run("chatty", "emulate", iterations: 1000),

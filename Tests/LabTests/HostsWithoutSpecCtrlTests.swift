@@ -44,6 +44,7 @@ struct AMDTests {
 
   private static let workloads: [String: Exits] = [
     "bare": Exits(), "ibrs": Exits(reason: "writeMSR", each: 2), "ibrs-all": Exits(reason: "writeMSR", atBoot: 1),
+    "ibrs-forced": Exits(reason: "writeMSR", each: 1, atBoot: 1),
     "retpoline": Exits(), "indirect": Exits(), "chatty": Exits(each: 1),
     "wrmsr": Exits(reason: "writeMSR", each: 1, entry: "none"), "cpuid": Exits(entry: "none"),
     "out": Exits(each: 1, entry: "none"), "mmio": Exits(reason: "mmioWrite", each: 1, entry: "none"),

@@ -17,7 +17,8 @@ struct ReportTests {
         "host.cpu.vendor", "host.entries", "host.hypervisor", "host.kernel", "host.policies", "host.smt",
         "host.specCtrlProof", "host.speculation.cpu.archCapabilities", "host.speculation.cpu.ibrsAll",
         "host.speculation.guest", "host.speculation.kvm", "host.tsc.hertz", "host.tsc.source", "host.turbo",
-        "kvm.exits", "kvm.lightExits", "kvm.statistics", "msr.registerEnd", "msr.registerStart", "stopped",
+        "kvm.exits", "kvm.lightExits", "kvm.statistics", "msr.registerEnd", "msr.registerStart", "origin",
+        "stopped",
         "vmm.cyclesPerExit", "vmm.roundTrips",
       ])
     let few = try JSONValue(encoding: try #require(Distribution([1])))

@@ -36,7 +36,8 @@ enum Sample {
 
   static let full = RunReport(
     host: host, workload: "ibrs", entry: "syscall", entryChoice: "the best", policy: "emulate", iterations: 100,
-    samples: 10, protection: RunReport.Protection(level: "always", reason: "IBRS_ALL"), completed: false,
+    samples: 10, protection: RunReport.Protection(level: "always", reason: "IBRS_ALL"), origin: "elsewhere",
+    completed: false,
     stopped: "timeLimit",
     exits: RunReport.Exits(
       total: 201, byReason: ["writeMSR": 200, "portOut": 1],

@@ -54,7 +54,8 @@ struct DecisionTests {
 
   @Test("emulate protects only with IBRS_ALL at the destination")
   func emulateNeedsIBRSAll() throws {
-    #expect(try decision(from: .ibrsAll, under: .emulate, to: .ibrs).word == "unprotected")
+    let lost = try decision(from: .ibrsAll, under: .emulate, to: .ibrs)
+    #expect(lost.word == "unprotected" && lost.reason.contains("only where the processor has IBRS_ALL"))
     #expect(try decision(from: .ibrs, under: .passthrough, to: .ibrs, then: .emulate).word == "unprotected")
     #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).word == "allowed")
   }
@@ -141,11 +142,13 @@ struct DecisionTests {
   func features() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.cpuid.set(.rdtscp, to: true)
-    guest.contract.cpuid.set(CPUFeature("AVX512F", leaf: 7, .ebx, bit: 16), to: true)
+    guest.contract.cpuid.set(CPUFeature("", leaf: 7, .ebx, bit: 16), to: true)
+    guest.contract.cpuid.set(CPUFeature("", leaf: 7, .ebx, bit: 22), to: true)
     let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
     #expect(
       decision
-        == .refused("the guest was told CPUID.07H.0:EBX[16] and RDTSCP, which the destination's KVM does not offer"))
+        == .refused(
+          "the guest was told AVX512F, CPUID.07H.0:EBX[22] and RDTSCP, which the destination's KVM does not offer"))
   }
 
   @Test("bits that follow the guest's own registers say nothing about a host")
@@ -197,6 +200,16 @@ struct DecisionTests {
     #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
   }
 
+  @Test("a promise that stands in CPUID is a promise as well")
+  func promisesOfCPUID() throws {
+    var guest = try guest(from: .ibrs, under: .passthrough)
+    for feature in [CPUFeature.mdClear, .amdSSBNo] { guest.contract.cpuid.set(feature, to: true) }
+    guest.contract.archCapabilities = .mdsNo
+    #expect(
+      Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
+        == .unprotected("the guest was told MD_CLEAR, AMD_SSB_NO and MDS_NO, which the destination does not promise"))
+  }
+
   @Test("a control that the destination lacks is refused, and a bit without a name as well")
   func controls() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
@@ -216,6 +229,12 @@ struct DecisionTests {
     #expect(decision.reason.contains("RSBA"))
     guest.contract.archCapabilities = .rsba
     #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    guest.contract.archCapabilities = []
+    var always = HostClass.ibrsAll.offer
+    always.archCapabilities.insert(.rsba)
+    #expect(Decision(of: guest, to: always, under: .emulate).word == "allowed", "IBRS is kept on there")
+    #expect(Decision(of: guest, to: always, under: .passthrough).word == "unprotected")
+    guest.contract.archCapabilities = .rsba
     #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "allowed")
   }
 
@@ -236,6 +255,15 @@ struct DecisionTests {
     let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
     #expect(decision.word == "refused")
     #expect(decision.reason.contains("PSFD"))
+  }
+
+  @Test("a guest that writes what it was not told of needs a policy that traps")
+  func untoldWriter() throws {
+    var guest = try guest(from: .none, under: .emulate)
+    guest.contract.cpuid.set(.specCtrl, to: false)
+    let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
+    #expect(decision.word == "refused" && decision.reason.contains("without having been told"))
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .emulate).word == "allowed")
   }
 
   @Test("SSBD that the guest has set is lost under a policy that passes nothing on")

@@ -66,10 +66,13 @@ struct BenchPlan {
   private static let standIn = MSR.tscAdjust
   /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
   private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
+  /// Indirect branches in user mode before each entry, of the cells that show what IBRS costs there: enough to be seen beside an
+  /// entry, few enough for an entry to matter beside them.
+  private static let userBranches = 100
 
   /// The guests' work that is measured at kernel entries.
   private static let kernelWork: [Workload.Name] = [
-    .bare, .ibrs, .ibrsAll, .retpoline, .indirect, .ssbd, .chatty, .ibpb,
+    .bare, .ibrs, .ibrsAll, .ibrsForced, .retpoline, .indirect, .ssbd, .chatty, .ibpb,
   ]
 
   /// Plans what `selection` asks for.
@@ -134,7 +137,20 @@ struct BenchPlan {
           try plan(.ibrs(selection.msr.rawValue, writes: writes, exits: exits), entry, policy, on: kvm, against: bare)
         }
       }
+      // Only where the guest's writes reach the register does user mode run as the guest has set it.
+      if policy == .passthrough { try planBranches(entry, policy, on: kvm, against: bare) }
     }
+  }
+
+  /// The guests that differ in what IBRS is in user mode, with work there that feels it.
+  private mutating func planBranches(
+    _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, against bare: String
+  ) throws {
+    let msr = selection.msr.rawValue
+    for workload in [
+      Workload.ibrs(msr, userBranches: Self.userBranches), .ibrsAll(msr, userBranches: Self.userBranches),
+      .ibrsForced(msr, userBranches: Self.userBranches),
+    ] where wants(workload.name) { try plan(workload, entry, policy, on: kvm, against: bare) }
   }
 
   // MARK: Primitives
@@ -188,7 +204,8 @@ struct BenchPlan {
       id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: policy.rawValue,
       msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? msr.hex : nil,
       neighbour: neighbour.flatMap { BenchReport.Cell.Neighbour(rawValue: $0.rawValue) },
-      writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits), place: .none, baseline: baseline,
+      writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
+      userBranches: workload.name.takesUserBranches ? workload.userBranches : nil, place: .none, baseline: baseline,
       baselineUse: baseline == nil ? nil : use)
     var experiment: Experiment?
     if let refusal {

@@ -15,6 +15,7 @@ public struct GuestImage: Sendable {
   /// Throws `GuestImageError` when the two make no sense together, and `AssemblyError` when the code cannot be encoded.
   public init(_ workload: Workload, entry: Entry) throws {
     guard workload.entries.contains(entry) else { throw GuestImageError.noSuchEntry(workload, entry) }
+    guard workload.userBranches == 0 || entry != .none else { throw GuestImageError.noUserMode(workload) }
     if workload.name == .probe {
       self = try ProbeGuest.image(workload, msr: workload.msr)
     } else {
@@ -55,6 +56,8 @@ public struct GuestImage: Sendable {
 public enum GuestImageError: Error, CustomStringConvertible {
   /// The workload does not run under the entry.
   case noSuchEntry(Workload, Entry)
+  /// Something is to be done in user mode, and there is none.
+  case noUserMode(Workload)
   /// The code does not fit where the layout puts it.
   case tooLong(String)
 
@@ -63,6 +66,9 @@ public enum GuestImageError: Error, CustomStringConvertible {
     case .noSuchEntry(let workload, let entry):
       "workload \(workload.name.rawValue) does not run with entry \(entry.rawValue); "
         + "it runs with \(workload.entries.map(\.rawValue).joined(separator: ", "))"
+    case .noUserMode(let workload):
+      "workload \(workload.name.rawValue) makes its \(workload.userBranches) indirect branches in user mode, and with entry "
+        + "none there is none"
     case .tooLong(let what): "the \(what) does not fit into the place that the layout gives it"
     }
   }

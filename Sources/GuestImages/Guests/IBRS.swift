@@ -1,5 +1,5 @@
 // ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit; or with another
-// number of writes, and with exits to the VMM while the kernel runs.
+// number of writes, with exits to the VMM while the kernel runs, and with indirect branches in user mode, where IBRS is 0.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL, bit 0.
 
 extension Workload {
@@ -7,10 +7,13 @@ extension Workload {
   ///
   /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is what
   /// kernels do that know IBRS and not IBRS_ALL.
-  public static func ibrs(_ msr: UInt32 = Self.speculationControl, writes: Int = 2, exits: Int = 0) -> Workload {
+  public static func ibrs(
+    _ msr: UInt32 = Self.speculationControl, writes: Int = 2, exits: Int = 0, userBranches: Int = 0
+  ) -> Workload {
     precondition(writes >= 0 && exits >= 0)
     var workload = Workload(name: .ibrs, summary: "writes IBRS = 1 at each kernel entry and 0 at each exit", msr: msr)
     workload.parameters = ["writesPerEntry": writes, "exitsPerEntry": exits]
+    workload.userBranches = userBranches
     workload.writtenBits = writes > 0 ? 1 : 0
     workload.perIteration.writes = UInt64(writes)
     workload.perIteration.outs = UInt64(exits)

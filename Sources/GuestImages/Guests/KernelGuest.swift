@@ -3,7 +3,7 @@
 //
 // Registers, by agreement between both sides (user code may be 32-bit, so it uses the low halves only):
 //   RBX the sample record, RBP the iterations left, RDI the samples left, R13 the kernel entries so far;
-//   RAX, RCX, RDX, and R8 to R11 are free for the kernel.
+//   RAX, RCX, RDX, and R8 to R11 are free for the kernel; user code counts its branches in RSI.
 // Facts: Intel SDM vol. 2, SYSCALL (RCX = RIP, R11 = RFLAGS), SYSENTER and SYSEXIT (EDX = EIP, ECX = ESP).
 
 struct KernelGuest {
@@ -41,6 +41,7 @@ struct KernelGuest {
     var asm = Assembler(origin: Layout.userText, mode: entry.userMode)
     asm.bind("user", "ring 3 begins here")
     emitSamples(&asm, pause: { $0.hlt("not allowed in ring 3: the #GP tells the kernel to pause") }) { asm in
+      emitUserBranches(&asm)
       switch entry {
       case .syscall: asm.syscall("into the kernel")
       case .sysenter: asm.sysenter("into the kernel")
@@ -57,6 +58,23 @@ struct KernelGuest {
       throw GuestImageError.tooLong("user code")
     }
     return program
+  }
+
+  /// Indirect jumps, one after the other to one place: predicted where prediction is allowed.
+  private func emitUserBranches(_ asm: inout Assembler) {
+    guard workload.userBranches > 0 else { return }
+    asm.mov(.esi, UInt32(workload.userBranches), "so many indirect branches")
+    asm.bind("branch")
+    if entry.userMode == .bits64 {
+      asm.mov(.rax, "landed")
+      asm.jmp(.rax)
+    } else {
+      asm.mov(.eax, "landed")
+      asm.jmp(.eax)
+    }
+    asm.bind("landed")
+    asm.dec(.esi)
+    asm.jcc(.notZero, "branch")
   }
 
   /// The loop over samples and iterations, with a time stamp before and after each sample.

@@ -1,8 +1,11 @@
 // A workload from its name and parameters, as they stand in results and snapshots.
 
 extension Workload {
-  /// More writes or exits would be no kernel entry any more.
-  public static let perEntryLimit = 1000
+  /// The values that a parameter takes: more writes or exits would be no kernel entry any more, and with more branches user mode
+  /// would hardly ever enter the kernel.
+  public static func values(of parameter: String) -> ClosedRange<Int> {
+    parameter == "userBranches" ? 0...1_000_000 : 0...1000
+  }
 
   /// The workload of this name about this MSR, with the parameters that are given and the default for each other one.
   ///
@@ -12,12 +15,17 @@ extension Workload {
     let defaults = self.parameters
     for (parameter, value) in parameters {
       guard defaults[parameter] != nil else { throw .unknown(name, parameter) }
-      guard (0...Self.perEntryLimit).contains(value) else { throw .range(name, parameter, value) }
+      guard Self.values(of: parameter).contains(value) else { throw .range(name, parameter, value) }
     }
-    guard parameters != defaults else { return }
+    guard !parameters.allSatisfy({ defaults[$0] == $1 }) else { return }
     let chosen = defaults.merging(parameters) { $1 }
+    let branches = chosen["userBranches"] ?? 0
     switch name {
-    case .ibrs: self = .ibrs(msr, writes: chosen["writesPerEntry"] ?? 0, exits: chosen["exitsPerEntry"] ?? 0)
+    case .ibrs:
+      self = .ibrs(
+        msr, writes: chosen["writesPerEntry"] ?? 0, exits: chosen["exitsPerEntry"] ?? 0, userBranches: branches)
+    case .ibrsAll: self = .ibrsAll(msr, userBranches: branches)
+    case .ibrsForced: self = .ibrsForced(msr, userBranches: branches)
     case .delay: self = .delay(chosen["instructions"] ?? 0)
     default: break
     }
@@ -35,8 +43,9 @@ public enum WorkloadParameterError: Error, CustomStringConvertible {
       let known = Workload(name).parameters.keys.sorted().joined(separator: ", ")
       return "workload \(name.rawValue) has no parameter \(parameter)" + (known.isEmpty ? "" : "; it has \(known)")
     case .range(let name, let parameter, let value):
-      return
-        "parameter \(parameter) of workload \(name.rawValue) is \(value); from 0 to \(Workload.perEntryLimit) are possible"
+      let values = Workload.values(of: parameter)
+      return "parameter \(parameter) of workload \(name.rawValue) is \(value); from \(values.lowerBound) to "
+        + "\(values.upperBound) are possible"
     }
   }
 }

@@ -7,6 +7,7 @@ public struct Workload: Sendable {
     case bare
     case ibrs
     case ibrsAll = "ibrs-all"
+    case ibrsForced = "ibrs-forced"
     case retpoline
     case indirect
     case ibpb
@@ -27,6 +28,9 @@ public struct Workload: Sendable {
       default: .workload
       }
     }
+
+    /// Whether its user mode can be given indirect branches to make.
+    public var takesUserBranches: Bool { [.ibrs, .ibrsAll, .ibrsForced].contains(self) }
 
     /// The MSR that it is about whatever the policy is about, nil where it is the policy's.
     public var ownMSR: UInt32? { self == .ibpb ? Workload.predictionCommand : nil }
@@ -63,6 +67,10 @@ public struct Workload: Sendable {
   public private(set) var msr: UInt32
   /// What can be chosen beside the MSR, by its name in results.
   public internal(set) var parameters: [String: Int] = [:]
+  /// How many indirect branches user mode makes before each kernel entry.
+  public internal(set) var userBranches = 0 {
+    didSet { parameters["userBranches"] = userBranches }
+  }
   /// Whether this is the loop of a primitive without its instruction.
   public private(set) var isBaseline = false
   /// The bits that its writes set: a guest that is not told of them would not write them.
@@ -90,6 +98,7 @@ public struct Workload: Sendable {
     case .bare: self = .bare
     case .ibrs: self = .ibrs(msr)
     case .ibrsAll: self = .ibrsAll(msr)
+    case .ibrsForced: self = .ibrsForced(msr)
     case .retpoline: self = .retpoline
     case .indirect: self = .indirect
     case .ibpb: self = .ibpb(msr)

@@ -94,6 +94,9 @@ public struct HostAbilities: Equatable, Codable, Sendable {
   /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
   public let canInterceptMSRs: Bool
 
+  /// What is written where abilities go to another host: the facts that were proved.
+  private enum CodingKeys: String, CodingKey { case subject, register, hasIBRSAll, canInterceptMSRs }
+
   /// The abilities as given; `init(provedOn:subject:)` proves them.
   public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
     self.subject = subject

@@ -18,6 +18,8 @@ extension BenchReport {
     public var writesPerEntry: Int
     /// Exits to the VMM per iteration, other than those of the MSR, that the guest was built to make.
     public var exitsPerEntry: Int
+    /// Indirect branches in user mode before each entry; null for a workload that makes none.
+    @Nullable public var userBranches: Int?
     /// Where its writes of the MSR end; for a primitive that writes none, where its instruction ends.
     public var place: Place
     public var status: Status
@@ -80,7 +82,8 @@ extension BenchReport {
     /// A cell whose warm-up and summary follow from its rounds.
     public init(
       id: String? = nil, workload: String, entry: String, policy: String, msr: String? = nil,
-      neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, place: Place,
+      neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int? = nil,
+      place: Place,
       status: Status = .measured, reason: String? = nil, iterationsPerSample: Int = 0, rounds: [[Double]] = [],
       vmmExitsPerEntry: Double? = nil, kvmExitsPerEntry: Double? = nil, baseline: String? = nil,
       baselineUse: BaselineUse? = nil
@@ -89,7 +92,7 @@ extension BenchReport {
         id
         ?? Self.identifier(
           workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour,
-          writesPerEntry: writesPerEntry, exitsPerEntry: exitsPerEntry)
+          writesPerEntry: writesPerEntry, exitsPerEntry: exitsPerEntry, userBranches: userBranches ?? 0)
       self.workload = workload
       self.entry = entry
       self.policy = policy
@@ -97,6 +100,7 @@ extension BenchReport {
       self.neighbour = neighbour
       self.writesPerEntry = writesPerEntry
       self.exitsPerEntry = exitsPerEntry
+      self.userBranches = userBranches
       self.place = place
       self.status = status
       self.reason = reason
@@ -114,13 +118,13 @@ extension BenchReport {
 
 extension BenchReport.Cell {
   /// The stable name of a cell: `ibrs/syscall/emulate`, `wrmsr/none/passthrough/0x3b`, `ibrs/syscall/manual/w4/x2`,
-  /// `chatty/syscall/emulate+neighbour-same-cpu`.
+  /// `ibrs-all/syscall/passthrough/b100`, `chatty/syscall/emulate+neighbour-same-cpu`.
   ///
   /// The MSR stands in it unless it is SPEC_CTRL; writes and exits where they are not the workload's own (`ibrs` writes
-  /// twice, `chatty` exits once, primitives do one thing).
+  /// twice, `chatty` exits once, primitives do one thing); indirect branches in user mode where there are any.
   public static func identifier(
     workload: String, entry: String, policy: String, msr: String? = nil, neighbour: Neighbour? = nil,
-    writesPerEntry: Int = 0, exitsPerEntry: Int = 0
+    writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int = 0
   ) -> String {
     var parts = [workload, entry, policy]
     if let msr, msr != "0x48" { parts.append(msr) }
@@ -130,6 +134,7 @@ extension BenchReport.Cell {
     } else if workload == "chatty", exitsPerEntry != 1 {
       parts.append("x\(exitsPerEntry)")
     }
+    if userBranches > 0 { parts.append("b\(userBranches)") }
     return parts.joined(separator: "/") + (neighbour.map { "+neighbour-\($0.rawValue)" } ?? "")
   }
 

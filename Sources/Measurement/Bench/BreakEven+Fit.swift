@@ -19,6 +19,8 @@ extension BreakEven {
   ///
   /// `bare` and `chatty` count as guests that do not write. Nil where fewer than two policies have cells enough.
   public init?(cells: [BenchReport.Cell]) {
+    // User mode that works is no part of the model.
+    let cells = cells.filter { $0.branches == 0 }
     let writers = cells.filter { $0.isMeasured && $0.workload == "ibrs" && $0.neighbour == nil && $0.entry != "none" }
     let groups = writers.map { Group(entry: $0.entry, msr: $0.msr) }
     func size(_ group: Group) -> Int { groups.count { $0 == group } }

@@ -58,7 +58,7 @@ extension BenchReport.Cell {
   /// Whether it differs from another cell in nothing but the policy.
   func isLike(_ other: Self) -> Bool {
     workload == other.workload && entry == other.entry && msr == other.msr && neighbour == other.neighbour
-      && writesPerEntry == other.writesPerEntry && exitsPerEntry == other.exitsPerEntry
+      && writesPerEntry == other.writesPerEntry && exitsPerEntry == other.exitsPerEntry && branches == other.branches
   }
 
   /// What its guest does, in a few words.

@@ -25,9 +25,7 @@ extension BenchReport.Verdict {
         case .c4: try Self.ruleC4(evidence)
         case .c5: try Self.ruleC5(evidence)
         case .c6: try Self.ruleC6(evidence)
-        case .c7:
-          throw Evidence.Missing(
-            reason: "moving a guest between hosts is not measured by the benchmark but by the migration matrix")
+        case .c7: try Self.ruleC7(evidence)
         case .c8: try Self.ruleC8(evidence)
         }
       self.init(claim, ruling, report)
@@ -85,9 +83,13 @@ extension [Evidence.Finding] {
 }
 
 extension BenchReport.Cell {
+  /// How many indirect branches its user mode makes before each entry.
+  var branches: Int { userBranches ?? 0 }
+
   /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
   func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
     workload == "ibrs" && entry != "none" && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
+      && branches == 0
   }
 
   /// Whether it writes SPEC_CTRL itself.

@@ -38,6 +38,24 @@ extension CPUIDWord {
   /// every hypervisor sets them (HYPERVISOR).
   public var ignoredBits: UInt32 { Self.ignored[self] ?? 0 }
 
+  /// The bits that promise or advise: no instruction fails where one is missing, but a guest that was told it left a mitigation
+  /// out, or relies on one that does nothing there.
+  public var promiseBits: UInt32 { Self.promises[self] ?? 0 }
+
+  private static let promises: [CPUIDWord: UInt32] = {
+    func bits(_ features: [CPUFeature]) -> UInt32 { features.reduce(0) { $0 | $1.mask } }
+    return [
+      CPUIDWord(7, 0, .edx): bits([.mdClear]), CPUIDWord(7, 2, .edx): bits([.mcdtNo]),
+      // Beside those with a constant: BTC_NO and IBPB_RET.
+      CPUIDWord(0x8000_0008, 0, .ebx): bits([
+        .amdIBRSAlwaysOn, .amdSTIBPAlwaysOn, .amdIBRSPreferred, .amdIBRSSameMode, .amdSSBNo,
+      ]) | 1 << 29 | 1 << 30,
+      // NO_NESTED_DATA_BP, VERW_CLEAR, IBPB_BRTYPE and SRSO_NO; TSA_SQ_NO and TSA_L1_NO.
+      CPUIDWord(0x8000_0021, 0, .eax): bits([.lfenceSerialising]) | 1 << 0 | 1 << 5 | 1 << 28 | 1 << 29,
+      CPUIDWord(0x8000_0021, 0, .ecx): 1 << 1 | 1 << 2,
+    ]
+  }()
+
   private static let table: [(word: CPUIDWord, ignored: UInt32)] =
     [
       (CPUIDWord(1, .ecx), 1 << 3 | 1 << 27 | CPUFeature.hypervisor.mask), (CPUIDWord(1, .edx), 1 << 9),
@@ -77,10 +95,10 @@ extension CPUIDWord {
 
   /// The feature of one bit: its name where this project has one, else its place in the manual's notation.
   func name(ofBit bit: Int) -> String {
-    let known = CPUFeature.all.first {
+    let constant = CPUFeature.all.first {
       $0.leaf == leaf && $0.subleaf == subleaf && $0.register == register && $0.bit == bit
     }
-    return known?.name ?? "\(self)[\(bit)]"
+    return constant?.name ?? Self.names[self]?[bit] ?? "\(self)[\(bit)]"
   }
 
   /// The word's key in files: leaf and subleaf in hexadecimal, and the register, `7.0.edx`.

@@ -62,7 +62,8 @@ extension MovingGuest {
       return "the guest was told that the processor is \(vendor.quoted), and the destination's is \(host.vendor.quoted)"
     }
     let tellable = host.contract(under: policy)
-    let missing = FeatureWords(contract.cpuid).missing(from: FeatureWords(tellable.cpuid))
+    let told = FeatureWords(contract.cpuid)
+    let missing = told.subtracting(told.promises).missing(from: FeatureWords(tellable.cpuid))
     guard missing.isEmpty else {
       return "the guest was told \(missing.list), which the destination's KVM does not offer"
     }
@@ -84,6 +85,10 @@ extension MovingGuest {
         "the guest was told of \(controls.list) in IA32_ARCH_CAPABILITIES, which the destination lacks: using it would be a #GP"
     }
     guard subject == .specCtrl, host.abilities.register.isHeld else { return nil }
+    guard inUse.isEmpty || !policy.passedOn.contains(.ibrs) || SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
+      return
+        "the guest writes IA32_SPEC_CTRL without having been told of it, which is a #GP where its writes are not trapped"
+    }
     let unheld = inUse.intersection(policy.passedOn).subtracting(host.specCtrl)
     guard unheld.isEmpty else {
       return "the guest has set \(unheld.list) in IA32_SPEC_CTRL, which the destination's register does not take"
@@ -92,9 +97,15 @@ extension MovingGuest {
   }
 
   /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own part.
-  fileprivate func protection(_ supported: Protection, at host: HostOffer) -> Protection {
-    guard supported.level == .guest, subject == .specCtrl else { return supported }
-    guard SpecCtrl.isGivenByKVM(to: contract.cpuid) else {
+  func protection(_ supported: Protection, at host: HostOffer) -> Protection {
+    guard subject == .specCtrl, [.guest, .none].contains(supported.level) else { return supported }
+    let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
+    guard supported.level == .guest else {
+      return knowsRegister
+        ? supported
+        : Protection(.none, "the guest was not told of IA32_SPEC_CTRL, and the host restricts nothing for it")
+    }
+    guard knowsRegister else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
     }
     guard !wasToldIBRSAll || host.abilities.hasIBRSAll else {
@@ -111,18 +122,22 @@ extension MovingGuest {
     at host: HostOffer, under policy: PolicyName, protectedBy protection: Protection
   ) -> [String] {
     var losses: [String] = []
-    if let loss = lossOfProtection(at: host, protection) { losses.append(loss) }
+    if let loss = lossOfProtection(at: host, under: policy, protection) { losses.append(loss) }
     let dropped = self.policy.passedOn.intersection(inUse).subtracting(policy.passedOn).subtracting(.ibrs)
     if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
       losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
     }
-    let tellable = host.contract(under: policy).told
-    let broken = contract.told.brokenPromises(at: tellable)
+    let offered = host.contract(under: policy)
+    let tellable = offered.told
+    let broken =
+      FeatureWords(contract.cpuid).promises.missing(from: FeatureWords(offered.cpuid))
+      + contract.told.brokenPromises(at: tellable).allNames
     if !broken.isEmpty {
       losses.append("the guest was told \(broken.list), which the destination does not promise")
     }
     let warnings = contract.told.warningsMissed(at: tellable)
-    if !warnings.isEmpty {
+    // Where the host keeps IBRS on, the processor restricts RET's predictions as well, and nothing rests on retpolines.
+    if !warnings.isEmpty, protection.level != .always {
       losses.append(
         "the destination has \(warnings.list), which the guest was not told: its retpolines do not hold where RET may be "
           + "predicted otherwise")
@@ -131,12 +146,18 @@ extension MovingGuest {
   }
 
   /// Why the guest would be worse protected at a host than at the source; nil when it would not be.
-  private func lossOfProtection(at host: HostOffer, _ there: Protection) -> String? {
+  private func lossOfProtection(at host: HostOffer, under policy: PolicyName, _ there: Protection) -> String? {
     guard subject == .specCtrl else { return nil }
     // A guest that does not know the register chose nothing by it.
     let chooses = protection != .guest || SpecCtrl.isGivenByKVM(to: contract.cpuid)
     guard chooses, there.level.strength < protection.strength else { return nil }
-    guard wasToldIBRSAll, !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
+    guard !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
+    if policy.passedOn.isEmpty {
+      return
+        "\(policy.rawValue) makes the guest's writes change nothing, which protects only where the processor has IBRS_ALL, "
+        + "and the destination's has not"
+    }
+    guard wasToldIBRSAll else { return there.reason }
     return
       "the guest was told IBRS_ALL, which the destination lacks and which leaving IBRS set for ever does not replace: "
       + "the write is a barrier as well, and user mode with IBRS set is slow"
@@ -155,8 +176,11 @@ extension Protection.Level {
 }
 
 extension NamedBits {
+  /// The names, and the bits without one as a number.
+  var allNames: [String] { names + (unnamed == 0 ? [] : ["0x\(String(unnamed, radix: 16))"]) }
+
   /// The names as they stand in a sentence.
-  var list: String { (names + (unnamed == 0 ? [] : ["bits 0x\(String(unnamed, radix: 16))"])).list }
+  var list: String { allNames.list }
 }
 
 extension [String] {

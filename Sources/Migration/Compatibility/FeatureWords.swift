@@ -36,6 +36,11 @@ public struct FeatureWords: Equatable, Sendable {
     return model
   }
 
+  /// The bits that promise something.
+  public var promises: FeatureWords {
+    FeatureWords(Dictionary(words.map { ($0, self[$0] & $0.promiseBits) }, uniquingKeysWith: { $1 }))
+  }
+
   /// Whether the words have a feature.
   public func has(_ feature: CPUFeature) -> Bool {
     self[CPUIDWord(feature.leaf, feature.subleaf, feature.register)] & feature.mask != 0
@@ -50,10 +55,20 @@ public struct FeatureWords: Equatable, Sendable {
   /// The bits that the other does not have.
   public func subtracting(_ other: FeatureWords) -> FeatureWords { combined(other) { $0 & ~$1 } }
 
+  /// The features that one of them has, and no numbers.
+  func featuresUnion(_ other: FeatureWords) -> FeatureWords {
+    var union = union(other)
+    for word in CPUIDWord.all where word.kind == .quantity { union[word] = 0 }
+    return union
+  }
+
   private func combined(_ other: FeatureWords, _ combine: (UInt32, UInt32) -> UInt32) -> FeatureWords {
     FeatureWords(
       Dictionary(words.union(other.words).map { ($0, combine(self[$0], other[$0])) }, uniquingKeysWith: { $1 }))
   }
+
+  /// Every feature by name, and the numbers that are not 0.
+  public var names: [String] { missing(from: FeatureWords()) }
 
   /// What these words tell a guest that a host with the others does not offer, by name.
   public func missing(from offer: FeatureWords) -> [String] {

@@ -6,10 +6,15 @@ extension MovingGuest {
   /// A guest that was started at a host under a policy and told all that the policy tells there; nil where the host cannot run
   /// the policy.
   ///
-  /// It has written IBRS last, where it was told of the register. `contract` gives it another one to be told.
-  public init?(startedAt host: HostOffer, under policy: PolicyName, told contract: GuestContract? = nil) {
+  /// It has written IBRS last, where it was told of the register.
+  public init?(startedAt host: HostOffer, under policy: PolicyName) {
     guard case .supported(let protection) = policy.support(on: host.abilities) else { return nil }
-    let contract = contract ?? host.contract(under: policy)
+    self.init(startedAt: host, under: policy, protectedBy: protection)
+  }
+
+  /// The same, where the policy is known to protect it in this way.
+  init(startedAt host: HostOffer, under policy: PolicyName, protectedBy protection: Protection) {
+    let contract = host.contract(under: policy)
     self.init(
       contract: contract, policy: policy, subject: host.abilities.subject, protection: protection.level,
       inUse: SpecCtrl.writable(on: contract.cpuid).intersection(.ibrs), hasIBPB: host.hasIBPB)

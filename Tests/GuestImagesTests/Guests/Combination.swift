@@ -15,6 +15,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     case ordinary
     case baseline
     case ibrs(writes: Int, exits: Int)
+    case branches(Int)
     case delay(Int)
   }
 
@@ -29,6 +30,12 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     // Only of primitives, which all have one.
     case .baseline: Workload(workload, msr: msr).baseline!
     case .ibrs(let writes, let exits): .ibrs(msr ?? 0x48, writes: writes, exits: exits)
+    case .branches(let count):
+      switch workload {
+      case .ibrsAll: .ibrsAll(msr ?? 0x48, userBranches: count)
+      case .ibrsForced: .ibrsForced(msr ?? 0x48, userBranches: count)
+      default: .ibrs(msr ?? 0x48, userBranches: count)
+      }
     case .delay(let instructions): .delay(instructions)
     }
   }
@@ -51,6 +58,11 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     + Entry.allCases.flatMap { entry in
       [(1, 0), (4, 3), (0, 1), (64, 64)].map {
         Combination(workload: .ibrs, entry: entry, variant: .ibrs(writes: $0.0, exits: $0.1))
+      }
+    }
+    + Entry.ringSwitching.flatMap { entry in
+      [Workload.Name.ibrs, .ibrsAll, .ibrsForced].map {
+        Combination(workload: $0, entry: entry, variant: .branches(100))
       }
     } + [0, 1, 1000].map { Combination(workload: .delay, entry: .none, variant: .delay($0)) }
   /// Those that do not.

@@ -21,12 +21,14 @@ struct GuestCodeTests {
   @Test("uses no instruction that some KVM cannot execute in its ring", arguments: Combination.possible)
   func instructions(combination: Combination) throws {
     let image = try combination.image()
+    let makesBranches = image.workload.userBranches > 0
     let allowed = combination.workload == .probe ? Self.realMode : Self.ring0
     let names = { (program: Program) in Set(program.listing.filter { $0.kind == .instruction }.map(\.name)) }
     #expect(names(image.kernel).subtracting(allowed) == [])
     if let user = image.user {
       let entry = ["syscall": "syscall", "sysenter": "sysenter", "breakpoint": "int3", "undefined": "ud2"]
-      #expect(names(user).subtracting(Self.ring3) == [try #require(entry[combination.entry.rawValue])])
+      let allowed = Self.ring3.union(makesBranches ? ["jmp"] : [])
+      #expect(names(user).subtracting(allowed) == [try #require(entry[combination.entry.rawValue])])
     }
   }
 
@@ -90,6 +92,31 @@ struct GuestCodeTests {
     let values = (0..<writes).map { $0.isMultiple(of: 2) ? "mov eax, 0x1" : "mov eax, 0x0" }
     let outs = Array(repeating: "out 0xf5, al", count: exits)
     #expect(steps == values.prefix(1) + outs + values.dropFirst())
+  }
+
+  @Test("makes its indirect branches in user mode, as many as chosen, before the entry", arguments: Entry.ringSwitching)
+  func userBranches(entry: Entry) throws {
+    for workload in [Workload.ibrs(userBranches: 250), .ibrsAll(userBranches: 250), .ibrsForced(userBranches: 250)] {
+      let image = try GuestImage(workload, entry: entry)
+      let user = try #require(image.user)
+      let body = try user.instructions(from: "iteration", to: "resume").map(\.mnemonic)
+      let register = entry == .sysenter ? "eax" : "rax"
+      // Writing EAX clears the upper half of RAX: the address fits.
+      #expect(body.first == "mov esi, 0xfa" && body[1] == "mov eax, landed")
+      #expect(Array(body[2...4]).map { String($0.prefix(3)) } == ["jmp", "dec", "jne"] && body[2] == "jmp \(register)")
+      #expect(body.count == 6)
+      #expect(image.kernel.listing.allSatisfy { !$0.mnemonic.hasPrefix("jmp r") })
+      #expect(try GuestImage(workload, entry: entry).workload.parameters["userBranches"] == 250)
+    }
+    #expect(throws: GuestImageError.self) { try GuestImage(.ibrs(userBranches: 1), entry: .none) }
+  }
+
+  @Test("that fakes IBRS_ALL writes IBRS = 1 at boot and at each entry, and never 0")
+  func forced() throws {
+    let kernel = try GuestImage(.ibrsForced(), entry: .syscall).kernel
+    let entry = try kernel.instructions(from: "entry", to: "done").map(\.mnemonic)
+    #expect(entry.count { $0 == "wrmsr" } == 1)
+    #expect(entry.contains("mov eax, 0x1") && !entry.contains("mov eax, 0x0") && !entry.contains("xor eax, eax"))
   }
 
   @Test("that does not fit into the kernel's place is refused")

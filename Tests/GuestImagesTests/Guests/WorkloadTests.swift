@@ -31,7 +31,8 @@ struct WorkloadTests {
   @Test(
     "says what it will do in all, from what it does at boot and at each entry",
     arguments: [
-      (Workload.Name.bare, 0, 0, 0), (.ibrs, 0, 2000, 0), (.ibrsAll, 0, 1, 0), (.retpoline, 0, 0, 0),
+      (Workload.Name.bare, 0, 0, 0), (.ibrs, 0, 2000, 0), (.ibrsAll, 0, 1, 0), (.ibrsForced, 0, 1001, 0),
+      (.retpoline, 0, 0, 0),
       (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.probe, 4000, 3000, 0), (.ibpb, 0, 1000, 0),
       (.ssbd, 0, 1000, 0), (.wrmsr, 0, 1000, 0), (.out, 0, 0, 1000),
     ])
@@ -46,7 +47,7 @@ struct WorkloadTests {
     let workload = Workload.ibrs(writes: writes, exits: exits)
     #expect(
       workload.actions(iterations: 10) == Workload.Actions(writes: UInt64(writes) * 10, outs: UInt64(exits) * 10))
-    #expect(workload.parameters == ["writesPerEntry": writes, "exitsPerEntry": exits])
+    #expect(workload.parameters == ["writesPerEntry": writes, "exitsPerEntry": exits, "userBranches": 0])
     #expect(workload.writtenBits == (writes > 0 ? 1 : 0) && workload.accessesMSR == (writes > 0))
   }
 

@@ -29,11 +29,11 @@ enum MadeUp {
   static func cell(
     _ workload: String, _ entry: String, _ policy: String, cost: Double, noise: Double = 0.005,
     rounds: Int = 8, msr: String? = nil, beside neighbour: Cell.Neighbour? = nil, writes: Int = 0, exits: Int = 0,
-    place: Cell.Place = .none, over divisor: String? = nil, minus subtrahend: String? = nil
+    branches: Int? = nil, place: Cell.Place = .none, over divisor: String? = nil, minus subtrahend: String? = nil
   ) -> Cell {
     var cell = Cell(
       workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour, writesPerEntry: writes,
-      exitsPerEntry: exits, place: place, iterationsPerSample: 1000,
+      exitsPerEntry: exits, userBranches: branches, place: place, iterationsPerSample: 1000,
       vmmExitsPerEntry: Double(exits + (place == .vmm ? writes : 0)),
       kvmExitsPerEntry: Double(exits + (place == .vmm || place == .kvm ? writes : 0)),
       baseline: divisor ?? subtrahend, baselineUse: divisor != nil ? .divide : subtrahend != nil ? .subtract : nil)
@@ -122,11 +122,11 @@ extension MadeUp {
   /// A cell by the entry `syscall`.
   static func cell(
     _ workload: String, _ policy: String, cost: Double, noise: Double = 0.005, rounds: Int = 8, msr: String? = nil,
-    beside neighbour: Cell.Neighbour? = nil, writes: Int = 0, exits: Int = 0, place: Cell.Place = .none,
-    over divisor: String? = nil
+    beside neighbour: Cell.Neighbour? = nil, writes: Int = 0, exits: Int = 0, branches: Int? = nil,
+    place: Cell.Place = .none, over divisor: String? = nil
   ) -> Cell {
     cell(
       workload, "syscall", policy, cost: cost, noise: noise, rounds: rounds, msr: msr, beside: neighbour,
-      writes: writes, exits: exits, place: place, over: divisor)
+      writes: writes, exits: exits, branches: branches, place: place, over: divisor)
   }
 }

@@ -145,6 +145,53 @@ struct ClaimTests {
     #expect(outcome(.c6, retpolines([700])).reason.contains("under passthrough alone"))
   }
 
+  /// The three guests of C7, without and with 100 branches that cost so many cycles with IBRS clear and set.
+  private func faked(clear: Double, set: Double, noise: Double = 0.002) -> [BenchReport.Cell] {
+    [("ibrs", 2, 1700, clear), ("ibrs-all", 0, 700, set), ("ibrs-forced", 1, 1200, set)].flatMap {
+      workload, writes, entry, branches in
+      [(0, 0.0), (100, branches)].map { count, added in
+        MadeUp.cell(
+          workload, "passthrough", cost: entry + added, noise: noise, msr: "0x48", writes: writes, branches: count,
+          place: writes > 0 ? .hardware : .none)
+      }
+    }
+  }
+
+  @Test("C7 holds where branches in user mode cost more with IBRS set, whatever the entry itself costs")
+  func c7Holds() {
+    let verdict = outcome(.c7, faked(clear: 300, set: 3000))
+    #expect(verdict.outcome == .holds)
+    #expect(verdict.figures.map(\.unit) == ["cycles", "cycles", "x", "x", "x"])
+    #expect(abs(verdict.figures[0].value - 3000) < 60 && abs(verdict.figures[1].value - 300) < 60)
+    #expect(verdict.figures[2].value < 1 && verdict.figures[3].value > 1.5, "dearer only where user mode works")
+  }
+
+  @Test("C7 does not hold where they cost the same, and is open where the noise hides it")
+  func c7DoesNotHold() {
+    #expect(outcome(.c7, faked(clear: 3000, set: 2900)).outcome == .doesNotHold)
+    let open = outcome(.c7, faked(clear: 300, set: 330, noise: 0.2))
+    #expect(open.outcome == .cannotBeTested)
+    #expect(open.reason.contains("too wide to tell"))
+  }
+
+  @Test("C7 is about hardware without IBRS_ALL, and needs the register and work in user mode")
+  func c7CannotBeTested() {
+    let withIt = outcome(.c7, faked(clear: 300, set: 3000), host: MadeUp.host(ibrsAll: true))
+    #expect(withIt.outcome == .cannotBeTested && withIt.reason.contains("this host has it"))
+    let idle = outcome(.c7, faked(clear: 300, set: 3000).filter { $0.userBranches == 0 })
+    #expect(idle.reason.contains("with indirect branches in user mode was not measured"))
+    let trapped = outcome(
+      .c7,
+      faked(clear: 300, set: 3000).map {
+        var cell = $0
+        if cell.place == .hardware { cell.place = .vmm }
+        return cell
+      })
+    #expect(trapped.outcome == .cannotBeTested)
+    let absent = MadeUp.absent("ibrs", "syscall", "passthrough", msr: "0x48", writes: 2, "guests have no such register")
+    #expect(outcome(.c7, [absent]).reason.contains("was not measured"))
+  }
+
   /// The writer under shadow and two others.
   private func shadows(_ shadow: Double, place: BenchReport.Cell.Place) -> [BenchReport.Cell] {
     [

@@ -34,13 +34,6 @@ struct VerdictTests {
     }
   }
 
-  @Test("C7 is the migration's")
-  func c7() {
-    let verdict = verdict(.c7, MadeUp.whole)
-    #expect(verdict.outcome == .cannotBeTested)
-    #expect(verdict.reason.contains("migration"))
-  }
-
   @Test("A cell that this host refused stands in the reason with its own reason")
   func refused() {
     let absent = MadeUp.absent(

@@ -53,9 +53,10 @@ extension Chart {
 }
 
 extension BenchReport.Cell {
-  /// Whether it writes and exits as often as its workload does by itself.
+  /// Whether it writes, exits and branches as often as its workload does by itself.
   fileprivate var isTypical: Bool {
-    switch workload {
+    guard branches == 0 else { return false }
+    return switch workload {
     case "ibrs": writesPerEntry == 2 && exitsPerEntry == 0
     case "chatty": exitsPerEntry == 1
     default: true

@@ -153,7 +153,7 @@ extension BenchReport {
 }
 
 extension BenchReport.Cell {
-  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "wrmsr 0x3b", "chatty +same-cpu".
+  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty +same-cpu".
   var label: String {
     var parts = [workload]
     if let msr, !writesSpecCtrl { parts.append(msr) }
@@ -161,6 +161,7 @@ extension BenchReport.Cell {
       if writesPerEntry != (workload == "ibrs" ? 2 : 0) { parts.append("w\(writesPerEntry)") }
       if exitsPerEntry != (workload == "chatty" ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
     }
+    if branches > 0 { parts.append("b\(branches)") }
     if let neighbour { parts.append("+\(neighbour.rawValue)") }
     return parts.joined(separator: " ")
   }

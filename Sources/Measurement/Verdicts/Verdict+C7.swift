@@ -1,0 +1,84 @@
+// C7: a guest that was told IBRS_ALL cannot be moved to a host without it by leaving IBRS set for ever: the write is also a
+// barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere (docs/migration.md); here is
+// what the fake costs.
+
+extension BenchReport.Verdict {
+  /// How much dearer user mode may be and still count as not slowed down.
+  static let unslowed = 1.05
+
+  /// Judges C7.
+  ///
+  /// The guests `ibrs` (IBRS is 0 in user mode), `ibrs-forced` (IBRS stays 1, and is written again at each entry, as a barrier) and
+  /// `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches in user mode. What the
+  /// branches add to an entry decides: the claim holds if they add more to `ibrs-forced` than `unslowed` times what they add to
+  /// `ibrs`, whole interval above whole interval, and does not hold if they add no more. The ratios of whole entries stand
+  /// beside them. The claim is about hardware without IBRS_ALL and cannot be tested where there is IBRS_ALL.
+  static func ruleC7(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+    let truthful = try evidence.pair("ibrs")
+    let forced = try evidence.pair("ibrs-forced", branches: truthful.branching.branches)
+    let count = truthful.branching.branches
+    let added = [
+      try evidence.added("\(count) branches in user mode, IBRS=1", forced),
+      try evidence.added("\(count) branches in user mode, IBRS=0", truthful),
+    ]
+    var ratios = [
+      try evidence.ratio("faked / by hand, no branches", forced.plain, over: truthful.plain),
+      try evidence.ratio("faked / by hand, \(count) branches", forced.branching, over: truthful.branching),
+    ]
+    if let once = try? evidence.pair("ibrs-all", branches: count) {
+      ratios.append(
+        try evidence.ratio("faked / written once, \(count) branches", forced.branching, over: once.branching))
+    }
+    let figures =
+      "\(count) indirect branches in user mode add \(added[0].words) with IBRS set, \(added[1].words) without; an entry "
+      + "with the fake costs \(ratios[0].words) times one with IBRS written by hand, with the branches \(ratios[1].words)"
+    let findings = added + ratios
+    if evidence.report.host.speculation.cpu.ibrsAll == true {
+      return Ruling(
+        outcome: .cannotBeTested, findings: findings,
+        reason: "the claim is about hardware without IBRS_ALL and this host has it; here \(figures)")
+    }
+    let bound = { (cycles: Double) in cycles * unslowed }
+    let outcome: Outcome =
+      if added[0].interval.lowerBound > max(0, bound(added[1].interval.upperBound)) {
+        .holds
+      } else {
+        added[0].interval.upperBound <= bound(added[1].interval.lowerBound) ? .doesNotHold : .cannotBeTested
+      }
+    let width = outcome == .cannotBeTested ? ": the intervals are too wide to tell" : ""
+    return Ruling(outcome: outcome, findings: findings, reason: "\(figures)\(width)")
+  }
+}
+
+extension Evidence {
+  /// A guest whose writes of SPEC_CTRL reach the hardware, without and with indirect branches in user mode.
+  fileprivate struct Pair {
+    let plain: BenchReport.Cell
+    let branching: BenchReport.Cell
+  }
+
+  /// The pair of a workload; with as many branches as given, where that is given.
+  fileprivate func pair(_ workload: String, branches: Int? = nil) throws(Missing) -> Pair {
+    func isWanted(_ cell: BenchReport.Cell) -> Bool {
+      cell.workload == workload && cell.policy == "passthrough" && cell.entry != "none" && cell.neighbour == nil
+        && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != "ibrs" || cell.writesPerEntry == 2)
+        && (!cell.isMeasured || cell.writesPerEntry == 0 || cell.place == .hardware)
+    }
+    let what = "the guest \(workload), its writes of SPEC_CTRL reaching the hardware,"
+    let branching = try find("\(what) with indirect branches in user mode") { cell in
+      isWanted(cell) && cell.branches > 0 && (branches == nil || cell.branches == branches)
+    }
+    let plain = try find(what) { isWanted($0) && $0.branches == 0 && $0.entry == branching.entry }
+    return Pair(plain: plain, branching: branching)
+  }
+
+  /// What the branches of a pair add to an entry, in cycles; the confidence is shared out over two such figures (Bonferroni).
+  fileprivate func added(_ name: String, _ pair: Pair) throws(Missing) -> Finding {
+    guard let estimate = report.difference(pair.branching, minus: pair.plain, confidence: 0.975) else {
+      throw Missing(reason: "no round holds both \(pair.branching.id) and \(pair.plain.id)")
+    }
+    return Finding(
+      name, estimate.difference, estimate.interval, unit: "cycles",
+      rounds: min(pair.branching.rounds.count, pair.plain.rounds.count))
+  }
+}

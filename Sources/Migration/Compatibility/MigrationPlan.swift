@@ -1,0 +1,90 @@
+// The matrix: for each pair of hosts and each policy, whether a guest that was started at the one may go on at the other.
+
+public import Hypervisor
+
+/// What would be decided about guests that move between hosts, each under one policy at both ends.
+public struct MigrationPlan: Encodable, Equatable, Sendable {
+  public let schemaVersion = 1
+  public let kind = "migrationPlan"
+  /// The hosts by name, in the order of the rows.
+  public let hosts: [String]
+  public let rows: [Row]
+
+  /// One guest and one destination.
+  public struct Row: Encodable, Equatable, Sendable {
+    public let source: String
+    public let destination: String
+    public let policy: PolicyName
+    public let outcome: Outcome
+    /// How the guest is protected at the source, and at the destination where it is allowed there.
+    public let protectionAtSource: Protection.Level?
+    public let protectionAtDestination: Protection.Level?
+    /// In one sentence.
+    public let reason: String
+  }
+
+  /// What becomes of the guest.
+  public enum Outcome: String, Codable, CaseIterable, Sendable {
+    case allowed
+    case unprotected
+    case refused
+    /// The source cannot run the policy: there is no such guest.
+    case notStarted
+  }
+
+  /// The plan for guests that are told all that their policy tells them at their source.
+  public init(for hosts: [HostOffer]) {
+    self.hosts = hosts.map(\.name)
+    rows = hosts.flatMap { source in
+      hosts.flatMap { destination in
+        PolicyName.allCases.map { Row(from: source, to: destination, under: $0) }
+      }
+    }
+  }
+}
+
+extension MigrationPlan.Row {
+  fileprivate init(from source: HostOffer, to destination: HostOffer, under policy: PolicyName) {
+    self.source = source.name
+    self.destination = destination.name
+    self.policy = policy
+    switch policy.support(on: source.abilities) {
+    case .refused(let reason):
+      outcome = .notStarted
+      (protectionAtSource, protectionAtDestination) = (nil, nil)
+      self.reason = reason
+    case .supported(let protection):
+      let guest = MovingGuest(startedAt: source, under: policy, protectedBy: protection)
+      let decision = Decision(of: guest, to: destination, under: policy)
+      protectionAtSource = protection.level
+      reason = decision.reason
+      switch decision {
+      case .allowed(let there):
+        outcome = .allowed
+        protectionAtDestination = there.level
+      case .unprotected:
+        outcome = .unprotected
+        protectionAtDestination = nil
+      case .refused:
+        outcome = .refused
+        protectionAtDestination = nil
+      }
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case source, destination, policy, outcome, protectionAtSource, protectionAtDestination, reason
+  }
+
+  /// What is not known is null, so that every row has the same keys.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(source, forKey: .source)
+    try container.encode(destination, forKey: .destination)
+    try container.encode(policy, forKey: .policy)
+    try container.encode(outcome, forKey: .outcome)
+    try container.encode(protectionAtSource, forKey: .protectionAtSource)
+    try container.encode(protectionAtDestination, forKey: .protectionAtDestination)
+    try container.encode(reason, forKey: .reason)
+  }
+}

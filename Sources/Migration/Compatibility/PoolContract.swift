@@ -1,0 +1,174 @@
+// The contract of a pool: the most that a guest may be told so that it can run on every host of it, and what each host costs.
+//
+// A bit that all hosts have is told, and so is a warning that one host gives. What implies another bit on every host (AVX and the
+// state of XCR0) implies it in what they have in common.
+
+public import Hypervisor
+
+/// What a guest is told that may run on any host of a pool.
+public struct PoolContract: Equatable, Codable, Sendable {
+  public static let currentSchemaVersion = 1
+  public static let kind = "contract"
+
+  public var schemaVersion = currentSchemaVersion
+  public var kind = Self.kind
+  public var vendor: String
+  public var cpuid: FeatureWords
+  /// In bits; 0 where some host does not tell.
+  public var physicalAddressBits: Int
+  public var linearAddressBits: Int
+  public var archCapabilities: ArchCapabilities
+  /// The bits of IA32_SPEC_CTRL that the guest may set.
+  public var specCtrl: SpecCtrl
+  /// Each host of the pool, in the order given.
+  public var hosts: [Host]
+
+  /// One host: the policy to use there, and what it costs the pool.
+  public struct Host: Equatable, Codable, Sendable {
+    public var name: String
+    public var policy: PolicyName
+    public var protection: Protection.Level
+    /// Why this is the protection, in a sentence.
+    public var reason: String
+    /// What other hosts offer and this one does not, by name.
+    public var costs: Costs
+  }
+
+  /// What a host costs the pool.
+  public struct Costs: Equatable, Codable, Sendable {
+    /// Features of CPUID.
+    public var cpuid: [String] = []
+    /// Promises and controls of IA32_ARCH_CAPABILITIES.
+    public var archCapabilities: [String] = []
+    /// Bits of IA32_SPEC_CTRL.
+    public var specCtrl: [String] = []
+    /// Warnings that it alone, or with others, makes necessary.
+    public var warnings: [String] = []
+  }
+}
+
+/// A pool that cannot have a contract.
+public enum PoolError: Error, Equatable, Sendable {
+  case noHost
+  case vendors([String])
+  /// Two hosts under one name could not be told apart.
+  case sameName(String)
+  /// No policy runs on this host.
+  case noPolicy(String)
+}
+
+extension PoolError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .noHost: "a pool needs a host"
+    case .vendors(let vendors): "no guest can run on processors of \(vendors.list): the vendors differ"
+    case .sameName(let name): "two hosts are called \(name)"
+    case .noPolicy(let name): "no policy can run on \(name)"
+    }
+  }
+}
+
+extension PoolContract {
+  /// The features that are never told to a guest that may move.
+  ///
+  /// Nested virtualisation keeps state inside KVM and the processor that does not move with a guest. An invariant TSC is a promise
+  /// about one machine's clock.
+  static let neverTold: FeatureWords = {
+    var words = FeatureWords()
+    for feature in [CPUFeature.vmx, .svm, .invariantTSC] {
+      words[CPUIDWord(feature.leaf, feature.subleaf, feature.register)] = feature.mask
+    }
+    words[CPUIDWord(0x8000_000a, 0, .edx)] = .max
+    return words
+  }()
+
+  /// The features that mean nothing without the numbers of a leaf: PDCM, AVX10, PerfMonV2.
+  private static let dependents: [UInt32: (word: CPUIDWord, mask: UInt32)] = [
+    0xa: (CPUIDWord(1, 0, .ecx), 1 << 15), 0x24: (CPUIDWord(7, 1, .edx), 1 << 19),
+    0x8000_0022: (CPUIDWord(0x8000_0022, 0, .eax), 1 << 0),
+  ]
+
+  /// The contract of these hosts.
+  ///
+  /// Throws `PoolError` when there is none.
+  public init(of hosts: [HostOffer]) throws(PoolError) {
+    guard let first = hosts.first else { throw .noHost }
+    var seen: Set<String> = []
+    for host in hosts where !seen.insert(host.name).inserted { throw .sameName(host.name) }
+    let vendors = Set(hosts.map(\.vendor)).sorted()
+    guard vendors.count == 1 else { throw .vendors(vendors) }
+
+    vendor = first.vendor
+    cpuid = Self.common(hosts.map(\.cpuid)).subtracting(Self.neverTold)
+    physicalAddressBits = hosts.map(\.physicalAddressBits).min() ?? 0
+    linearAddressBits = hosts.map(\.linearAddressBits).min() ?? 0
+    let capabilities = hosts.map(\.archCapabilities)
+    let warnings = capabilities.reduce(ArchCapabilities()) { $0.union($1) }.intersection(.warnings)
+    let common = capabilities.reduce(first.archCapabilities) { $0.intersection($1) }
+    archCapabilities = cpuid.has(.archCapabilities) ? common.union(warnings) : []
+    specCtrl = hosts.reduce(first.specCtrl) { $0.intersection($1.specCtrl) }
+    self.hosts = []
+    for host in hosts {
+      guard let choice = choice(at: host) else { throw .noPolicy(host.name) }
+      self.hosts.append(
+        Host(
+          name: host.name, policy: choice.policy, protection: choice.protection.level,
+          reason: choice.protection.reason, costs: Costs(of: host, among: hosts)))
+    }
+  }
+
+  /// What all have: bits that all have, numbers that are the same everywhere.
+  private static func common(_ all: [FeatureWords]) -> FeatureWords {
+    var common = all.dropFirst().reduce(all[0]) { $0.intersection($1) }
+    for word in CPUIDWord.all where word.kind == .quantity && Set(all.map { $0[word] }).count > 1 {
+      for other in CPUIDWord.all where other.leaf == word.leaf && other.kind == .quantity { common[other] = 0 }
+      if let (feature, mask) = dependents[word.leaf] { common[feature] &= ~mask }
+    }
+    return common
+  }
+
+  /// What a guest is told, as far as the contract goes.
+  public var told: GuestContract {
+    var told = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
+    told.cpuid.describe(
+      vendor: vendor, physicalAddressBits: physicalAddressBits, linearAddressBits: linearAddressBits)
+    return told
+  }
+
+  /// A guest of the contract, told this, under a policy for this MSR.
+  func guest(under policy: PolicyName, subject: MSR) -> MovingGuest {
+    // No host of the pool lacks the barrier if the contract has the bit for it.
+    MovingGuest(
+      contract: told, policy: policy, subject: subject, protection: .none, inUse: [], hasIBPB: cpuid.has(.specCtrl))
+  }
+
+  /// The policies from the cheapest: nothing intercepted and nothing done at an exit; exits for the guest's own writes alone; work
+  /// at every exit.
+  private static let byCost: [PolicyName] = [.passthrough, .emulate, .shadow, .manual, .autoload]
+
+  /// The policy to use on a host: the cheapest of those under which a guest of the contract is protected, always or as it chooses;
+  /// where there is none, the cheapest that runs.
+  private func choice(at host: HostOffer) -> (policy: PolicyName, protection: Protection)? {
+    let possible = Self.byCost.compactMap { policy -> (policy: PolicyName, protection: Protection)? in
+      guard case .supported(let supported) = policy.support(on: host.abilities) else { return nil }
+      return (policy, guest(under: policy, subject: host.abilities.subject).protection(supported, at: host))
+    }
+    return possible.first { $0.protection.level.strength >= Protection.Level.guest.strength } ?? possible.first
+  }
+}
+
+extension PoolContract.Costs {
+  fileprivate init(of host: HostOffer, among hosts: [HostOffer]) {
+    let all = hosts.map(\.cpuid).reduce(FeatureWords()) { $0.featuresUnion($1) }
+    cpuid =
+      all.subtracting(PoolContract.neverTold).missing(from: host.cpuid)
+      + CPUIDWord.all.filter { word in
+        word.kind == .quantity && hosts.contains { $0.cpuid[word] != host.cpuid[word] }
+      }.map { "\($0) = 0x\(String(host.cpuid[$0], radix: 16))" }
+    let capabilities = hosts.reduce(ArchCapabilities()) { $0.union($1.archCapabilities) }
+    archCapabilities = capabilities.subtracting(.warnings).subtracting(host.archCapabilities).allNames
+    specCtrl = hosts.reduce(SpecCtrl()) { $0.union($1.specCtrl) }.subtracting(host.specCtrl).allNames
+    let unwarned = hosts.contains { !$0.archCapabilities.isSuperset(of: host.archCapabilities.intersection(.warnings)) }
+    warnings = unwarned ? host.archCapabilities.intersection(.warnings).allNames : []
+  }
+}

@@ -1,0 +1,75 @@
+// `spectrap contract`: the most that a guest may be told so that it can run on every host of a pool.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Migration
+
+struct Contract: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "contract",
+    abstract: "Says what a guest may be told so that it can run on each of several hosts.",
+    discussion: """
+      HOST is a file that `spectrap probe --json` has written there. `spectrap run --contract FILE` starts a guest \
+      under the contract that --output wrote.
+      """)
+
+  @Argument(help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"))
+  var hosts: [String]
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @Option(help: ArgumentHelp("Write the contract as JSON.", valueName: "file"))
+  var output: String?
+
+  func run() throws {
+    try Failure.reporting {
+      let file = try output.map(ResultFile.init)
+      let contract = try PoolContract(of: try hosts.map(HostOffer.read))
+      if let file { try file.write(try Output.encoded(contract)) }
+      if json { try Output.json(contract) } else { try Output.result(contract.text) }
+    }
+  }
+}
+
+extension PoolContract {
+  private static let width = 100
+
+  fileprivate var text: String {
+    var facts = Table()
+    func add(_ name: String, _ names: [String], none: String = "nothing") {
+      let line = names.isEmpty ? none : names.joined(separator: ", ")
+      for (index, part) in line.wrapped(Self.width - 26, indent: 0).split(separator: "\n").enumerated() {
+        facts.add(index == 0 ? name : "", String(part))
+      }
+    }
+    facts.add("vendor", vendor)
+    facts.add("addresses", "\(physicalAddressBits) bits physical, \(linearAddressBits) bits linear")
+    add("CPUID", cpuid.names)
+    add("IA32_ARCH_CAPABILITIES", archCapabilities.names)
+    add("IA32_SPEC_CTRL", specCtrl.names, none: "no such register")
+    var text = "What a guest may be told on all of \(hosts.map(\.name).joined(separator: ", "))\n" + facts.text
+    for host in hosts { text += "\n" + host.text }
+    return text
+  }
+}
+
+extension PoolContract.Host {
+  private static let width = 100
+
+  fileprivate var text: String {
+    var table = Table()
+    func add(_ name: String, _ text: String) {
+      for (index, line) in text.wrapped(Self.width - 26, indent: 0).split(separator: "\n").enumerated() {
+        table.add(index == 0 ? "  \(name)" : "", String(line))
+      }
+    }
+    add("policy", "\(policy.rawValue), protects: \(protection.word); \(reason)")
+    for (name, costs) in [
+      ("costs of CPUID", costs.cpuid), ("of ARCH_CAPABILITIES", costs.archCapabilities),
+      ("of SPEC_CTRL", costs.specCtrl), ("warnings", costs.warnings),
+    ] where !costs.isEmpty { add(name, costs.joined(separator: ", ")) }
+    return name + "\n" + table.text
+  }
+}

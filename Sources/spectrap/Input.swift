@@ -1,0 +1,106 @@
+// Files that the program reads: what `probe --json` and `contract` have written, here or on another host.
+
+import FoundationEssentials
+import Hypervisor
+import Measurement
+import Migration
+
+enum Input {
+  /// What stands in a file.
+  ///
+  /// Throws `Failure` when it cannot be read.
+  static func data(_ path: String) throws -> Data {
+    do { return try Data(contentsOf: URL(filePath: path)) } catch {
+      throw Failure(
+        status: .noInput, message: "\(path) cannot be read: there is no such file, or no permission to read it")
+    }
+  }
+
+  /// A file's JSON as a value, its schema version checked first; `what` names what it should be.
+  ///
+  /// Throws `Failure` when it cannot be read, or is something else.
+  static func json<Value: Decodable>(_ path: String, _ what: String, version: Int, kind: String? = nil) throws -> Value
+  {
+    let data = try data(path)
+    guard let head = try? JSONDecoder().decode(Head.self, from: data), head.kind == kind else {
+      throw Failure(status: .dataError, message: "\(path) is no \(what)")
+    }
+    guard head.schemaVersion == version else {
+      throw Failure(
+        status: .dataError,
+        message: "\(path) has schema version \(head.schemaVersion.map(String.init) ?? "none"), this program reads "
+          + "version \(version)")
+    }
+    do { return try JSONDecoder().decode(Value.self, from: data) } catch {
+      throw Failure(status: .dataError, message: "\(path) is no \(what): \(DamagedFile.sentence(error))")
+    }
+  }
+}
+
+/// What every result begins with.
+private struct Head: Decodable {
+  var schemaVersion: Int?
+  var kind: String?
+}
+
+/// What is wrong with a file's JSON, in one line.
+enum DamagedFile {
+  static func sentence(_ error: any Error) -> String {
+    func place(_ context: DecodingError.Context, _ key: String? = nil) -> String {
+      (context.codingPath.map(\.stringValue) + (key.map { [$0] } ?? [])).joined(separator: ".")
+    }
+    switch error {
+    case DecodingError.keyNotFound(let key, let context): return "\(place(context, key.stringValue)) is missing"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      return "\(place(context)) is of another kind"
+    case DecodingError.dataCorrupted(let context): return context.debugDescription
+    default: return "\(error)"
+    }
+  }
+}
+
+/// The JSON of `probe`: the report under a schema version, and what the host offers guests that would come there.
+struct HostDocument: Codable {
+  var schemaVersion = RunReport.currentSchemaVersion
+  var host: HostReport
+  /// Null where KVM was not there to ask.
+  @Nullable var offer: HostOffer?
+
+  init(host: HostReport, offer: HostOffer?) {
+    self.host = host
+    self.offer = offer
+  }
+}
+
+extension HostOffer {
+  /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last extension.
+  ///
+  /// Throws `Failure` when the file cannot be read, is something else, or was made without KVM.
+  static func read(_ path: String) throws -> HostOffer {
+    let document: HostDocument = try Input.json(
+      path, "result of `spectrap probe --json`", version: RunReport.currentSchemaVersion)
+    guard var offer = document.offer else {
+      throw Failure(
+        status: .dataError,
+        message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
+    }
+    let file = path.split(separator: "/").last.map(String.init) ?? path
+    let stem = file.lastIndex(of: ".").map { String(file[..<$0]) } ?? file
+    offer.name = stem.isEmpty ? file : stem
+    return offer
+  }
+}
+
+extension PoolContract {
+  /// The contract in a file of `spectrap contract`.
+  ///
+  /// Throws `Failure` when the file cannot be read or is something else.
+  static func read(_ path: String) throws -> PoolContract {
+    let contract: PoolContract = try Input.json(
+      path, "result of `spectrap contract`", version: currentSchemaVersion, kind: kind)
+    if let problem = contract.problem {
+      throw Failure(status: .dataError, message: "\(path) is no contract that can be kept: \(problem)")
+    }
+    return contract
+  }
+}

@@ -1,0 +1,62 @@
+// The migration plan as a person reads it: one paragraph for each pair of hosts, policies that share an answer on one line.
+
+import Experiments
+import Hypervisor
+import Migration
+
+extension MigrationPlan {
+  private static let width = 100
+  private static let policyWidth = 23
+
+  /// The text; with a legend where it is about kinds of host.
+  func text(isOfClasses: Bool) -> String {
+    var text = "A guest started at one host, going on at another under the same policy\n"
+    if isOfClasses {
+      var legend = Table()
+      for kind in HostClass.allCases { legend.add("  \(kind.rawValue)", kind.summary) }
+      text += legend.text
+    }
+    for source in hosts {
+      for destination in hosts {
+        text += "\n\(source) -> \(destination)\n"
+        for group in groups(from: source, to: destination) { text += Self.lines(of: group) }
+      }
+    }
+    return text
+  }
+
+  /// Rows that have everything in common but the policy stand together.
+  private func groups(from source: String, to destination: String) -> [[Row]] {
+    var groups: [[Row]] = []
+    for row in rows where row.source == source && row.destination == destination {
+      let position = groups.firstIndex { group in
+        group[0].outcome == row.outcome && group[0].reason == row.reason
+          && group[0].protectionAtDestination == row.protectionAtDestination
+      }
+      if let position { groups[position].append(row) } else { groups.append([row]) }
+    }
+    return groups
+  }
+
+  private static func lines(of group: [Row]) -> String {
+    let row = group[0]
+    let answer =
+      switch row.outcome {
+      case .allowed: "allowed, protects: \(row.protectionAtDestination?.word ?? "?"); \(row.reason)"
+      case .unprotected: "UNPROTECTED: \(row.reason)"
+      case .refused: "refused: \(row.reason)"
+      case .notStarted: "no such guest: \(row.reason)"
+      }
+    let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(policyWidth, indent: 0)
+      .split(separator: "\n").map(String.init)
+    let sentences = answer.wrapped(width - policyWidth - 4, indent: 0).split(separator: "\n").map(String.init)
+    var table = ""
+    for index in 0..<max(names.count, sentences.count) {
+      let name = index < names.count ? names[index] : ""
+      let sentence = index < sentences.count ? sentences[index] : ""
+      let padding = String(repeating: " ", count: max(0, policyWidth - name.count))
+      table += sentence.isEmpty ? "  \(name)\n" : "  \(name)\(padding)  \(sentence)\n"
+    }
+    return table
+  }
+}
