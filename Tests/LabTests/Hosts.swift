@@ -20,6 +20,14 @@ extension LabHost {
       "probe-shadow": probe("shadow"),
     ])
 
+  static let intelIBRS = LabHost(
+    "intel-ibrs",
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+    ])
+
   static let intelOld = LabHost(
     "intel-old",
     [

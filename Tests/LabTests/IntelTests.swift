@@ -80,6 +80,27 @@ struct IntelTests {
   }
 }
 
+@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+struct IBRSTests {
+  let host = LabHost.intelIBRS
+
+  @Test func `guests have SPEC_CTRL and see no IBRS_ALL, and the kernel writes IBRS for itself`() async throws {
+    let probed = try await host.probe()
+    #expect(try #require(probed.specCtrlProof).works)
+    #expect(probed.speculation.kvm?.ibrsAll == false)
+    #expect(probed.vulnerabilities["spectre_v2"]?.hasPrefix("Mitigation: IBRS;") == true)
+    #expect(try await host.run("passthrough").guest.sees?.ibrsAll == false)
+  }
+
+  @Test func `passthrough is the guest's, emulate protects nothing, and both count exactly`() async throws {
+    let passed = try await host.run("passthrough")
+    #expect(passed.exits.byMSR.isEmpty && passed.protection.level == "guest")
+    let emulated = try await host.run("emulate")
+    #expect(emulated.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * emulated.iterations)])
+    #expect(emulated.protection.level == "none")
+  }
+}
+
 /// What the workload `probe` sees of a register that holds IBRS and refuses a reserved bit.
 enum ProbeExpectation {
   static let steps: [RunReport.ProbeStep] = [
