@@ -25,6 +25,9 @@ struct Run: ParsableCommand {
   @Option(help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).")
   var exitsPerEntry: Int?
 
+  @Option(help: "Kernel entries in each phase, for the workload phases (default: 100).")
+  var phaseLength: Int?
+
   @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
   var entry: Entry?
 
@@ -59,6 +62,7 @@ struct Run: ParsableCommand {
 
   /// More would be no kernel entry any more.
   private static let perEntryLimit = 1000
+  private static let phaseLimit = Int(Int32.max)
 
   func validate() throws {
     guard timeLimit >= 0, timeLimit <= 1e9 else {
@@ -69,6 +73,10 @@ struct Run: ParsableCommand {
     }
     guard [writesPerEntry, exitsPerEntry].allSatisfy({ (0...Self.perEntryLimit).contains($0 ?? 0) }) else {
       throw ValidationError("--writes-per-entry and --exits-per-entry take from 0 to \(Self.perEntryLimit)")
+    }
+    if phaseLength != nil, workload != .phases { throw ValidationError("--phase-length is for the workload phases") }
+    guard (1...Self.phaseLimit).contains(phaseLength ?? 1) else {
+      throw ValidationError("--phase-length takes from 1 to \(Self.phaseLimit)")
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
@@ -110,9 +118,11 @@ struct Run: ParsableCommand {
   }
 
   private var chosenWorkload: Workload {
-    workload == .ibrs
-      ? .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0)
-      : Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
+    switch workload {
+    case .ibrs: .ibrs(msr.rawValue, writes: writesPerEntry ?? 2, exits: exitsPerEntry ?? 0)
+    case .phases: phaseLength.map { .phases(msr.rawValue, length: $0) } ?? Workload(.phases, msr: msr.rawValue)
+    default: Workload(workload, msr: workload.ownMSR ?? msr.rawValue)
+    }
   }
 
   private var observation: Observation {

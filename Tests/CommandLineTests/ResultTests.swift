@@ -46,6 +46,13 @@ struct ResultTests {
     #expect(result["parameters.writesPerEntry"]?.count == 4 && result["parameters.exitsPerEntry"]?.count == 3)
   }
 
+  @Test("of `phases` holds the writes of one half of its phases and the exits of the other")
+  func phases() throws {
+    let result = try json("run", "phases", "--iterations", "35", "--phase-length", "10")
+    #expect(result["exits.byReason.writeMSR"]?.count == 40 && result["exits.byReason.portOut"]?.count == 16)
+    #expect(result["parameters.phaseLength"]?.count == 10)
+  }
+
   @Test("takes the MSR by name or by number")
   func msr() throws {
     for name in ["IA32_KERNEL_GS_BASE", "kernel_gs_base", "0xC0000102"] {

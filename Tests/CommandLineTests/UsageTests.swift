@@ -54,6 +54,15 @@ struct UsageTests {
     }
   }
 
+  @Test("chooses the phases of a workload that has none, or of no length")
+  func phases() throws {
+    try Spectrap.run("run", "ibrs", "--phase-length", "5")
+      .expectUsageError(saying: ["--phase-length is for the workload phases"])
+    for length in ["0", "-1", "4294967296"] {
+      try Spectrap.run("run", "phases", "--phase-length=\(length)").expectUsageError(saying: ["from 1 to 2147483647"])
+    }
+  }
+
   @Test("asks for a workload with an entry that it does not run with")
   func combination() throws {
     for command in ["run", "disassemble"] {

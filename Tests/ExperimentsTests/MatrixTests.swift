@@ -56,7 +56,7 @@ struct MatrixTests {
     let last: UInt64? =
       switch experiment.workload.name {
       case .ibrsAll, .wrmsr: 1
-      case .ibrs, .ssbd, .probe: 0
+      case .ibrs, .phases, .ssbd, .probe: 0
       default: record.subjectAtStart.guest
       }
     #expect(record.subjectAtEnd.guest == last, what)

@@ -53,6 +53,7 @@ extension LabHost {
       "retpoline": run("retpoline", "emulate", iterations: 1000),
       "indirect": run("indirect", "emulate", iterations: 1000),
       "chatty": run("chatty", "emulate", iterations: 1000),
+      "phases": run("phases", "emulate", iterations: 1000),
       "ibpb": run("ibpb", "emulate", iterations: 1000),
       "ssbd": run("ssbd", "emulate", iterations: 1000),
       "probe-emulate": probe("emulate"),

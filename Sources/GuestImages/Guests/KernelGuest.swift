@@ -3,7 +3,7 @@
 //
 // Registers, by agreement between both sides (user code may be 32-bit, so it uses the low halves only):
 //   RBX the sample record, RBP the iterations left, RDI the samples left, R13 the kernel entries so far;
-//   RAX, RCX, RDX, and R8 to R11 are free for the kernel.
+//   R12 and R14 are the workload's own; RAX, RCX, RDX, and R8 to R11 are free for the kernel.
 // Facts: Intel SDM vol. 2, SYSCALL (RCX = RIP, R11 = RFLAGS), SYSENTER and SYSEXIT (EDX = EIP, ECX = ESP).
 
 struct KernelGuest {

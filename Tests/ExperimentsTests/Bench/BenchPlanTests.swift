@@ -22,7 +22,7 @@ struct BenchPlanTests {
   func everything() throws {
     let entries = try Host.proved().entries.filter { $0 != .none }
     let cells = try cells { $0.allEntries = true }.map(\.cell)
-    for workload in Workload.Name.allCases where workload.kind == .workload && workload != .probe {
+    for workload in Workload.Name.allCases where workload.kind == .workload && ![.probe, .phases].contains(workload) {
       for entry in entries {
         for policy in PolicyName.allCases {
           let names = (workload.rawValue, entry.rawValue, policy.rawValue)

@@ -16,6 +16,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     case baseline
     case ibrs(writes: Int, exits: Int)
     case delay(Int)
+    case phases(length: Int)
   }
 
   var testDescription: String {
@@ -30,6 +31,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     case .baseline: Workload(workload, msr: msr).baseline!
     case .ibrs(let writes, let exits): .ibrs(msr ?? 0x48, writes: writes, exits: exits)
     case .delay(let instructions): .delay(instructions)
+    case .phases(let length): .phases(msr ?? 0x48, length: length)
     }
   }
 
@@ -53,6 +55,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
         Combination(workload: .ibrs, entry: entry, variant: .ibrs(writes: $0.0, exits: $0.1))
       }
     } + [0, 1, 1000].map { Combination(workload: .delay, entry: .none, variant: .delay($0)) }
+    + Entry.allCases.map { Combination(workload: .phases, entry: $0, variant: .phases(length: 7)) }
   /// Those that do not.
   static let impossible = all.filter { !possible.contains($0) }
   /// Those that run in 64-bit mode under a kernel.
