@@ -67,7 +67,7 @@ let package = Package(
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",
-      dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -13,7 +13,8 @@ struct ExperimentRun: PolicyVisitor {
   let control: RunControl
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
-    let trapped = policy.intercepts.contains(experiment.msr)
+    let intercepts: RunRecord.Interception =
+      !policy.intercepts.contains(experiment.msr) ? .never : policy.changesIntercepts ? .atTimes : .always
     let contract: GuestContract
     if let given = experiment.contract {
       contract = given
@@ -63,7 +64,7 @@ struct ExperimentRun: PolicyVisitor {
     let mailbox = try machine.mailbox()
     if let fault = mailbox.fault { throw ExperimentError.guestFault(fault) }
     let record = RunRecord(
-      experiment: experiment, protection: protection, stopped: end.stop, interceptsSubject: trapped,
+      experiment: experiment, protection: protection, stopped: end.stop, interceptsSubject: intercepts,
       counters: machine.counters, kvmStatistics: statisticsAfter.flatMap { $0.growth(since: statisticsBefore) },
       mailbox: mailbox, samples: try machine.samples(ordered: experiment.orders), subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: ended &- began,

@@ -34,6 +34,9 @@ struct Run: ParsableCommand {
   @Option(help: "Who owns the MSR.")
   var policy: PolicyName = .emulate
 
+  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  var acceptUnprotected = false
+
   @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
   var iterations: Int?
 
@@ -78,6 +81,9 @@ struct Run: ParsableCommand {
     guard (1...Self.phaseLimit).contains(phaseLength ?? 1) else {
       throw ValidationError("--phase-length takes from 1 to \(Self.phaseLimit)")
     }
+    if acceptUnprotected && policy != .adaptive {
+      throw ValidationError("--accept-unprotected is for the policy adaptive")
+    }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
     }
@@ -95,7 +101,8 @@ struct Run: ParsableCommand {
         running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
 
       let kvm = try kvm.open()
-      let abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      var abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      abilities.acceptsUnprotected = acceptUnprotected
       _ = try policy.protection(on: abilities)
       if let reason = try workload.refusal(under: msr, on: kvm) {
         throw ExperimentError.workloadRefused(workload.name, reason)

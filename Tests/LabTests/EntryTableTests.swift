@@ -16,10 +16,18 @@ struct EntryTableTests {
   ]
 
   private static let policies: [String: [String: Bool]] = [
-    "intel": ["passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true],
-    "intel-ibrs": ["passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true],
-    "intel-old": ["passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true],
-    "amd": ["passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true],
+    "intel": [
+      "passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true, "adaptive": true,
+    ],
+    "intel-ibrs": [
+      "passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true, "adaptive": true,
+    ],
+    "intel-old": [
+      "passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true, "adaptive": true,
+    ],
+    "amd": [
+      "passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true, "adaptive": true,
+    ],
   ]
 
   @Test(arguments: ["intel", "intel-ibrs", "intel-old", "amd"])

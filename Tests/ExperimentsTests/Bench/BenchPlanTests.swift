@@ -62,6 +62,28 @@ struct BenchPlanTests {
     }
   }
 
+  @Test("measures what adaptive weighs once, for all cells about the MSR, and not where adaptive is not asked for")
+  func adaptiveCosts() throws {
+    func costs(_ policies: Set<PolicyName>) throws -> [AdaptiveCosts?] {
+      try cells {
+        $0.msr = .kernelGSBase
+        $0.policies = policies
+      }.filter { $0.abilities.subject == .kernelGSBase }.map(\.abilities.adaptiveCosts)
+    }
+    let held = try Host.proved().abilities[.kernelGSBase]?.register.isHeld == true
+    let all = try costs([])
+    #expect(!all.isEmpty && all.allSatisfy { ($0 != nil) == held && $0 == all[0] })
+    #expect(try costs([.emulate, .passthrough]).allSatisfy { $0 == nil })
+  }
+
+  @Test("lets adaptive give up a protection only where that is accepted")
+  func accepted() throws {
+    for accepts in [false, true] {
+      let cells = try cells { $0.acceptsUnprotected = accepts }
+      #expect(cells.allSatisfy { $0.abilities.acceptsUnprotected == accepts })
+    }
+  }
+
   @Test("has each id once, and every baseline that is named")
   func identifiers() throws {
     for msr in [MSR.specCtrl, .kernelGSBase, .tscAdjust, .predCmd] {
