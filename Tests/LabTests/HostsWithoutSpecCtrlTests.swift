@@ -23,6 +23,14 @@ struct OldIntelTests {
     let line = text.output.split(separator: "\n").first { $0.hasPrefix("protects ") }
     #expect(line?.contains("none: the guest's writes change nothing") == true)
   }
+
+  @Test func `adaptive is emulate, exactly, and says that it never opens a register that is not there`() async throws {
+    let report = try await host.run("adaptive")
+    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.policyTally == ["opens": 0, "closes": 0, "openAtEnd": 0])
+    #expect(report.protection.level == "none")
+    #expect(report.protection.reason.contains("never opened to the guest: guests of this KVM have no IA32_SPEC_CTRL"))
+  }
 }
 
 @Suite("kvm_amd without SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))

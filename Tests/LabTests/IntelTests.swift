@@ -65,11 +65,11 @@ struct IntelTests {
     #expect(report.msr.registerEnd == 0)
   }
 
-  @Test(arguments: ["passthrough", "emulate", "autoload", "manual", "shadow"])
+  @Test(arguments: ["passthrough", "emulate", "autoload", "manual", "shadow", "adaptive"])
   func `a reserved bit faults in the guest and changes nothing`(policy: String) async throws {
     let report = try await host.run("probe-\(policy)")
     #expect(report.guest.probe == ProbeExpectation.steps)
-    let trapped = ["emulate", "shadow"].contains(policy)
+    let trapped = ["emulate", "shadow", "adaptive"].contains(policy)
     #expect(report.exits.byMSR == (trapped ? ["0x48": .init(reads: 4, writes: 3)] : [:]))
   }
 
