@@ -62,17 +62,26 @@ let package = Package(
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
     .executableTarget(
+      name: "AdaptiveCost",
+      dependencies: ["Experiments", "Hypervisor", "GuestImages"],
+      path: "Benchmarks/AdaptiveCost",
+      swiftSettings: strict),
+    .executableTarget(
       name: "GuestDump",
       dependencies: [
         "CKVM", "Experiments", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Benchmarks/GuestDump",
       swiftSettings: strict),
+    // A property that is tested here and, as a program, on the lab's hosts.
+    .executableTarget(
+      name: "HandOver", dependencies: ["Hypervisor", "GuestImages", "Measurement"], path: "Tests/HandOver",
+      swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",
-      dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], exclude: ["Fixtures"],
@@ -94,7 +103,8 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CKVM", "Experiments", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+        "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
   ]

@@ -90,6 +90,7 @@ public struct Experiment: Sendable {
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
+    let abilities = try abilities.measured(for: policy, on: kvm)
     _ = try policy.protection(on: abilities)
     if let reason = try workload.refusal(under: msr, on: kvm) {
       throw ExperimentError.workloadRefused(workload.name, reason)

@@ -15,7 +15,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   var machine: Machine<P>
   /// What the guest brought from elsewhere; nil for one that starts here.
   private let past: PortableGuest<ExperimentState>?
-  private let interceptsSubject: Bool
+  private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
   private let statisticsAtStart: Statistics?
   private var statistics: Statistics?
@@ -32,7 +32,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     on kvm: borrowing KVM
   ) throws {
     let protection = try experiment.policy.protection(on: abilities)
-    let intercepts = policy.intercepts.contains(experiment.msr)
+    var intercepts: RunRecord.Interception =
+      !policy.intercepts.contains(experiment.msr) ? .never : policy.changesIntercepts ? .atTimes : .always
     let contract: GuestContract
     switch start {
     case .image:
@@ -58,6 +59,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       try machine.restore(snapshot.guest.machine)
       for page in snapshot.pages { try machine.vm.write(page) }
       past = snapshot.guest
+      if snapshot.guest.policy != experiment.policy.rawValue { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
     statisticsAtStart = try machine.vcpu.statistics()
@@ -140,7 +142,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
         hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart,
-        kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+        kvmStatistics: kvmStatistics, tally: tallyToTake, hostCycles: totalHostCycles))
   }
 
   /// The guest as the decision whether it may move wants to know it.
@@ -173,6 +175,13 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     guard let here = statistics.flatMap({ $0.growth(since: statisticsAtStart) }) else { return nil }
     guard let past else { return here }
     return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+  }
+
+  /// The tally of a guest that goes: wherever it goes on, a register that is open now begins closed.
+  private var tallyToTake: [String: UInt64] {
+    var tally = tally
+    if let open = tally.removeValue(forKey: "openAtEnd") { tally["closes", default: 0] &+= open }
+    return tally
   }
 
   private var tally: [String: UInt64] {

@@ -11,8 +11,8 @@ public struct RunRecord: Sendable {
   public let protection: Protection
   /// Nil when the guest ran to its end; then why it did not.
   public let stopped: RunControl.Stop?
-  /// Whether accesses of the MSR exit to the VMM under this policy.
-  public let interceptsSubject: Bool
+  /// When accesses of the MSR exit to the VMM under this policy.
+  public let interceptsSubject: Interception
   /// The first witness.
   public let counters: ExitCounters
   /// The second witness: by how much each of KVM's statistics grew; nil where this KVM has none.
@@ -37,6 +37,15 @@ public struct RunRecord: Sendable {
   public let warnings: [String]
   /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
   public internal(set) var snapshot: ExperimentSnapshot?
+
+  /// When accesses of an MSR exit to the VMM.
+  public enum Interception: Sendable {
+    case never, always
+    /// As the policy decides while the guest runs; its tally says how often it opened and closed the register.
+    case atTimes
+    /// As this policy does; but the guest ran under another one before.
+    case underOthersBefore
+  }
 
   /// Whether the guest ran to its end.
   public var completed: Bool { stopped == nil }
@@ -75,9 +84,19 @@ extension RunRecord {
     }
     let subject = counters.byMSR[experiment.msr]
     let built = expectedAccesses(of: experiment.msr)
-    compare("reads of \(experiment.msr) that reached the VMM", subject?.reads ?? 0, interceptsSubject ? built.reads : 0)
-    compare(
-      "writes of \(experiment.msr) that reached the VMM", subject?.writes ?? 0, interceptsSubject ? built.writes : 0)
+    for (what, found, built) in [
+      ("reads", subject?.reads ?? 0, built.reads), ("writes", subject?.writes ?? 0, built.writes),
+    ] {
+      let what = "\(what) of \(experiment.msr) that reached the VMM"
+      if interceptsSubject == .always || (interceptsSubject == .atTimes && opens == 0) {
+        compare(what, found, built)
+      } else if interceptsSubject == .never {
+        compare(what, found, 0)
+      } else if found > built {
+        contradictions.append("\(what): \(found) counted, at most \(built) expected")
+      }
+    }
+    if interceptsSubject == .atTimes { contradictions += contradictionsOfTally(accesses: subject) }
     for (msr, _) in counters.byMSR where msr != experiment.msr {
       contradictions.append("\(msr) reached the VMM, which intercepts \(experiment.msr) alone")
     }
@@ -103,5 +122,26 @@ extension RunRecord {
         "IBRS was to be kept on, and \(experiment.msr) holds \(SpecCtrl(rawValue: register)) at the end")
     }
     guard contradictions.isEmpty else { throw .contradiction(contradictions) }
+  }
+
+  /// How often a policy opened the register, by its tally.
+  private var opens: UInt64 { tally["opens"] ?? 0 }
+
+  /// What does not add up in the tally of a policy that opens and closes the register: it starts closed, takes turns, and opens
+  /// only when it has seen an access.
+  private func contradictionsOfTally(accesses: ExitCounters.MSRCount?) -> [String] {
+    let closes = tally["closes"] ?? 0
+    let openAtEnd = tally["openAtEnd"] ?? 0
+    let seen = (accesses?.reads ?? 0) + (accesses?.writes ?? 0)
+    var contradictions: [String] = []
+    if openAtEnd > 1 || opens != closes + openAtEnd {
+      contradictions.append(
+        "the policy opened the register \(opens) times, closed it \(closes) times, and says that at the end it is "
+          + (openAtEnd == 0 ? "closed" : "open"))
+    }
+    if opens > seen {
+      contradictions.append("the policy opened the register \(opens) times and saw \(seen) accesses")
+    }
+    return contradictions
   }
 }

@@ -25,6 +25,9 @@ struct BenchCommand: ParsableCommand {
   @Option(name: .customLong("policy"), help: "Measure these policies only; may be given again.")
   var policies: [PolicyName] = []
 
+  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  var acceptUnprotected = false
+
   @Flag(help: "Measure with every entry that works here, not only the best.")
   var allEntries = false
 
@@ -103,6 +106,7 @@ struct BenchCommand: ParsableCommand {
     options.selection.entries = Set(entries)
     options.selection.allEntries = allEntries
     options.selection.msr = msr
+    options.selection.acceptsUnprotected = acceptUnprotected
     options.precision = precision / 100
     options.time = .seconds(time)
     options.seed = seed ?? UInt64.random(in: 0..<1_000_000)

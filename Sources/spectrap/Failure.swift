@@ -75,7 +75,7 @@ extension Failure {
 
   private static func status(of error: PolicyError) -> Status {
     switch error {
-    case .refused, .msr: .unavailable
+    case .refused, .msr, .filter: .unavailable
     case .list: .usage
     case .entryLoad, .exitStore, .exitLoad: .software
     }

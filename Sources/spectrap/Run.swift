@@ -31,6 +31,9 @@ struct Run: ParsableCommand {
       "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0)."))
   var userBranches: Int?
 
+  @Option(help: "Kernel entries in each phase, for the workload phases (default: 100).")
+  var phaseLength: Int?
+
   @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
   var entry: Entry?
 
@@ -41,6 +44,9 @@ struct Run: ParsableCommand {
     help: ArgumentHelp(
       "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"))
   var contract: String?
+
+  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  var acceptUnprotected = false
 
   @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
   var iterations: Int?
@@ -87,14 +93,18 @@ struct Run: ParsableCommand {
     if userBranches != nil, !workload.takesUserBranches {
       throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
     }
+    if phaseLength != nil, workload != .phases { throw ValidationError("--phase-length is for the workload phases") }
     for (option, parameter, value) in [
       ("--writes-per-entry", "writesPerEntry", writesPerEntry), ("--exits-per-entry", "exitsPerEntry", exitsPerEntry),
-      ("--user-branches", "userBranches", userBranches),
+      ("--user-branches", "userBranches", userBranches), ("--phase-length", "phaseLength", phaseLength),
     ] {
       let values = Workload.values(of: parameter)
       guard value.map(values.contains) ?? true else {
         throw ValidationError("\(option) takes from \(values.lowerBound) to \(values.upperBound)")
       }
+    }
+    if acceptUnprotected && policy != .adaptive {
+      throw ValidationError("--accept-unprotected is for the policy adaptive")
     }
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
@@ -129,7 +139,8 @@ struct Run: ParsableCommand {
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      let abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      var abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      abilities.acceptsUnprotected = acceptUnprotected
       _ = try policy.protection(on: abilities)
       if let reason = try workload.refusal(under: msr, on: kvm) {
         throw ExperimentError.workloadRefused(workload.name, reason)
@@ -203,7 +214,10 @@ struct Run: ParsableCommand {
   }
 
   private func chosenWorkload() throws -> Workload {
-    let chosen = ["writesPerEntry": writesPerEntry, "exitsPerEntry": exitsPerEntry, "userBranches": userBranches]
+    let chosen = [
+      "writesPerEntry": writesPerEntry, "exitsPerEntry": exitsPerEntry, "userBranches": userBranches,
+      "phaseLength": phaseLength,
+    ]
     return try Workload(
       workload, msr: workload.ownMSR ?? msr.rawValue, parameters: chosen.compactMapValues { $0 })
   }

@@ -56,6 +56,21 @@ struct ResultTests {
     }
   }
 
+  @Test("of `phases` holds the writes of one half of its phases and the exits of the other")
+  func phases() throws {
+    let result = try json("run", "phases", "--iterations", "35", "--phase-length", "10")
+    #expect(result["exits.byReason.writeMSR"]?.count == 40 && result["exits.byReason.portOut"]?.count == 16)
+    #expect(result["parameters.phaseLength"]?.count == 10)
+  }
+
+  @Test("under adaptive tells how often it switched, and why it does not or by which costs")
+  func adaptive() throws {
+    let result = try json("run", "ibrs", "--policy", "adaptive", "--iterations", "30")
+    for key in ["opens", "closes", "openAtEnd"] { #expect(result["policyTally.\(key)"]?.count != nil, "\(key)") }
+    let reason = "\(result["protection.reason"] ?? .null)"
+    #expect(reason.contains("never opened to the guest: ") || reason.contains("measured here at start-up"))
+  }
+
   @Test("takes the MSR by name or by number")
   func msr() throws {
     for name in ["IA32_KERNEL_GS_BASE", "kernel_gs_base", "0xC0000102"] {

@@ -64,6 +64,17 @@ struct UsageTests {
       .expectFailure(64, saying: "5 indirect branches in user mode", "entry none")
   }
 
+  @Test("chooses the phases of a workload that has none, or of no length; or accepts for a policy that opens nothing")
+  func phases() throws {
+    try Spectrap.run("run", "ibrs", "--phase-length", "5")
+      .expectUsageError(saying: ["--phase-length is for the workload phases"])
+    for length in ["0", "-1", "4294967296"] {
+      try Spectrap.run("run", "phases", "--phase-length=\(length)").expectUsageError(saying: ["from 1 to 2147483647"])
+    }
+    try Spectrap.run("run", "ibrs", "--accept-unprotected")
+      .expectUsageError(saying: ["--accept-unprotected is for the policy adaptive"])
+  }
+
   @Test("asks for a workload with an entry that it does not run with")
   func combination() throws {
     for command in ["run", "disassemble"] {

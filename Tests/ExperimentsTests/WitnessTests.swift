@@ -30,6 +30,46 @@ struct WitnessTests {
         == ["writes of IA32_SPEC_CTRL that reached the VMM: 1 counted, 0 expected"])
   }
 
+  @Test("agree where a policy opens and closes the register, whatever of the built writes it has seen")
+  func atTimes() throws {
+    try RunRecord.made(intercepts: .atTimes, writes: 20, tally: Self.tally(0, 0, 0)).verify()
+    for writes in [1, 7, 20] as [UInt64] {
+      try RunRecord.made(intercepts: .atTimes, writes: writes, tally: Self.tally(1, 0, 1)).verify()
+    }
+    try RunRecord.made(intercepts: .atTimes, writes: 3, tally: Self.tally(2, 2, 0)).verify()
+  }
+
+  @Test("disagree where it has seen too few and never opened, or more than were built")
+  func atTimesCounts() {
+    #expect(
+      contradictions(of: .made(intercepts: .atTimes, writes: 19, tally: Self.tally(0, 0, 0)))
+        == ["writes of IA32_SPEC_CTRL that reached the VMM: 19 counted, 20 expected"])
+    #expect(
+      contradictions(of: .made(intercepts: .atTimes, writes: 21, tally: Self.tally(1, 0, 1)))
+        == ["writes of IA32_SPEC_CTRL that reached the VMM: 21 counted, at most 20 expected"])
+  }
+
+  @Test("disagree where opening and closing do not take turns, or it opened without a reason")
+  func atTimesTally() {
+    for (opens, closes, openAtEnd) in [(1, 0, 0), (1, 1, 1), (1, 2, 0), (3, 1, 1), (2, 0, 2)]
+      as [(UInt64, UInt64, UInt64)]
+    {
+      #expect(
+        contradictions(of: .made(intercepts: .atTimes, writes: 9, tally: Self.tally(opens, closes, openAtEnd)))
+          == [
+            "the policy opened the register \(opens) times, closed it \(closes) times, and says that at the end it is "
+              + (openAtEnd == 0 ? "closed" : "open")
+          ])
+    }
+    #expect(
+      contradictions(of: .made(intercepts: .atTimes, writes: 2, tally: Self.tally(3, 2, 1)))
+        == ["the policy opened the register 3 times and saw 2 accesses"])
+  }
+
+  private static func tally(_ opens: UInt64, _ closes: UInt64, _ openAtEnd: UInt64) -> [String: UInt64] {
+    ["opens": opens, "closes": closes, "openAtEnd": openAtEnd]
+  }
+
   @Test("disagree when the guest reads what it was not built to read")
   func reads() {
     #expect(
@@ -109,8 +149,10 @@ struct WitnessTests {
 extension RunRecord {
   /// The record of the workload `ibrs` over ten iterations in two samples, with the witnesses as given.
   static func made(
-    trapped: Bool = true, stopped: RunControl.Stop? = nil, writes: UInt64 = 20, kernelEntries: UInt64 = 10,
-    kvmExits: UInt64? = 100, samples: Int = 2, counting: (inout ExitCounters) -> Void = { _ in }
+    trapped: Bool = true, intercepts: Interception? = nil, stopped: RunControl.Stop? = nil, writes: UInt64 = 20,
+    kernelEntries: UInt64 = 10,
+    kvmExits: UInt64? = 100, samples: Int = 2, tally: [String: UInt64] = [:],
+    counting: (inout ExitCounters) -> Void = { _ in }
   ) -> RunRecord {
     // Its numbers are good, so neither of the two can fail.
     let experiment = try! Experiment(
@@ -120,11 +162,12 @@ extension RunRecord {
     counters.portOuts = 1
     counting(&counters)
     return RunRecord(
-      experiment: experiment, protection: Protection(.none, "made up"), stopped: stopped, interceptsSubject: trapped,
+      experiment: experiment, protection: Protection(.none, "made up"), stopped: stopped,
+      interceptsSubject: intercepts ?? (trapped ? .always : .never),
       counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, mailbox: .made(kernelEntries: kernelEntries),
       samples: (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) }, firstOwnSample: 0,
       subjectAtStart: SubjectValue(guest: 0, register: nil), subjectAtEnd: SubjectValue(guest: 0, register: 0),
       contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: 2100, roundTrips: nil,
-      tally: [:], origin: nil, warnings: [])
+      tally: tally, origin: nil, warnings: [])
   }
 }

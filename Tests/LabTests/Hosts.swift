@@ -2,7 +2,7 @@
 
 extension LabHost {
   static let intel = LabHost(
-    "intel",
+    "intel", programs: ["HandOver"],
     [
       "probe": "spectrap probe --json",
       "passthrough": run("ibrs", "passthrough", iterations: 1000),
@@ -18,6 +18,26 @@ extension LabHost {
       "probe-autoload": probe("autoload"),
       "probe-manual": probe("manual"),
       "probe-shadow": probe("shadow"),
+      "probe-adaptive": probe("adaptive"),
+      "adaptive": run("ibrs", "adaptive", iterations: 1000),
+      "adaptive-accepted": run("ibrs", "adaptive --accept-unprotected", iterations: 1000),
+      "adaptive-unasked-text": "spectrap run ibrs --policy adaptive --entry syscall",
+      "adaptive-accepted-text": "spectrap run ibrs --policy adaptive --entry syscall --accept-unprotected",
+      "hand-over": "./HandOver 0x48 8 18",
+    ])
+
+  static let intelIBRS = LabHost(
+    "intel-ibrs", programs: ["HandOver"],
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+      "adaptive": run("ibrs", "adaptive", iterations: 1000),
+      "adaptive-more": run("ibrs", "adaptive", iterations: 10000),
+      "adaptive-set": run("ibrs-all", "adaptive", iterations: 1000),
+      "adaptive-phases": run("phases --phase-length 6000", "adaptive", iterations: 12100),
+      "probe-adaptive": probe("adaptive"),
+      "hand-over": "./HandOver 0x48 8 2018",
     ])
 
   static let intelOld = LabHost(
@@ -29,6 +49,7 @@ extension LabHost {
       "manual": run("ibrs", "manual", iterations: 1000),
       "emulate": run("ibrs", "emulate", iterations: 1000),
       "emulate-text": "spectrap run ibrs --entry syscall --policy emulate",
+      "adaptive": run("ibrs", "adaptive", iterations: 1000),
     ])
 
   static let amd = LabHost(
@@ -46,6 +67,7 @@ extension LabHost {
       "retpoline": run("retpoline", "emulate", iterations: 1000),
       "indirect": run("indirect", "emulate", iterations: 1000),
       "chatty": run("chatty", "emulate", iterations: 1000),
+      "phases": run("phases", "emulate", iterations: 1000),
       "ibpb": run("ibpb", "emulate", iterations: 1000),
       "ssbd": run("ssbd", "emulate", iterations: 1000),
       "probe-emulate": probe("emulate"),

@@ -65,11 +65,11 @@ struct IntelTests {
     #expect(report.msr.registerEnd == 0)
   }
 
-  @Test(arguments: ["passthrough", "emulate", "autoload", "manual", "shadow"])
+  @Test(arguments: ["passthrough", "emulate", "autoload", "manual", "shadow", "adaptive"])
   func `a reserved bit faults in the guest and changes nothing`(policy: String) async throws {
     let report = try await host.run("probe-\(policy)")
     #expect(report.guest.probe == ProbeExpectation.steps)
-    let trapped = ["emulate", "shadow"].contains(policy)
+    let trapped = ["emulate", "shadow", "adaptive"].contains(policy)
     #expect(report.exits.byMSR == (trapped ? ["0x48": .init(reads: 4, writes: 3)] : [:]))
   }
 
@@ -77,6 +77,27 @@ struct IntelTests {
   func `the same command gives the same instructions per iteration`(first: String, second: String) async throws {
     let cycles = try #require(try await host.run(first).guest.cyclesPerIteration)
     #expect(try await host.run(second).guest.cyclesPerIteration == cycles)
+  }
+}
+
+@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+struct IBRSTests {
+  let host = LabHost.intelIBRS
+
+  @Test func `guests have SPEC_CTRL and see no IBRS_ALL, and the kernel writes IBRS for itself`() async throws {
+    let probed = try await host.probe()
+    #expect(try #require(probed.specCtrlProof).works)
+    #expect(probed.speculation.kvm?.ibrsAll == false)
+    #expect(probed.vulnerabilities["spectre_v2"]?.hasPrefix("Mitigation: IBRS;") == true)
+    #expect(try await host.run("passthrough").guest.sees?.ibrsAll == false)
+  }
+
+  @Test func `passthrough is the guest's, emulate protects nothing, and both count exactly`() async throws {
+    let passed = try await host.run("passthrough")
+    #expect(passed.exits.byMSR.isEmpty && passed.protection.level == "guest")
+    let emulated = try await host.run("emulate")
+    #expect(emulated.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * emulated.iterations)])
+    #expect(emulated.protection.level == "none")
   }
 }
 

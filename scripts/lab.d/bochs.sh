@@ -3,10 +3,11 @@
 
 bochs_instructions_per_second=50000000
 
-# start_bochs MODEL: boots $run/initrd; the serial lines go to $run/com1 and $run/com2.
+# start_bochs MODEL [FEATURE]: boots $run/initrd, whose kernel does not see FEATURE; the serial lines go to $run/com1 and
+# $run/com2.
 start_bochs() {
   local iso=$run/iso arguments="$kernel_arguments reboot=t tsc_early_khz=$((bochs_instructions_per_second / 1000))"
-  arguments+=" clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves"
+  arguments+=" clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves${2:+,$2}"
 
   mkdir "$iso"
   cp "$(debian_file usr/lib/ISOLINUX/isolinux.bin)" "$(debian_file usr/lib/syslinux/modules/bios/ldlinux.c32)" \

@@ -16,6 +16,8 @@ public struct BenchSelection: Sendable {
   /// Every entry that works here, not only the best.
   public var allEntries = false
   public var msr: MSR = .specCtrl
+  /// Whether the policy `adaptive` may give up a protection that the host could give.
+  public var acceptsUnprotected = false
 
   /// Everything, with the best entry, about IA32_SPEC_CTRL.
   public init() {}
@@ -84,6 +86,11 @@ struct BenchPlan {
     try selection.validate(against: Self.kernelWork)
     for msr in [selection.msr, Self.standIn, .predCmd] {
       abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
+      abilities[msr]!.acceptsUnprotected = selection.acceptsUnprotected
+    }
+    // Once for all cells: measuring is no part of what they cost.
+    for policy in policies {
+      abilities[selection.msr] = try abilities[selection.msr]!.measured(for: policy, on: kvm)
     }
     let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
     if selection.entries != [.none] {

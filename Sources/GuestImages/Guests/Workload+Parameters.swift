@@ -4,7 +4,11 @@ extension Workload {
   /// The values that a parameter takes: more writes or exits would be no kernel entry any more, and with more branches user mode
   /// would hardly ever enter the kernel.
   public static func values(of parameter: String) -> ClosedRange<Int> {
-    parameter == "userBranches" ? 0...1_000_000 : 0...1000
+    switch parameter {
+    case "userBranches": 0...1_000_000
+    case "phaseLength": 1...Int(Int32.max)
+    default: 0...1000
+    }
   }
 
   /// The workload of this name about this MSR, with the parameters that are given and the default for each other one.
@@ -26,6 +30,7 @@ extension Workload {
         msr, writes: chosen["writesPerEntry"] ?? 0, exits: chosen["exitsPerEntry"] ?? 0, userBranches: branches)
     case .ibrsAll: self = .ibrsAll(msr, userBranches: branches)
     case .ibrsForced: self = .ibrsForced(msr, userBranches: branches)
+    case .phases: self = .phases(msr, length: chosen["phaseLength"] ?? 1)
     case .delay: self = .delay(chosen["instructions"] ?? 0)
     default: break
     }

@@ -13,6 +13,7 @@ public struct Workload: Sendable {
     case ibpb
     case ssbd
     case chatty
+    case phases
     case probe
     case wrmsr
     case cpuid
@@ -58,6 +59,19 @@ public struct Workload: Sendable {
     public var cpuids: UInt64 = 0
   }
 
+  /// A stretch of entries at which the kernel does something else.
+  public struct Phase: Equatable, Sendable {
+    /// The entries of this phase, and of those before and after it.
+    public let length: UInt64
+    public let perIteration: Actions
+
+    /// How many of so many entries fall into phases of this kind, the other kind coming first.
+    func entries(of iterations: UInt64) -> UInt64 {
+      let (pairs, rest) = iterations.quotientAndRemainder(dividingBy: 2 * length)
+      return pairs * length + (rest > length ? rest - length : 0)
+    }
+  }
+
   public let name: Name
   /// One line for a person.
   public let summary: String
@@ -79,10 +93,13 @@ public struct Workload: Sendable {
   public var atBoot = Actions()
   /// What the kernel does at each entry.
   public var perIteration = Actions()
+  /// What it does instead in every second phase, where it has phases.
+  public internal(set) var otherPhase: Phase?
 
-  /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX.
+  /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX, and leave something in R12 and R14 for the body.
   var boot: @Sendable (inout Assembler) -> Void = { _ in }
-  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`.
+  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`; R12 and R14
+  /// are its own.
   var body: (@Sendable (inout Assembler) -> Void)?
   /// What a primitive's loop does beside its instruction: the body of its baseline.
   var baselineBody: (@Sendable (inout Assembler) -> Void)?
@@ -104,6 +121,7 @@ public struct Workload: Sendable {
     case .ibpb: self = .ibpb(msr)
     case .ssbd: self = .ssbd(msr)
     case .chatty: self = .chatty
+    case .phases: self = .phases(msr)
     case .probe: self = .probe
     case .wrmsr: self = .wrmsr(msr)
     case .cpuid: self = .cpuid
@@ -135,8 +153,10 @@ public struct Workload: Sendable {
 
   /// What the guest does in all, over `iterations` iterations.
   public func actions(iterations: UInt64) -> Actions {
+    let others = otherPhase?.entries(of: iterations) ?? 0
     func total(_ part: KeyPath<Actions, UInt64>) -> UInt64 {
-      atBoot[keyPath: part] + perIteration[keyPath: part] * iterations
+      atBoot[keyPath: part] + perIteration[keyPath: part] * (iterations - others)
+        + (otherPhase?.perIteration[keyPath: part] ?? 0) * others
     }
     return Actions(
       reads: total(\.reads), writes: total(\.writes), outs: total(\.outs), stores: total(\.stores),

@@ -9,6 +9,8 @@ public protocol Policy: ~Copyable {
   var subject: MSR { get }
   /// The MSRs whose accesses by the guest exit to the VMM.
   var intercepts: [MSR] { get }
+  /// Whether that may change while the guest runs.
+  var changesIntercepts: Bool { get }
   /// What the policy would have the guest told, from what KVM offers.
   func contract(from offer: GuestContract) -> GuestContract
   /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
@@ -36,6 +38,7 @@ public protocol Policy: ~Copyable {
 }
 
 extension Policy where Self: ~Copyable {
+  public var changesIntercepts: Bool { false }
   public var tally: [(name: String, count: UInt64)] { [] }
   @inlinable public func contract(from offer: GuestContract) -> GuestContract { offer }
   @inlinable public mutating func accept(_ contract: GuestContract) {}
@@ -93,6 +96,10 @@ public struct HostAbilities: Equatable, Codable, Sendable {
   public let hasIBRSAll: Bool
   /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
   public let canInterceptMSRs: Bool
+  /// What `adaptive` weighs, nil until `measured(for:on:)`.
+  public var adaptiveCosts: AdaptiveCosts?
+  /// Whether the user accepts that a policy gives up a protection which it could give here.
+  public var acceptsUnprotected = false
 
   /// What is written where abilities go to another host: the facts that were proved.
   private enum CodingKeys: String, CodingKey { case subject, register, hasIBRSAll, canInterceptMSRs }
@@ -113,6 +120,22 @@ public struct HostAbilities: Equatable, Codable, Sendable {
       subject: subject, register: try RegisterProof(of: subject, on: kvm),
       hasIBRSAll: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
       canInterceptMSRs: kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
+  }
+}
+
+extension HostAbilities {
+  /// Whether IBRS kept on in the register restricts the guest whatever it writes.
+  var canKeepIBRSOn: Bool { subject == .specCtrl && hasIBRSAll && register.isHeld }
+
+  /// These abilities with what a policy weighs by cost, measured where that is not known yet.
+  ///
+  /// Throws what making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> HostAbilities {
+    var abilities = self
+    if policy == .adaptive, mayOpen, adaptiveCosts == nil {
+      abilities.adaptiveCosts = try AdaptiveCosts(measuredOn: kvm, of: subject)
+    }
+    return abilities
   }
 }
 
@@ -192,6 +215,8 @@ public enum PolicyError: Error, Equatable, Sendable {
   case exitLoad(index: Int, MSREntry)
   /// KVM refused an access that the policy needs.
   case msr(MSRAccessError)
+  /// KVM refused a change of what is intercepted.
+  case filter(MSRFilterError)
 }
 
 extension PolicyError: CustomStringConvertible {
@@ -205,6 +230,7 @@ extension PolicyError: CustomStringConvertible {
     case .exitLoad(let index, let entry):
       "entry \(index) of the exit-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"
     case .msr(let error): "\(error)"
+    case .filter(let error): "\(error)"
     }
   }
 }

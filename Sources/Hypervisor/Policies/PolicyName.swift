@@ -7,6 +7,7 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   case autoload
   case manual
   case shadow
+  case adaptive
 
   /// One line for a person.
   public var summary: String {
@@ -16,6 +17,8 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
     case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
     case .manual: "read after every exit, written only where guest's and host's value differ, one level up"
     case .shadow: "writes are trapped: the guest reads a shadow, the host keeps its bits (IBRS), the rest goes through"
+    case .adaptive:
+      "starts as emulate; opens the register to a guest that writes often, closes it when the guest is quiet"
     }
   }
 
@@ -27,6 +30,7 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
     case .autoload: Autoload.support(on: abilities)
     case .manual: Manual.support(on: abilities)
     case .shadow: Shadow.support(on: abilities)
+    case .adaptive: Adaptive.support(on: abilities)
     }
   }
 
@@ -40,14 +44,16 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
     }
   }
 
-  /// What the policy would have a guest told, from what KVM offers.
-  public func contract(from offer: GuestContract, subject: MSR = .specCtrl) -> GuestContract {
-    switch self {
+  /// What the policy would have a guest told on a host with these abilities, from what KVM offers.
+  public func contract(from offer: GuestContract, on abilities: HostAbilities) -> GuestContract {
+    let subject = abilities.subject
+    return switch self {
     case .passthrough: Passthrough(subject: subject).contract(from: offer)
     case .emulate: Emulate(subject: subject).contract(from: offer)
     case .autoload: Autoload(subject: subject).contract(from: offer)
     case .manual: Manual(subject: subject).contract(from: offer)
     case .shadow: Shadow(subject: subject).contract(from: offer)
+    case .adaptive: abilities.mayOpen ? offer : Emulate(subject: subject).contract(from: offer)
     }
   }
 
@@ -55,7 +61,8 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   public var passedOn: SpecCtrl {
     switch self {
     case .passthrough, .autoload, .manual: SpecCtrl(rawValue: .max)
-    case .emulate: []
+    // What reaches it under adaptive depends on when.
+    case .emulate, .adaptive: []
     case .shadow: SpecCtrl(rawValue: .max).subtracting(.ibrs)
     }
   }
@@ -63,7 +70,8 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   /// Makes the policy for a host with these abilities and hands it to the visitor.
   ///
   /// Inlinable, so that the visitor's code is specialised for each policy: the run loop in it is four times as long
-  /// otherwise. Throws `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
+  /// otherwise. Throws `PolicyError.refused` when the host cannot honour it, and what the visitor and
+  /// measuring throw.
   @inlinable public func make<V: PolicyVisitor>(
     on kvm: borrowing KVM, with abilities: HostAbilities, for visitor: V
   ) throws -> V.Result {
@@ -77,6 +85,7 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
     case .autoload: try visitor.visit(Autoload(subject: subject), on: kvm)
     case .manual: try visitor.visit(Manual(subject: subject), on: kvm)
     case .shadow: try visitor.visit(Shadow(subject: subject, hasRegister: abilities.register.isHeld), on: kvm)
+    case .adaptive: try visitor.visit(try Adaptive(for: abilities, on: kvm), on: kvm)
     }
   }
 }

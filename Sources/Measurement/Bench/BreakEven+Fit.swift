@@ -17,7 +17,8 @@ extension BreakEven {
 
   /// The break-even of those cells that have the most in common: one entry, one MSR, no neighbour.
   ///
-  /// `bare` and `chatty` count as guests that do not write. Nil where fewer than two policies have cells enough.
+  /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or an exit:
+  /// it takes one side of the break-even or the other, and is left out. Nil where fewer than two policies have cells enough.
   public init?(cells: [BenchReport.Cell]) {
     // User mode that works is no part of the model.
     let cells = cells.filter { $0.branches == 0 }
@@ -27,7 +28,7 @@ extension BreakEven {
     guard let largest = groups.map(size).max(), let group = groups.first(where: { size($0) == largest }) else {
       return nil
     }
-    let members = cells.filter { group.contains($0) }
+    let members = cells.filter { group.contains($0) && $0.policy != "adaptive" }
     var models: [Model] = []
     var checks: [Check] = []
     for policy in members.map(\.policy).uniqued {

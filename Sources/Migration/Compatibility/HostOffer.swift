@@ -57,7 +57,7 @@ public struct HostOffer: Equatable, Codable, Sendable {
   ) throws(KVMError) {
     let offered = try GuestContract(offeredBy: kvm)
     // No policy asks for more than emulate.
-    let asked = PolicyName.emulate.contract(from: offered)
+    let asked = Emulate().contract(from: offered)
     var cpu = try kvm.makeVM().makeVCPU()
     try cpu.setCPUID(asked.cpuid)
     let told = FeatureWords(try cpu.cpuid())
@@ -81,7 +81,7 @@ public struct HostOffer: Equatable, Codable, Sendable {
   /// What a guest under a policy can be told here: KVM's offer, and what the policy adds of its own and KVM tells.
   func contract(under policy: PolicyName) -> GuestContract {
     let offered = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
-    let asked = policy.contract(from: offered, subject: abilities.subject)
+    let asked = policy.contract(from: offered, on: abilities)
     var told = asked
     told.cpuid = FeatureWords(asked.cpuid).intersection(cpuid.union(addable)).model
     told.cpuid.describe(

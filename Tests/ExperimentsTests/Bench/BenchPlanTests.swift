@@ -22,7 +22,7 @@ struct BenchPlanTests {
   func everything() throws {
     let entries = try Host.proved().entries.filter { $0 != .none }
     let cells = try cells { $0.allEntries = true }.map(\.cell)
-    for workload in Workload.Name.allCases where workload.kind == .workload && workload != .probe {
+    for workload in Workload.Name.allCases where workload.kind == .workload && ![.probe, .phases].contains(workload) {
       for entry in entries {
         for policy in PolicyName.allCases {
           let names = (workload.rawValue, entry.rawValue, policy.rawValue)
@@ -59,6 +59,28 @@ struct BenchPlanTests {
         #expect(planned.experiment == nil && planned.cell.reason?.isEmpty == false, "\(planned.cell.id)")
       default: Issue.record("\(planned.cell.id) is \(planned.cell.status) before it was measured")
       }
+    }
+  }
+
+  @Test("measures what adaptive weighs once, for all cells about the MSR, and not where adaptive is not asked for")
+  func adaptiveCosts() throws {
+    func costs(_ policies: Set<PolicyName>) throws -> [AdaptiveCosts?] {
+      try cells {
+        $0.msr = .kernelGSBase
+        $0.policies = policies
+      }.filter { $0.abilities.subject == .kernelGSBase }.map(\.abilities.adaptiveCosts)
+    }
+    let held = try Host.proved().abilities[.kernelGSBase]?.register.isHeld == true
+    let all = try costs([])
+    #expect(!all.isEmpty && all.allSatisfy { ($0 != nil) == held && $0 == all[0] })
+    #expect(try costs([.emulate, .passthrough]).allSatisfy { $0 == nil })
+  }
+
+  @Test("lets adaptive give up a protection only where that is accepted")
+  func accepted() throws {
+    for accepts in [false, true] {
+      let cells = try cells { $0.acceptsUnprotected = accepts }
+      #expect(cells.allSatisfy { $0.abilities.acceptsUnprotected == accepts })
     }
   }
 

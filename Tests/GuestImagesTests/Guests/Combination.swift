@@ -17,6 +17,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
     case ibrs(writes: Int, exits: Int)
     case branches(Int)
     case delay(Int)
+    case phases(length: Int)
   }
 
   var testDescription: String {
@@ -37,6 +38,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
       default: .ibrs(msr ?? 0x48, userBranches: count)
       }
     case .delay(let instructions): .delay(instructions)
+    case .phases(let length): .phases(msr ?? 0x48, length: length)
     }
   }
 
@@ -65,6 +67,7 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
         Combination(workload: $0, entry: entry, variant: .branches(100))
       }
     } + [0, 1, 1000].map { Combination(workload: .delay, entry: .none, variant: .delay($0)) }
+    + Entry.allCases.map { Combination(workload: .phases, entry: $0, variant: .phases(length: 7)) }
   /// Those that do not.
   static let impossible = all.filter { !possible.contains($0) }
   /// Those that run in 64-bit mode under a kernel.

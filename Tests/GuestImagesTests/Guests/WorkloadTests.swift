@@ -33,7 +33,8 @@ struct WorkloadTests {
     arguments: [
       (Workload.Name.bare, 0, 0, 0), (.ibrs, 0, 2000, 0), (.ibrsAll, 0, 1, 0), (.ibrsForced, 0, 1001, 0),
       (.retpoline, 0, 0, 0),
-      (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.probe, 4000, 3000, 0), (.ibpb, 0, 1000, 0),
+      (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.phases, 0, 1000, 500), (.probe, 4000, 3000, 0),
+      (.ibpb, 0, 1000, 0),
       (.ssbd, 0, 1000, 0), (.wrmsr, 0, 1000, 0), (.out, 0, 0, 1000),
     ])
   func arithmetic(name: Workload.Name, reads: UInt64, writes: UInt64, outs: UInt64) {
@@ -49,6 +50,18 @@ struct WorkloadTests {
       workload.actions(iterations: 10) == Workload.Actions(writes: UInt64(writes) * 10, outs: UInt64(exits) * 10))
     #expect(workload.parameters == ["writesPerEntry": writes, "exitsPerEntry": exits, "userBranches": 0])
     #expect(workload.writtenBits == (writes > 0 ? 1 : 0) && workload.accessesMSR == (writes > 0))
+  }
+
+  @Test(
+    "with phases counts those of each kind, also where the last is not whole",
+    arguments: [
+      (1, 0, 0, 0), (1, 1, 2, 0), (1, 2, 2, 1), (1, 7, 8, 3), (3, 3, 6, 0), (3, 4, 6, 1), (3, 6, 6, 3), (3, 8, 10, 3),
+      (100, 99, 198, 0), (100, 250, 300, 100), (100, 1000, 1000, 500),
+    ] as [(Int, UInt64, UInt64, UInt64)])
+  func phases(length: Int, iterations: UInt64, writes: UInt64, outs: UInt64) {
+    let workload = Workload.phases(length: length)
+    #expect(workload.actions(iterations: iterations) == Workload.Actions(writes: writes, outs: outs))
+    #expect(workload.parameters == ["phaseLength": length])
   }
 
   @Test("of one instruction counts it once an iteration, and its baseline nothing")

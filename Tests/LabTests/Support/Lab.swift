@@ -10,13 +10,16 @@ import Testing
 struct LabHost: Sendable {
   let name: String
   let commands: [(name: String, command: String)]
+  /// The products that commands run beside `spectrap`, as ./NAME.
+  let programs: [String]
   let results: Task<[String: Command], any Error>
 
-  init(_ name: String, _ commands: KeyValuePairs<String, String>) {
+  init(_ name: String, programs: [String] = [], _ commands: KeyValuePairs<String, String>) {
     let commands = commands.map { (name: $0.key, command: $0.value) }
+    self.programs = programs
     self.name = name
     self.commands = commands
-    results = Task { try await Self.boot(name, commands) }
+    results = Task { try await Self.boot(name, commands, programs) }
   }
 
   /// What a command did.
@@ -44,7 +47,7 @@ struct LabHost: Sendable {
   // MARK: The one boot
 
   private static func boot(
-    _ host: String, _ commands: [(name: String, command: String)]
+    _ host: String, _ commands: [(name: String, command: String)], _ programs: [String]
   ) async throws -> [String: Command] {
     let folder = try TemporaryFolder()
     defer { folder.remove() }
@@ -58,9 +61,14 @@ struct LabHost: Sendable {
       """
     for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
     let file = try folder.write(script, to: "script")
+    var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "240"]
+    for program in programs {
+      let build = try await Command.run("scripts/build-static", [program], timeLimit: .seconds(900))
+      guard build.status == 0 else { throw Command.Failure(description: "\(program): \(build.error)") }
+      arguments += ["--put", ".build-static/\(program)"]
+    }
     let lab = try await Command.run(
-      "scripts/lab", [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "240"],
-      timeLimit: .seconds(900))  // the program may have to be built first
+      "scripts/lab", arguments, timeLimit: .seconds(900))  // the program may have to be built first
     guard lab.status == 0 else { throw Command.Failure(description: "scripts/lab \(host): \(lab.output)\(lab.error)") }
     return parse(try folder.read("results"))
   }

@@ -29,6 +29,14 @@ struct BreakEvenTests {
     #expect(breakEven.checks.allSatisfy { !fitted.contains($0.cell) })
   }
 
+  @Test("adaptive takes one side or the other, and is no side of its own")
+  func adaptive() throws {
+    let fixed = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    let all = fixed + cells("adaptive", perWrite: 400, perExit: 1900)
+    #expect(BreakEven(cells: all) == BreakEven(cells: fixed))
+    #expect(BreakEven(cells: all)?.models.map(\.policy) == ["passthrough", "emulate"])
+  }
+
   @Test("A cost that no straight line fits shows in the error on unseen cells")
   func error() throws {
     var all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)

@@ -1,0 +1,37 @@
+// phases: the guest that changes its ways, as guests do: for some kernel entries it writes IBRS = 1 and 0 like `ibrs`, then for as
+// many it is quiet and exits like `chatty`, and so on. It is what a policy that adapts has to follow.
+
+extension Workload {
+  /// Alternates between `length` entries with two writes each and `length` entries with one OUT to `Port.chatter` each.
+  public static func phases(_ msr: UInt32 = Self.speculationControl, length: Int = 100) -> Workload {
+    precondition((1...Int(Int32.max)).contains(length))
+    var workload = Workload(
+      name: .phases,
+      summary: "alternates: so many entries write like ibrs, then as many are quiet and exit like chatty",
+      msr: msr)
+    workload.parameters = ["phaseLength": length]
+    workload.writtenBits = 1
+    workload.perIteration.writes = 2
+    workload.otherPhase = Phase(length: UInt64(length), perIteration: Actions(outs: 1))
+    workload.boot = { asm in
+      asm.mov(.r12d, length, "the entries that are left in this phase")
+      asm.xor(.r14d, .r14d, "the phase: 0 writes, 1 is quiet")
+    }
+    workload.body = { asm in
+      asm.cmp(.r14d, 0)
+      asm.jcc(.notZero, "quiet")
+      asm.writeMSR(msr, 1, "on entry: IBRS on")
+      asm.writeMSR(msr, 0, "on exit")
+      asm.jmp("counted")
+      asm.bind("quiet")
+      asm.out(Port.chatter, .al, "an exit that is none of the policy's business")
+      asm.bind("counted")
+      asm.dec(.r12d)
+      asm.jcc(.notZero, "same phase")
+      asm.mov(.r12d, length)
+      asm.xor(.r14d, 1, "the other phase from the next entry on")
+      asm.bind("same phase")
+    }
+    return workload
+  }
+}

@@ -1,0 +1,183 @@
+// adaptive: starts as emulate, opens the register to a guest whose writes cost more trapped than a switch would, and closes it
+// again when the guest goes quiet. The rule is AdaptiveRule's, the costs are this host's.
+// KVM on VMX itself intercepts SPEC_CTRL until a value other than 0 is written, and decides anew at each change of the filter
+// (Linux arch/x86/kvm/vmx/vmx.c, vmx_msr_filter_changed).
+// Facts: KVM API document, sections 4.97 (KVM_X86_SET_MSR_FILTER, at any time) and 5 (KVM_EXIT_X86_WRMSR: the next KVM_RUN
+// retires the instruction and writes no register).
+
+/// The policy `adaptive`.
+///
+/// Invariant: the guest's value is in the shadow while the register is closed, and in the register while it is open; never
+/// in both, so that what the guest reads is what it wrote last.
+public struct Adaptive: Policy {
+  /// The closed state.
+  @usableFromInline var emulate: Emulate
+  @usableFromInline var rule: AdaptiveRule
+  /// Whether the register may ever be opened.
+  public let opens: Bool
+  /// What the register holds while it is closed.
+  private var resting: UInt64 = 0
+
+  @inlinable public var subject: MSR { emulate.subject }
+  @inlinable public var intercepts: [MSR] { [subject] }
+  public var changesIntercepts: Bool { opens }
+
+  /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is closed
+  /// where that is asked for (see `Emulate`).
+  public init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
+    emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
+    rule = AdaptiveRule(costs ?? AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1))
+    opens = rule.costs.access > 0
+  }
+
+  /// A guest on a host with these abilities; the costs are measured where the register may be opened and nobody has yet.
+  ///
+  /// Throws what making a VM to measure on throws.
+  public init(for abilities: HostAbilities, on kvm: borrowing KVM) throws {
+    let abilities = try abilities.measured(for: .adaptive, on: kvm)
+    self.init(
+      subject: abilities.subject, costs: abilities.adaptiveCosts,
+      keepingIBRSOn: abilities.canKeepIBRSOn)
+  }
+
+  /// Whether the register is the guest's now.
+  public var isOpen: Bool { rule.isOpen }
+
+  /// As `emulate` where the register is never opened.
+  ///
+  /// Where it may be, the guest's writes matter, and the guest is told what KVM offers: one that believed in an IBRS_ALL that is
+  /// not there would not write.
+  public func contract(from offer: GuestContract) -> GuestContract { opens ? offer : emulate.contract(from: offer) }
+
+  public mutating func accept(_ contract: GuestContract) { emulate.accept(contract) }
+
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    do { if opens { emulate.shadow = try cpu.read(subject) } } catch { throw .msr(error) }
+    try emulate.prepare(&cpu)
+    do { if opens { resting = try cpu.read(subject) } } catch { throw .msr(error) }
+  }
+
+  /// The register is closed to the guest at first, whatever it was elsewhere: what to do follows from this host's costs.
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    try emulate.adopt(value, &cpu)
+  }
+
+  @inlinable public mutating func read(_ msr: MSR) -> MSRReply {
+    rule.access()
+    return emulate.read(msr)
+  }
+
+  @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply {
+    rule.access()
+    return emulate.write(msr, value)
+  }
+
+  @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)
+    throws(PolicyError)
+  {
+    if _slowPath(rule.entry()) { try switchRegister(&cpu, of: vm) }
+  }
+
+  /// Opens the register if it is closed, and closes it if it is open.
+  ///
+  /// A WRMSR that brought the VMM here retires at the next KVM_RUN and writes no register, so the hand-over is complete
+  /// before the guest's next instruction.
+  @usableFromInline @inline(never) mutating func switchRegister(
+    _ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine
+  ) throws(PolicyError) {
+    if rule.isOpen {
+      emulate.shadow = try cpu.close(subject, resting: resting, of: vm)
+      rule.close()
+    } else if try cpu.open(subject, handingOver: emulate.shadow, resting: resting, of: vm) {
+      rule.open()
+    } else {
+      rule.refuse()
+    }
+  }
+
+  public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
+    guard rule.isOpen else { return try emulate.subjectValue(in: cpu) }
+    let value = try cpu.read(subject)
+    return SubjectValue(guest: value, register: value)
+  }
+
+  public var tally: [(name: String, count: UInt64)] {
+    [("opens", rule.opens), ("closes", rule.closes), ("openAtEnd", rule.isOpen ? 1 : 0)]
+  }
+}
+
+extension Adaptive {
+  /// As `emulate` protects; and what becomes of that where the register may be opened.
+  public static func support(on abilities: HostAbilities) -> PolicySupport {
+    guard case .supported(let closed) = Emulate.support(on: abilities) else { return Emulate.support(on: abilities) }
+    func never(_ why: String) -> PolicySupport {
+      .supported(Protection(closed.level, "\(closed.reason); the register is never opened to the guest: \(why)"))
+    }
+    if let reason = abilities.register.refusal(of: abilities.subject) { return never(reason) }
+    if abilities.wouldEndProtection {
+      return never("that would end this protection (--accept-unprotected lets it)")
+    }
+    if let costs = abilities.adaptiveCosts, costs.access == 0 {
+      return never("trapping costs nothing more here; \(costs)")
+    }
+    let costs = abilities.adaptiveCosts.map { "; \($0)" + ($0.exit == 0 ? ", so it is not closed again" : "") } ?? ""
+    guard abilities.subject == .specCtrl else {
+      return .supported(Protection(closed.level, closed.reason + costs))
+    }
+    return .supported(
+      abilities.hasIBRSAll
+        ? Protection(
+          .guest,
+          "WARNING: the protection that this host's IBRS_ALL gives is given up on request; IBRS is kept on only until the "
+            + "guest writes often, then the register is the guest's" + costs)
+        : Protection(
+          .none,
+          "the guest's writes change nothing until they come often, then they reach the register, until the guest goes quiet"
+            + costs))
+  }
+}
+
+extension HostAbilities {
+  /// Whether opening the register would end a protection that `emulate` gives, and nobody accepts that.
+  fileprivate var wouldEndProtection: Bool { canKeepIBRSOn && !acceptsUnprotected }
+
+  /// Whether `adaptive` may open the register.
+  var mayOpen: Bool { canInterceptMSRs && register.isHeld && !wouldEndProtection }
+}
+
+extension VirtualCPU {
+  /// Opens a closed register to the guest: hands the value over, then lets accesses through.
+  ///
+  /// No, with the register as it rests, when it does not take the value. Throws `PolicyError` when KVM refuses.
+  mutating func open(
+    _ msr: MSR, handingOver value: UInt64, resting: UInt64, of vm: borrowing VirtualMachine
+  ) throws(PolicyError) -> Bool {
+    if value != resting {
+      do { try write(msr, value) } catch {
+        if case .unwritable = error { return false }
+        throw .msr(error)
+      }
+      do {
+        // KVM may take a value and drop it.
+        guard try read(msr) == value else {
+          try write(msr, resting)
+          return false
+        }
+      } catch { throw .msr(error) }
+    }
+    do { try vm.setMSRFilter(MSRFilter()) } catch { throw .filter(error) }
+    return true
+  }
+
+  /// Closes an open register: traps accesses, and gives the guest's value for the resting one.
+  ///
+  /// Throws `PolicyError` when KVM refuses.
+  mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError) -> UInt64 {
+    do { try vm.setMSRFilter(.denying([msr])) } catch { throw .filter(error) }
+    do {
+      let value = try read(msr)
+      if value != resting { try write(msr, resting) }
+      return value
+    } catch { throw .msr(error) }
+  }
+}
