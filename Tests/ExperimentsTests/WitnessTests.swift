@@ -122,9 +122,9 @@ extension RunRecord {
     return RunRecord(
       experiment: experiment, protection: Protection(.none, "made up"), stopped: stopped, interceptsSubject: trapped,
       counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, mailbox: .made(kernelEntries: kernelEntries),
-      samples: (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) },
+      samples: (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) }, firstOwnSample: 0,
       subjectAtStart: SubjectValue(guest: 0, register: nil), subjectAtEnd: SubjectValue(guest: 0, register: 0),
       contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: 2100, roundTrips: nil,
-      tally: [:])
+      tally: [:], origin: nil, warnings: [])
   }
 }
