@@ -75,6 +75,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
+    // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
+    ports = GuestPorts(for: experiment.workload)
     let end: Machine<P>.End
     switch observation {
     case .nothing:
@@ -139,7 +141,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart, kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
+        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart,
+        kvmStatistics: kvmStatistics, tally: tally, hostCycles: totalHostCycles))
   }
 
   /// The guest as the decision whether it may move wants to know it.
