@@ -77,6 +77,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
+    // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
+    ports = GuestPorts(for: experiment.workload)
     let end: Machine<P>.End
     switch observation {
     case .nothing:

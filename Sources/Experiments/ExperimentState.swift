@@ -46,12 +46,18 @@ extension Experiment {
       throw .snapshot("there is no workload \"\(state.workload)\"")
     }
     guard let entry = Entry(rawValue: state.entry) else { throw .snapshot("there is no entry \"\(state.entry)\"") }
+    guard Workload(name).entries.contains(entry) else {
+      throw .snapshot("workload \(name.rawValue) does not run with entry \(entry.rawValue)")
+    }
     guard let own = PolicyName(rawValue: snapshot.guest.policy) else {
       throw .snapshot("there is no policy \"\(snapshot.guest.policy)\"")
     }
     guard (1...SampleRecord.maximumCount).contains(state.orders.count), !state.orders.contains(0),
-      (0...state.orders.count).contains(state.samplesTaken)
+      (0...state.orders.count).contains(state.samplesTaken), state.orders.indices.contains(state.pause ?? 0)
     else { throw .snapshot("its samples are none that could be ordered") }
+    guard snapshot.guest.machine.counters.subject == snapshot.guest.machine.subject else {
+      throw .snapshot("its policy and its counters are about different MSRs")
+    }
     guard snapshot.guest.machine.memory == [GuestPhysicalRange(start: 0, count: Layout.memorySize)] else {
       throw .snapshot("its memory is not that of our guests")
     }

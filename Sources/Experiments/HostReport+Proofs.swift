@@ -120,4 +120,15 @@ extension SpeculationView {
     amd.ebx = mailbox.amdLeafEBX
     self.init(CPUIDModel([seven, amd]), archCapabilities: mailbox.archCapabilities)
   }
+
+  /// What there is, and what there is not, as a person reads it.
+  public var line: String {
+    let bits = [
+      ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
+    ]
+    let has = bits.filter(\.1).map(\.0)
+    let lacks = bits.filter { !$0.1 }.map(\.0)
+    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
+    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
+  }
 }

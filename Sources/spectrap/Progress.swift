@@ -17,13 +17,13 @@ struct Progress {
     guard isTerminal, steps != shown else { return }
     shown = steps
     let bar = String(repeating: "#", count: steps) + String(repeating: ".", count: Self.width - steps)
-    Output.error("\r[\(bar)] \(Int((total * (1 - share)).rounded(.up))) s left ", terminator: "")
+    Output.progress("[\(bar)] \(Int((total * (1 - share)).rounded(.up))) s left ")
   }
 
   /// Takes the bar away.
   mutating func clear() {
     if isTerminal, shown >= 0 {
-      Output.error("\r" + String(repeating: " ", count: Self.width + 20) + "\r", terminator: "")
+      Output.progress(String(repeating: " ", count: Self.width + 20) + "\r")
     }
   }
 }

@@ -1,5 +1,6 @@
 // The report of a run as a person reads it.
 
+import Experiments
 import GuestImages
 import Measurement
 
@@ -111,19 +112,8 @@ extension RunReport {
 
   /// Cycles without a fraction from 100 on, with one digit below.
   private static func cycles(_ value: Double) -> String {
-    value >= 100 ? "\(UInt64(value.rounded()))" : "\((value * 10).rounded() / 10)"
-  }
-}
-
-extension SpeculationView {
-  /// What there is, and what there is not.
-  var line: String {
-    let bits = [
-      ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
-    ]
-    let has = bits.filter(\.1).map(\.0)
-    let lacks = bits.filter { !$0.1 }.map(\.0)
-    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
-    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
+    // A guest's memory may hold any two time stamps, and their difference may be more than 64 bits once it is rounded.
+    guard value >= 100 else { return "\((value * 10).rounded() / 10)" }
+    return UInt64(exactly: value.rounded()).map { "\($0)" } ?? "\(value)"
   }
 }

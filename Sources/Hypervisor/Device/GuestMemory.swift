@@ -37,7 +37,15 @@ public struct GuestPhysicalRange: Codable, Equatable, Sendable {
     return Int(offset)
   }
 
-  func overlaps(_ other: GuestPhysicalRange) -> Bool {
+  /// Whether memory can be there: whole pages, at least one, within the 52 bits of a physical address.
+  public var isWholePages: Bool {
+    let (page, limit) = (UInt64(GuestPage.size), 1 << 52 as UInt64)
+    return count > 0 && count.isMultiple(of: GuestPage.size) && start.rawValue.isMultiple(of: page)
+      && start.rawValue < limit && UInt64(count) <= limit - start.rawValue
+  }
+
+  /// Whether two ranges that memory can be in share an address.
+  public func overlaps(_ other: GuestPhysicalRange) -> Bool {
     start.rawValue < other.start.rawValue &+ UInt64(other.count)
       && other.start.rawValue < start.rawValue &+ UInt64(count)
   }

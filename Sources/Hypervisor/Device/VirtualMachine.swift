@@ -11,8 +11,6 @@ import SystemPackage
 public struct VirtualMachine: ~Copyable, Sendable {
   /// How many memory slots a VM of ours can have.
   public static let maximumMemorySlots = 32
-  private static let pageSize = 4096
-  private static let addressLimit: UInt64 = 1 << 52
 
   let descriptor: Descriptor
   private let vcpuMapSize: Int
@@ -41,9 +39,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
   /// Throws `GuestMemoryError` when the range is not whole pages, overlaps another slot, or no slot or memory is left.
   public mutating func addMemory(at start: GuestPhysicalAddress, count: Int) throws(GuestMemoryError) {
     let range = GuestPhysicalRange(start: start, count: count)
-    guard count > 0, count.isMultiple(of: Self.pageSize), start.rawValue.isMultiple(of: UInt64(Self.pageSize)),
-      start.rawValue < Self.addressLimit, UInt64(count) <= Self.addressLimit - start.rawValue
-    else { throw .misplaced(range) }
+    guard range.isWholePages else { throw .misplaced(range) }
     var free: Int?
     for index in slots.indices {
       if let existing = slots[index]?.range {

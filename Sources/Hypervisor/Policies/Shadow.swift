@@ -67,21 +67,35 @@ public struct Shadow: Policy {
       held = try cpu.read(subject)
       shadow = held
       kept = (wanted ?? held) & mask
-      next = registerValue(forWritten: shadow)
+    } catch { throw .msr(error) }
+    next = registerValue(forWritten: shadow)
+    try establish(in: &cpu)
+  }
+
+  /// Puts the bits that the guest wrote elsewhere beside the host's.
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    shadow = value
+    next = registerValue(forWritten: value)
+    guard hasRegister else {
+      held = next
+      return
+    }
+    try establish(in: &cpu)
+  }
+
+  /// Writes the register before the guest goes on, which no change of the guest's is, and reads it back.
+  private mutating func establish(in cpu: inout VirtualCPU) throws(PolicyError) {
+    let counted = registerWrites
+    do {
       try apply(to: &cpu)
       held = try cpu.read(subject)
     } catch { throw .msr(error) }
-    registerWrites = 0
+    registerWrites = counted
     guard held == next else {
       throw .refused(
         policy: "shadow",
         reason: "0x\(String(next, radix: 16)) was set for the guest, and 0x\(String(held, radix: 16)) reads back")
     }
-  }
-
-  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
-    shadow = value
-    next = registerValue(forWritten: value)
   }
 
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { msr == subject ? .value(shadow) : .fault }

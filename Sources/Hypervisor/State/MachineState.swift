@@ -91,7 +91,10 @@ extension GuestContract {
       less.filter { !more.contains($0) }.map { "without \($0.name)" }
       + more.filter { !less.contains($0) }.map { "with \($0.name)" }
     if !changed.isEmpty { return changed.joined(separator: ", ") }
-    let entry = other.cpuid.entries.first { cpuid[$0.function, $0.index] != $0 } ?? cpuid.entries[0]
+    let entry =
+      other.cpuid.entries.first { cpuid[$0.function, $0.index] != $0 }
+      ?? cpuid.entries.first { other.cpuid[$0.function, $0.index] != $0 }
+    guard let entry else { return "the order of CPUID's leaves" }
     return "CPUID leaf 0x\(String(entry.function, radix: 16)), subleaf \(entry.index)"
   }
 }

@@ -59,6 +59,9 @@ public struct SnapshotHeader: Equatable, Sendable {
     guard CRC32C.of(bytes[..<Self.checkedLength]) == bytes.number(at: Self.checkedLength, as: UInt32.self) else {
       throw .damaged("header")
     }
+    guard bytes.number(at: 12, as: UInt32.self) == 0, bytes[40..<Self.checkedLength].allSatisfy({ $0 == 0 }) else {
+      throw .malformed("bytes of its header that are to be zero are not")
+    }
     let (length, count) = (bytes.number(at: 16, as: UInt64.self), bytes.number(at: 24, as: UInt64.self))
     guard length <= Self.maximumStateLength else { throw .tooLarge("a state of \(length) bytes") }
     guard count <= Self.maximumPageCount else { throw .tooLarge("\(count) pages of memory") }
@@ -140,11 +143,34 @@ extension PortableGuest {
     } catch {
       throw .malformed("\(error)")
     }
-    guard machine.memory.reduce(0, { $0 &+ max(0, $1.count / GuestPage.size) }) <= SnapshotHeader.maximumPageCount
-    else {
-      throw .tooLarge("guest memory of more than \(SnapshotHeader.maximumPageCount) pages")
+    try machine.memory.checkAsMemory()
+    guard ([origin, policy] + warnings).allSatisfy(\.isPrintable) else {
+      throw .malformed("there are control characters in its words")
     }
   }
+}
+
+extension [GuestPhysicalRange] {
+  /// Makes sure that a guest can have this memory, and that it is not more than is read.
+  ///
+  /// Throws `SnapshotError` when not.
+  func checkAsMemory() throws(SnapshotError) {
+    guard count <= VirtualMachine.maximumMemorySlots else { throw .tooLarge("\(count) ranges of memory") }
+    for (index, range) in enumerated() {
+      guard range.isWholePages else { throw .malformed("memory of \(range), which are not whole pages below 52 bits") }
+      if let other = self[..<index].first(where: range.overlaps) {
+        throw .malformed("memory of \(range), which overlaps that of \(other)")
+      }
+    }
+    // No sum of 32 lengths below 52 bits overflows.
+    let pages = reduce(0) { $0 + $1.count / GuestPage.size }
+    guard pages <= SnapshotHeader.maximumPageCount else { throw .tooLarge("\(pages) pages of memory") }
+  }
+}
+
+extension String {
+  /// Whether it changes nothing but the text on a terminal.
+  fileprivate var isPrintable: Bool { unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } }
 }
 
 /// A page as it stands in files and goes over sockets: its address, then its bytes.

@@ -55,8 +55,7 @@ public final class Receiver: Sendable {
     do { ranges = try JSONDecoder().decode([GuestPhysicalRange].self, from: Data(payload)) } catch {
       throw .protocolError("\(error)")
     }
-    let pages = ranges.reduce(0) { $0 &+ max(0, $1.count / GuestPage.size) }
-    guard pages <= SnapshotHeader.maximumPageCount else { throw .snapshot(.tooLarge("\(pages) pages of memory")) }
+    do { try ranges.checkAsMemory() } catch { throw .snapshot(error) }
     return ranges
   }
 
