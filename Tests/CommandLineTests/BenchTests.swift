@@ -42,6 +42,25 @@ struct BenchTests {
     for cell in report["cells"]?.elements ?? [] { #expect(required.isSubset(of: cell.members.keys)) }
   }
 
+  @Test("of so many rounds measures them and stops, and takes no time or precision beside")
+  func rounds() throws {
+    let json = try TemporaryFile()
+    let outcome = try Spectrap.run(
+      "bench", "--rounds", "3", "--workload", "out", "--entry", "none", "--json", json.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("3 rounds") && outcome.output.contains("as many rounds as were asked for"))
+    let report = try JSONValue(parsing: json.text)
+    #expect(report["ended"] == .string("rounds") && report["roundBudget"] == .integer(3))
+    #expect(report["timeBudget"] == .null && report["precision"] == .null)
+    for cell in report["cells"]?.elements ?? [] { #expect(cell["rounds"]?.elements.count == 3) }
+    for option in ["--time", "--precision"] {
+      try Spectrap.run("bench", "--rounds", "3", option, "3").expectUsageError(saying: ["--rounds", option])
+    }
+    for text in ["0", "-1", "many"] {
+      try Spectrap.run("bench", "--rounds=\(text)").expectUsageError(saying: ["--rounds"])
+    }
+  }
+
   @Test("that is stopped by Ctrl-C prints and writes what it has, marked as partial: status 130")
   func interrupt() throws {
     let (json, csv) = (try TemporaryFile(), try TemporaryFile())
