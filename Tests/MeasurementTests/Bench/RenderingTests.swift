@@ -55,6 +55,21 @@ struct RenderingTests {
     #expect(report.text.contains("not reached:\n      bare/syscall/emulate\n"))
   }
 
+  @Test("Where the clock counts instructions, they are what is told everywhere; else cycles are")
+  func unit() {
+    var report = MadeUp.whole
+    report.environment.countsInstructions = true
+    report.conclude()
+    let charts = Chart.all(of: report).map { "\($0.specification["layer"] ?? $0.specification["spec"] ?? .null)" }
+    for text in [report.text, report.markdown] {
+      // The claims themselves are about cycles.
+      let own = text.replacing("1000 to 1500 cycles", with: "").replacing("counts instructions, not cycles", with: "")
+      #expect(!own.lowercased().contains("cycles") && own.contains("instructions"))
+    }
+    #expect(charts.count == 3 && charts.allSatisfy { $0.contains("instructions per") || $0.contains("instructions, ") })
+    #expect(!MadeUp.whole.text.replacing("single instructions", with: "").contains("instructions"))
+  }
+
   @Test("Every claim, the break-even and the spread of the samples are told")
   func sections() {
     for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
