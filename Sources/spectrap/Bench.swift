@@ -49,8 +49,11 @@ struct BenchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"))
   var json: String?
 
-  @Option(help: ArgumentHelp("Write every sample as CSV.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"))
   var csv: String?
+
+  @Option(help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"))
+  var samplesCSV: String?
 
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
@@ -78,6 +81,7 @@ struct BenchCommand: ParsableCommand {
       // Where the result goes is made sure of before anything is measured.
       let jsonFile = try json.map(ResultFile.init)
       let csvFile = try csv.map(ResultFile.init)
+      let samplesFile = try samplesCSV.map(ResultFile.init)
       let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
@@ -94,6 +98,7 @@ struct BenchCommand: ParsableCommand {
       let written = [
         Result { try jsonFile?.write(try Output.encoded(report)) },
         Result { try csvFile?.write(report.csv) },
+        Result { try samplesFile?.write(report.samplesCSV) },
         Result { try Output.result(markdown ? report.markdown : report.text) },
       ]
       for result in written { try result.get() }

@@ -99,6 +99,17 @@ struct RenderingTests {
     }
   }
 
+  @Test("The samples' CSV has one row per sample, in order, and says which are warm-up")
+  func samples() {
+    var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+    for _ in 0..<2 { cell.add(round: [900, 100, 101.5, 102, 100, 99, 98, 101]) }
+    let rows = MadeUp.report([cell, MadeUp.absent("hlt", "none", "emulate", "no")]).samplesCSV.split(separator: "\r\n")
+    #expect(rows.count == 1 + 16 && rows[0] == "cell,round,sample,cycles,warm_up")
+    #expect(rows[1] == "bare/syscall/passthrough,0,0,900.0,true")
+    #expect(rows[3] == "bare/syscall/passthrough,0,2,101.5,false")
+    #expect(rows[9] == "bare/syscall/passthrough,1,0,900.0,true")
+  }
+
   @Test(
     "CSV fields are quoted where RFC 4180 asks for it",
     arguments: [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("a\r\nb", "\"a\r\nb\"")])
