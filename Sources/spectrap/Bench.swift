@@ -12,8 +12,8 @@ struct BenchCommand: ParsableCommand {
     commandName: "bench",
     abstract: "Measures what each policy costs whom on this host, and judges the claims of 2018.",
     discussion: """
-      Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up. \
-      Ctrl-C ends it early with what has been measured so far.
+      Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
+      so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
       """)
 
   @Option(name: .customLong("workload"), help: "Measure these workloads and primitives only; may be given again.")
@@ -34,11 +34,14 @@ struct BenchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The MSR that it is about.", valueName: "name|0xN"), transform: MSR.argument)
   var msr: MSR = .specCtrl
 
-  @Option(help: ArgumentHelp("Stop when every ratio is known this well.", valueName: "percent"))
-  var precision = 2.0
+  @Option(help: ArgumentHelp("Stop when every ratio is known this well (default: 2).", valueName: "percent"))
+  var precision: Double?
 
-  @Option(help: ArgumentHelp("Stop after this long.", valueName: "seconds"))
-  var time = 30.0
+  @Option(help: ArgumentHelp("Stop after this long (default: 30).", valueName: "seconds"))
+  var time: Double?
+
+  @Option(help: ArgumentHelp("Measure so many rounds of every cell, whatever they take.", valueName: "count"))
+  var rounds: Int?
 
   @Option(help: "The seed of every random choice (default: from the clock; it is printed).")
   var seed: UInt64?
@@ -49,8 +52,11 @@ struct BenchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"))
   var json: String?
 
-  @Option(help: ArgumentHelp("Write every sample as CSV.", valueName: "file"))
+  @Option(help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"))
   var csv: String?
+
+  @Option(help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"))
+  var samplesCSV: String?
 
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
@@ -58,10 +64,19 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
-    guard precision > 0, precision <= 100 else {
+    if let precision, !(precision > 0 && precision <= 100) {
       throw ValidationError("--precision takes more than 0 and at most 100 %")
     }
-    guard time > 0, time <= 1e6 else { throw ValidationError("--time takes more than 0 and at most 1000000 seconds") }
+    if let time, !(time > 0 && time <= 1e6) {
+      throw ValidationError("--time takes more than 0 and at most 1000000 seconds")
+    }
+    guard let rounds else { return }
+    guard (1...1_000_000).contains(rounds) else { throw ValidationError("--rounds takes 1 to 1000000") }
+    guard time == nil, precision == nil else {
+      throw ValidationError(
+        "--rounds measures so many rounds whatever they take and whatever is known by then; leave out "
+          + (time == nil ? "--precision" : "--time"))
+    }
   }
 
   func run() throws {
@@ -69,6 +84,8 @@ struct BenchCommand: ParsableCommand {
       // Where the result goes is made sure of before anything is measured.
       let jsonFile = try json.map(ResultFile.init)
       let csvFile = try csv.map(ResultFile.init)
+      let samplesFile = try samplesCSV.map(ResultFile.init)
+      let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
         throw Failure(status: .unavailable, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
@@ -76,7 +93,7 @@ struct BenchCommand: ParsableCommand {
 
       let control = Bench.makeControl()
       Interrupt.cancels(control)
-      var progress = Progress(total: time)
+      var progress = Progress(total: rounds == nil ? options.time / .seconds(1) : nil)
       let report = try bench.run(control: control) { progress.show($0) }
       progress.clear()
 
@@ -84,6 +101,7 @@ struct BenchCommand: ParsableCommand {
       let written = [
         Result { try jsonFile?.write(try Output.encoded(report)) },
         Result { try csvFile?.write(report.csv) },
+        Result { try samplesFile?.write(report.samplesCSV) },
         Result { try Output.result(markdown ? report.markdown : report.text) },
       ]
       for result in written { try result.get() }
@@ -107,8 +125,9 @@ struct BenchCommand: ParsableCommand {
     options.selection.allEntries = allEntries
     options.selection.msr = msr
     options.selection.acceptsUnprotected = acceptUnprotected
-    options.precision = precision / 100
-    options.time = .seconds(time)
+    if let precision { options.precision = precision / 100 }
+    if let time { options.time = .seconds(time) }
+    options.rounds = rounds
     options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
     options.cpu = cpu
     options.path = FilePath(kvm.path)

@@ -8,7 +8,10 @@ struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare",
     abstract: "Compares two results of `bench --json`, cell by cell.",
-    discussion: "Exits with 1 when a cell became dearer by more than the threshold, its whole interval above it.")
+    discussion: """
+      With --threshold it exits with 1 when a cell became dearer by more than that and its interval leaves out 1. Where \
+      the clocks count instructions (scripts/lab) there is no noise, and the ratio decides by itself.
+      """)
 
   @Argument(help: ArgumentHelp("The result to compare with.", valueName: "a.json"))
   var first: String
@@ -19,8 +22,21 @@ struct Compare: ParsableCommand {
   @Option(help: ArgumentHelp("How much dearer a cell may be.", valueName: "percent"))
   var threshold: Double?
 
+  @Flag(help: "With --threshold, cells that became cheaper count too, and those that only one result has.")
+  var bothWays = false
+
+  @Flag(help: "Print JSON instead of text.")
+  var json = false
+
   @Flag(help: "Compare although the two were measured under different circumstances.")
   var force = false
+
+  func validate() throws {
+    if let threshold, !(threshold >= 0 && threshold.isFinite) {
+      throw ValidationError("--threshold takes 0 % or more")
+    }
+    guard !bothWays || threshold != nil else { throw ValidationError("--both-ways needs a --threshold") }
+  }
 
   func run() throws {
     try Failure.reporting {
@@ -33,8 +49,12 @@ struct Compare: ParsableCommand {
             + "--force compares them all the same")
       }
       let share = threshold.map { $0 / 100 }
-      try Output.result(comparison.text(threshold: share))
-      if let share, !comparison.regressions(threshold: share).isEmpty { throw ExitCode(1) }
+      try Output.result(
+        json ? try Output.encoded(comparison) : comparison.text(threshold: share, bothWays: bothWays))
+      guard let share else { return }
+      let isBeyond =
+        bothWays ? !comparison.changes(threshold: share).isEmpty : !comparison.regressions(threshold: share).isEmpty
+      if isBeyond { throw ExitCode(1) }
     }
   }
 }

@@ -8,9 +8,10 @@ import Testing
 struct BenchTests {
   @Test("writes its JSON and its CSV whole, and judges every claim")
   func files() throws {
-    let (json, csv) = (try TemporaryFile(), try TemporaryFile())
+    let (json, csv, samples) = (try TemporaryFile(), try TemporaryFile(), try TemporaryFile())
     let outcome = try Spectrap.run(
-      "bench", "--time", "2", "--workload", "bare", "--workload", "ibrs", "--json", json.path, "--csv", csv.path)
+      "bench", "--time", "2", "--workload", "bare", "--workload", "ibrs", "--json", json.path, "--csv", csv.path,
+      "--samples-csv", samples.path)
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.errors.isEmpty, "no progress bar where there is no terminal")
     for words in ["Cost per kernel entry", "C1  ", "C8  ", "seed"] { #expect(outcome.output.contains(words)) }
@@ -26,6 +27,8 @@ struct BenchTests {
     #expect(Set(cells.compactMap { $0["workload"]?.name }) == ["bare", "ibrs"])
     // A carriage return and a line feed are one character here.
     #expect(csv.text.split(whereSeparator: \.isNewline).count == cells.count + 1)
+    let taken = cells.flatMap { $0["rounds"]?.elements ?? [] }.map(\.elements.count).reduce(0, +)
+    #expect(samples.text.split(whereSeparator: \.isNewline).count == taken + 1 && taken > 0)
     #expect(try Self.leftovers(of: json.path).isEmpty && Self.leftovers(of: csv.path).isEmpty)
   }
 
@@ -40,6 +43,25 @@ struct BenchTests {
     let required = Set((schema["$defs.cell.required"]?.elements ?? []).map(\.name))
     try #require(!required.isEmpty)
     for cell in report["cells"]?.elements ?? [] { #expect(required.isSubset(of: cell.members.keys)) }
+  }
+
+  @Test("of so many rounds measures them and stops, and takes no time or precision beside")
+  func rounds() throws {
+    let json = try TemporaryFile()
+    let outcome = try Spectrap.run(
+      "bench", "--rounds", "3", "--workload", "out", "--entry", "none", "--json", json.path)
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("3 rounds") && outcome.output.contains("as many rounds as were asked for"))
+    let report = try JSONValue(parsing: json.text)
+    #expect(report["ended"] == .string("rounds") && report["roundBudget"] == .integer(3))
+    #expect(report["timeBudget"] == .null && report["precision"] == .null)
+    for cell in report["cells"]?.elements ?? [] { #expect(cell["rounds"]?.elements.count == 3) }
+    for option in ["--time", "--precision"] {
+      try Spectrap.run("bench", "--rounds", "3", option, "3").expectUsageError(saying: ["--rounds", option])
+    }
+    for text in ["0", "-1", "many"] {
+      try Spectrap.run("bench", "--rounds=\(text)").expectUsageError(saying: ["--rounds"])
+    }
   }
 
   @Test("that is stopped by Ctrl-C prints and writes what it has, marked as partial: status 130")
@@ -59,7 +81,7 @@ struct BenchTests {
 
   @Test(
     "finds a place that it cannot write to before it measures",
-    arguments: ["/nonexistent/result", "/tmp", "/proc/result"], ["--json", "--csv"])
+    arguments: ["/nonexistent/result", "/tmp", "/proc/result"], ["--json", "--csv", "--samples-csv"])
   func unwritable(path: String, option: String) throws {
     let start = ContinuousClock.now
     let outcome = try Spectrap.run("bench", "--time", "600", option, path)

@@ -46,6 +46,20 @@ struct CompareTests {
     #expect(try compare(try BenchResult.shared.get(), try dearer(by: 3)).status == 0, "no threshold, no failure")
   }
 
+  @Test("both ways fails where a cell became cheaper, too, and as JSON has the same status")
+  func bothWays() throws {
+    let (file, cheaper) = (try BenchResult.shared.get(), try dearer(by: 0.3))
+    let outcome = try compare(file, cheaper, "--threshold", "50", "--both-ways")
+    #expect(outcome.status == 1 && outcome.output.contains("FASTER"), "\(outcome.output)")
+    #expect(try compare(file, file, "--threshold", "50", "--both-ways").status == 0)
+    let json = try compare(file, cheaper, "--threshold", "50", "--both-ways", "--json")
+    #expect(json.status == 1)
+    let value = try JSONValue(parsing: json.output)
+    #expect(value["kind"] == .string("compare") && value["cells"]?.elements.isEmpty == false)
+    try Spectrap.run("compare", file.path, file.path, "--both-ways").expectUsageError(saying: ["--threshold"])
+    try Spectrap.run("compare", file.path, file.path, "--threshold=-1").expectUsageError(saying: ["--threshold"])
+  }
+
   @Test("is refused where the circumstances differ, unless forced")
   func circumstances() throws {
     let other = try BenchResult.copy { $0.change("host") { $0.change("kernel") { $0 = .string("1.2.13") } } }

@@ -24,6 +24,9 @@ extension LabHost {
       "adaptive-unasked-text": "spectrap run ibrs --policy adaptive --entry syscall",
       "adaptive-accepted-text": "spectrap run ibrs --policy adaptive --entry syscall --accept-unprotected",
       "hand-over": "./HandOver 0x48 8 18",
+      "bench": bench(seed: 1, to: "first.json"),
+      "bench-again": bench(seed: 2, to: "second.json"),
+      "compare": "spectrap compare first.json second.json --threshold 0.1 --both-ways --json",
     ])
 
   static let intelIBRS = LabHost(
@@ -82,6 +85,11 @@ extension LabHost {
   /// Samples of 5 iterations or so: the timer's interrupt falls into few of them, and the median is free of it.
   private static func run(_ workload: String, _ policy: String, iterations: Int) -> String {
     "spectrap run \(workload) --entry syscall --policy \(policy) --iterations \(iterations) --samples 200 --json"
+  }
+
+  /// A whole benchmark of one round, whose result stays in the machine: a file of that size takes long to come out.
+  private static func bench(seed: Int, to file: String) -> String {
+    "sh -c 'spectrap bench --rounds 1 --seed \(seed) --json \(file) >/dev/null'"
   }
 
   private static func primitive(_ name: String) -> String { "spectrap run \(name) --policy emulate --json" }

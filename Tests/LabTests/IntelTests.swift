@@ -78,6 +78,28 @@ struct IntelTests {
     let cycles = try #require(try await host.run(first).guest.cyclesPerIteration)
     #expect(try await host.run(second).guest.cyclesPerIteration == cycles)
   }
+
+  @Test func `a benchmark gives the same figures in another order and at another time, every cell of it`() async throws
+  {
+    for bench in ["bench", "bench-again"] {
+      let result = try await host.result(bench)
+      try #require(result.status == 0, "\(result.error)")
+    }
+    let comparison = try await host.comparison()
+    #expect(comparison.unit == "instructions", "else the samples are no counts")
+    #expect(comparison.environment.isEmpty)
+    #expect(comparison.changes(threshold: 0.001) == [])
+    for cell in comparison.cells { #expect(abs(cell.ratio - 1) < 0.001, "\(cell.cell): \(cell.ratio)") }
+    // The cells of a writer beside it are among them.
+    let ids = Set(comparison.cells.map(\.cell))
+    for policy in ["passthrough", "emulate", "autoload", "manual", "shadow"] {
+      for work in ["bare", "ibrs", "ibrs-all", "retpoline", "indirect", "ssbd", "chatty"] {
+        #expect(ids.contains("\(work)/syscall/\(policy)"), "\(work) under \(policy)")
+      }
+      #expect(ids.contains("chatty/syscall/\(policy)+neighbour-same-cpu") && ids.contains("wrmsr/none/\(policy)"))
+    }
+    #expect(try await host.result("compare").status == 0)
+  }
 }
 
 @Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))

@@ -1,4 +1,5 @@
-// The benchmark: cells in random order, round after round, until every ratio is known well enough or the time is up.
+// The benchmark: cells in random order, round after round, until every ratio is known well enough or the time is up, or for so
+// many rounds.
 
 public import Hypervisor
 public import Measurement
@@ -11,6 +12,8 @@ public struct BenchOptions: Sendable {
   public var precision = 0.02
   /// How long it may take.
   public var time = Duration.seconds(30)
+  /// How many rounds to measure, whatever they take and whatever is known by then; nil for `time` and `precision`.
+  public var rounds: Int?
   public var seed: UInt64 = 1
   /// The processor for the vCPU's thread; nil for the last that this process may use.
   public var cpu: Int?
@@ -29,6 +32,7 @@ public struct Bench: ~Copyable {
   private let cpu: Int?
   private let allowedCPUs: [Int]
   private let host: HostReport
+  private let sampling: Sampling
   /// Proofs and planning are part of the time that was asked for.
   private let start: ContinuousClock.Instant
 
@@ -36,10 +40,6 @@ public struct Bench: ~Copyable {
   private static let cellLimit = Duration.seconds(10)
   /// How long a neighbour may take until it writes.
   private static let neighbourLimit = Duration.seconds(5)
-  /// How long a sample is to be: long against the clock's own cost, short against an interrupt's period.
-  private static let sampleTime = 0.000_2
-  /// Assumed where nobody tells how fast the clock runs.
-  private static let unknownHertz = 1e9
 
   /// Binds this thread, proves what the host can do, and plans.
   ///
@@ -61,47 +61,46 @@ public struct Bench: ~Copyable {
     try host.addOffer(of: kvm)
     try host.addProofs(on: kvm)
     let cells = try plan(kvm, allowed.count > 1)
+    let sampling = try Sampling(on: kvm, hertz: host.tsc.hertz)
 
     self.options = options
     self.kvm = kvm
     self.cpu = cpu
     self.host = host
+    self.sampling = sampling
     allowedCPUs = allowed
-    meters = cells.map(CellMeter.init)
+    meters = cells.map { CellMeter($0, sampling) }
   }
 
   /// A control for `run`: each run of a guest has a time limit, and a cancel ends the benchmark with what it has.
   public static func makeControl() -> RunControl { RunControl(timeLimit: cellLimit) }
 
-  /// Measures until the precision is reached, the time is up, or `control` is cancelled.
+  /// Measures until the precision is reached or the time is up, or so many rounds, or until `control` is cancelled.
   ///
-  /// `progress` is told the share of the time that is used. Throws what reading the host throws.
+  /// `progress` is told the share of the time, or of the rounds, that is used. Throws what reading the host throws.
   public mutating func run(control: RunControl, progress: (Double) -> Void) throws -> BenchReport {
-    let clock = ContinuousClock()
-    let deadline = start + options.time
     let before = HostLoad()
-    let ticks = UInt64((host.tsc.hertz ?? Self.unknownHertz) * Self.sampleTime)
     var generator = SeededGenerator(seed: options.seed, stream: "order")
-    var ended = BenchReport.Ending.time
+    var ended = options.rounds == nil ? BenchReport.Ending.time : .rounds
     var rounds = 0
     var nextCheck = start + options.time / 4
-    measuring: while clock.now < deadline || rounds == 0 {
-      for index in meters.indices.shuffled(using: &generator) {
+    measuring: while !isOver(after: rounds) {
+      for (done, index) in meters.indices.shuffled(using: &generator).enumerated() {
         if control.isCancelled { break measuring }
         // In the first round, and immediately before it: no cell is ever measured with samples of unknown length.
-        if !meters[index].isCalibrated { meters[index].calibrate(on: kvm, ticks: ticks, control: control) }
+        if !meters[index].isCalibrated { meters[index].calibrate(on: kvm, control: control) }
         try measure(index, control: control)
-        progress(shareOfTime)
+        progress(share(of: rounds, done + 1))
         // At least one round is measured whole: a cell without a sample says nothing.
-        if rounds > 0 && clock.now >= deadline { break measuring }
+        if options.rounds == nil, rounds > 0, isOver(after: rounds) { break measuring }
       }
       rounds += 1
-      if rounds >= RatioEstimate.fewestRounds, clock.now >= nextCheck {
+      if options.rounds == nil, rounds >= RatioEstimate.fewestRounds, ContinuousClock.now >= nextCheck {
         if draft.reachesPrecision {
           ended = .precision
           break
         }
-        nextCheck = clock.now + options.time / 8
+        nextCheck = .now + options.time / 8
       }
     }
     if control.isCancelled { ended = .cancelled }
@@ -109,8 +108,9 @@ public struct Bench: ~Copyable {
     var report = draft
     report.ended = ended
     report.partial = ended == .cancelled
-    report.elapsed = Double((clock.now - start) / .milliseconds(1)) / 1000
-    report.environment = BenchEnvironment(cpu: cpu, before: before, after: HostLoad())
+    report.elapsed = Double((.now - start) / .milliseconds(1)) / 1000
+    report.environment = BenchEnvironment(
+      cpu: cpu, before: before, after: HostLoad(), countsInstructions: sampling.countsInstructions)
     report.warnings = report.environment.warnings(on: host)
     report.conclude()
     return report
@@ -122,16 +122,27 @@ public struct Bench: ~Copyable {
     for index in meters.indices {
       cells[index].place = meters[index].place(against: meters.first { $0.plan.cell.id == cells[index].baseline })
     }
+    let isTimed = options.rounds == nil
     return BenchReport(
-      version: options.version, partial: true, ended: .time, seed: options.seed, precision: options.precision,
-      timeBudget: Double(options.time / .milliseconds(1)) / 1000, elapsed: 0, host: host,
-      environment: BenchEnvironment(), warnings: [],
-      // Each sample is the difference of two, so the clock's own cost is not in it.
-      clock: BenchReport.Clock(overheadCycles: 0, hertz: host.tsc.hertz), cells: cells)
+      version: options.version, partial: true, ended: .time, seed: options.seed,
+      precision: isTimed ? options.precision : nil,
+      timeBudget: isTimed ? Double(options.time / .milliseconds(1)) / 1000 : nil, roundBudget: options.rounds,
+      elapsed: 0, host: host, environment: BenchEnvironment(), warnings: [],
+      // Where samples are differences of two, the clock's own cost is in none.
+      clock: BenchReport.Clock(overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz), cells: cells)
   }
 
-  private var shareOfTime: Double {
-    min(1, (ContinuousClock.now - start) / options.time)
+  /// Whether all is measured that was asked for, after so many rounds.
+  private func isOver(after rounds: Int) -> Bool {
+    options.rounds.map { rounds >= $0 } ?? (rounds > 0 && .now >= start + options.time)
+  }
+
+  /// How much of it is done after so many rounds, and so many cells of the next.
+  private func share(of rounds: Int, _ cells: Int) -> Double {
+    min(
+      1,
+      options.rounds.map { Double(rounds * meters.count + cells) / Double($0 * meters.count) }
+        ?? (ContinuousClock.now - start) / options.time)
   }
 
   /// One round of one cell, beside its neighbour where it has one.

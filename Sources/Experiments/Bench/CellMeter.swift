@@ -8,6 +8,7 @@ import SystemPackage
 /// A cell while it is being measured.
 struct CellMeter {
   var plan: PlannedCell
+  private let sampling: Sampling
   /// Iterations of the shorter sample of a pair; the longer has twice as many.
   private var iterations: UInt32 = 1
   private var counted: (iterations: UInt64, vmm: UInt64, kvm: UInt64?, emulated: UInt64) = (0, 0, 0, 0)
@@ -21,29 +22,55 @@ struct CellMeter {
   private static let doublings = 8
   private static let mostIterations: UInt32 = 1 << 20
 
-  init(_ plan: PlannedCell) { self.plan = plan }
+  init(_ plan: PlannedCell, _ sampling: Sampling) { (self.plan, self.sampling) = (plan, sampling) }
 
   var isActive: Bool { plan.cell.status == .measured && plan.experiment != nil }
 
-  /// Doubles the iterations until a sample takes `ticks` of the guest's clock: eight doublings in one run of the guest.
-  mutating func calibrate(on kvm: borrowing KVM, ticks: UInt64, control: RunControl) {
-    while isActive, iterations < Self.mostIterations {
+  /// Finds out how many iterations a sample needs.
+  mutating func calibrate(on kvm: borrowing KVM, control: RunControl) {
+    guard isActive, let enough = enoughIterations(on: kvm, control: control) else { return }
+    iterations = enough
+    plan.cell.iterationsPerSample = Int(iterations)
+  }
+
+  private mutating func enoughIterations(on kvm: borrowing KVM, control: RunControl) -> UInt32? {
+    if let fixedCost = sampling.fixedCost {
+      countIterations(besides: fixedCost, on: kvm, control: control)
+    } else {
+      tryIterations(on: kvm, control: control)
+    }
+  }
+
+  /// Doubles the iterations until a sample is long enough: eight doublings in one run of the guest.
+  private mutating func tryIterations(on kvm: borrowing KVM, control: RunControl) -> UInt32? {
+    var iterations: UInt32 = 1
+    while iterations < Self.mostIterations {
       // The first sample has the guest's cold start in it, and is taken again.
       let orders = [iterations] + (0..<Self.doublings).map { iterations << UInt32($0) }
-      guard let record = run(orders, on: kvm, control: control) else { return }
-      if let enough = record.samples.dropFirst().first(where: { $0.ticks >= ticks }) {
-        iterations = enough.iterations
-        break
-      }
+      guard let record = run(orders, on: kvm, control: control) else { return nil }
+      let enough = record.samples.dropFirst().first { $0.ticks >= sampling.ticks }
+      if let enough { return enough.iterations }
       iterations <<= UInt32(Self.doublings)
     }
-    plan.cell.iterationsPerSample = Int(iterations)
+    return iterations
+  }
+
+  /// Counts the instructions of an iteration: where the clock counts them, all iterations are alike.
+  private mutating func countIterations(
+    besides fixedCost: Double, on kvm: borrowing KVM, control: RunControl
+  ) -> UInt32? {
+    // Some workloads go to and fro between two tasks. The first pair has the guest's cold start in it.
+    guard let record = run([2, 2, 2, 2], on: kvm, control: control) else { return nil }
+    let each = max(1, (Array(record.samples.dropFirst()).least(of: 2) - fixedCost) / 2)
+    var iterations: UInt32 = 1
+    while Double(iterations) * each < Double(sampling.ticks), iterations < Self.mostIterations { iterations *= 2 }
+    return iterations
   }
 
   /// Whether `calibrate` has found out how many iterations a sample needs.
   var isCalibrated: Bool { plan.cell.iterationsPerSample > 0 }
 
-  /// Measures one round: pairs of samples of N and 2N iterations, whose difference has no fixed cost in it.
+  /// Measures one round: pairs of samples of N and 2N iterations; `Sampling` says what they cost without their fixed cost.
   ///
   /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites` counts
   /// it; and takes long rounds, so that the two take turns on one processor.
@@ -61,10 +88,7 @@ struct CellMeter {
   }
 
   private mutating func add(_ record: RunRecord) {
-    let samples = stride(from: 0, to: record.samples.count - 1, by: 2).map { index in
-      (Double(record.samples[index + 1].ticks) - Double(record.samples[index].ticks)) / Double(iterations)
-    }
-    plan.cell.add(round: samples)
+    plan.cell.add(round: sampling.costs(of: record.samples, iterations: iterations))
     counted.iterations += record.iterations
     // The doorbell at the end is none of the workload's.
     counted.vmm += record.counters.total - 1

@@ -1,34 +1,16 @@
 // The circumstances of a benchmark: what went on beside it, and what of that may spoil the result.
 
-import CKVM
 import Hypervisor
 import Measurement
 
-/// Whether the time-stamp counter counts instructions instead of time, as in an emulator that is driven so.
-enum ClockNature {
-  private static let trials = 32
-  private static let lengthInFences = 500
-
-  /// Takes the same stretch of code again and again: a clock that counts time never gives the same figure every time.
-  static var countsInstructions: Bool {
-    let durations = (0..<trials).map { _ in
-      let start = ckvm_ordered_rdtsc()
-      for _ in 0..<lengthInFences { ckvm_lfence() }
-      return ckvm_ordered_rdtsc() &- start
-    }
-    // The first few may still wait for the code to be there.
-    return Set(durations.dropFirst(trials / 4)).count == 1
-  }
-}
-
 extension BenchEnvironment {
   /// What happened between two readings.
-  init(cpu: Int?, before: HostLoad, after: HostLoad) {
+  init(cpu: Int?, before: HostLoad, after: HostLoad, countsInstructions: Bool) {
     self.init(
       cpu: cpu, loadBefore: before.average, loadAfter: after.average, stealShare: after.stealShare(since: before),
       interrupts: after.interrupts &- before.interrupts,
       contextSwitches: after.contextSwitches &- before.contextSwitches, temperatureBefore: before.temperature,
-      temperatureAfter: after.temperature, countsInstructions: ClockNature.countsInstructions)
+      temperatureAfter: after.temperature, countsInstructions: countsInstructions)
   }
 
   /// What may spoil a result under these circumstances, each in a sentence.

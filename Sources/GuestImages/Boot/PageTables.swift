@@ -40,8 +40,12 @@ public struct MemoryImage: Equatable, Sendable {
   }
 
   init(address: UInt64, words: [UInt64]) {
-    self.init(
-      address: address,
-      bytes: words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } })
+    // Every run makes page tables, so not with an array for each word.
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(words.count * 8)
+    for word in words {
+      for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+    self.init(address: address, bytes: bytes)
   }
 }

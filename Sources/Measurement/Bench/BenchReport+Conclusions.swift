@@ -52,7 +52,7 @@ extension BenchReport {
     public var value: Double
     /// Its interval, low and high, with the confidence that the claim's rule asks for; null where it has none.
     @Nullable public var interval: [Double]?
-    /// `cycles`, or `x` for a ratio.
+    /// The clock's: `cycles`, or `instructions` where it counts those; `x` for a ratio.
     public var unit: String
 
     public init(name: String, value: Double, interval: [Double]?, unit: String) {

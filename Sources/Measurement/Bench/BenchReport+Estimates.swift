@@ -34,8 +34,9 @@ extension BenchReport {
 
   /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked for.
   ///
-  /// Where there is no ratio nothing can be known.
+  /// Where there is no ratio nothing can be known; no where none was asked for.
   public var reachesPrecision: Bool {
+    guard let precision else { return false }
     let compared = pairs { _ in true }
     return !compared.isEmpty
       && compared.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }

@@ -15,10 +15,13 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var ended: Ending
   /// The seed of every random choice: the order of the cells and the bootstrap.
   public var seed: UInt64
-  /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %.
-  public var precision: Double
-  /// What it was allowed to take, in seconds.
-  public var timeBudget: Double
+  /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %; null where the number of
+  /// rounds was given.
+  @Nullable public var precision: Double?
+  /// What it was allowed to take, in seconds; null where the number of rounds was given.
+  @Nullable public var timeBudget: Double?
+  /// How many rounds were asked for; null where precision and time decided.
+  @Nullable public var roundBudget: Int?
   /// What it took, in seconds.
   public var elapsed: Double
   public var host: HostReport
@@ -38,13 +41,16 @@ public struct BenchReport: Codable, Equatable, Sendable {
     case precision
     /// The time was used up.
     case time
+    /// The rounds that were asked for were measured.
+    case rounds
     /// Somebody ended it.
     case cancelled
   }
 
   /// The clock that all cells are measured with: the guest's time-stamp counter.
   public struct Clock: Codable, Equatable, Sendable {
-    /// What a pair of readings costs by itself, in cycles; already taken off every sample.
+    /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none, since
+    /// samples are differences.
     public var overheadCycles: Double
     /// Ticks per second; null where nobody says.
     @Nullable public var hertz: Double?
@@ -56,9 +62,9 @@ public struct BenchReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    version: String, partial: Bool, ended: Ending, seed: UInt64, precision: Double, timeBudget: Double, elapsed: Double,
-    host: HostReport, environment: BenchEnvironment, warnings: [String], clock: Clock, cells: [Cell],
-    comparisons: [Comparison] = [], verdicts: [Verdict] = [], breakEven: BreakEven? = nil
+    version: String, partial: Bool, ended: Ending, seed: UInt64, precision: Double?, timeBudget: Double?,
+    roundBudget: Int? = nil, elapsed: Double, host: HostReport, environment: BenchEnvironment, warnings: [String],
+    clock: Clock, cells: [Cell], comparisons: [Comparison] = [], verdicts: [Verdict] = [], breakEven: BreakEven? = nil
   ) {
     self.version = version
     self.partial = partial
@@ -66,6 +72,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     self.seed = seed
     self.precision = precision
     self.timeBudget = timeBudget
+    self.roundBudget = roundBudget
     self.elapsed = elapsed
     self.host = host
     self.environment = environment
@@ -76,6 +83,9 @@ public struct BenchReport: Codable, Equatable, Sendable {
     self.verdicts = verdicts
     self.breakEven = breakEven
   }
+
+  /// What the clock counts: `cycles` or `instructions`.
+  public var unit: String { environment.countsInstructions == true ? "instructions" : "cycles" }
 
   /// The cell of this id.
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }

@@ -51,7 +51,7 @@ struct Evidence {
     return Finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
   }
 
-  /// What a cell costs without its baseline loop, in cycles.
+  /// What a cell costs without its baseline loop, in the clock's unit.
   ///
   /// Subtracted is the cell's own baseline, or else the empty loop, `bare` without user mode.
   func netCost(_ name: String, _ cell: BenchReport.Cell) throws(Missing) -> Finding {
@@ -63,7 +63,7 @@ struct Evidence {
       throw Missing(reason: "no round holds both \(cell.id) and \(loop.id)")
     }
     let rounds = min(cell.rounds.count, loop.rounds.count)
-    return Finding(name, estimate.difference, estimate.interval, unit: "cycles", rounds: rounds)
+    return Finding(name, estimate.difference, estimate.interval, unit: report.unit, rounds: rounds)
   }
 }
 

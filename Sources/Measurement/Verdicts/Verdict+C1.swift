@@ -25,11 +25,12 @@ extension BenchReport.Verdict {
     ]
     let outcome = findings.outcome(in: trapTolerance)
     let list = findings.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
+    let range = "500 to 3000 \(evidence.report.unit)"
     let reason =
       switch outcome {
-      case .holds: "all three lie within 500 to 3000 cycles: \(list)"
-      case .doesNotHold: "not all three lie within 500 to 3000 cycles: \(list)"
-      case .cannotBeTested: "an interval lies across the edge of 500 to 3000 cycles: \(list)"
+      case .holds: "all three lie within \(range): \(list)"
+      case .doesNotHold: "not all three lie within \(range): \(list)"
+      case .cannotBeTested: "an interval lies across the edge of \(range): \(list)"
       }
     return Ruling(outcome: outcome, findings: findings, reason: reason)
   }

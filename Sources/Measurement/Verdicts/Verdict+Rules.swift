@@ -45,8 +45,9 @@ extension BenchReport.Verdict {
         "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, and an interval needs "
         + "\(RatioEstimate.fewestRounds)"
     } else if report.environment.countsInstructions == true {
+      reason =
+        "this host's clock counts instructions, not cycles; by path lengths it \(outcome.words): \(reason)"
       outcome = .cannotBeTested
-      reason = "this host's clock counts instructions, not cycles; by its figures: \(reason)"
     }
     if let caveat = report.caveat { reason += "; measured \(caveat)" }
     self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
@@ -70,7 +71,10 @@ extension BenchReport {
 
 extension String {
   /// The text with a capital letter at its start and a full stop at its end.
-  var asSentence: String { prefix(1).uppercased() + dropFirst() + (hasSuffix(".") ? "" : ".") }
+  var asSentence: String { capitalised + (hasSuffix(".") ? "" : ".") }
+
+  /// The text with a capital letter at its start.
+  var capitalised: String { prefix(1).uppercased() + dropFirst() }
 }
 
 extension [Evidence.Finding] {

@@ -43,6 +43,20 @@ extension BenchesInTurn {
       #expect(report.cells.map(\.id) == ["good", "fault", "hang", "liar", "other"], "each in its place")
     }
 
+    @Test("of so many rounds measures each cell so often, although there is no time and all is known long before")
+    func rounds() throws {
+      var options = BenchOptions()
+      options.rounds = 7
+      options.time = .nanoseconds(1)
+      options.precision = 1
+      var shares: [Double] = []
+      let report = try Bench.report(of: (0..<3).map { ("cell \($0)", .delay($0)) }, options) { shares.append($0) }
+      #expect(report.ended == .rounds && !report.partial)
+      #expect(report.cells.allSatisfy { $0.isMeasured && $0.rounds.count == 7 })
+      #expect(report.roundBudget == 7 && report.timeBudget == nil && report.precision == nil)
+      #expect(shares.count == 21 && shares == shares.sorted() && shares.last == 1)
+    }
+
     @Test("that is cancelled gives what it has measured, and says that this is not all")
     func cancelled() throws {
       let control = Bench.makeControl()
@@ -78,7 +92,8 @@ extension BenchesInTurn {
   @Suite("A cell beside a neighbour")
   struct NeighbourTests {
     private func meter() throws -> CellMeter {
-      CellMeter(try PlannedCell("bystander", Workload(.chatty), on: try KVM()))
+      CellMeter(
+        try PlannedCell("bystander", Workload(.chatty), on: try KVM()), Sampling(hertz: 5e6))
     }
 
     @Test("is measured while the neighbour writes, under every policy and on every processor that there is")
@@ -99,7 +114,7 @@ extension BenchesInTurn {
     @Test("counts only where the neighbour wrote meanwhile: else it is void, with that reason")
     func idleNeighbour() throws {
       var meter = try meter()
-      meter.calibrate(on: try KVM(), ticks: 1000, control: Bench.makeControl())
+      meter.calibrate(on: try KVM(), control: Bench.makeControl())
       meter.round(on: try KVM(), control: Bench.makeControl(), neighbourWrites: { 7 })
       #expect(meter.plan.cell.status == .void && meter.plan.cell.rounds.isEmpty)
       #expect(meter.plan.cell.reason?.contains("neighbour wrote nothing") == true)
@@ -108,7 +123,7 @@ extension BenchesInTurn {
     @Test("takes a round again in which the neighbour did not write")
     func lateNeighbour() throws {
       var meter = try meter()
-      meter.calibrate(on: try KVM(), ticks: 1000, control: Bench.makeControl())
+      meter.calibrate(on: try KVM(), control: Bench.makeControl())
       var readings = [7, 7, 7, 64].makeIterator()
       meter.round(
         on: try KVM(), control: Bench.makeControl(), neighbourWrites: { UInt64(readings.next() ?? 0) })

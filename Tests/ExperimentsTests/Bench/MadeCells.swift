@@ -36,6 +36,14 @@ extension Bench {
     options.time = time
     options.precision = 1e-9
     options.seed = seed
+    return try report(of: cells, options, control: control, progress: progress)
+  }
+
+  /// Runs a benchmark of these workloads.
+  static func report(
+    of cells: [(id: String, workload: Workload)], _ options: BenchOptions, control: RunControl = makeControl(),
+    progress: (Double) -> Void = { _ in }
+  ) throws -> BenchReport {
     var bench = try Bench(options) { kvm, _ in
       var planned: [PlannedCell] = []
       for cell in cells { planned.append(try PlannedCell(cell.id, cell.workload, on: kvm)) }

@@ -38,6 +38,13 @@ struct LabHost: Sendable {
     return try JSONDecoder().decode(Document.self, from: try await json(command)).host
   }
 
+  /// The result of a `spectrap compare --json`, whatever it found.
+  func comparison(_ command: String = "compare") async throws -> ReportComparison {
+    let result = try await result(command)
+    try #require([0, 1].contains(result.status), "\(name), \(command): \(result.error)")
+    return try JSONDecoder().decode(ReportComparison.self, from: Data(result.output.utf8))
+  }
+
   private func json(_ command: String) async throws -> Data {
     let result = try await result(command)
     try #require(result.status == 0, "\(name), \(command): \(result.error)")
@@ -61,7 +68,7 @@ struct LabHost: Sendable {
       """
     for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
     let file = try folder.write(script, to: "script")
-    var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "240"]
+    var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "600"]
     for program in programs {
       let build = try await Command.run("scripts/build-static", [program], timeLimit: .seconds(900))
       guard build.status == 0 else { throw Command.Failure(description: "\(program): \(build.error)") }

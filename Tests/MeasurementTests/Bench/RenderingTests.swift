@@ -55,6 +55,21 @@ struct RenderingTests {
     #expect(report.text.contains("not reached:\n      bare/syscall/emulate\n"))
   }
 
+  @Test("Where the clock counts instructions, they are what is told everywhere; else cycles are")
+  func unit() {
+    var report = MadeUp.whole
+    report.environment.countsInstructions = true
+    report.conclude()
+    let charts = Chart.all(of: report).map { "\($0.specification["layer"] ?? $0.specification["spec"] ?? .null)" }
+    for text in [report.text, report.markdown] {
+      // The claims themselves are about cycles.
+      let own = text.replacing("1000 to 1500 cycles", with: "").replacing("counts instructions, not cycles", with: "")
+      #expect(!own.lowercased().contains("cycles") && own.contains("instructions"))
+    }
+    #expect(charts.count == 3 && charts.allSatisfy { $0.contains("instructions per") || $0.contains("instructions, ") })
+    #expect(!MadeUp.whole.text.replacing("single instructions", with: "").contains("instructions"))
+  }
+
   @Test("Every claim, the break-even and the spread of the samples are told")
   func sections() {
     for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
@@ -82,6 +97,17 @@ struct RenderingTests {
       }
       #expect(fields.count == BenchReport.csvColumns.count)
     }
+  }
+
+  @Test("The samples' CSV has one row per sample, in order, and says which are warm-up")
+  func samples() {
+    var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+    for _ in 0..<2 { cell.add(round: [900, 100, 101.5, 102, 100, 99, 98, 101]) }
+    let rows = MadeUp.report([cell, MadeUp.absent("hlt", "none", "emulate", "no")]).samplesCSV.split(separator: "\r\n")
+    #expect(rows.count == 1 + 16 && rows[0] == "cell,round,sample,cycles,warm_up")
+    #expect(rows[1] == "bare/syscall/passthrough,0,0,900.0,true")
+    #expect(rows[3] == "bare/syscall/passthrough,0,2,101.5,false")
+    #expect(rows[9] == "bare/syscall/passthrough,1,0,900.0,true")
   }
 
   @Test(

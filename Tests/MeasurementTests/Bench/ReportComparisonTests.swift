@@ -27,7 +27,9 @@ struct ReportComparisonTests {
     #expect(comparison.regressions(threshold: 0.05).map(\.cell) == ["ibrs/syscall/emulate"])
     #expect(comparison.regressions(threshold: 0.2) == [])
     let change = try #require(comparison.cells.last)
-    #expect(change.differs && change.interval[0] < 1.1 && change.interval[1] > 1.1 && change.interval[0] > 1)
+    #expect(change.differs)
+    let interval = try #require(change.interval)
+    #expect(interval[0] < 1.1 && interval[1] > 1.1 && interval[0] > 1)
     let faster = ReportComparison(report(1.1), report())
     #expect(faster.cells.last?.differs == true)
     #expect(faster.regressions(threshold: 0.05) == [])
@@ -39,6 +41,55 @@ struct ReportComparisonTests {
       MadeUp.report([MadeUp.cell("bare", "passthrough", cost: cost, noise: 0.6)])
     }
     #expect(ReportComparison(noisy(700), noisy(715)).regressions(threshold: 0.01) == [])
+  }
+
+  /// A report of one cell on a clock that counts instructions, after one round.
+  private func counted(_ cost: Double) -> BenchReport {
+    MadeUp.report(
+      [MadeUp.cell("bare", "passthrough", cost: cost, noise: 0, rounds: 1)],
+      environment: BenchEnvironment(countsInstructions: true))
+  }
+
+  @Test("Where the clocks count instructions the medians decide, after one round")
+  func instructions() {
+    let comparison = ReportComparison(counted(1000), counted(1002))
+    #expect(comparison.unit == "instructions" && comparison.text().contains("Instructions per iteration"))
+    #expect(comparison.regressions(threshold: 0.001).map(\.cell) == ["bare/syscall/passthrough"])
+    #expect(comparison.regressions(threshold: 0.003) == [])
+    #expect(ReportComparison(report(), report(1.1)).unit == "cycles")
+    // A clock that counts time is not believed after one round.
+    func once(_ cost: Double) -> BenchReport {
+      MadeUp.report([MadeUp.cell("bare", "passthrough", cost: cost, noise: 0, rounds: 1)])
+    }
+    #expect(ReportComparison(once(1000), once(1002)).regressions(threshold: 0.001) == [])
+  }
+
+  @Test("Both ways, what became cheaper, what one has alone and what has no ratio are changes, too")
+  func bothWays() {
+    let faster = ReportComparison(counted(1002), counted(1000))
+    #expect(faster.regressions(threshold: 0.001) == [])
+    #expect(faster.changes(threshold: 0.001) == ["bare/syscall/passthrough"])
+    #expect(faster.changes(threshold: 0.003) == [])
+    #expect(faster.text(threshold: 0.001, bothWays: true).contains("FASTER"))
+    #expect(faster.text(threshold: 0.001, bothWays: true).contains("1 of 1 cells changed by more than 0.1 %"))
+    #expect(!faster.text(threshold: 0.001).contains("FASTER"))
+    let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
+    #expect(ReportComparison(more, report()).changes(threshold: 0.5) == ["chatty/syscall/manual"])
+    #expect(ReportComparison(report(), more).changes(threshold: 0.5) == ["chatty/syscall/manual"])
+    let zero = ReportComparison(counted(0), counted(5))
+    #expect(zero.withoutRatio == ["bare/syscall/passthrough"] && zero.cells.isEmpty)
+    #expect(zero.changes(threshold: 0.5) == zero.withoutRatio && zero.text().contains("Without a ratio"))
+  }
+
+  @Test("A cell whose interval has no bounds has its ratio all the same, and differs in nothing")
+  func unbounded() throws {
+    func wild() -> BenchReport {
+      var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+      for _ in 0..<3 { cell.add(round: [-900, -900, 5, 100, 900, 900]) }
+      return MadeUp.report([cell])
+    }
+    let change = try #require(ReportComparison(wild(), wild()).cells.first)
+    #expect(change.ratio == 1 && change.interval == nil && !change.differs)
   }
 
   @Test("Cells that only one has are listed")

@@ -65,7 +65,7 @@ struct VerdictTests {
     let report = MadeUp.report(writers(3), environment: BenchEnvironment(countsInstructions: true))
     let verdict = verdict(.c2, report)
     #expect(verdict.outcome == .cannotBeTested)
-    #expect(verdict.reason.contains("counts instructions, not cycles"))
+    #expect(verdict.reason.contains("counts instructions, not cycles; by path lengths it holds: "))
     #expect(verdict.figures.count == 1)
   }
 

@@ -50,7 +50,7 @@ extension Chart {
           "field": "exits", "type": "ordinal", "title": "exits per entry, besides those of the MSR",
         ],
         "columns": 2,
-        "spec": ["width": 330, "height": 260, "layer": .array(layers(policies, costs))],
+        "spec": ["width": 330, "height": 260, "layer": .array(layers(policies, costs, report.unit))],
         "resolve": ["scale": ["x": "shared", "y": "shared"]],
       ])
     return Chart(name: "break-even", specification: specification)
@@ -65,11 +65,11 @@ extension Chart {
     ]
   }
 
-  private static func layers(_ policies: [String], _ costs: [Double]) -> [JSONValue] {
+  private static func layers(_ policies: [String], _ costs: [Double], _ unit: String) -> [JSONValue] {
     let x: JSONValue = ["field": "writes", "type": "quantitative", "title": "writes of the MSR per entry"]
     let y: JSONValue = [
       "field": "cycles", "type": "quantitative", "scale": logarithmic(costs), "axis": ["labelSeparation": 4],
-      "title": "cycles per entry, logarithmic",
+      "title": .string("\(unit) per entry, logarithmic"),
     ]
     let series = Series("policy", policies)
     let only = { (kind: String) -> JSONValue in [["filter": .string("datum.kind === '\(kind)'")]] }

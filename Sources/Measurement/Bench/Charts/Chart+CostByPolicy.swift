@@ -26,7 +26,7 @@ extension Chart {
     func x(_ field: String) -> JSONValue {
       [
         "field": .string(field), "type": "quantitative", "scale": scale, "axis": ["labelSeparation": 6],
-        "title": "cycles per kernel entry, logarithmic (median with its 95 % interval)",
+        "title": .string("\(report.unit) per kernel entry, logarithmic (median with its 95 % interval)"),
       ]
     }
     let specification = Self.specification(

@@ -30,7 +30,7 @@ extension Chart {
     let x: JSONValue = [
       "field": "cycles", "type": "quantitative", "scale": logarithmic(all.filter { $0 > 0 }),
       "axis": ["labelSeparation": 6],
-      "title": "cycles, logarithmic (each sample the mean of its iterations, the loop taken off)",
+      "title": .string("\(report.unit), logarithmic (each sample the mean of its iterations, the loop taken off)"),
     ]
     let y: JSONValue = [
       "field": "share", "type": "quantitative", "title": "share of the samples that cost no more, %",

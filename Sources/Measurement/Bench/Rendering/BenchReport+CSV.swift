@@ -1,4 +1,4 @@
-// A benchmark as comma-separated values (RFC 4180): one row per cell. The raw samples are in the JSON.
+// A benchmark as comma-separated values (RFC 4180): one row per cell, or one row per sample.
 
 extension BenchReport {
   /// The names of the columns.
@@ -14,6 +14,26 @@ extension BenchReport {
   /// What is not known is empty. Lines end with CR and LF.
   public var csv: String {
     ([Self.csvColumns] + cells.map(csvRow)).map { $0.map(Self.csvField).joined(separator: ",") + "\r\n" }.joined()
+  }
+
+  /// The names of the columns of the samples.
+  static let sampleColumns = ["cell", "round", "sample", "cycles", "warm_up"]
+
+  /// One row per sample in the order of its measurement within its cell, warm-up included: cycles per iteration.
+  ///
+  /// Rounds and samples are counted from 0. Lines end with CR and LF.
+  public var samplesCSV: String {
+    var text = Self.sampleColumns.joined(separator: ",") + "\r\n"
+    for cell in cells {
+      let id = Self.csvField(cell.id)
+      for (round, samples) in cell.rounds.enumerated() {
+        let warmUp = round < cell.warmUp.count ? cell.warmUp[round] : 0
+        for (index, sample) in samples.enumerated() {
+          text += "\(id),\(round),\(index),\(sample),\(index < warmUp)\r\n"
+        }
+      }
+    }
+    return text
   }
 
   private func csvRow(_ cell: Cell) -> [String] {

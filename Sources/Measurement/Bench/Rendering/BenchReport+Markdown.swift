@@ -24,12 +24,12 @@ extension BenchReport {
       text += "\n## The claims of 2018\n\n" + table.markdown
     }
     if breakEven != nil {
-      text += "\n## Break-even\n\nCycles per entry = base + per write x writes + per exit x exits.\n\n"
+      text += "\n## Break-even\n\n\(unit.capitalised) per entry = base + per write x writes + per exit x exits.\n\n"
       text += modelTable.markdown + "\n" + (modelCaveat.map { "\($0)\n\n" } ?? "")
       text += (winnerLines + crossingLines).map { "- \($0)\n" }.joined()
     }
     if cells.contains(where: \.isMeasured) {
-      text += "\n## Spread of the samples\n\nCycles per iteration.\n\n" + spreadTable.markdown
+      text += "\n## Spread of the samples\n\n\(unit.capitalised) per iteration.\n\n" + spreadTable.markdown
     }
     return text
   }

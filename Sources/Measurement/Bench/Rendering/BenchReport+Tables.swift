@@ -24,7 +24,7 @@ extension BenchReport {
   /// In `full`, an interval stands with each ratio.
   func costTable(entry: String, full: Bool) -> TextTable {
     var table = TextTable(right: [3, 4, 5, 6, 7])
-    table.add(["workload", "policy", "ends in", "cycles", "95 % interval", "x bare", "VMM", "KVM"])
+    table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
     for cell in workloadCells where cell.entry == entry {
       guard let summary = cell.summary else { continue }
       let comparison = comparison(of: cell)
@@ -47,7 +47,7 @@ extension BenchReport {
   /// What single instructions cost, their loop subtracted.
   var primitiveTable: TextTable {
     var table = TextTable(right: [3, 4, 5, 6])
-    table.add(["primitive", "policy", "ends in", "cycles", "95 % interval", "VMM", "KVM"])
+    table.add(["primitive", "policy", "ends in", unit, "95 % interval", "VMM", "KVM"])
     for cell in primitiveCells {
       guard let summary = cell.summary else { continue }
       let net =
@@ -126,8 +126,9 @@ extension BenchReport {
     let reading = self.clock.overheadCycles
     let ending =
       switch ended {
-      case .precision: "every ratio known to \(Decimal.percent(precision))"
-      case .time: "the time was used up before every ratio was known to \(Decimal.percent(precision))"
+      case .precision: "every ratio known to \(Decimal.percent(precision ?? 0))"
+      case .time: "the time was used up before every ratio was known to \(Decimal.percent(precision ?? 0))"
+      case .rounds: "as many rounds as were asked for"
       case .cancelled: "cancelled"
       }
     return [
@@ -140,7 +141,7 @@ extension BenchReport {
       (
         "clock",
         "guest's time-stamp counter\(clock), "
-          + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) cycles per reading taken off")
+          + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) \(unit) per sample taken off")
       ),
       ("seed", "\(seed)"),
     ]

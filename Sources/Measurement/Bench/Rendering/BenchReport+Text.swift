@@ -31,7 +31,7 @@ extension BenchReport {
       text += verdict.reason.wrapped(width: width, first: "    ", indent: 4)
     }
     if breakEven != nil {
-      text += "\nBreak-even: cycles per entry = base + per write x writes + per exit x exits\n"
+      text += "\nBreak-even: \(unit) per entry = base + per write x writes + per exit x exits\n"
       text += modelTable.text(width: width)
       if let modelCaveat { text += modelCaveat.wrapped(width: width) }
       text += "The cheapest policy:\n"
@@ -39,7 +39,7 @@ extension BenchReport {
       for line in crossingLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
     }
     if cells.contains(where: \.isMeasured) {
-      text += "\nSpread of the samples, cycles per iteration\n" + spreadTable.text(width: width)
+      text += "\nSpread of the samples, \(unit) per iteration\n" + spreadTable.text(width: width)
     }
     return text
   }
