@@ -46,9 +46,9 @@ struct CellMeter {
     var iterations: UInt32 = 1
     while iterations < Self.mostIterations {
       // The first sample has the guest's cold start in it, and is taken again.
-      let orders = [iterations] + (0..<Self.doublings).map { iterations << UInt32($0) }
+      let orders = settling + [iterations] + (0..<Self.doublings).map { iterations << UInt32($0) }
       guard let record = run(orders, on: kvm, control: control) else { return nil }
-      let enough = record.samples.dropFirst().first { $0.ticks >= sampling.ticks }
+      let enough = record.samples.dropFirst(settling.count + 1).first { $0.ticks >= sampling.ticks }
       if let enough { return enough.iterations }
       iterations <<= UInt32(Self.doublings)
     }
@@ -60,8 +60,8 @@ struct CellMeter {
     besides fixedCost: Double, on kvm: borrowing KVM, control: RunControl
   ) -> UInt32? {
     // Some workloads go to and fro between two tasks. The first pair has the guest's cold start in it.
-    guard let record = run([2, 2, 2, 2], on: kvm, control: control) else { return nil }
-    let each = max(1, (Array(record.samples.dropFirst()).least(of: 2) - fixedCost) / 2)
+    guard let record = run(settling + [2, 2, 2, 2], on: kvm, control: control) else { return nil }
+    let each = max(1, (Array(record.samples.dropFirst(settling.count + 1)).least(of: 2) - fixedCost) / 2)
     var iterations: UInt32 = 1
     while Double(iterations) * each < Double(sampling.ticks), iterations < Self.mostIterations { iterations *= 2 }
     return iterations
@@ -77,7 +77,7 @@ struct CellMeter {
   mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
     guard isActive else { return }
     let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
-    let orders = (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
+    let orders = settling + (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
     for _ in 0..<Self.tries {
       let before = neighbourWrites?()
       guard let record = run(orders, on: kvm, control: control) else { return }
@@ -87,12 +87,24 @@ struct CellMeter {
     fail(.void, "its neighbour wrote nothing while it was measured, \(Self.tries) times in a row")
   }
 
+  /// What comes first in each run and is no sample: the iterations by which `adaptive` has opened the register, if it ever does.
+  private var settling: [UInt32] {
+    guard let experiment = plan.experiment, experiment.policy == .adaptive, let costs = plan.abilities.adaptiveCosts
+    else { return [] }
+    let accesses = experiment.workload.perIteration.reads + experiment.workload.perIteration.writes
+    guard accesses > 0, costs.access > 0 else { return [] }
+    return [UInt32(clamping: 2 * costs.price / (costs.access * Int(accesses)) + 1)]
+  }
+
   private mutating func add(_ record: RunRecord) {
-    plan.cell.add(round: sampling.costs(of: record.samples, iterations: iterations))
+    let settled = Array(record.samples.dropFirst(settling.count))
+    plan.cell.add(round: sampling.costs(of: settled, iterations: iterations))
     counted.iterations += record.iterations
-    // The doorbell at the end is none of the workload's.
-    counted.vmm += record.counters.total - 1
-    counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - 1 } }
+    // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its settled
+    // state.
+    let others = 1 + record.trappedBeforeOpening
+    counted.vmm += record.counters.total - others
+    counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - others } }
     counted.emulated += record.kvmStatistics?["insn_emulation"] ?? 0
     plan.cell.vmmExitsPerEntry = Double(counted.vmm) / Double(counted.iterations)
     plan.cell.kvmExitsPerEntry = counted.kvm.map { Double($0) / Double(counted.iterations) }
@@ -135,5 +147,13 @@ struct CellMeter {
     guard counted.iterations > 0 else { return 0 }
     let light = counted.kvm.map { Double($0) - Double(counted.vmm) } ?? 0
     return (light + Double(counted.emulated)) / Double(counted.iterations)
+  }
+}
+
+extension RunRecord {
+  /// The accesses of the MSR that were trapped before the register was opened for good; 0 where it was not.
+  fileprivate var trappedBeforeOpening: UInt64 {
+    guard tally["openAtEnd"] == 1, tally["closes"] == 0, let subject = counters.byMSR[experiment.msr] else { return 0 }
+    return subject.reads + subject.writes
   }
 }

@@ -89,6 +89,39 @@ extension BenchesInTurn {
     }
   }
 
+  @Suite("A cell under adaptive")
+  struct AdaptiveCellTests {
+    private static let msr = MSR.kernelGSBase
+
+    private func measured(_ workload: Workload) throws -> CellMeter? {
+      guard let abilities = try Host.proved().abilities[Self.msr], abilities.register.isHeld else { return nil }
+      let experiment = try Experiment(
+        running: workload, entry: .none, policy: .adaptive, msr: Self.msr, iterations: 1, samples: 1)
+      let cell = BenchReport.Cell(
+        workload: workload.name.rawValue, entry: "none", policy: "adaptive", msr: Self.msr.hex,
+        writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs), place: .none)
+      var meter = CellMeter(
+        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: nil),
+        Sampling(hertz: 5e6))
+      meter.calibrate(on: try KVM(), control: Bench.makeControl())
+      meter.round(on: try KVM(), control: Bench.makeControl())
+      return meter
+    }
+
+    @Test("is measured when the register is open to a guest that writes, and its writes do not count as trapped")
+    func writer() throws {
+      guard let meter = try measured(.ibrs(Self.msr.rawValue)) else { return }
+      #expect(meter.plan.cell.isMeasured && meter.plan.cell.rounds.map(\.count) == [8])
+      #expect(meter.plan.cell.vmmExitsPerEntry == 0 && meter.place(against: nil) != .vmm)
+    }
+
+    @Test("is measured as it is of a guest that does not write")
+    func bystander() throws {
+      guard let meter = try measured(Workload(.chatty)) else { return }
+      #expect(meter.plan.cell.isMeasured && meter.plan.cell.vmmExitsPerEntry == 1)
+    }
+  }
+
   @Suite("A cell beside a neighbour")
   struct NeighbourTests {
     private func meter() throws -> CellMeter {

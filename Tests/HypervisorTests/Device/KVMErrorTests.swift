@@ -52,7 +52,9 @@ struct KVMErrorTextTests {
       (.map(bytes: 4096), "mapping 4096 bytes: Cannot allocate memory"),
       (.readStatistics, "reading KVM's statistics: Cannot allocate memory"),
       (.request(.createVM), "KVM refused KVM_CREATE_VM: Cannot allocate memory"),
-      (.request(.setXCRs), "KVM refused request 0x4188aea7: Cannot allocate memory"),
+      (.request(.setXCRs), "KVM refused KVM_SET_XCRS: Cannot allocate memory"),
+      (.request(.irqfd), "KVM refused request 0x4020ae76: Cannot allocate memory"),
+      (.duplicate, "making a second descriptor: Cannot allocate memory"),
       (
         .checkVersion(found: 11),
         "KVM speaks API version 11, Spectrap version 12; use a Linux kernel of 2.6.22 or later"
