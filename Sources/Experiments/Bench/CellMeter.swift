@@ -88,7 +88,8 @@ struct CellMeter {
   }
 
   private mutating func add(_ record: RunRecord) {
-    plan.cell.add(round: sampling.costs(of: record.samples, iterations: iterations))
+    // Summed up when it is asked for: doing so at each round takes the longer the more rounds there are.
+    plan.cell.rounds.append(sampling.costs(of: record.samples, iterations: iterations))
     counted.iterations += record.iterations
     // The doorbell at the end is none of the workload's.
     counted.vmm += record.counters.total - 1
