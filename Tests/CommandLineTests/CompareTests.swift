@@ -12,18 +12,7 @@ struct CompareTests {
 
   /// The result with every measured figure of one cell raised.
   private func dearer(by factor: Double, cell: String = "out/none/emulate") throws -> TemporaryFile {
-    try BenchResult.copy { report in
-      report.change("cells") { cells in
-        cells = .array(
-          cells.elements.map { element in
-            var element = element
-            guard element["id"] == .string(cell) else { return element }
-            element.change("rounds") { $0 = $0.scaled(by: factor) }
-            element.change("summary") { $0.change("median") { $0 = $0.scaled(by: factor) } }
-            return element
-          })
-      }
-    }
+    try BenchResult.copy { $0.scaleCell(cell, by: factor) }
   }
 
   @Test("of a result with itself finds nothing: status 0")

@@ -120,6 +120,7 @@ public struct Bench: ~Copyable {
   private var draft: BenchReport {
     var cells = meters.map(\.plan.cell)
     for index in meters.indices {
+      cells[index].summarise()
       cells[index].place = meters[index].place(against: meters.first { $0.plan.cell.id == cells[index].baseline })
     }
     let isTimed = options.rounds == nil

@@ -20,8 +20,10 @@ enum BenchResult {
   }
 
   /// A copy of it in which something is changed.
-  static func copy(_ change: (inout JSONValue) throws -> Void) throws -> TemporaryFile {
-    var value = try JSONValue(parsing: try shared.get().text)
+  static func copy(
+    of original: TemporaryFile? = nil, _ change: (inout JSONValue) throws -> Void
+  ) throws -> TemporaryFile {
+    var value = try JSONValue(parsing: try original?.text ?? shared.get().text)
     try change(&value)
     let file = try TemporaryFile()
     try JSONEncoder().encode(value).write(to: URL(filePath: file.path))
@@ -30,6 +32,20 @@ enum BenchResult {
 }
 
 extension JSONValue {
+  /// Raises every measured figure of a cell of this result.
+  mutating func scaleCell(_ id: String, by factor: Double) {
+    change("cells") { cells in
+      cells = .array(
+        cells.elements.map { element in
+          var element = element
+          guard element["id"] == .string(id) else { return element }
+          element.change("rounds") { $0 = $0.scaled(by: factor) }
+          element.change("summary") { $0.change("median") { $0 = $0.scaled(by: factor) } }
+          return element
+        })
+    }
+  }
+
   /// Changes a member of an object.
   mutating func change(_ key: String, _ change: (inout JSONValue) -> Void) {
     guard case .object(var members) = self, var member = members[key] else { return }

@@ -160,7 +160,7 @@ extension BenchesInTurn {
       var readings = [7, 7, 7, 64].makeIterator()
       meter.round(
         on: try KVM(), control: Bench.makeControl(), neighbourWrites: { UInt64(readings.next() ?? 0) })
-      #expect(meter.plan.cell.isMeasured && meter.plan.cell.rounds.count == 1)
+      #expect(meter.plan.cell.status == .measured && meter.plan.cell.rounds.count == 1)
     }
 
     @Test("fails with the reason where the neighbour cannot run on its processor")

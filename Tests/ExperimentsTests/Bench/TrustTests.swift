@@ -11,15 +11,15 @@ import TestSupport
 extension BenchesInTurn {
   @Suite("A benchmark can be trusted")
   struct TrustTests {
-    @Test("A/A: of comparisons of a cell with itself no more differ than 95 % intervals allow")
+    @Test("A/A: of 100 comparisons of emulate with itself no more differ than 95 % intervals allow")
     func equalCells() throws {
-      let pairs = 4
-      let ids = (0..<2 * pairs).map { "cell \($0)" }
-      let report = try Bench.report(of: ids.map { ($0, .delay(20)) }, for: .seconds(6))
-      #expect(report.ended == .time && report.cells.allSatisfy { $0.isMeasured })
-      let size = RatioEstimate.fewestRounds
-      let blocks = (report.cells.map(\.rounds.count).min() ?? 0) / size
-      try #require(blocks >= 1, "there is time for \(size) rounds")
+      // Each block of five rounds of each pair of cells is a comparison; each iteration is a write that the policy traps.
+      let (pairs, blocks, size) = (4, 25, RatioEstimate.fewestRounds)
+      var options = BenchOptions()
+      options.rounds = blocks * size
+      options.seed = 18
+      let report = try Bench.report(of: (0..<2 * pairs).map { ("cell \($0)", Workload(.wrmsr)) }, options)
+      #expect(report.cells.allSatisfy { $0.isMeasured && $0.rounds.count == blocks * size && $0.vmmExitsPerEntry == 1 })
       var (different, compared) = (0, 0)
       for pair in 0..<pairs {
         for block in 0..<blocks {
@@ -33,29 +33,17 @@ extension BenchesInTurn {
           different += estimate?.differs == true ? 1 : 0
         }
       }
+      #expect(compared == 100)
       #expect(
-        different <= Self.bound(trials: compared, share: 0.05), "\(different) of \(compared) are called different")
-    }
-
-    /// The number of hits that is passed with a probability below 1 in 10000, by the binomial distribution.
-    static func bound(trials: Int, share: Double) -> Int {
-      var term = (0..<trials).reduce(1.0) { product, _ in product * (1 - share) }
-      var within = term
-      var hits = 0
-      while within < 0.9999, hits < trials {
-        term *= Double(trials - hits) / Double(hits + 1) * share / (1 - share)
-        within += term
-        hits += 1
-      }
-      return hits
+        different <= Binomial.bound(trials: compared, share: 0.05), "\(different) of \(compared) are called different")
     }
 
     @Test("The bound is the binomial distribution's")
     func bounds() {
       // Of 2 trials at one half: 2 hits in a quarter of all cases. Of 100 at 5 %: more than 15 in fewer than 1 in 10000.
-      #expect(Self.bound(trials: 2, share: 0.5) == 2)
-      #expect(Self.bound(trials: 100, share: 0.05) == 15)
-      #expect(Self.bound(trials: 20, share: 0.05) == 6)
+      #expect(Binomial.bound(trials: 2, share: 0.5) == 2)
+      #expect(Binomial.bound(trials: 100, share: 0.05) == 15)
+      #expect(Binomial.bound(trials: 20, share: 0.05) == 6)
     }
 
     @Test("A known delay is found, and twice the delay is twice as long")
