@@ -3,6 +3,17 @@
 
 import CKVM
 
+extension ABIBytes {
+  /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment that it is given, unusable
+  /// ones too (vmx_set_segment), where it means nothing.
+  fileprivate var withAccessedSegments: ABIBytes {
+    var value = kvm_sregs()
+    guard copy(to: &value) else { return self }
+    for segment in [\kvm_sregs.cs, \.ds, \.es, \.fs, \.gs, \.ss] { value[keyPath: segment].type |= 1 }
+    return ABIBytes(of: value)
+  }
+}
+
 /// `kvm_xsave` without its flexible end.
 private typealias XSAVEArea = [1024 of UInt32]
 
@@ -57,15 +68,21 @@ extension VirtualCPU {
   /// Reads everything back.
   private func verify(_ wanted: VirtualCPUState) throws(VirtualCPUStateError) {
     let held = try state(with: [])
-    if held.registers != wanted.registers { throw .notHeld("registers") }
-    if held.specialRegisters != wanted.specialRegisters { throw .notHeld("special registers") }
-    if held.extendedControlRegisters != wanted.extendedControlRegisters {
-      throw .notHeld("extended control registers")
+    for (name, held, wanted) in [
+      ("registers", held.registers, wanted.registers),
+      ("special registers", held.specialRegisters.withAccessedSegments, wanted.specialRegisters.withAccessedSegments),
+      ("extended control registers", held.extendedControlRegisters, wanted.extendedControlRegisters),
+      ("floating-point and vector registers", held.xsave, wanted.xsave),
+      ("debug registers", held.debugRegisters, wanted.debugRegisters),
+      ("MP state", held.multiprocessorState, wanted.multiprocessorState),
+      ("pending events", held.events, wanted.events),
+    ] as [(String, ABIBytes?, ABIBytes?)] where held != wanted {
+      let differences = zip(held?.bytes ?? [], wanted?.bytes ?? []).enumerated().filter { $1.0 != $1.1 }
+      let places = differences.prefix(8).map {
+        "byte \($0): 0x\(String($1.0, radix: 16)) for 0x\(String($1.1, radix: 16))"
+      }
+      throw .notHeld("\(name) (\(places.joined(separator: ", ")))")
     }
-    if held.xsave != wanted.xsave { throw .notHeld("floating-point and vector registers") }
-    if held.debugRegisters != wanted.debugRegisters { throw .notHeld("debug registers") }
-    if held.multiprocessorState != wanted.multiprocessorState { throw .notHeld("MP state") }
-    if held.events != wanted.events { throw .notHeld("pending events") }
   }
 
   // MARK: MSRs
