@@ -27,7 +27,8 @@ extension RunReport {
         facts.add(index == 0 ? "WARNING" : "", String(line))
       }
     }
-    facts.add("host", host + (origin.map { ", after \($0)" } ?? ""))
+    facts.add("host", host)
+    if let origin { facts.add("came from", origin) }
     facts.add("guest's clock", guestLine)
     facts.add(
       "host's clock",

@@ -3,12 +3,20 @@
 
 import FoundationEssentials
 import Glibc
+import Measurement
+import Testing
 
 /// What a program did.
 struct Command {
   let status: Int32
   let output: String
   let error: String
+
+  /// The report that `spectrap run --json` or one of its relatives has printed, which must have succeeded.
+  func report() throws -> RunReport {
+    try #require(status == 0, "\(error)")
+    return try JSONDecoder().decode(RunReport.self, from: Data(output.utf8))
+  }
 
   struct Failure: Error, CustomStringConvertible { let description: String }
 

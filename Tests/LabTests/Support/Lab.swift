@@ -28,9 +28,7 @@ struct LabHost: Sendable {
   }
 
   /// The report of a `spectrap run --json`, which must have succeeded.
-  func run(_ command: String) async throws -> RunReport {
-    try JSONDecoder().decode(RunReport.self, from: try await json(command))
-  }
+  func run(_ command: String) async throws -> RunReport { try await result(command).report() }
 
   /// The report of a `spectrap probe --json`, which must have succeeded.
   func probe(_ command: String = "probe") async throws -> HostReport {
@@ -53,11 +51,14 @@ struct LabHost: Sendable {
 
   // MARK: The one boot
 
-  private static func boot(
-    _ host: String, _ commands: [(name: String, command: String)], _ programs: [String]
+  /// Boots a host once for all of these commands; `files` lie beside them, and those that are wanted of what they leave behind go
+  /// into a folder.
+  static func boot(
+    _ host: String, _ commands: [(name: String, command: String)], _ programs: [String] = [], files: [String] = [],
+    wanted: [String] = [], into kept: TemporaryFolder? = nil
   ) async throws -> [String: Command] {
-    let folder = try TemporaryFolder()
-    defer { folder.remove() }
+    let folder = try kept ?? TemporaryFolder()
+    defer { if kept == nil { folder.remove() } }
     var script = """
       run() {
         name=$1; shift
@@ -74,6 +75,8 @@ struct LabHost: Sendable {
       guard build.status == 0 else { throw Command.Failure(description: "\(program): \(build.error)") }
       arguments += ["--put", ".build-static/\(program)"]
     }
+    arguments += files.flatMap { ["--put", $0] }
+    arguments += wanted.flatMap { ["--get", $0] }
     let lab = try await Command.run(
       "scripts/lab", arguments, timeLimit: .seconds(900))  // the program may have to be built first
     guard lab.status == 0 else { throw Command.Failure(description: "scripts/lab \(host): \(lab.output)\(lab.error)") }
