@@ -121,6 +121,12 @@ public struct HostReport: Codable, Equatable, Sendable {
   }
 }
 
+extension HostReport.Speculation {
+  /// Whether the hardware has IBRS_ALL, nil where nobody says: a process cannot read IA32_ARCH_CAPABILITIES without the msr
+  /// driver, and KVM then tells what it offers.
+  var hasIBRSAll: Bool? { cpu.ibrsAll ?? kvm?.ibrsAll }
+}
+
 /// What someone sees of speculation control; null where it cannot be seen.
 public struct SpeculationView: Codable, Equatable, Sendable {
   /// IBRS, and with it SPEC_CTRL: CPUID 7 EDX 26, or AMD's 8000_0008 EBX 14.

@@ -57,7 +57,7 @@ extension BenchReport.Verdict {
     let findings = [light] + (heavy.map { [$0] } ?? [])
     let aside = heavy.map { ", by the VMM \($0.words)" } ?? ""
     let figures = "two writes trapped by KVM cost \(light.words) times two that reach the register\(aside)"
-    if evidence.report.host.speculation.cpu.ibrsAll == true {
+    if evidence.report.host.speculation.hasIBRSAll == true {
       return Ruling(
         outcome: .cannotBeTested, findings: findings,
         reason: "the claim is about hardware without IBRS_ALL and this host has it; here \(figures)")

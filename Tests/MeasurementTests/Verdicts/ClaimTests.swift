@@ -68,6 +68,11 @@ struct ClaimTests {
     let verdict = outcome(.c3, writes(hardware: 2000, kvm: 3000, vmm: 9000), host: MadeUp.host(ibrsAll: true))
     #expect(verdict.outcome == .cannotBeTested)
     #expect(verdict.reason.contains("IBRS_ALL"))
+    // Where the processor's own word cannot be read, KVM's counts.
+    var host = MadeUp.host(ibrsAll: nil)
+    host.speculation.kvm = SpeculationView(
+      ibrs: true, stibp: true, ssbd: true, ibpb: true, ibrsAll: true, archCapabilities: 2)
+    #expect(outcome(.c3, writes(hardware: 2000, kvm: 3000, vmm: 9000), host: host) == verdict)
     let without = outcome(.c3, Array(writes(hardware: 2000, kvm: 3000, vmm: 9000).dropFirst()))
     #expect(without.reason.contains("reach the hardware was not measured"))
   }
