@@ -74,7 +74,9 @@ let package = Package(
       name: "HypervisorTests",
       dependencies: ["Hypervisor", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
-    .testTarget(name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MigrationTests", dependencies: ["Migration", "Experiments", "Hypervisor", "TestSupport"],
+      exclude: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
