@@ -47,7 +47,7 @@ public struct SnapshotBytes: Sendable {
   }
 
   /// Replaces the state.
-  public mutating func setState(_ value: JSONValue) throws { state = Array(try JSONEncoder().encode(value)) }
+  public mutating func setState(_ value: JSONValue) throws { state = try value.bytes }
 
   /// Adds a page record, whatever its length.
   public mutating func addPage(at address: UInt64, _ bytes: [UInt8] = [UInt8](repeating: 1, count: 4096)) {
@@ -84,6 +84,15 @@ public struct SnapshotBytes: Sendable {
 }
 
 extension JSONValue {
+  /// The value as text, its keys in order.
+  public var bytes: [UInt8] {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      return Array(try encoder.encode(self))
+    }
+  }
+
   /// The same with another value at a path of keys and indices (`work.orders.0`); nil takes the key away.
   ///
   /// A path that leads nowhere adds a key to the object that it leads to.
