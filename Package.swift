@@ -84,8 +84,8 @@ let package = Package(
       dependencies: ["Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(
-      name: "MigrationTests", dependencies: ["Migration", "Hypervisor", "TestSupport"], exclude: ["Fixtures"],
-      swiftSettings: strict),
+      name: "MigrationTests", dependencies: ["Migration", "Experiments", "Hypervisor", "TestSupport"],
+      exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",

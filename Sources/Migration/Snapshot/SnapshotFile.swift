@@ -236,6 +236,9 @@ extension DecodingError {
     let (what, path): (String, [any CodingKey]) =
       switch self {
       case .keyNotFound(let key, let context): ("\(key.stringValue) is missing", context.codingPath)
+      // Foundation says no more than that, also of 1.5 where a register's value should be.
+      case .dataCorrupted(let context) where context.codingPath.isEmpty:
+        ("it is no JSON, or a number in it does not fit its place", [])
       case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
         (context.debugDescription, context.codingPath)
       @unknown default: ("\(self)", [])

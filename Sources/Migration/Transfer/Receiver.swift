@@ -20,6 +20,9 @@ public final class Receiver: Sendable {
     try self.connection.send(Message(kind: .offer, payload: try json(Greeting(offer))))
   }
 
+  /// A destination whose greeting has been said.
+  init(hearing connection: consuming Connection) { self.connection = connection }
+
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
   ///
   /// Throws `TransferError`: the source is gone or has other plans, or what comes is no guest.

@@ -22,6 +22,9 @@ public final class Sender: Sendable {
     do { connection = try Connection(to: path) } catch { throw .socket(error) }
   }
 
+  /// A source at one end of a stream.
+  init(over connection: consuming Connection) { self.connection = connection }
+
   /// What the destination offers: the first that it says.
   ///
   /// Throws `TransferError` when it does not, or speaks another version of the protocol.
