@@ -59,7 +59,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       try machine.restore(snapshot.guest.machine)
       for page in snapshot.pages { try machine.vm.write(page) }
       past = snapshot.guest
-      if snapshot.guest.policy != experiment.policy.rawValue { intercepts = .underOthersBefore }
+      if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
     statisticsAtStart = try machine.vcpu.statistics()
@@ -130,10 +130,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     return record
   }
 
-  /// The state of a guest that was stopped, to go on elsewhere; `origin` is this host in words.
+  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called.
   ///
   /// Throws `VirtualCPUStateError` when KVM does not give it.
-  mutating func portableGuest(on kvm: borrowing KVM, origin: String) throws -> PortableGuest<ExperimentState> {
+  mutating func portableGuest(
+    on kvm: borrowing KVM, from host: HostOffer, origin: String
+  ) throws -> PortableGuest<ExperimentState> {
     let samplesTaken = try samples().count
     return PortableGuest(
       origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
@@ -143,8 +145,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        hasIBPB: try HostOffer(of: kvm, abilities: abilities).hasIBPB, subjectAtStart: subjectAtStart,
-        kvmStatistics: kvmStatistics, tally: tallyToTake, hostCycles: totalHostCycles))
+        hasIBPB: host.hasIBPB, subjectAtStart: subjectAtStart,
+        kvmStatistics: kvmStatistics, interception: interceptsSubject, tally: tallyToTake, hostCycles: totalHostCycles))
   }
 
   /// The guest as the decision whether it may move wants to know it.
@@ -160,7 +162,9 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `VirtualCPUStateError` when KVM does not give its state.
   mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
-    ExperimentSnapshot(guest: try portableGuest(on: kvm, origin: origin), pages: try machine.vm.pages())
+    ExperimentSnapshot(
+      guest: try portableGuest(on: kvm, from: try HostOffer(of: kvm, abilities: abilities), origin: origin),
+      pages: try machine.vm.pages())
   }
 
   /// The samples that the guest has completed.

@@ -30,10 +30,19 @@ public struct ExperimentState: Codable, Sendable {
   public let subjectAtStart: SubjectValue
   /// By how much KVM's statistics have grown, nil where KVM had none.
   public let kvmStatistics: [String: UInt64]?
+  /// When accesses of the subject have exited so far.
+  public let interception: RunRecord.Interception
   /// What the policies have counted.
   public let tally: [String: UInt64]
   /// Host cycles in which the guest ran.
   public let hostCycles: UInt64
+}
+
+extension ExperimentState {
+  /// When accesses have exited, as far as it shows in the counts: a register that was never opened was always closed.
+  var interceptionSoFar: RunRecord.Interception {
+    interception == .atTimes && (tally["opens"] ?? 0) == 0 ? .always : interception
+  }
 }
 
 extension Experiment {

@@ -39,11 +39,11 @@ public struct RunRecord: Sendable {
   public internal(set) var snapshot: ExperimentSnapshot?
 
   /// When accesses of an MSR exit to the VMM.
-  public enum Interception: Sendable {
+  public enum Interception: String, Codable, Sendable {
     case never, always
     /// As the policy decides while the guest runs; its tally says how often it opened and closed the register.
     case atTimes
-    /// As this policy does; but the guest ran under another one before.
+    /// As this policy does; but not as it was where the guest ran before.
     case underOthersBefore
   }
 
@@ -131,9 +131,9 @@ extension RunRecord {
   private func contradictionsOfTally(accesses: ExitCounters.MSRCount?) -> [String] {
     let closes = tally["closes"] ?? 0
     let openAtEnd = tally["openAtEnd"] ?? 0
-    let seen = (accesses?.reads ?? 0) + (accesses?.writes ?? 0)
+    let seen = (accesses?.reads ?? 0) &+ (accesses?.writes ?? 0)
     var contradictions: [String] = []
-    if openAtEnd > 1 || opens != closes + openAtEnd {
+    if openAtEnd > 1 || opens != closes &+ openAtEnd {
       contradictions.append(
         "the policy opened the register \(opens) times, closed it \(closes) times, and says that at the end it is "
           + (openAtEnd == 0 ? "closed" : "open"))

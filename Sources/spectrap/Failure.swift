@@ -91,7 +91,11 @@ extension Failure {
   }
 
   private static func status(of error: SocketError) -> Status {
-    [.permissionDenied, .notPermitted].contains(error.code) ? .noPermission : .unavailable
+    switch error.code {
+    case .permissionDenied, .notPermitted: .noPermission
+    case .noSuchFileOrDirectory: .noInput
+    default: .unavailable
+    }
   }
 
   private static func status(of error: TransferError) -> Status {

@@ -31,7 +31,9 @@ struct Migrate: ParsableCommand {
 
   func validate() throws {
     if plan {
-      guard move.from == nil, move.to == nil else { throw ValidationError("--plan excludes --from and --to") }
+      guard move.isUntouched else {
+        throw ValidationError("--plan excludes --from, --to, --policy and --accept-unprotected")
+      }
     } else {
       guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }
       try move.check()

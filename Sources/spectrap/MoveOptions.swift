@@ -29,10 +29,14 @@ struct MoveOptions: ParsableArguments {
     help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
   var timeLimit = 60.0
 
+  /// Whether nothing about a move was chosen.
+  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected }
+
   /// Throws `ValidationError` for what is missing or makes no sense.
   func check() throws {
-    guard from != nil, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
+    guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
     _ = try UnixPath(to)
+    if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
     guard downTime >= 0, downTime <= 1e6 else { throw ValidationError("--down-time takes from 0 to 1000000 ms") }
     try Run.validate(timeLimit: timeLimit)
   }
@@ -44,13 +48,17 @@ struct MoveOptions: ParsableArguments {
     request.acceptsUnprotected = acceptUnprotected
     request.limits.downTime = .milliseconds(downTime)
 
-    if let running = try? UnixPath(from) {
-      return try Self.tell(MoveDesk.order(request, at: running.path), json: json)
+    if from.hasPrefix(UnixPath.prefix) {
+      return try Self.tell(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
     }
-    let snapshot = try SnapshotInput.read(from)
+    var snapshot = try SnapshotInput.read(from)
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
     let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+    // It goes on here until it has moved.
+    try snapshot.admit(
+      at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
+      acceptingUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     Interrupt.cancels(control)
     switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
@@ -79,14 +87,15 @@ struct MoveOptions: ParsableArguments {
 
 /// A socket's address on the command line: `unix:` and a path.
 struct UnixPath {
+  static let prefix = "unix:"
   let path: String
 
   /// Throws `ValidationError` for another kind of address.
   init(_ text: String) throws {
-    guard text.hasPrefix("unix:"), text.count > 5 else {
+    guard text.hasPrefix(Self.prefix), text != Self.prefix else {
       throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:/tmp/spectrap.sock")
     }
-    path = String(text.dropFirst(5))
+    path = String(text.dropFirst(Self.prefix.count))
   }
 }
 

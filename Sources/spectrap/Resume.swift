@@ -39,30 +39,14 @@ struct Resume: ParsableCommand {
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
       let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
-      if let warning = try warning(of: snapshot, at: try HostOffer(of: kvm, abilities: abilities), experiment.policy) {
-        snapshot.guest.warnings.append(warning)
-      }
+      try snapshot.admit(
+        at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
+        acceptingUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
       let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)
-    }
-  }
-
-  /// What is given up by going on here, nil when nothing is.
-  ///
-  /// Throws `Failure` when the guest may not go on here, or not without being told.
-  private func warning(of snapshot: ExperimentSnapshot, at host: HostOffer, _ policy: PolicyName) throws -> String? {
-    switch Decision(of: try MovingGuest(snapshot), to: host, under: policy) {
-    case .allowed: return nil
-    case .refused(let reason):
-      throw Failure(status: .unavailable, message: "the guest may not go on here: \(reason)")
-    case .unprotected(let reason):
-      guard acceptUnprotected else {
-        throw Failure(status: .unavailable, message: "the guest may not go on here: \(Decision.advice(reason))")
-      }
-      return Decision.warning(reason)
     }
   }
 }

@@ -1,6 +1,7 @@
 // A snapshot's file as input: read by its header, so that no file makes the program take more memory than the header may promise.
 
 import Experiments
+import Hypervisor
 import Migration
 import SystemPackage
 
@@ -37,5 +38,23 @@ enum SnapshotInput {
       bytes += part
     }
     return bytes
+  }
+}
+
+extension ExperimentSnapshot {
+  /// Decides whether the guest may go on at this host under a policy; what it loses is a warning from then on.
+  ///
+  /// Throws `Failure` when it may not, or not without that being accepted.
+  mutating func admit(at host: HostOffer, under policy: PolicyName, acceptingUnprotected: Bool) throws {
+    switch Decision(of: try MovingGuest(self), to: host, under: policy) {
+    case .allowed: return
+    case .refused(let reason):
+      throw Failure(status: .unavailable, message: "the guest may not go on here: \(reason)")
+    case .unprotected(let reason):
+      guard acceptingUnprotected else {
+        throw Failure(status: .unavailable, message: "the guest may not go on here: \(Decision.advice(reason))")
+      }
+      guest.warnings.append(Decision.warning(reason))
+    }
   }
 }

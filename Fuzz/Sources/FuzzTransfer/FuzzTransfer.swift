@@ -38,11 +38,11 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
 private func receive(from connection: consuming Connection) {
   do throws(TransferError) {
     let receiver = try Receiver(connection, offering: HostClass.ibrsAll.offer)
-    let snapshot = try receiver.receive(as: ExperimentState.self)
+    let snapshot = try receiver.receive(as: ExperimentState.self, unless: { false })
     _ = try? Experiment(resuming: snapshot)
     _ = try? snapshot.summary()
     _ = try? MovingGuest(snapshot)
-    _ = receiver.takeOver()
+    _ = receiver.takeOver(unless: { false })
   } catch { _ = "\(error)" }
 }
 

@@ -49,7 +49,7 @@ extension Experiment {
   ) throws -> RunRecord {
     let receiver = try Receiver(connection, offering: offer)
     do {
-      let snapshot = try receiver.receive(as: ExperimentState.self)
+      let snapshot = try receiver.receive(as: ExperimentState.self, unless: { control.isCancelled })
       let experiment = try Experiment(resuming: snapshot)
       return try experiment.policy.make(
         on: kvm, with: offer.abilities,
@@ -75,7 +75,12 @@ private struct MovingAway: PolicyVisitor {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     let host = try HostOffer(of: kvm, abilities: abilities)
-    switch try session.move(request, on: kvm, from: host, control: control) {
+    let destination: Destination
+    do { destination = try Destination(request) } catch {
+      let stopped = try session.run(observing: .nothing, control: control)
+      return .stayed(try session.record(stopped: stopped), "\(error)")
+    }
+    switch try session.move(request, to: destination, on: kvm, from: host, control: control) {
     case .moved(let report): return .moved(report)
     case .refused(let reason): return .refused(reason)
     case .failed(let reason):
@@ -100,10 +105,9 @@ private struct AwaitingOrders: PolicyVisitor {
     let host = try HostOffer(of: kvm, abilities: abilities)
     while true {
       let stopped = try session.run(observing: .nothing, control: control)
-      guard stopped == .paused, let order = desk.takeOrder() else {
-        return .stayed(try session.record(stopped: stopped), nil)
-      }
-      let result = try session.move(order.request, on: kvm, from: host, control: control)
+      guard stopped == .paused else { return .stayed(try session.record(stopped: stopped), nil) }
+      guard let order = desk.takeOrder() else { continue }
+      let result = try session.move(order.request, to: order.destination, on: kvm, from: host, control: control)
       order.answer(result)
       switch result {
       case .moved(let report): return .moved(report)
@@ -125,7 +129,8 @@ private struct TakingOver: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
-    switch receiver.takeOver() {
+    guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
+    switch receiver.takeOver(unless: { control.isCancelled }) {
     case .run: tell("the guest of \(snapshot.guest.origin) runs here")
     case .runAlone: tell("the source died when the guest was whole here; it runs here")
     case .forget(let reason): throw TransferError.ended("the source keeps its guest: \(reason)")

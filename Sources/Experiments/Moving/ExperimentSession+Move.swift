@@ -10,13 +10,13 @@ extension ExperimentSession where P: ~Copyable {
   ///
   /// Throws what running the guest throws; whatever goes wrong with the move itself is a result, and the guest is still here.
   mutating func move(
-    _ request: MoveRequest, on kvm: borrowing KVM, from host: HostOffer, control: RunControl
+    _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM, from host: HostOffer,
+    control: RunControl
   ) throws -> MoveResult {
+    let sender = destination.sender
     let copying: Copying
-    let terms: Terms
     do {
-      let sender = try Sender(to: request.path)
-      terms = try Terms(of: try movingGuest(from: host), at: try sender.offer(), request)
+      let terms = try Terms(of: try movingGuest(from: host), at: destination.offer, request)
       if let reason = terms.refusal {
         sender.abort("the source's decision: \(reason)")
         return .refused(reason)
@@ -26,13 +26,17 @@ extension ExperimentSession where P: ~Copyable {
       copying = Copying(
         PreCopy(of: try machine.vm.makeMemoryView()), to: sender, memory: machine.vm.memory(), limits: request.limits)
     } catch {
+      sender.abort("the source keeps the guest: \(error)")
       try? machine.vm.setDirtyLog(false)
       return .failed("\(error)")
     }
     defer { try? machine.vm.setDirtyLog(false) }
 
     let thread: Thread
-    do { thread = try Thread { copying.run(then: control.pause) } } catch { return .failed("no thread: \(error)") }
+    do { thread = try Thread { copying.run(then: control.pause) } } catch {
+      sender.abort("the source keeps the guest: \(error)")
+      return .failed("no thread: \(error)")
+    }
     let stopped: RunControl.Stop?
     do { stopped = try run(observing: .nothing, control: control) } catch {
       copying.cancel()
@@ -40,6 +44,7 @@ extension ExperimentSession where P: ~Copyable {
       copying.sender.abort("the guest failed at the source: \(error)")
       throw error
     }
+    let began = ContinuousClock.now
     copying.cancel()
     thread.join()
     control.discardPause()
@@ -52,18 +57,24 @@ extension ExperimentSession where P: ~Copyable {
       copying.sender.abort(failure)
       return .failed(failure)
     }
-    return handOver(copying, on: kvm, from: host, terms)
+    return handOver(copying, request, to: destination, on: kvm, from: host, stoppedAt: began)
   }
 
-  /// Stops and copies the rest.
+  /// Copies the rest of a guest that has stopped. What it has written to the register meanwhile may change the decision.
   private mutating func handOver(
-    _ copying: Copying, on kvm: borrowing KVM, from host: HostOffer, _ terms: Terms
+    _ copying: Copying, _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM,
+    from host: HostOffer,
+    stoppedAt began: ContinuousClock.Instant
   ) -> MoveResult {
-    let began = ContinuousClock.now
     do {
+      let terms = try Terms(of: try movingGuest(from: host), at: destination.offer, request)
+      if let reason = terms.refusal {
+        copying.sender.abort("the source's decision: \(reason)")
+        return .refused(reason)
+      }
       let expected = copying.expectedDownTime
       let lastPages = try copying.finish()
-      var guest = try portableGuest(on: kvm, origin: host.name)
+      var guest = try portableGuest(on: kvm, from: host, origin: host.name)
       guest.policy = terms.policy.rawValue
       if let warning = terms.warning { guest.warnings.append(warning) }
       switch copying.sender.handOver(guest) {

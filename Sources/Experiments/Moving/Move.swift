@@ -17,6 +17,20 @@ public struct MoveRequest: Codable, Sendable {
   public init(to path: String) { self.path = path }
 }
 
+/// A destination that waits, and what it has said that it offers.
+struct Destination: Sendable {
+  let sender: Sender
+  let offer: HostOffer
+
+  /// Connects.
+  ///
+  /// Throws `TransferError` when nobody waits there, or it does not say what it offers.
+  init(_ request: MoveRequest) throws(TransferError) {
+    sender = try Sender(to: request.path)
+    offer = try sender.offer()
+  }
+}
+
 /// What a move did.
 public struct MoveReport: Codable, Sendable {
   public let destination: String

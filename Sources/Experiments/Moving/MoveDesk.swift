@@ -6,19 +6,30 @@ import Synchronization
 
 /// Waits beside a running guest for somebody to order its move.
 public final class MoveDesk: Sendable {
-  /// An order that has come, with the way back to who gave it.
+  /// An order that has come, with the destination on the line and the way back to who gave it.
   final class Order: Sendable {
     let request: MoveRequest
+    let destination: Destination
     private let connection: Connection
+    private let answered = Atomic(false)
 
-    fileprivate init(_ request: MoveRequest, over connection: consuming Connection) {
+    fileprivate init(_ request: MoveRequest, _ destination: Destination, over connection: consuming Connection) {
       self.request = request
+      self.destination = destination
       self.connection = connection
     }
 
     /// Tells the one who gave the order; nobody may be there any more.
-    func answer(_ result: MoveResult) { try? connection.answer(result) }
+    func answer(_ result: MoveResult) {
+      try? connection.answer(result)
+      answered.store(true, ordering: .releasing)
+    }
+
+    fileprivate var isAnswered: Bool { answered.load(ordering: .acquiring) }
   }
+
+  /// How often it is asked whether an order has been carried out.
+  private static let period = Duration.milliseconds(5)
 
   private let waiting = Mutex<Order?>(nil)
   private let isClosed = Atomic(false)
@@ -32,9 +43,17 @@ public final class MoveDesk: Sendable {
     var started: Thread? = try Thread { [self] in
       while let connection = try? box.listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
         guard let request = try? connection.order(as: MoveRequest.self) else { continue }
-        let order = Order(request, over: connection)
+        // The guest runs on until there is somebody to move to.
+        let destination: Destination
+        do { destination = try Destination(request) } catch {
+          try? connection.answer(MoveResult.failed("\(error)"))
+          continue
+        }
+        let order = Order(request, destination, over: connection)
         waiting.withLock { $0 = order }
         control.pause()
+        // One at a time: whoever comes meanwhile waits in the socket's queue.
+        while !order.isAnswered, !isClosed.load(ordering: .relaxed) { Thread.sleep(for: Self.period) }
       }
     }
     thread.withLock { swap(&$0, &started) }
@@ -53,6 +72,7 @@ public final class MoveDesk: Sendable {
   public func close() {
     isClosed.store(true, ordering: .relaxed)
     thread.withLock { $0.take() }?.join()
+    takeOrder()?.answer(.ended(nil))
   }
 
   /// Orders the guest that runs beside the desk at a path to move, and waits for what comes of it.

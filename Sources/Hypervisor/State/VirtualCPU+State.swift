@@ -43,6 +43,7 @@ extension VirtualCPU {
     }
     try set(.setXSAVE, state.xsave, XSAVEArea(repeating: 0), "floating-point and vector registers")
     try set(.setDebugRegisters, state.debugRegisters, kvm_debugregs(), "debug registers")
+    setRate(of: state)
     try restore(state.msrs.filter { !omitted.contains($0.msr) })
     try set(.setMPState, state.multiprocessorState, kvm_mp_state(), "MP state")
     try set(.setEvents, state.events, kvm_vcpu_events(), "pending events")
@@ -109,6 +110,15 @@ extension VirtualCPU {
       if (try? read(entry.msr)) != entry.value { refused.append(entry) }
     }
     guard refused.isEmpty else { throw .msrs(refused) }
+  }
+
+  /// Has the time-stamp counter run at the state's rate.
+  ///
+  /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on any host that
+  /// cannot (KVM API document, section 4.55).
+  private func setRate(of state: VirtualCPUState) {
+    guard let kilohertz = state.tscKilohertz, kilohertz > 0, kilohertz != tscFrequency() else { return }
+    _ = try? descriptor.request(.setTSCFrequency, UInt(kilohertz))
   }
 
   /// Has the time-stamp counter go on from a value; no where it stands before it then.

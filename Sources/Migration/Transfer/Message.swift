@@ -98,24 +98,32 @@ extension Connection {
   /// Receives the next message; waits for it at most `limit`, or for ever when that is nil.
   ///
   /// Throws `TransferError`: the stream broke, or what comes is no message.
-  func message(within limit: Duration? = nil) throws(TransferError) -> Message {
-    let header = try bytes(Message.headerSize, within: limit)
+  func message(
+    within limit: Duration? = nil, unless isCancelled: () -> Bool = { false }
+  ) throws(TransferError) -> Message {
+    let header = try bytes(Message.headerSize, within: limit, unless: isCancelled)
     let number = header.number(at: 0, as: UInt32.self)
     let length = header.number(at: 8, as: UInt64.self)
     guard let kind = MessageKind(rawValue: number), length <= UInt64(kind.limit) else {
       throw .protocolError("a message of kind \(number) with \(length) bytes")
     }
-    let payload = try bytes(Int(length), within: limit)
+    let payload = try bytes(Int(length), within: limit, unless: isCancelled)
     guard CRC32C.of(payload) == header.number(at: 4, as: UInt32.self) else {
       throw .protocolError("the checksum of a message of kind \(kind) is wrong")
     }
     return Message(kind: kind, payload: payload)
   }
 
-  private func bytes(_ count: Int, within limit: Duration?) throws(TransferError) -> [UInt8] {
-    do { return try receive(count, within: limit) } catch { throw .socket(error) }
+  private func bytes(
+    _ count: Int, within limit: Duration?, unless isCancelled: () -> Bool
+  ) throws(TransferError) -> [UInt8] {
+    do { return try receive(count, within: limit, unless: isCancelled) } catch { throw .socket(error) }
   }
 
   /// Waits until the other side has closed, whatever it says until then.
-  func drain() { while (try? receive(1)) != nil {} }
+  func drain() {
+    while true {
+      do { _ = try receive(1) } catch { if error.isEndOfStream { return } }
+    }
+  }
 }

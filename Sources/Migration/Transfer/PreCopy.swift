@@ -44,9 +44,6 @@ public struct PreCopy: ~Copyable, Sendable {
     return sent == 0 ? .zero : time / sent * left.count
   }
 
-  /// How many pages are left.
-  public var pagesLeft: Int { left.count }
-
   /// Copies while the guest runs, until the pages left fit the limits, or `isCancelled` says so.
   ///
   /// Throws `TransferError` when the destination is gone; `KVMError` when KVM does not tell what was written.

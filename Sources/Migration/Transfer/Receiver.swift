@@ -26,11 +26,11 @@ public final class Receiver: Sendable {
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
   ///
   /// Throws `TransferError`: the source is gone or has other plans, or what comes is no guest.
-  public func receive<Work>(as: Work.Type) throws(TransferError) -> Snapshot<Work> {
+  public func receive<Work>(as: Work.Type, unless isCancelled: () -> Bool) throws(TransferError) -> Snapshot<Work> {
     var memory: [GuestPhysicalRange]?
     var pages: [GuestPhysicalAddress: GuestPage] = [:]
     while true {
-      let message = try connection.message()
+      let message = try connection.message(unless: isCancelled)
       switch (message.kind, memory) {
       case (.proposal, nil): memory = try Self.memory(message.payload)
       case (.pages, let ranges?):
@@ -72,20 +72,21 @@ public final class Receiver: Sendable {
     case forget(String)
   }
 
-  /// Says that the guest is whole here, and waits for the source's word.
-  public func takeOver() -> TakeOver {
+  /// Says that the guest is whole here, and waits for the source's word; who is cancelled by then leaves the guest to the source.
+  public func takeOver(unless isCancelled: () -> Bool) -> TakeOver {
     // A source that cannot be told any more has either said something before it closed, or is dead: reading tells.
     try? connection.send(Message(kind: .ready))
     do {
       let message = try connection.message()
       switch message.kind {
+      case .commit where isCancelled(): return .forget("stopped on request before it ran here")
       case .commit:
         try? connection.send(Message(kind: .running))
         return .run
       case .abort: return .forget(message.text)
       default: return .forget("it said \(message.kind) instead of commit")
       }
-    } catch .socket {
+    } catch .socket(let error) where error.isEndOfStream {
       return .runAlone
     } catch {
       return .forget("\(error)")

@@ -87,7 +87,7 @@ public final class Sender: Sendable {
     return .kept("the destination died before it took over")
   }
 
-  /// Tells the destination that the guest stays; what it cannot be told, it sees by the end of the stream.
+  /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source is dead.
   public func abort(_ reason: String) { try? connection.send(.reason(.abort, reason)) }
 }
 

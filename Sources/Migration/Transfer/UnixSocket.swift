@@ -18,7 +18,15 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
 public struct Connection: ~Copyable, Sendable {
   let descriptor: CInt
 
-  init(owning descriptor: CInt) { self.descriptor = descriptor }
+  /// How long the other side may take to read what is sent to it.
+  private static let sendingLimit = timeval(tv_sec: 10, tv_usec: 0)
+
+  init(owning descriptor: CInt) {
+    self.descriptor = descriptor
+    var limit = Self.sendingLimit
+    // Safe: the structure is this call's own, for its own length. Where it fails, sending may wait for longer.
+    unsafe _ = setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+  }
 
   deinit { close(descriptor) }
 
@@ -60,6 +68,7 @@ public struct Connection: ~Copyable, Sendable {
         unsafe Glibc.send(descriptor, $0.baseAddress! + done, $0.count - done, CInt(MSG_NOSIGNAL))
       }
       if sent < 0, errno == EINTR { continue }
+      if sent < 0, errno == EAGAIN { throw SocketError("sending", .timedOut) }
       guard sent > 0 else { throw SocketError("sending") }
       done += sent
     }
@@ -68,10 +77,12 @@ public struct Connection: ~Copyable, Sendable {
   /// Waits for exactly `count` bytes, for at most `limit` until some come, or for ever when it is nil.
   ///
   /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT).
-  func receive(_ count: Int, within limit: Duration? = nil) throws(SocketError) -> [UInt8] {
+  func receive(
+    _ count: Int, within limit: Duration? = nil, unless isCancelled: () -> Bool = { false }
+  ) throws(SocketError) -> [UInt8] {
     var bytes: [UInt8] = []
     while bytes.count < count {
-      try wait(limit)
+      try wait(limit, isCancelled)
       // The buffer grows with what comes, not with what was promised.
       var part = [UInt8](repeating: 0, count: min(count - bytes.count, 1 << 16))
       // Safe: the array is held for the length of the call, which writes at most its length.
@@ -83,15 +94,16 @@ public struct Connection: ~Copyable, Sendable {
     return bytes
   }
 
-  private func wait(_ limit: Duration?) throws(SocketError) {
+  private func wait(_ limit: Duration?, _ isCancelled: () -> Bool) throws(SocketError) {
     let deadline = limit.map { ContinuousClock.now + $0 }
     while true {
-      let left = deadline.map { max(0, ($0 - .now) / .milliseconds(1)) }
+      if isCancelled() { throw SocketError("waiting", .canceled) }
+      let left = deadline.map { max(0, ($0 - .now) / .milliseconds(1)) } ?? .infinity
       var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       // Safe: one structure, this call's own.
-      let ready = unsafe poll(&request, 1, left.map { CInt(min($0.rounded(.up), 1e6)) } ?? -1)
+      let ready = unsafe poll(&request, 1, CInt(min(left.rounded(.up), 50)))
       if ready > 0 { return }
-      if ready == 0, left.map({ $0 <= 1e6 }) ?? false { throw SocketError("waiting", .timedOut) }
+      if ready == 0, left == 0 { throw SocketError("waiting", .timedOut) }
       if ready < 0, errno != EINTR { throw SocketError("waiting") }
     }
   }
@@ -149,6 +161,9 @@ public struct Listener: ~Copyable, Sendable {
 }
 
 extension SocketError {
+  /// Whether the other side has closed, in whichever way.
+  var isEndOfStream: Bool { code == nil || code == .connectionReset || code == .brokenPipe }
+
   /// The error of the call that has just failed.
   fileprivate init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }
   fileprivate init(_ what: String, _ code: Errno?) { self.init(what: what, code: code) }

@@ -105,6 +105,7 @@ extension BenchesInTurn {
         Sampling(hertz: 5e6))
       meter.calibrate(on: try KVM(), control: Bench.makeControl())
       meter.round(on: try KVM(), control: Bench.makeControl())
+      meter.plan.cell.summarise()
       return meter
     }
 

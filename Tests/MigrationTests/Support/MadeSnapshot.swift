@@ -43,7 +43,8 @@ enum MadeSnapshot {
     ExperimentState(
       workload: "ibrs", parameters: ["writesPerEntry": 2, "exitsPerEntry": 1], msr: 0x48, entry: "breakpoint",
       orders: [10, 10, 9, 9], pause: 3, samplesTaken: 2, isBetweenSamples: false, protection: "always", hasIBPB: true,
-      subjectAtStart: SubjectValue(guest: 0, register: 1), kvmStatistics: ["exits": 100], tally: ["registerWrites": 4],
+      subjectAtStart: SubjectValue(guest: 0, register: 1), kvmStatistics: ["exits": 100], interception: .always,
+      tally: ["registerWrites": 4],
       hostCycles: 1_000_000)
   }
 
