@@ -60,7 +60,9 @@ extension ExperimentSession where P: ~Copyable {
     return handOver(copying, request, to: destination, on: kvm, from: host, stoppedAt: began)
   }
 
-  /// Copies the rest of a guest that has stopped. What it has written to the register meanwhile may change the decision.
+  /// Copies the rest of a guest that has stopped.
+  ///
+  /// What it has written to the register meanwhile may change the decision.
   private mutating func handOver(
     _ copying: Copying, _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM,
     from host: HostOffer,

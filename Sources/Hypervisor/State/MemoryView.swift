@@ -44,7 +44,9 @@ public struct MemoryView: ~Copyable, Sendable {
     return addresses
   }
 
-  /// The page at an address as it is now; nil where there is no memory. The guest may write it meanwhile.
+  /// The page at an address as it is now; nil where there is no memory.
+  ///
+  /// The guest may write it meanwhile.
   public func page(at address: GuestPhysicalAddress) -> GuestPage? {
     for index in slots.indices {
       if let bytes = slots[index]?.read(GuestPage.size, at: address) {

@@ -114,7 +114,9 @@ public struct Listener: ~Copyable, Sendable {
   private let socket: Connection
   private let path: String
 
-  /// Listens at a path. A file of a socket at which nobody listens any more is replaced.
+  /// Listens at a path.
+  ///
+  /// A file of a socket at which nobody listens any more is replaced.
   ///
   /// Throws `SocketError` when the path is taken, or no socket can be there.
   public init(at path: String) throws(SocketError) {
