@@ -1,0 +1,307 @@
+// A guest that was stopped, put into a file, and goes on in another machine: it ends with the counts of one that was never stopped.
+
+import Glibc
+import GuestImages
+import Hypervisor
+import Migration
+import Synchronization
+import Testing
+import TestSupport
+
+@testable import Experiments
+
+@Suite("A guest that was stopped and goes on in another machine", .needsKVM)
+struct SnapshotTests {
+  /// Those whose exits depend on the guest alone: adaptive begins closed again wherever its guest goes on.
+  private static let policies = PolicyName.allCases.filter { $0 != .adaptive }
+  private static let iterations = 23
+  private static let samples = 5
+
+  /// Every experiment that this host can run with a workload under a policy.
+  private func experiments(_ workload: Workload.Name, _ policy: PolicyName) throws -> [Experiment] {
+    let host = try Host.proved()
+    var experiments: [Experiment] = []
+    for subject in Host.subjects where host.supports(policy, of: subject) {
+      if host.refusals[workload] != nil, Workload(workload).accessesMSR, subject == .specCtrl { continue }
+      for entry in host.entries(of: workload) {
+        experiments.append(
+          try Experiment(
+            workload, entry: entry, policy: policy, msr: subject, iterations: Self.iterations, samples: Self.samples))
+      }
+    }
+    return experiments
+  }
+
+  /// Runs an experiment up to a pause; gives the guest as it is read from the bytes of its file.
+  private func stopped(_ experiment: Experiment, after iterations: Int) throws -> (Experiment, ExperimentSnapshot) {
+    var experiment = experiment
+    try experiment.pause(after: iterations)
+    let record = try run(experiment)
+    #expect(record.stopped == .paused && !record.completed)
+    #expect(record.counters[.portOut] <= record.expected.outs, "the pause is none of the guest's own OUTs")
+    return (experiment, try reread(try #require(record.snapshot)))
+  }
+
+  private func run(
+    _ experiment: Experiment, control: RunControl = RunControl(timeLimit: .seconds(120)),
+    observing observation: Observation = .nothing
+  ) throws -> RunRecord {
+    // Every experiment here is about one of the host's subjects.
+    let abilities = try #require(try Host.proved().abilities[experiment.msr])
+    return try experiment.run(on: try KVM(), abilities: abilities, observing: observation, control: control)
+  }
+
+  private func reread(_ snapshot: ExperimentSnapshot) throws -> ExperimentSnapshot {
+    try ExperimentSnapshot(decoding: snapshot.encoded())
+  }
+
+  private func resumed(
+    _ snapshot: ExperimentSnapshot, under policy: PolicyName? = nil,
+    control: RunControl = RunControl(timeLimit: .seconds(120))
+  ) throws -> RunRecord {
+    let kvm = try KVM()
+    let experiment = try Experiment(resuming: snapshot, under: policy)
+    let abilities = try #require(try Host.proved().abilities[experiment.msr])
+    return try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
+  }
+
+  /// Expects that two guests did the same, as far as counts and mailbox tell.
+  private func expectSame(
+    _ record: RunRecord, _ whole: RunRecord, _ what: Comment, counts: Bool = true,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(record.completed, what, sourceLocation: sourceLocation)
+    if counts {
+      #expect(record.counters.byKind == whole.counters.byKind, what, sourceLocation: sourceLocation)
+      #expect(record.counters.byMSR == whole.counters.byMSR, what, sourceLocation: sourceLocation)
+      #expect(record.subjectAtEnd == whole.subjectAtEnd, what, sourceLocation: sourceLocation)
+    }
+    #expect(record.mailbox == whole.mailbox, what, sourceLocation: sourceLocation)
+    #expect(record.subjectAtStart == whole.subjectAtStart, what, sourceLocation: sourceLocation)
+    #expect(record.subjectAtEnd.guest == whole.subjectAtEnd.guest, what, sourceLocation: sourceLocation)
+    #expect(record.samples.map(\.iterations) == record.experiment.orders, what, sourceLocation: sourceLocation)
+    #expect(record.iterations == whole.iterations, what, sourceLocation: sourceLocation)
+  }
+
+  @Test(
+    "ends with exactly the counts and the mailbox of one that was never stopped, wherever that was",
+    .timeLimit(.minutes(10)), arguments: Workload.Name.allCases, Self.policies)
+  func matrix(workload: Workload.Name, policy: PolicyName) throws {
+    for experiment in try experiments(workload, policy) {
+      let whole = try run(experiment)
+      for iterations in [0, 9, Self.iterations - 1] {
+        let what: Comment = "\(workload), \(experiment.entry), \(policy) of \(experiment.msr), after \(iterations)"
+        let (paused, snapshot) = try stopped(experiment, after: iterations)
+        let state = snapshot.guest.work
+        #expect(state.isBetweenSamples && state.samplesTaken == paused.pause, what)
+        #expect(paused.orders.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
+        let record = try resumed(snapshot)
+        expectSame(record, whole, what)
+        #expect(record.contract == snapshot.guest.machine.told, what)
+        #expect(record.experiment.orders == paused.orders && record.firstOwnSample == paused.pause, what)
+        #expect(record.origin == snapshot.guest.origin && record.warnings.isEmpty && record.snapshot == nil, what)
+        expectTally(record, what)
+        if let exits = record.kvmExits { #expect(exits >= record.counters.total, what) }
+      }
+    }
+  }
+
+  /// What the policies count over both parts.
+  private func expectTally(_ record: RunRecord, _ what: Comment) {
+    // One entry for each exit, and one for the pause, which is no exit of the guest's own.
+    let entries = record.counters.total + record.counters.interruptions + 1
+    switch record.experiment.policy {
+    case .passthrough, .emulate: #expect(record.tally.isEmpty, what)
+    case .autoload:
+      #expect(record.tally == ["entryLoads": entries, "exitStores": entries, "exitLoads": entries], what)
+    case .manual: #expect(record.tally["reads"] == entries, what)
+    case .adaptive: Issue.record("it is not among the policies here")
+    case .shadow:
+      let changes = record.experiment.workload.name == .ssbd ? record.expected.writes : 0
+      #expect(record.tally == ["registerWrites": changes], what)
+    }
+  }
+
+  @Test("ends the same however often it was stopped", arguments: [Workload.Name.ibrs, .chatty, .bare, .probe, .mmio])
+  func again(workload: Workload.Name) throws {
+    for policy in Self.policies {
+      for experiment in try experiments(workload, policy) {
+        let what: Comment = "\(workload), \(experiment.entry), \(policy) of \(experiment.msr)"
+        let whole = try run(experiment)
+        var (_, snapshot) = try stopped(experiment, after: 7)
+        for _ in 0..<3 {
+          // Before its first instruction there.
+          let control = RunControl(timeLimit: .seconds(60))
+          control.pause()
+          let record = try resumed(snapshot, control: control)
+          #expect(record.stopped == .paused, what)
+          snapshot = try reread(try #require(record.snapshot))
+        }
+        #expect(snapshot.guest.machine.counters.interruptions >= 3, what)
+        let record = try resumed(snapshot)
+        #expect(record.counters.byKind == whole.counters.byKind && record.counters.byMSR == whole.counters.byMSR, what)
+        expectSame(record, whole, what)
+      }
+    }
+  }
+
+  @Test(
+    "ends the same when it was stopped at any moment", .timeLimit(.minutes(5)),
+    arguments: [Workload.Name.ibrs, .chatty, .retpoline, .probe], [PolicyName.emulate, .manual, .shadow])
+  func anyMoment(workload: Workload.Name, policy: PolicyName) throws {
+    let host = try Host.proved()
+    var random = SplitMix64(seed: 5)
+    for subject in Host.subjects where host.supports(policy, of: subject) {
+      let entry = host.entries(of: workload)[0]
+      let experiment = try Experiment(
+        workload, entry: entry, policy: policy, msr: subject, iterations: 400, samples: 8)
+      let clock = ContinuousClock()
+      var whole: RunRecord?
+      let duration = try clock.measure { whole = try run(experiment) }
+      let reference = try #require(whole)
+      var stops = 0
+      // A pause may come too early or too late for a guest that takes no time.
+      for _ in 0..<20 where stops < 2 {
+        let delay = duration * Double.random(in: 0.1..<0.9, using: &random)
+        let control = RunControl(timeLimit: .seconds(60))
+        let pause = try Thread {
+          usleep(UInt32(max(0, delay / .microseconds(1))))
+          control.pause()
+        }
+        var record = try run(experiment, control: control)
+        pause.join()
+        control.discardPause()
+        guard let snapshot = record.snapshot else { continue }
+        stops += 1
+        #expect(record.stopped == .paused && snapshot.guest.work.isBetweenSamples == false)
+        record = try resumed(try reread(snapshot))
+        let what: Comment = "\(workload), \(entry), \(policy) of \(subject), stop \(stops)"
+        expectSame(record, reference, what)
+        // The sample that was interrupted has two hosts' time in it.
+        #expect(record.firstOwnSample == snapshot.guest.work.samplesTaken + 1, what)
+        #expect(record.cyclesPerIteration.count == max(0, 8 - record.firstOwnSample), what)
+      }
+      #expect(stops > 0, "\(workload) under \(policy): no pause met the guest")
+    }
+  }
+
+  @Test("ends the same when it was stopped at an exit of its own", arguments: [1, 2, 7, 45])
+  func atExit(number: Int) throws {
+    let host = try Host.proved()
+    let experiment = try Experiment(
+      .ibrs, entry: host.entries[0], policy: .emulate, msr: .kernelGSBase, iterations: 25, samples: 5)
+    let whole = try run(experiment)
+    let control = RunControl(timeLimit: .seconds(60))
+    let exits = Mutex(0)
+    let record = try run(
+      experiment, control: control,
+      observing: .trace { _ in
+        let count = exits.withLock { exits in
+          exits += 1
+          return exits
+        }
+        if count == number { control.pause() }
+      })
+    let snapshot = try #require(record.snapshot)
+    #expect(record.counters[.writeMSR] >= number && record.counters[.writeMSR] <= number + 1)
+    expectSame(try resumed(try reread(snapshot)), whole, "exit \(number)")
+  }
+
+  @Test(
+    "goes on under another policy, with the MSR as it was, and ends with the same mailbox",
+    .timeLimit(.minutes(5)), arguments: Self.policies, Self.policies)
+  func otherPolicy(first: PolicyName, second: PolicyName) throws {
+    let host = try Host.proved()
+    for subject in Host.subjects where host.supports(first, of: subject) && host.supports(second, of: subject) {
+      for workload in [Workload.Name.ibrs, .ibrsAll, .wrmsr, .chatty] {
+        let entry = host.entries(of: workload)[0]
+        let experiment = try Experiment(
+          workload, entry: entry, policy: first, msr: subject, iterations: Self.iterations, samples: Self.samples)
+        let whole = try run(experiment)
+        let (_, snapshot) = try stopped(experiment, after: 9)
+        let record = try resumed(snapshot, under: second)
+        let what: Comment = "\(workload) of \(subject), \(first), then \(second)"
+        #expect(record.experiment.policy == second, what)
+        let kinds = [PolicyName.emulate, .shadow]
+        let isSameKind = kinds.contains(first) == kinds.contains(second)
+        expectSame(record, whole, what, counts: first == second)
+        #expect(
+          record.interceptsSubject == (isSameKind ? (kinds.contains(first) ? .always : .never) : .underOthersBefore),
+          what)
+        let (built, before) = (record.expectedAccesses(of: subject), snapshot.guest.machine.counters.byMSR[subject])
+        let found = record.counters.byMSR[subject]
+        if isSameKind {
+          #expect(record.counters.byKind == whole.counters.byKind, what)
+        } else if kinds.contains(first) {
+          #expect(found == before, "\(what): what reached the VMM before, and nothing more")
+        } else {
+          #expect(before == nil, what)
+          #expect((found?.writes ?? 0) <= built.writes && (found?.reads ?? 0) <= built.reads, what)
+          let rest = UInt64(Self.iterations - 9)
+          let perIteration = record.experiment.workload.perIteration
+          #expect((found?.writes ?? 0) == perIteration.writes * rest, what)
+          #expect((found?.reads ?? 0) == perIteration.reads * rest, what)
+        }
+      }
+    }
+  }
+
+  @Test("goes on from one file as often as one likes, each time the same")
+  func twice() throws {
+    let host = try Host.proved()
+    let experiment = try Experiment(
+      .ibrs, entry: host.entries[0], policy: .emulate, iterations: Self.iterations, samples: Self.samples)
+    let whole = try run(experiment)
+    let (_, snapshot) = try stopped(experiment, after: 11)
+    let before = try snapshot.encoded()
+    for _ in 0..<3 { expectSame(try resumed(snapshot), whole, "from one snapshot") }
+    #expect(try JSONValue(encoding: ExperimentSnapshot(decoding: before).guest) == JSONValue(encoding: snapshot.guest))
+  }
+
+  @Test("has the warnings that it was given, and the host that it came from, in its record")
+  func warnings() throws {
+    let experiment = try Experiment(
+      .bare, entry: .none, policy: .emulate, iterations: Self.iterations, samples: Self.samples)
+    var (_, snapshot) = try stopped(experiment, after: 3)
+    snapshot.guest.warnings = ["moved although"]
+    snapshot.guest.origin = "elsewhere"
+    let control = RunControl(timeLimit: .seconds(60))
+    control.pause()
+    let paused = try resumed(snapshot, control: control)
+    let again = try #require(paused.snapshot)
+    #expect(again.guest.warnings == ["moved although"] && again.guest.origin != "elsewhere")
+    let record = try resumed(again)
+    #expect(record.warnings == ["moved although"] && record.origin == again.guest.origin)
+  }
+
+  @Test("with one sample can be stopped before its first iteration alone")
+  func oneSample() throws {
+    var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 5, samples: 1)
+    try experiment.pause(after: 0)
+    #expect(experiment.pause == 0 && experiment.orders == [5])
+    #expect(throws: ExperimentError.self) { try experiment.pause(after: 2) }
+    for wrong in [-1, 5, .max, .min] { #expect(throws: ExperimentError.self) { try experiment.pause(after: wrong) } }
+    let record = try run(experiment)
+    #expect(try resumed(reread(try #require(record.snapshot))).mailbox.kernelEntries == 5)
+  }
+
+  @Test("in counts that its guest cannot have made is no result: the witnesses contradict each other")
+  func impossibleCounts() throws {
+    let experiment = try Experiment(
+      .ibrs, entry: .none, policy: .emulate, iterations: Self.iterations, samples: Self.samples)
+    let (_, snapshot) = try stopped(experiment, after: 11)
+    let parts = SnapshotBytes(parsing: try snapshot.encoded())
+    for path in ["halts", "portIns", "portOuts", "mmioReads", "subjectCount.writes", "subjectCount.reads"] {
+      for value in [1_000_000, Int128(UInt64.max), Int128(UInt64.max) - 5] {
+        let changed = try parts.changing("machine.counters.\(path)", to: .integer(value))
+        let snapshot = try ExperimentSnapshot(decoding: changed.file)
+        #expect {
+          _ = try resumed(snapshot)
+        } throws: {
+          guard case ExperimentError.contradiction = $0 else { return false }
+          return true
+        }
+      }
+    }
+  }
+}
