@@ -1,7 +1,6 @@
 // `spectrap compare`: two benchmarks side by side, usable as a regression gate.
 
 import ArgumentParser
-import FoundationEssentials
 import Measurement
 
 struct Compare: ParsableCommand {
@@ -64,23 +63,6 @@ extension BenchReport {
   ///
   /// Throws `Failure` when there is none, or it is of another kind or version.
   static func read(_ path: String) throws -> BenchReport {
-    let data = try Input.data(path)
-    struct Head: Decodable {
-      var schemaVersion: Int?
-      var kind: String?
-    }
-    let head = try? JSONDecoder().decode(Head.self, from: data)
-    guard let head, head.kind == "bench" else {
-      throw Failure(status: .dataError, message: "\(path) is no result of `spectrap bench --json`")
-    }
-    guard head.schemaVersion == currentSchemaVersion else {
-      throw Failure(
-        status: .dataError,
-        message: "\(path) has schema version \(head.schemaVersion.map(String.init) ?? "none"), this program reads "
-          + "version \(currentSchemaVersion)")
-    }
-    do { return try JSONDecoder().decode(BenchReport.self, from: data) } catch {
-      throw Failure(status: .dataError, message: "\(path) is damaged: \(error)")
-    }
+    try Input.json(path, "result of `spectrap bench --json`", version: currentSchemaVersion, kind: "bench")
   }
 }

@@ -32,7 +32,8 @@ enum Input {
           + "version \(version)")
     }
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
-      throw Failure(status: .dataError, message: "\(path) is no \(what): \(DamagedFile.sentence(error))")
+      throw Failure(
+        status: .dataError, message: "\(path) is no \(what): \((error as? DecodingError)?.sentence ?? "\(error)")")
     }
   }
 }
@@ -41,22 +42,6 @@ enum Input {
 private struct Head: Decodable {
   var schemaVersion: Int?
   var kind: String?
-}
-
-/// What is wrong with a file's JSON, in one line.
-enum DamagedFile {
-  static func sentence(_ error: any Error) -> String {
-    func place(_ context: DecodingError.Context, _ key: String? = nil) -> String {
-      (context.codingPath.map(\.stringValue) + (key.map { [$0] } ?? [])).joined(separator: ".")
-    }
-    switch error {
-    case DecodingError.keyNotFound(let key, let context): return "\(place(context, key.stringValue)) is missing"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-      return "\(place(context)) is of another kind"
-    case DecodingError.dataCorrupted(let context): return context.debugDescription
-    default: return "\(error)"
-    }
-  }
 }
 
 /// The JSON of `probe`: the report under a schema version, and what the host offers guests that would come there.

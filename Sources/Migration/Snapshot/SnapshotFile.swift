@@ -232,7 +232,7 @@ extension SnapshotError: CustomStringConvertible {
 
 extension DecodingError {
   /// What is wrong, and where.
-  var sentence: String {
+  public var sentence: String {
     let (what, path): (String, [any CodingKey]) =
       switch self {
       case .keyNotFound(let key, let context): ("\(key.stringValue) is missing", context.codingPath)
