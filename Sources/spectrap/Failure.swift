@@ -101,7 +101,7 @@ extension Failure {
   private static func status(of error: TransferError) -> Status {
     switch error {
     case .socket(let error): status(of: error)
-    case .ended: .unavailable
+    case .ended, .nobody: .unavailable
     case .protocolError: .software
     case .snapshot: .dataError
     }

@@ -63,8 +63,6 @@ struct MoveOptions: ParsableArguments {
     Interrupt.cancels(control)
     switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
     case .moved(let report): try report.tell(json: json)
-    case .refused(let reason):
-      throw Failure(status: .unavailable, message: "the guest may not move there: \(reason)")
     case .stayed(let record, let reason):
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)
@@ -118,7 +116,7 @@ private struct MoveDocument: Encodable {
 
   init(_ report: MoveReport) {
     destination = report.destination
-    warnings = report.warning.map { [$0] } ?? []
+    warnings = report.warnings
     rounds = report.rounds.map {
       Round(pages: $0.pages, milliseconds: $0.duration.milliseconds, dirtied: $0.dirtied)
     }
@@ -146,7 +144,7 @@ extension MoveReport {
     let sentence =
       "The guest runs at \(destination). It was stopped for \(downTime.milliseconds.rounded3) ms, "
       + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last \(lastPages) pages."
-    return (warning.map { "WARNING  \($0)\n" } ?? "") + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
+    return warnings.map { "WARNING  \($0)\n" }.joined() + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
   }
 }
 

@@ -42,14 +42,25 @@ struct Receive: ParsableCommand {
       Interrupt.cancels(control)
       let listener = try Listener(at: try UnixPath(address).path)
       Output.error("spectrap: waiting for a guest at \(address)")
-      guard let connection = try listener.accept(unless: { control.isCancelled }) else {
-        throw Failure(status: .interrupted, message: "stopped on request; no guest came")
-      }
-      let record = try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
-        Output.error("spectrap: \($0)")
-      }
+      let record = try record(at: listener, on: kvm, offering: offer, control)
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)
     }
+  }
+
+  /// What became of the first guest that comes; those who go without proposing one are not waited for.
+  private func record(
+    at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, _ control: RunControl
+  ) throws -> RunRecord {
+    while let connection = try listener.accept(unless: { control.isCancelled }) {
+      do {
+        return try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
+          Output.error("spectrap: \($0)")
+        }
+      } catch TransferError.nobody {
+        continue
+      }
+    }
+    throw Failure(status: .interrupted, message: "stopped on request; no guest came")
   }
 }

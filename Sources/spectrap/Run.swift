@@ -179,8 +179,7 @@ struct Run: ParsableCommand {
     defer { desk.close() }
     switch try experiment.run(on: kvm, abilities: abilities, movingAt: desk, control: control) {
     case .moved(let report): try report.tell(json: json)
-    case .refused(let reason), .stayed(_, let reason?): throw Failure(status: .software, message: reason)
-    case .stayed(let record, nil):
+    case .stayed(let record, _):
       try Self.tell(record, entryChoice: entryChoice, json: json)
       try Self.complain(of: record.stopped, after: timeLimit)
     }

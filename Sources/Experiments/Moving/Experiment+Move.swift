@@ -8,15 +8,13 @@ extension Experiment {
   /// What became of a guest that was to be moved away.
   public enum Departure: Sendable {
     case moved(MoveReport)
-    /// It may not, for this reason, and was not started.
-    case refused(String)
     /// It did not, for this reason (nil when nobody wanted it to), and ran to its end here.
     case stayed(RunRecord, String?)
   }
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
   ///
-  /// Throws as `resume` does.
+  /// Throws as `resume` does, and `TransferError.ended` when it may not go there: then it was not started.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
     control: RunControl
@@ -42,12 +40,15 @@ extension Experiment {
 
   /// Receives a guest and runs it to its end.
   ///
-  /// Throws `TransferError` when none comes, and as `resume` does when this host does not take it; the source is told why.
+  /// Throws `TransferError` when none comes (`nobody`, when the other side did not even propose one), and as `resume` does when
+  /// this host does not take it; the source is told why.
   public static func receive(
     from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
     telling tell: @escaping (String) -> Void
   ) throws -> RunRecord {
-    let receiver = try Receiver(connection, offering: offer)
+    // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
+    let receiver: Receiver
+    do { receiver = try Receiver(connection, offering: offer) } catch { throw error.beforeAnything }
     do {
       let snapshot = try receiver.receive(as: ExperimentState.self, unless: { control.isCancelled })
       let experiment = try Experiment(resuming: snapshot)
@@ -82,7 +83,7 @@ private struct MovingAway: PolicyVisitor {
     }
     switch try session.move(request, to: destination, on: kvm, from: host, control: control) {
     case .moved(let report): return .moved(report)
-    case .refused(let reason): return .refused(reason)
+    case .refused(let reason): throw TransferError.ended("the guest may not move there: \(reason)")
     case .failed(let reason):
       let stopped = try session.run(observing: .nothing, control: control)
       return .stayed(try session.record(stopped: stopped), reason)

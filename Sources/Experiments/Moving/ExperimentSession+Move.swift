@@ -72,7 +72,7 @@ extension ExperimentSession where P: ~Copyable {
       let terms = try Terms(of: try movingGuest(from: host), at: destination.offer, request)
       if let reason = terms.refusal {
         copying.sender.abort("the source's decision: \(reason)")
-        return .refused(reason)
+        return .failed("the guest may not move there any more: \(reason)")
       }
       let expected = copying.expectedDownTime
       let lastPages = try copying.finish()
@@ -84,7 +84,7 @@ extension ExperimentSession where P: ~Copyable {
       case .moved:
         return .moved(
           MoveReport(
-            destination: terms.destination, warning: terms.warning, rounds: copying.rounds,
+            destination: terms.destination, warnings: guest.warnings, rounds: copying.rounds,
             expectedDownTime: expected, lastPages: lastPages, downTime: .now - began))
       }
     } catch {

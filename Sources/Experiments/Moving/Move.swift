@@ -34,8 +34,8 @@ struct Destination: Sendable {
 /// What a move did.
 public struct MoveReport: Codable, Sendable {
   public let destination: String
-  /// What was given up, nil when nothing was.
-  public let warning: String?
+  /// What was given up, by this move and by those before.
+  public let warnings: [String]
   public let rounds: [PreCopy.Round]
   /// How long the last pages were expected to take, at the rate of the rounds, when the guest was stopped.
   public let expectedDownTime: Duration
@@ -49,7 +49,7 @@ public struct MoveReport: Codable, Sendable {
 public enum MoveResult: Codable, Sendable {
   /// The guest runs at the destination.
   case moved(MoveReport)
-  /// It may not go there, for this reason, and goes on here.
+  /// It may not go there, for this reason; nothing has stopped or started for that.
   case refused(String)
   /// Something went wrong, and it goes on here.
   case failed(String)

@@ -70,6 +70,15 @@ public enum TransferError: Error, Equatable, Sendable {
   case ended(String)
   /// What came is no guest.
   case snapshot(SnapshotError)
+  /// The other side has closed before it proposed anything.
+  case nobody
+}
+
+extension TransferError {
+  /// The error, or `nobody` where it is that the stream has ended: before anything was said.
+  public var beforeAnything: TransferError {
+    if case .socket(let error) = self, error.isEndOfStream { .nobody } else { self }
+  }
 }
 
 extension TransferError: CustomStringConvertible {
@@ -79,6 +88,7 @@ extension TransferError: CustomStringConvertible {
     case .protocolError(let what): "the other side does not keep to the protocol: \(what)"
     case .ended(let reason): reason
     case .snapshot(let error): "\(error)"
+    case .nobody: "the other side has gone without proposing a guest"
     }
   }
 }

@@ -30,7 +30,10 @@ public final class Receiver: Sendable {
     var memory: [GuestPhysicalRange]?
     var pages: [GuestPhysicalAddress: GuestPage] = [:]
     while true {
-      let message = try connection.message(unless: isCancelled)
+      let message: Message
+      do { message = try connection.message(unless: isCancelled) } catch {
+        throw memory == nil ? error.beforeAnything : error
+      }
       switch (message.kind, memory) {
       case (.proposal, nil): memory = try Self.memory(message.payload)
       case (.pages, let ranges?):
