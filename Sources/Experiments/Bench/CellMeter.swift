@@ -19,7 +19,8 @@ struct CellMeter {
   private static let pairsBesideNeighbour = 32
   /// How often a round is taken again in which the neighbour did not run.
   private static let tries = 5
-  private static let doublings = 8
+  /// How many samples the least is taken of: enough that one of them is undisturbed.
+  private static let trials = 8
   private static let mostIterations: UInt32 = 1 << 20
 
   init(_ plan: PlannedCell, _ sampling: Sampling) { (self.plan, self.sampling) = (plan, sampling) }
@@ -27,6 +28,9 @@ struct CellMeter {
   var isActive: Bool { plan.cell.status == .measured && plan.experiment != nil }
 
   /// Finds out how many iterations a sample needs.
+  ///
+  /// Cells that cost the same get as good as the same number, whatever else the machine does meanwhile: the longer a sample, the
+  /// more of what disturbs it is in it.
   mutating func calibrate(on kvm: borrowing KVM, control: RunControl) {
     guard isActive, let enough = enoughIterations(on: kvm, control: control) else { return }
     iterations = enough
@@ -41,30 +45,40 @@ struct CellMeter {
     }
   }
 
-  /// Doubles the iterations until a sample is long enough: eight doublings in one run of the guest.
+  /// Tries longer samples until their least cost tells how many iterations are long enough.
   private mutating func tryIterations(on kvm: borrowing KVM, control: RunControl) -> UInt32? {
     var iterations: UInt32 = 1
-    while iterations < Self.mostIterations {
-      // The first sample has the guest's cold start in it, and is taken again.
-      let orders = settling + [iterations] + (0..<Self.doublings).map { iterations << UInt32($0) }
-      guard let record = run(orders, on: kvm, control: control) else { return nil }
-      let enough = record.samples.dropFirst(settling.count + 1).first { $0.ticks >= sampling.ticks }
-      if let enough { return enough.iterations }
-      iterations <<= UInt32(Self.doublings)
+    while true {
+      guard let least = leastTicks(of: iterations, on: kvm, control: control) else { return nil }
+      let enough = Self.iterations(of: least / Double(iterations), lasting: sampling.ticks)
+      // The fixed cost is in each sample: of a short one it may be most.
+      if enough <= iterations + iterations / 8 { return enough }
+      iterations = enough
     }
-    return iterations
   }
 
   /// Counts the instructions of an iteration: where the clock counts them, all iterations are alike.
   private mutating func countIterations(
     besides fixedCost: Double, on kvm: borrowing KVM, control: RunControl
   ) -> UInt32? {
-    // Some workloads go to and fro between two tasks. The first pair has the guest's cold start in it.
-    guard let record = run(settling + [2, 2, 2, 2], on: kvm, control: control) else { return nil }
-    let each = max(1, (Array(record.samples.dropFirst(settling.count + 1)).least(of: 2) - fixedCost) / 2)
-    var iterations: UInt32 = 1
-    while Double(iterations) * each < Double(sampling.ticks), iterations < Self.mostIterations { iterations *= 2 }
-    return iterations
+    // Some workloads go to and fro between two tasks.
+    guard let least = leastTicks(of: 2, on: kvm, control: control) else { return nil }
+    return Self.iterations(of: (least - fixedCost) / 2, lasting: sampling.ticks)
+  }
+
+  /// The least ticks of some samples of so many iterations; nil when there is no result.
+  private mutating func leastTicks(of iterations: UInt32, on kvm: borrowing KVM, control: RunControl) -> Double? {
+    let orders = settling + [UInt32](repeating: iterations, count: 1 + Self.trials)
+    // The first sample has the guest's cold start in it.
+    return run(orders, on: kvm, control: control).map {
+      Array($0.samples.dropFirst(settling.count + 1)).least(of: iterations)
+    }
+  }
+
+  /// How many iterations of this cost last so many ticks; more than one are even, for the workloads of two tasks.
+  static func iterations(of cost: Double, lasting ticks: UInt64) -> UInt32 {
+    let enough = Double(ticks) / max(1, cost)
+    return enough <= 1 ? 1 : min(mostIterations, 2 * UInt32((min(enough, Double(mostIterations)) / 2).rounded(.up)))
   }
 
   /// Whether `calibrate` has found out how many iterations a sample needs.

@@ -31,6 +31,19 @@ struct SamplingTests {
   }
 
   @Test(
+    "As many iterations as last long enough, an even number of them unless one is enough",
+    arguments: [
+      (1000, 200), (1001, 200), (999, 202), (28_000, 8), (199_999, 2), (200_000, 1), (1e9, 1), (0, 200_000),
+      (-3, 200_000),
+    ] as [(Double, UInt32)])
+  func length(cost: Double, iterations: UInt32) {
+    #expect(CellMeter.iterations(of: cost, lasting: 200_000) == iterations)
+  }
+
+  @Test("No sample has more than a million iterations")
+  func longest() { #expect(CellMeter.iterations(of: 1, lasting: .max) == 1 << 20) }
+
+  @Test(
     "There the median is free of interrupts whenever they come, for samples of up to 0.4 of their period",
     arguments: [5000, 20_000, 40_000])
   func interrupts(cost: Int) throws {
