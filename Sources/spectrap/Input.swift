@@ -33,7 +33,8 @@ enum Input {
     }
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
       throw Failure(
-        status: .dataError, message: "\(path) is no \(what): \((error as? DecodingError)?.sentence ?? "\(error)")")
+        status: .dataError,
+        message: "\(path) is no \(what), or damaged: \((error as? DecodingError)?.sentence ?? "\(error)")")
     }
   }
 }
