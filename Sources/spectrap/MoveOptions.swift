@@ -143,7 +143,8 @@ extension MoveReport {
     table.add("stopped", "\(lastPages)", downTime.milliseconds.rounded3, "")
     let sentence =
       "The guest runs at \(destination). It was stopped for \(downTime.milliseconds.rounded3) ms, "
-      + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last \(lastPages) pages."
+      + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last "
+      + (lastPages == 1 ? "page." : "\(lastPages) pages.")
     return warnings.map { "WARNING  \($0)\n" }.joined() + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
   }
 }

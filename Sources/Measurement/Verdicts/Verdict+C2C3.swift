@@ -77,9 +77,9 @@ extension BenchReport.Verdict {
 
   private static func position(_ outcome: Outcome) -> String {
     switch outcome {
-    case .holds: "the interval lies within"
-    case .doesNotHold: "the interval lies outside"
-    case .cannotBeTested: "the interval lies across the edge of"
+    case .holds: "KVM's interval lies within"
+    case .doesNotHold: "KVM's interval lies outside"
+    case .cannotBeTested: "KVM's interval lies across the edge of"
     }
   }
 }
