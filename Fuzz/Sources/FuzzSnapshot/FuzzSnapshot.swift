@@ -43,7 +43,8 @@ private func report(_ snapshot: ExperimentSnapshot) {
   let records = SampleRecord.records(in: memory(of: snapshot, at: Layout.samples, pages: 4))
   for stopped in [nil, RunControl.Stop.timeLimit] {
     let record = RunRecord(
-      experiment: experiment, protection: Protection(.always, ""), stopped: stopped, interceptsSubject: true,
+      experiment: experiment, protection: Protection(.always, ""), stopped: stopped,
+      interceptsSubject: work.interception,
       counters: machine.counters, kvmStatistics: work.kvmStatistics, mailbox: mailbox,
       samples: Array(records.filter { $0.iterations > 0 }.prefix(while: \.isComplete)),
       firstOwnSample: work.samplesTaken + (work.isBetweenSamples ? 0 : 1), subjectAtStart: work.subjectAtStart,
