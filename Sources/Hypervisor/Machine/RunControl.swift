@@ -19,9 +19,11 @@ public final class RunControl: Sendable {
 
   private struct Shared {
     var timer: KickTimer?
+    /// Of the run that is under way, or was paused and may go on.
     var deadline: ContinuousClock.Instant?
     var isCancelled = false
     var isPauseWanted = false
+    var isPaused = false
 
     var shouldStop: Bool { isCancelled || isPauseWanted }
   }
@@ -29,7 +31,7 @@ public final class RunControl: Sendable {
   private let shared = Mutex(Shared())
   private let timeLimit: Duration?
 
-  /// A control whose runs each may take `timeLimit`, or any time when it is nil.
+  /// A control whose runs each may take `timeLimit`, or any time when it is nil; a run that goes on after a pause is the same run.
   public init(timeLimit: Duration? = nil) { self.timeLimit = timeLimit }
 
   /// Ends the run that is under way, and every later one; callable from any thread, any number of times.
@@ -62,6 +64,7 @@ public final class RunControl: Sendable {
       if shared.isCancelled { return .cancelled }
       if shared.isPauseWanted {
         shared.isPauseWanted = false
+        shared.isPaused = true
         return .paused
       }
       if let deadline = shared.deadline, ContinuousClock.now >= deadline { return .timeLimit }
@@ -71,16 +74,19 @@ public final class RunControl: Sendable {
 
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run uses this control right now.
+  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run
+  /// uses this control right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
       let timer = unsafe try KickTimer(setting: immediateExit)
-      shared.deadline = timeLimit.map { ContinuousClock.now + $0 }
+      let now = ContinuousClock.now
+      if !shared.isPaused { shared.deadline = timeLimit.map { now + $0 } }
+      shared.isPaused = false
       if shared.shouldStop {
         timer.start(after: .zero)
-      } else if let timeLimit {
-        timer.start(after: timeLimit)
+      } else if let deadline = shared.deadline {
+        timer.start(after: deadline - now)
       }
       shared.timer = timer
     }
@@ -91,7 +97,7 @@ public final class RunControl: Sendable {
     shared.withLock { shared in
       shared.timer?.remove()
       shared.timer = nil
-      shared.deadline = nil
+      if !shared.isPaused { shared.deadline = nil }
     }
   }
 }

@@ -1,5 +1,6 @@
 // Ending a run from outside: the order in which begin, cancel, the limit and end may come.
 
+import Glibc
 import SystemPackage
 import Testing
 
@@ -76,6 +77,18 @@ struct RunControlTests: ~Copyable {
   func limitPerRun() throws {
     let control = RunControl(timeLimit: .milliseconds(200))
     for _ in 0..<3 { #expect(try during(control) { control.stop } == nil) }
+  }
+
+  @Test("gives a run that goes on after a pause what was left of its limit, and the next run the whole limit again")
+  func limitAcrossPause() throws {
+    let control = RunControl(timeLimit: .milliseconds(100))
+    try during(control) {
+      control.pause()
+      #expect(control.stop == .paused)
+    }
+    usleep(101_000)
+    #expect(try during(control) { control.stop } == .timeLimit)
+    #expect(try during(control) { control.stop } == nil)
   }
 
   @Test("that is cancelled stops the run under way and every later one, however often it is cancelled")
