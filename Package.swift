@@ -84,7 +84,11 @@ let package = Package(
       dependencies: ["Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(
-      name: "MigrationTests", dependencies: ["Migration", "Experiments", "Hypervisor", "TestSupport"],
+      name: "MigrationTests",
+      dependencies: [
+        "Migration", "Experiments", "Hypervisor", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(

@@ -10,8 +10,8 @@ struct Contract: ParsableCommand {
     commandName: "contract",
     abstract: "Says what a guest may be told so that it can run on each of several hosts.",
     discussion: """
-      HOST is a file that `spectrap probe --json` has written there. `spectrap run --contract FILE` starts a guest \
-      under the contract that --output wrote.
+      HOST is a file that `spectrap probe --json` has written there; the host is called by the file's name. \
+      `spectrap run --contract FILE` starts a guest under the contract that --output wrote.
       """)
 
   @Argument(help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"))

@@ -105,19 +105,20 @@ extension Connection {
     do { try send(header + message.payload) } catch { throw .socket(error) }
   }
 
-  /// Receives the next message; waits for it at most `limit`, or for ever when that is nil.
+  /// Receives the next message; waits for the whole of it at most `limit`, or for ever when that is nil.
   ///
   /// Throws `TransferError`: the stream broke, or what comes is no message.
   func message(
     within limit: Duration? = nil, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) -> Message {
-    let header = try bytes(Message.headerSize, within: limit, unless: isCancelled)
+    let deadline = limit.map { ContinuousClock.now + $0 }
+    let header = try bytes(Message.headerSize, by: deadline, unless: isCancelled)
     let number = header.number(at: 0, as: UInt32.self)
     let length = header.number(at: 8, as: UInt64.self)
     guard let kind = MessageKind(rawValue: number), length <= UInt64(kind.limit) else {
       throw .protocolError("a message of kind \(number) with \(length) bytes")
     }
-    let payload = try bytes(Int(length), within: limit, unless: isCancelled)
+    let payload = try bytes(Int(length), by: deadline, unless: isCancelled)
     guard CRC32C.of(payload) == header.number(at: 4, as: UInt32.self) else {
       throw .protocolError("the checksum of a message of kind \(kind) is wrong")
     }
@@ -125,9 +126,9 @@ extension Connection {
   }
 
   private func bytes(
-    _ count: Int, within limit: Duration?, unless isCancelled: () -> Bool
+    _ count: Int, by deadline: ContinuousClock.Instant?, unless isCancelled: () -> Bool
   ) throws(TransferError) -> [UInt8] {
-    do { return try receive(count, within: limit, unless: isCancelled) } catch { throw .socket(error) }
+    do { return try receive(count, by: deadline, unless: isCancelled) } catch { throw .socket(error) }
   }
 
   /// Waits until the other side has closed, whatever it says until then.

@@ -74,15 +74,15 @@ public struct Connection: ~Copyable, Sendable {
     }
   }
 
-  /// Waits for exactly `count` bytes, for at most `limit` until some come, or for ever when it is nil.
+  /// Waits for exactly `count` bytes, at most until `deadline`, or for ever when it is nil.
   ///
   /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT).
   func receive(
-    _ count: Int, within limit: Duration? = nil, unless isCancelled: () -> Bool = { false }
+    _ count: Int, by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) -> [UInt8] {
     var bytes: [UInt8] = []
     while bytes.count < count {
-      try wait(limit, isCancelled)
+      try wait(until: deadline, isCancelled)
       // The buffer grows with what comes, not with what was promised.
       var part = [UInt8](repeating: 0, count: min(count - bytes.count, 1 << 16))
       // Safe: the array is held for the length of the call, which writes at most its length.
@@ -94,16 +94,16 @@ public struct Connection: ~Copyable, Sendable {
     return bytes
   }
 
-  private func wait(_ limit: Duration?, _ isCancelled: () -> Bool) throws(SocketError) {
-    let deadline = limit.map { ContinuousClock.now + $0 }
+  private func wait(until deadline: ContinuousClock.Instant?, _ isCancelled: () -> Bool) throws(SocketError) {
     while true {
       if isCancelled() { throw SocketError("waiting", .canceled) }
       let left = deadline.map { max(0, ($0 - .now) / .milliseconds(1)) } ?? .infinity
       var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
       // Safe: one structure, this call's own.
       let ready = unsafe poll(&request, 1, CInt(min(left.rounded(.up), 50)))
+      // Who sends a byte now and then does not hold the time up.
+      if left == 0 { throw SocketError("waiting", .timedOut) }
       if ready > 0 { return }
-      if ready == 0, left == 0 { throw SocketError("waiting", .timedOut) }
       if ready < 0, errno != EINTR { throw SocketError("waiting") }
     }
   }

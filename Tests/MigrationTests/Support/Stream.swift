@@ -1,4 +1,4 @@
-// A stream whose other end is the test's: all that it says has been said, and it has closed.
+// A stream whose other end is the test's.
 
 import Experiments
 import Glibc
@@ -6,16 +6,28 @@ import Testing
 
 @testable import Migration
 
-/// Makes an end of a stream on which these bytes come, and then its end.
-func connection(saying bytes: [UInt8]) throws -> Connection {
+/// One end of a stream, for any thread.
+final class End: Sendable {
+  let connection: Connection
+  init(owning descriptor: CInt) { connection = Connection(owning: descriptor) }
+}
+
+/// Makes both ends of a stream.
+func makeStream() throws -> (here: CInt, there: CInt) {
   var ends: (CInt, CInt) = (-1, -1)
   // Safe: room for two descriptors.
   let result = unsafe withUnsafeMutableBytes(of: &ends) {
     unsafe socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, $0.assumingMemoryBound(to: CInt.self).baseAddress!)
   }
   try #require(result == 0)
-  let here = Connection(owning: ends.0)
-  let there = Connection(owning: ends.1)
+  return ends
+}
+
+/// Makes an end of a stream on which these bytes come, and then its end.
+func connection(saying bytes: [UInt8]) throws -> Connection {
+  let ends = try makeStream()
+  let here = Connection(owning: ends.here)
+  let there = Connection(owning: ends.there)
   // More than a socket takes, and the test would wait for ever.
   try #require(bytes.count < 100_000)
   try there.send(bytes)
