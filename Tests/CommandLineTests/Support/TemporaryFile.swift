@@ -1,6 +1,7 @@
-// A file that a test writes, or has written, removed with the value.
+// A file that a test writes, or has written, removed with the value, or at the end of the tests.
 
 import Glibc
+import Synchronization
 
 /// An empty file in the folder for temporary ones.
 final class TemporaryFile: Sendable {
@@ -16,10 +17,22 @@ final class TemporaryFile: Sendable {
     guard descriptor >= 0 else { throw ChildError(description: "mkstemp: \(unsafe String(cString: strerror(errno)))") }
     fchmod(descriptor, mode)
     close(descriptor)
-    path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+    self.path = path
+    _ = Self.removeAtExit
+    Self.present.withLock { _ = $0.insert(path) }
   }
 
-  deinit { unsafe unlink(path) }
+  deinit {
+    unsafe unlink(path)
+    Self.present.withLock { _ = $0.remove(path) }
+  }
+
+  private static let present = Mutex<Set<String>>([])
+  /// Static values are never freed.
+  private static let removeAtExit: Void = {
+    atexit { TemporaryFile.present.withLock { for path in $0 { unsafe unlink(path) } } }
+  }()
 
   /// What stands in it.
   var text: String { Self.text(of: path) ?? "" }
