@@ -24,6 +24,7 @@ extension LabHost {
       "adaptive-unasked-text": "spectrap run ibrs --policy adaptive --entry syscall",
       "adaptive-accepted-text": "spectrap run ibrs --policy adaptive --entry syscall --accept-unprotected",
       "hand-over": "./HandOver 0x48 8 18",
+      "delay": "spectrap bench --workload delay --policy emulate --rounds 1",
       "bench": bench(seed: 1, to: "first.json"),
       "bench-again": bench(seed: 2, to: "second.json"),
       "compare": "spectrap compare first.json second.json --threshold 0.1 --both-ways --json",

@@ -79,6 +79,13 @@ struct IntelTests {
     #expect(try await host.run(second).guest.cyclesPerIteration == cycles)
   }
 
+  @Test func `a benchmark finds a known delay of 100 instructions, to the instruction`() async throws {
+    let result = try await host.result("delay")
+    try #require(result.status == 0, "\(result.error)")
+    let rows = result.output.split(separator: "\n").map { $0.split(separator: " ").prefix(7) }
+    #expect(rows.contains(["delay", "emulate", "-", "100", "100", "to", "100"]), "\(result.output)")
+  }
+
   @Test func `a benchmark gives the same figures in another order and at another time, every cell of it`() async throws
   {
     for bench in ["bench", "bench-again"] {
