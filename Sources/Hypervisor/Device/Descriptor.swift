@@ -37,7 +37,8 @@ public struct Descriptor: ~Copyable, Sendable {
   @discardableResult
   func request(_ request: Request, _ argument: UInt = 0) throws(KVMError) -> CInt {
     let result = ckvm_ioctl(raw, request, argument)
-    if result < 0 { throw KVMError(.request(request), Errno(rawValue: -result)) }
+    // What a guest may be given can be any number, one without a negative too (KVM_GET_TSC_KHZ of 2^31).
+    if result < 0 { throw KVMError(.request(request), Errno(rawValue: 0 &- result)) }
     return result
   }
 

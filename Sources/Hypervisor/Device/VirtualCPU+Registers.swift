@@ -85,7 +85,7 @@ extension VirtualCPU {
   public func cpuid() throws(KVMError) -> CPUIDModel {
     var list = CPUIDEntryList(capacity: 512)
     try list.request(.getCPUID2, of: descriptor)
-    return CPUIDModel((0..<list.count).map { CPUIDEntry(list[$0]) })
+    return CPUIDModel(padded: (0..<list.count).map { CPUIDEntry(list[$0]) })
   }
 
   /// The frequency of the guest's time-stamp counter in kHz, nil where KVM does not tell.

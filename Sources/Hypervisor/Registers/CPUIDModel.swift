@@ -13,6 +13,14 @@ public struct CPUIDModel: Hashable, Sendable {
     self.entries = entries
   }
 
+  /// A model of what KVM_GET_CPUID2 answered.
+  ///
+  /// Before Linux 6.5 it leaves the count as it was asked for, and behind its answers stand entries that are all zeroes.
+  init(padded entries: [CPUIDEntry]) {
+    let last = entries.lastIndex { $0 != CPUIDEntry(function: 0) } ?? -1
+    self.init(Array(entries[...last]))
+  }
+
   /// The answer for a leaf and subleaf; nil when the model holds none, and setting nil removes it.
   ///
   /// The leaf and subleaf of the subscript win over those in the entry that is set.

@@ -18,6 +18,14 @@ struct CPUIDModelTests {
     CPUIDEntry(function: 0x8000_0008, eax: 0x0030_3030, ebx: 0x0002_0005, ecx: 0x7001),
   ])
 
+  @Test("of an older KVM's answer is without what stands behind it")
+  func padded() {
+    let nothing = Array(repeating: CPUIDEntry(function: 0), count: 500)
+    #expect(CPUIDModel(padded: epyc.entries + nothing) == epyc)
+    #expect(CPUIDModel(padded: epyc.entries) == epyc)
+    #expect(CPUIDModel(padded: nothing).entries.isEmpty && CPUIDModel(padded: []).entries.isEmpty)
+  }
+
   @Test("tells vendor, family, model, stepping and hypervisor")
   func identity() {
     #expect(epyc.vendor == "AuthenticAMD")
