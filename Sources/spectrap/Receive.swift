@@ -37,7 +37,9 @@ struct Receive: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let kvm = try kvm.open()
-      let offer = try HostOffer(provedOn: kvm, subject: msr)
+      var offer = try HostOffer(provedOn: kvm, subject: msr)
+      // Now, not while a guest is stopped.
+      offer.abilities = try offer.abilities.withCosts(on: kvm)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
       let listener = try Listener(at: try UnixPath(address).path)
@@ -57,8 +59,8 @@ struct Receive: ParsableCommand {
         return try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
           Output.error("spectrap: \($0)")
         }
-      } catch TransferError.nobody {
-        continue
+      } catch TransferError.nobody(let reason) {
+        Output.error("spectrap: no guest was proposed (\(reason)); still waiting")
       }
     }
     throw Failure(status: .interrupted, message: "stopped on request; no guest came")

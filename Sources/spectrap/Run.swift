@@ -137,6 +137,10 @@ struct Run: ParsableCommand {
       let snapshot = try snapshotOrder
       let file = try snapshot.map { try ResultFile($0.path) }
 
+      // From now on, for a signal may come while the host is still proved.
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
+
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
       var abilities = try HostAbilities(provedOn: kvm, subject: msr)
@@ -155,8 +159,6 @@ struct Run: ParsableCommand {
 
       if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
 
-      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
       if let migratable {
         return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
       }

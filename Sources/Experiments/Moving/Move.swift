@@ -25,9 +25,9 @@ struct Destination: Sendable {
   /// Connects.
   ///
   /// Throws `TransferError` when nobody waits there, or it does not say what it offers.
-  init(_ request: MoveRequest) throws(TransferError) {
+  init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
     sender = try Sender(to: request.path)
-    offer = try sender.offer()
+    offer = try sender.offer(unless: isCancelled)
   }
 }
 

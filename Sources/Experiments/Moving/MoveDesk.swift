@@ -45,7 +45,7 @@ public final class MoveDesk: Sendable {
         guard let request = try? connection.order(as: MoveRequest.self) else { continue }
         // The guest runs on until there is somebody to move to.
         let destination: Destination
-        do { destination = try Destination(request) } catch {
+        do { destination = try Destination(request, unless: { isClosed.load(ordering: .relaxed) }) } catch {
           try? connection.answer(MoveResult.failed("\(error)"))
           continue
         }

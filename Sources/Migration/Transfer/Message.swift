@@ -70,14 +70,14 @@ public enum TransferError: Error, Equatable, Sendable {
   case ended(String)
   /// What came is no guest.
   case snapshot(SnapshotError)
-  /// The other side has closed before it proposed anything.
-  case nobody
+  /// The other side proposed no guest, for this reason.
+  case nobody(String)
 }
 
 extension TransferError {
-  /// The error, or `nobody` where it is that the stream has ended: before anything was said.
+  /// The error of a stream on which no guest has been proposed yet, unless it is this side that gave up.
   public var beforeAnything: TransferError {
-    if case .socket(let error) = self, error.isEndOfStream { .nobody } else { self }
+    if case .socket(let error) = self, error.isOurOwn { self } else { .nobody("\(self)") }
   }
 }
 
@@ -88,7 +88,7 @@ extension TransferError: CustomStringConvertible {
     case .protocolError(let what): "the other side does not keep to the protocol: \(what)"
     case .ended(let reason): reason
     case .snapshot(let error): "\(error)"
-    case .nobody: "the other side has gone without proposing a guest"
+    case .nobody(let reason): "no guest was proposed: \(reason)"
     }
   }
 }

@@ -12,6 +12,9 @@ import Hypervisor
 public final class Receiver: Sendable {
   private let connection: Connection
 
+  /// How long a source may take to propose a guest.
+  private static let patience = Duration.seconds(10)
+
   /// Greets a source with what this host offers.
   ///
   /// Throws `TransferError` when it is gone.
@@ -31,11 +34,14 @@ public final class Receiver: Sendable {
     var pages: [GuestPhysicalAddress: GuestPage] = [:]
     while true {
       let message: Message
-      do { message = try connection.message(unless: isCancelled) } catch {
+      do {
+        message = try connection.message(within: memory == nil ? Self.patience : nil, unless: isCancelled)
+      } catch {
         throw memory == nil ? error.beforeAnything : error
       }
       switch (message.kind, memory) {
-      case (.proposal, nil): memory = try Self.memory(message.payload)
+      case (.proposal, nil):
+        do { memory = try Self.memory(message.payload) } catch { throw error.beforeAnything }
       case (.pages, let ranges?):
         do throws(SnapshotError) {
           for start in stride(from: 0, to: message.payload.count, by: PageRecord.size) {
@@ -50,7 +56,9 @@ public final class Receiver: Sendable {
         do { guest = try PortableGuest(decoding: message.payload) } catch { throw .snapshot(error) }
         guard guest.machine.memory == ranges else { throw .protocolError("other memory than was proposed") }
         return Snapshot(guest: guest, pages: pages.values.sorted { $0.address < $1.address })
+      case (.abort, nil): throw .nobody("the source keeps its guest: \(message.text)")
       case (.abort, _): throw .ended("the source keeps its guest: \(message.text)")
+      case (_, nil): throw .nobody("it said \(message.kind) at the wrong time")
       default: throw .protocolError("\(message.kind) at the wrong time")
       }
     }

@@ -28,8 +28,8 @@ public final class Sender: Sendable {
   /// What the destination offers: the first that it says.
   ///
   /// Throws `TransferError` when it does not, or speaks another version of the protocol.
-  public func offer() throws(TransferError) -> HostOffer {
-    let message = try connection.message(within: Self.patience)
+  public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
+    let message = try connection.message(within: Self.patience, unless: isCancelled)
     switch message.kind {
     case .offer: return try Greeting(decoding: message.payload).offer
     case .refuse: throw .ended("the destination does not take a guest: \(message.text)")

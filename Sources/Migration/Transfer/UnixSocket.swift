@@ -113,6 +113,8 @@ public struct Connection: ~Copyable, Sendable {
 public struct Listener: ~Copyable, Sendable {
   private let socket: Connection
   private let path: String
+  /// The file as it was made: somebody may have put another in its place.
+  private let file: FileIdentity
 
   /// Listens at a path.
   ///
@@ -121,10 +123,17 @@ public struct Listener: ~Copyable, Sendable {
   /// Throws `SocketError` when the path is taken, or no socket can be there.
   public init(at path: String) throws(SocketError) {
     var address = try sockaddr_un(path)
-    if (try? Connection(to: path)) != nil { throw SocketError("listening at \(path)", .addressInUse) }
-    var status = stat()
-    // Safe: the path is a string, and the structure this call's own.
-    if unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { unsafe _ = unlink(path) }
+    do throws(SocketError) {
+      _ = try Connection(to: path)
+      throw SocketError("listening at \(path)", .addressInUse)
+    } catch {
+      // Refused: there is a socket, and nobody listens. Whatever else it is, somebody may.
+      switch error.code {
+      case .connectionRefused where FileIdentity(path)?.isSocket == true: unsafe _ = unlink(path)
+      case .noSuchFileOrDirectory, .connectionRefused: break
+      default: throw SocketError("listening at \(path)", .addressInUse)
+      }
+    }
     let socket = try Connection.make()
     let descriptor = socket.descriptor
     // Safe: the structure is this call's own, for its own length.
@@ -137,12 +146,14 @@ public struct Listener: ~Copyable, Sendable {
     guard bound == 0, unsafe chmod(path, 0o600) == 0, listen(descriptor, 1) == 0 else {
       throw SocketError("listening at \(path)")
     }
+    guard let file = FileIdentity(path) else { throw SocketError("listening at \(path)") }
     self.socket = socket
     self.path = path
+    self.file = file
   }
 
   // Safe: the path is a string, which lives for the length of the call.
-  deinit { unsafe _ = unlink(path) }
+  deinit { if FileIdentity(path) == file { unsafe _ = unlink(path) } }
 
   /// Waits for someone to connect; nil when `isCancelled` says so, which is asked every now and then.
   ///
@@ -162,9 +173,27 @@ public struct Listener: ~Copyable, Sendable {
   }
 }
 
+/// Which file stands at a path.
+private struct FileIdentity: Equatable {
+  let device: dev_t
+  let inode: ino_t
+  let isSocket: Bool
+
+  /// The file, not followed where it is a link; nil where there is none.
+  init?(_ path: String) {
+    var status = stat()
+    // Safe: the path is a string, and the structure this call's own.
+    guard unsafe lstat(path, &status) == 0 else { return nil }
+    (device, inode, isSocket) = (status.st_dev, status.st_ino, status.st_mode & S_IFMT == S_IFSOCK)
+  }
+}
+
 extension SocketError {
   /// Whether the other side has closed, in whichever way.
   var isEndOfStream: Bool { code == nil || code == .connectionReset || code == .brokenPipe }
+
+  /// Whether this side gave up waiting because it was asked to.
+  var isOurOwn: Bool { code == .canceled }
 
   /// The error of the call that has just failed.
   fileprivate init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }

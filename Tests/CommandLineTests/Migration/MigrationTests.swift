@@ -168,6 +168,22 @@ struct MigrationTests {
     #expect(result["exits.byMSR.0x48.writes"]?.count == 40_000 && result["origin"] != .null)
   }
 
+  @Test("that is refused leaves the guest where it was, and the destination waiting for the next")
+  func refused() throws {
+    let folder = try Folder()
+    let address = "unix:\(folder.path)/place"
+    let deadline = ContinuousClock.now + Spectrap.patience
+    // Nobody can send a guest there that is about another MSR.
+    let destination = try Child([Spectrap.path, "receive", address, "--json", "--msr", "IA32_KERNEL_GS_BASE"])
+    try destination.awaitErrors("waiting for a guest", by: deadline)
+    try Spectrap.run("migrate", "--from", try Self.guest.get().path, "--to", address)
+      .expectFailure(69, saying: "the guest may not move there", "IA32_KERNEL_GS_BASE")
+    try destination.awaitErrors("still waiting", by: deadline)
+    _ = try destination.interruptWhenReady(by: deadline)
+    let outcome = try destination.outcome(by: deadline)
+    #expect(outcome.status == 130 && outcome.errors.contains("no guest came"))
+  }
+
   @Test("to a place where somebody waits already is refused there, and he goes on waiting")
   func taken() throws {
     let folder = try Folder()
