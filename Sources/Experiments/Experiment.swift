@@ -16,6 +16,8 @@ public struct Experiment: Sendable {
   public var orders: [UInt32]
   /// Before which sample the guest pauses, to be taken away; nil for none.
   public internal(set) var pause: Int?
+  /// Whether the user accepted, where the guest ran before, that its policy gives up a protection.
+  public internal(set) var acceptsUnprotected = false
 
   /// An experiment with the workload of this name and its default parameters.
   ///
@@ -108,10 +110,18 @@ public struct Experiment: Sendable {
     _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
     observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
-    try policy.make(
+    let abilities = accepted(abilities)
+    return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
         experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
         control: control))
+  }
+
+  /// The abilities of the host, with what the user has accepted for this guest elsewhere.
+  func accepted(_ abilities: HostAbilities) -> HostAbilities {
+    var abilities = abilities
+    abilities.acceptsUnprotected = abilities.acceptsUnprotected || acceptsUnprotected
+    return abilities
   }
 }

@@ -11,7 +11,7 @@ import Migration
 struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   let experiment: Experiment
   let protection: Protection
-  private let abilities: HostAbilities
+  let abilities: HostAbilities
   var machine: Machine<P>
   /// What the guest brought from elsewhere; nil for one that starts here.
   private let past: PortableGuest<ExperimentState>?
@@ -56,8 +56,9 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       past = nil
       subjectAtStart = try machine.subjectValue()
     case .snapshot(let snapshot):
-      try machine.restore(snapshot.guest.machine)
-      for page in snapshot.pages { try machine.vm.write(page) }
+      var state = snapshot.guest.machine
+      if snapshot.guest.policy != experiment.policy.rawValue { state.policyState = nil }
+      try machine.restore(state, snapshot.pages)
       past = snapshot.guest
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
@@ -130,11 +131,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     return record
   }
 
-  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called.
+  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called, `accepting` whether
+  /// the user accepts now that its policy gives up a protection.
   ///
   /// Throws `VirtualCPUStateError` when KVM does not give it.
   mutating func portableGuest(
-    on kvm: borrowing KVM, from host: HostOffer, origin: String
+    on kvm: borrowing KVM, from host: HostOffer, origin: String, accepting: Bool = false
   ) throws -> PortableGuest<ExperimentState> {
     let samplesTaken = try samples().count
     return PortableGuest(
@@ -145,7 +147,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        hasIBPB: host.hasIBPB, subjectAtStart: subjectAtStart,
+        hasIBPB: host.hasIBPB, acceptsUnprotected: abilities.acceptsUnprotected || accepting,
+        subjectAtStart: subjectAtStart,
         kvmStatistics: kvmStatistics, interception: interceptsSubject, tally: tallyToTake, hostCycles: totalHostCycles))
   }
 
@@ -155,7 +158,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   func movingGuest(from host: HostOffer) throws -> MovingGuest {
     MovingGuest(
       contract: machine.contract, policy: experiment.policy, subject: experiment.msr, protection: protection.level,
-      inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB)
+      inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB,
+      hasWritten: machine.counters.hasWrittenSubject)
   }
 
   /// The guest that was stopped, as a snapshot.
@@ -191,8 +195,11 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   }
 
   private var tally: [String: UInt64] {
-    (past?.work.tally ?? [:]).merging(
-      machine.currentPolicy.tally.map { ($0.name, $0.count) }, uniquingKeysWith: &+)
+    let own = machine.currentPolicy.tally.map { ($0.name, $0.count) }
+    guard let past else { return Dictionary(uniqueKeysWithValues: own) }
+    // A policy that goes on from its state counts on.
+    let countsOn = past.machine.policyState != nil && past.policy == experiment.policy.rawValue
+    return past.work.tally.merging(own) { countsOn ? $1 : $0 &+ $1 }
   }
 }
 

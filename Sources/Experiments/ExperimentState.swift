@@ -26,6 +26,8 @@ public struct ExperimentState: Codable, Sendable {
   public let protection: String
   /// Whether IA32_PRED_CMD took its barriers there (`HostOffer.hasIBPB`).
   public let hasIBPB: Bool
+  /// Whether the user accepted that the policy gives up a protection; nil for no.
+  public let acceptsUnprotected: Bool?
   /// What the subject was when the guest first started.
   public let subjectAtStart: SubjectValue
   /// By how much KVM's statistics have grown, nil where KVM had none.
@@ -64,6 +66,9 @@ extension Experiment {
     guard (1...SampleRecord.maximumCount).contains(state.orders.count), !state.orders.contains(0),
       (0...state.orders.count).contains(state.samplesTaken), state.orders.indices.contains(state.pause ?? 0)
     else { throw .snapshot("its samples are none that could be ordered") }
+    guard state.tally.keys.allSatisfy(\.isWord), (state.kvmStatistics ?? [:]).keys.allSatisfy(\.isWord),
+      (state.tally["closes"] ?? 0) <= (state.tally["opens"] ?? 0)
+    else { throw .snapshot("its counts are none that a policy or KVM makes") }
     guard snapshot.guest.machine.counters.subject == snapshot.guest.machine.subject else {
       throw .snapshot("its policy and its counters are about different MSRs")
     }
@@ -78,5 +83,14 @@ extension Experiment {
     msr = snapshot.guest.machine.subject
     orders = state.orders
     pause = state.pause
+    acceptsUnprotected = state.acceptsUnprotected ?? false
+  }
+}
+
+extension String {
+  /// Whether it can be the name of a count: letters, digits and underscores, and not many.
+  fileprivate var isWord: Bool {
+    (1...64).contains(utf8.count)
+      && utf8.allSatisfy { (0x30...0x39).contains($0) || (0x41...0x5a).contains($0 & ~0x20) || $0 == 0x5f }
   }
 }

@@ -54,7 +54,8 @@ struct MoveOptions: ParsableArguments {
     var snapshot = try SnapshotInput.read(from)
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
-    let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+    var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+    abilities.acceptsUnprotected = acceptUnprotected
     // It goes on here until it has moved.
     try snapshot.admit(
       at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,

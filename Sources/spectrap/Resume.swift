@@ -38,7 +38,8 @@ struct Resume: ParsableCommand {
       var snapshot = try SnapshotInput.read(file)
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
-      let abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+      var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+      abilities.acceptsUnprotected = acceptUnprotected
       try snapshot.admit(
         at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
         acceptingUnprotected: acceptUnprotected)

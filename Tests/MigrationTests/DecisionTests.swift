@@ -60,6 +60,20 @@ struct DecisionTests {
     #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).word == "allowed")
   }
 
+  @Test("a guest that the host restricted and that never wrote the register is unprotected where it would have to")
+  func neverWrote() throws {
+    for (host, policy) in [(HostClass.ibrsAll, PolicyName.emulate), (.ibrsAll, .shadow), (.ibrs, .shadow)] {
+      var guest = try guest(from: host, under: policy)
+      #expect(Decision(of: guest, to: host.offer, under: .passthrough).word == "allowed", "it has set IBRS")
+      guest.inUse = []
+      let lost = Decision(of: guest, to: host.offer, under: .passthrough)
+      #expect(lost.word == "unprotected" && lost.reason.contains("never written"), "\(lost)")
+      #expect(Decision(of: guest, to: host.offer, under: policy).word == "allowed")
+      guest.hasWritten = true
+      #expect(Decision(of: guest, to: host.offer, under: .passthrough).word == "allowed", "it writes at each entry")
+    }
+  }
+
   @Test("a guest that was not protected loses nothing, and is still said to be unprotected")
   func nothingToLose() throws {
     guard case .allowed(let protection) = try decision(from: .none, under: .emulate, to: .ibrs) else {

@@ -19,7 +19,8 @@ extension Experiment {
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
     control: RunControl
   ) throws -> Departure {
-    try policy.make(
+    let abilities = accepted(abilities)
+    return try policy.make(
       on: kvm, with: abilities,
       for: MovingAway(
         experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control))
@@ -52,10 +53,11 @@ extension Experiment {
     do {
       let snapshot = try receiver.receive(as: ExperimentState.self, unless: { control.isCancelled })
       let experiment = try Experiment(resuming: snapshot)
+      let abilities = experiment.accepted(offer.abilities)
       return try experiment.policy.make(
-        on: kvm, with: offer.abilities,
+        on: kvm, with: abilities,
         for: TakingOver(
-          experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: offer.abilities, control: control,
+          experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: abilities, control: control,
           tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.

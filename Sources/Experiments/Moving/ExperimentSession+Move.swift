@@ -16,7 +16,9 @@ extension ExperimentSession where P: ~Copyable {
     let sender = destination.sender
     let copying: Copying
     do {
-      let terms = try Terms(of: try movingGuest(from: host), at: destination.offer, request)
+      let terms = try Terms(
+        of: try movingGuest(from: host), at: destination.offer, request,
+        accepted: abilities.acceptsUnprotected)
       if let reason = terms.refusal {
         sender.abort("the source's decision: \(reason)")
         return .refused(reason)
@@ -69,15 +71,19 @@ extension ExperimentSession where P: ~Copyable {
     stoppedAt began: ContinuousClock.Instant
   ) -> MoveResult {
     do {
-      let terms = try Terms(of: try movingGuest(from: host), at: destination.offer, request)
+      let terms = try Terms(
+        of: try movingGuest(from: host), at: destination.offer, request,
+        accepted: abilities.acceptsUnprotected)
       if let reason = terms.refusal {
         copying.sender.abort("the source's decision: \(reason)")
         return .failed("the guest may not move there any more: \(reason)")
       }
       let expected = copying.expectedDownTime
       let lastPages = try copying.finish()
-      var guest = try portableGuest(on: kvm, from: host, origin: host.name)
+      var guest = try portableGuest(
+        on: kvm, from: host, origin: host.name, accepting: request.acceptsUnprotected)
       guest.policy = terms.policy.rawValue
+      if terms.policy != experiment.policy { guest.machine.policyState = nil }
       if let warning = terms.warning { guest.warnings.append(warning) }
       switch copying.sender.handOver(guest) {
       case .kept(let reason): return .failed(reason)
@@ -103,9 +109,12 @@ private struct Terms {
   /// What is given up by going.
   private(set) var warning: String?
 
-  init(of guest: MovingGuest, at offer: HostOffer, _ request: MoveRequest) throws {
+  /// `accepted` is whether that was accepted for it before.
+  init(of guest: MovingGuest, at offer: HostOffer, _ request: MoveRequest, accepted: Bool) throws {
     destination = offer.name
     policy = request.policy ?? guest.policy
+    var offer = offer
+    offer.abilities.acceptsUnprotected = request.acceptsUnprotected || accepted
     switch Decision(of: guest, to: offer, under: policy) {
     case .allowed: break
     case .refused(let reason): refusal = reason

@@ -17,6 +17,7 @@ extension MovingGuest {
     }
     self.init(
       contract: machine.told, policy: policy, subject: machine.subject, protection: protection,
-      inUse: SpecCtrl(rawValue: machine.subjectValue ?? 0), hasIBPB: guest.work.hasIBPB)
+      inUse: SpecCtrl(rawValue: machine.subjectValue ?? 0), hasIBPB: guest.work.hasIBPB,
+      hasWritten: machine.counters.hasWrittenSubject)
   }
 }

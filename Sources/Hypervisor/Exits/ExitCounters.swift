@@ -89,6 +89,9 @@ extension ExitCounters {
   /// The exits of one kind.
   public subscript(kind: Kind) -> UInt64 { byKind[kind] ?? 0 }
 
+  /// Whether a write of the policy's MSR reached the VMM.
+  public var hasWrittenSubject: Bool { subjectCount.writes > 0 }
+
   /// The MSR accesses that reached the VMM.
   public var byMSR: [MSR: MSRCount] {
     var result = otherMSRs

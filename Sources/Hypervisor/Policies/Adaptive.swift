@@ -57,7 +57,11 @@ public struct Adaptive: Policy {
     do { if opens { resting = try cpu.read(subject) } } catch { throw .msr(error) }
   }
 
-  /// The register is closed to the guest at first, whatever it was elsewhere: what to do follows from this host's costs.
+  public var state: [String: UInt64] { rule.state }
+
+  public mutating func adopt(_ state: [String: UInt64]) { rule.adopt(state) }
+
+  /// The register is closed to the guest until the first entry, which opens it where that was its state.
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
     try emulate.adopt(value, &cpu)
   }
@@ -102,7 +106,7 @@ public struct Adaptive: Policy {
   }
 
   public var tally: [(name: String, count: UInt64)] {
-    [("opens", rule.opens), ("closes", rule.closes), ("openAtEnd", rule.isOpen ? 1 : 0)]
+    [("opens", rule.opens), ("closes", rule.closes), ("openAtEnd", rule.opens - rule.closes)]
   }
 }
 

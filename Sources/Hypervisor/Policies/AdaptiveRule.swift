@@ -13,13 +13,13 @@
 /// min(access · W, exit · N) + 2 · exit · N + `AdaptiveCosts.oneSwitch`.
 ///
 /// Invariant: the patience is at least price + access, what a closing costs that was wrong.
-@frozen public struct AdaptiveRule: Equatable, Sendable {
+@frozen public struct AdaptiveRule: Sendable {
   public let costs: AdaptiveCosts
   /// Whether the register is the guest's now.
   public private(set) var isOpen = false
   /// How often the register was opened, and closed.
-  public private(set) var opens: UInt64 = 0
-  public private(set) var closes: UInt64 = 0
+  public internal(set) var opens: UInt64 = 0
+  public internal(set) var closes: UInt64 = 0
   /// What the present state has cost more than the other one would have.
   @usableFromInline var rent = 0
   /// What an entry adds to the rent.
@@ -31,7 +31,9 @@
   /// The exits since the last switch, accesses left out.
   @usableFromInline var exits = 0
   /// The rent at which the next open stretch ends.
-  private var patience: Int
+  var patience: Int
+  /// The open stretch that goes on when the register has been opened again, for a guest that comes from elsewhere.
+  var reopening: (rent: Int, exits: Int)?
 
   /// A register that is closed; it stays so where trapping costs nothing more.
   public init(_ costs: AdaptiveCosts) {
@@ -60,6 +62,13 @@
   /// The closed stretch that ends here should have saved the price of its two switches. One that did not was wrong, and the
   /// next will come half as soon; one that did makes the patience what it was at first.
   public mutating func open() {
+    if let stretch = reopening {
+      reopening = nil
+      isOpen = true
+      start(step: costs.exit, limit: costs.exit > 0 ? patience : .max)
+      (rent, exits) = (min(stretch.rent, limit - 1), stretch.exits)
+      return
+    }
     let first = costs.price + costs.access
     let wasWrong = closes > 0 && exits.multipliedReportingOverflow(by: costs.exit).partialValue < costs.price
     patience = wasWrong ? min(patience * 2, Self.longest) : first
@@ -76,7 +85,11 @@
   }
 
   /// The register does not take the guest's value; another price's worth of rent comes before the next attempt.
-  public mutating func refuse() { start(step: step, limit: limit) }
+  public mutating func refuse() {
+    if reopening != nil { closes += 1 }
+    reopening = nil
+    start(step: step, limit: limit)
+  }
 
   private mutating func start(step: Int, limit: Int) {
     rent = 0
@@ -86,5 +99,5 @@
   }
 
   /// Far from overflow, and longer than any guest runs.
-  private static let longest = Int.max / 4
+  static let longest = Int.max / 4
 }

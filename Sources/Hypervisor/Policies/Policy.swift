@@ -17,7 +17,13 @@ public protocol Policy: ~Copyable {
   mutating func accept(_ contract: GuestContract)
   /// Called once, when the vCPU knows its CPUID and has not run yet.
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError)
-  /// Called at most once, after `prepare`: the guest ran elsewhere before, and what it reads of the subject is `value`.
+  /// What the policy goes on from under which the guest ran elsewhere, beside the guest's value: numbers by their names.
+  var state: [String: UInt64] { get }
+  /// Called at most once, after `prepare`: the guest ran elsewhere before, under the same policy, whose `state` this is.
+  ///
+  /// It may come from a file: a policy must bear any numbers.
+  mutating func adopt(_ state: [String: UInt64])
+  /// Called at most once, after that: the guest ran elsewhere before, and what it reads of the subject is `value`.
   mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError)
   /// Answers an intercepted RDMSR.
   mutating func read(_ msr: MSR) -> MSRReply
@@ -39,6 +45,8 @@ public protocol Policy: ~Copyable {
 
 extension Policy where Self: ~Copyable {
   public var changesIntercepts: Bool { false }
+  public var state: [String: UInt64] { [:] }
+  public mutating func adopt(_ state: [String: UInt64]) {}
   public var tally: [(name: String, count: UInt64)] { [] }
   @inlinable public func contract(from offer: GuestContract) -> GuestContract { offer }
   @inlinable public mutating func accept(_ contract: GuestContract) {}
@@ -135,6 +143,17 @@ extension HostAbilities {
     if policy == .adaptive, mayOpen, adaptiveCosts == nil {
       abilities.adaptiveCosts = try AdaptiveCosts(measuredOn: kvm, of: subject)
     }
+    return abilities
+  }
+
+  /// These abilities with what `adaptive` weighs, for guests whose users may accept what this host's has not.
+  ///
+  /// Throws as `measured` does.
+  public func withCosts(on kvm: borrowing KVM) throws -> HostAbilities {
+    var abilities = self
+    abilities.acceptsUnprotected = true
+    abilities = try abilities.measured(for: .adaptive, on: kvm)
+    abilities.acceptsUnprotected = acceptsUnprotected
     return abilities
   }
 }

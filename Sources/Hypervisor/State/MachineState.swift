@@ -11,6 +11,8 @@ public struct MachineState: Codable, Equatable, Sendable {
   public let subject: MSR
   /// What the guest reads of it, which the next policy takes over; nil where it can only write.
   public let subjectValue: UInt64?
+  /// `Policy.state`, nil for the guest's next policy to begin anew.
+  public var policyState: [String: UInt64]?
   /// Where the guest has memory.
   public let memory: [GuestPhysicalRange]
   public var counters: ExitCounters
@@ -26,7 +28,8 @@ extension Machine where P: ~Copyable {
       let value = subjectIsReadable ? try policy.subjectValue(in: cpu).guest : nil
       return MachineState(
         presented: presented, told: contract, cpu: try cpu.state(with: try kvm.msrIndices()), subject: policy.subject,
-        subjectValue: value, memory: vm.memory(), counters: counters)
+        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, memory: vm.memory(),
+        counters: counters)
     } catch let error as KVMError {
       throw .kvm(error)
     } catch let error as VirtualCPUStateError {
@@ -38,16 +41,19 @@ extension Machine where P: ~Copyable {
 
   private var subjectIsReadable: Bool { !policy.subject.isCommand }
 
-  /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state; its memory is there
-  /// and empty then.
+  /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its pages; all
+  /// other memory is zeroes.
   ///
   /// Throws `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
   /// `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told something
   /// else than before.
-  public mutating func restore(_ state: MachineState) throws {
+  public mutating func restore(_ state: MachineState, _ pages: [GuestPage]) throws {
     if let difference = contract.difference(from: state.told) { throw VirtualCPUStateError.contract(difference) }
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }
+    // Before the registers: with PAE paging, KVM reads the page-directory pointers from memory when CR3 is set.
+    for page in pages { try vm.write(page) }
     try cpu.restore(state.cpu, omitting: state.omittedMSRs)
+    if let known = state.policyState { policy.adopt(known) }
     if let value = state.subjectValue, subjectIsReadable {
       try policy.adopt(value, &cpu)
       guard try subjectValue().guest == value else {

@@ -128,7 +128,8 @@ extension VirtualCPU {
   /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on any host that
   /// cannot (KVM API document, section 4.55).
   private func setRate(of state: VirtualCPUState) {
-    guard let kilohertz = state.tscKilohertz, kilohertz > 0, kilohertz != tscFrequency() else { return }
+    guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz), kilohertz != tscFrequency()
+    else { return }
     _ = try? descriptor.request(.setTSCFrequency, UInt(kilohertz))
   }
 

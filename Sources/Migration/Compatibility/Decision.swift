@@ -108,6 +108,11 @@ extension MovingGuest {
     guard knowsRegister else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
     }
+    // What the host has done for it so far it must do itself, and does where it writes at all: every trapped write was counted.
+    guard ![.always, .maskedBits].contains(self.protection) || hasWritten || !inUse.isEmpty else {
+      return Protection(
+        .none, "the guest has never written IA32_SPEC_CTRL: what restricted it until now was \(self.policy.rawValue)")
+    }
     guard !wasToldIBRSAll || host.abilities.hasIBRSAll else {
       return Protection(
         .none,

@@ -19,11 +19,13 @@ public struct MovingGuest: Equatable, Sendable {
   /// Whether IA32_PRED_CMD took its barriers at the source (`HostOffer.hasIBPB` there): the bit SPEC_CTRL of CPUID stands for it,
   /// and a policy may have told that bit where there is no barrier.
   public var hasIBPB: Bool
+  /// Whether a trapped write of the register by the guest was counted.
+  public var hasWritten: Bool
 
   /// A guest that stands like this at the source.
   public init(
     contract: GuestContract, policy: PolicyName, subject: MSR, protection: Protection.Level, inUse: SpecCtrl,
-    hasIBPB: Bool
+    hasIBPB: Bool, hasWritten: Bool = false
   ) {
     self.contract = contract
     self.policy = policy
@@ -31,6 +33,7 @@ public struct MovingGuest: Equatable, Sendable {
     self.protection = protection
     self.inUse = inUse
     self.hasIBPB = hasIBPB
+    self.hasWritten = hasWritten
   }
 
   /// Whether the guest was told of IBRS_ALL.

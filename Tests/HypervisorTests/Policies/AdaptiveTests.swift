@@ -91,6 +91,54 @@ struct AdaptiveRuleTests {
     #expect(cost(&rule, over: [.access]) == 10 + 50 && rule.isOpen)
   }
 
+  @Test("decides the same where it goes on from its state, whenever that is", arguments: 0..<40 as Range<UInt64>)
+  func moved(seed: UInt64) {
+    var generator = SplitMix64(seed: seed)
+    for _ in 0..<50 {
+      let costs = AdaptiveCosts(
+        access: Int.random(in: 1...60, using: &generator), exit: Int.random(in: 0...20, using: &generator),
+        price: Int.random(in: 1...300, using: &generator), wholeExit: 100)
+      let steps = steps(&generator)
+      let cut = Int.random(in: 0...steps.count, using: &generator)
+      var whole = AdaptiveRule(costs)
+      _ = cost(&whole, over: steps)
+      var first = AdaptiveRule(costs)
+      _ = cost(&first, over: Array(steps[..<cut]))
+      var second = AdaptiveRule(costs)
+      second.adopt(first.state)
+      #expect(second.state["isOpen"] == first.state["isOpen"] && second.opens == first.opens)
+      // The entry that leads back into the guest.
+      if second.entry() { second.open() }
+      #expect(second.isOpen == first.isOpen)
+      _ = cost(&second, over: Array(steps[cut...]))
+      #expect(second.state == whole.state, "seed \(seed), \(costs), cut at \(cut) of \(steps.count)")
+    }
+  }
+
+  @Test("bears any state, and stays closed where it may not open")
+  func strangeStates() {
+    var generator = SplitMix64(seed: 3)
+    let values: [UInt64] = [0, 1, 2, 49, 50, 1 << 40, .max / 2, .max - 1, .max]
+    for _ in 0..<2000 {
+      var state = AdaptiveRule(costs).state
+      for name in state.keys { state[name] = values.randomElement(using: &generator) }
+      for costs in [costs, AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1)] {
+        var rule = AdaptiveRule(costs)
+        rule.adopt(state)
+        if rule.entry() { rule.open() }
+        #expect(rule.isOpen == (state["isOpen"] == 1 && costs.access > 0), "\(state)")
+        #expect(rule.opens == rule.closes + (rule.isOpen ? 1 : 0))
+        _ = cost(&rule, over: steps(&generator))
+      }
+    }
+    var refused = AdaptiveRule(costs)
+    refused.adopt(["isOpen": 1, "closes": 4])
+    let wantsToOpen = refused.entry()
+    #expect(wantsToOpen)
+    refused.refuse()
+    #expect(!refused.isOpen && refused.opens == 5 && refused.closes == 5)
+  }
+
   @Test("stays closed to a guest that exits so often that an open register would cost more")
   func balance() {
     var rule = AdaptiveRule(costs)

@@ -212,7 +212,7 @@ struct StateTests {
     let cpu = try machine.vcpu.state(with: try kvm.msrIndices())
     let state = MachineState(
       presented: machine.presented, told: machine.contract, cpu: cpu, subject: .kernelGSBase, subjectValue: 0,
-      memory: machine.vm.memory(), counters: machine.counters)
+      policyState: nil, memory: machine.vm.memory(), counters: machine.counters)
     let rip = cpu.rip
     let other = try resumed(state, try machine.vm.pages())
     let which = try other.vm.word(at: Self.data, as: UInt32.self)

@@ -13,7 +13,8 @@ extension MachineState {
   ) -> MachineState {
     MachineState(
       presented: presented, told: told ?? self.told, cpu: cpu ?? self.cpu, subject: subject,
-      subjectValue: subjectValue ?? self.subjectValue, memory: memory ?? self.memory, counters: counters)
+      subjectValue: subjectValue ?? self.subjectValue, policyState: policyState, memory: memory ?? self.memory,
+      counters: counters)
   }
 }
 
@@ -22,8 +23,7 @@ func machine<P: Policy & ~Copyable>(
   from state: MachineState, _ pages: [GuestPage], under policy: consuming P
 ) throws -> Machine<P> {
   var machine = try Machine(on: try KVM(), policy: policy, presenting: state.presented)
-  try machine.restore(state)
-  for page in pages { try machine.vm.write(page) }
+  try machine.restore(state, pages)
   return machine
 }
 
