@@ -90,6 +90,7 @@ struct ReportComparisonTests {
     }
     let change = try #require(ReportComparison(wild(), wild()).cells.first)
     #expect(change.ratio == 1 && change.interval == nil && !change.differs)
+    #expect(ReportComparison(wild(), wild()).undecided == [change.cell])
   }
 
   @Test("Cells that only one has are listed")
@@ -97,6 +98,88 @@ struct ReportComparisonTests {
     let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
     #expect(ReportComparison(more, report()).onlyInFirst == ["chatty/syscall/manual"])
     #expect(ReportComparison(report(), more).onlyInSecond == ["chatty/syscall/manual"])
+  }
+
+  @Test("A cell with too few rounds on a side is undecided and named; it fails nothing while others are judged")
+  func undecided() {
+    let short = MadeUp.cell("chatty", "manual", cost: 2000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
+    let dear = MadeUp.cell("chatty", "manual", cost: 6000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
+    let some = ReportComparison(report(extra: [short]), report(extra: [dear]))
+    #expect(some.undecided == ["chatty/syscall/manual"] && some.judgesSomething)
+    #expect(some.cells.last?.rounds == RatioEstimate.fewestRounds - 1)
+    #expect(some.passes(threshold: 0.05) && some.passes(threshold: 0.05, bothWays: true))
+    let text = some.text(threshold: 0.05)
+    #expect(text.contains("No cell that could be judged became dearer") && text.contains("1 cell is undecided."))
+    #expect(some.text().contains("an interval without bounds: chatty/syscall/manual"), "said without a threshold, too")
+    #expect(ReportComparison(report(), report()).undecided == [])
+  }
+
+  @Test("Where nothing can be judged no gate is passed, and the text says why")
+  func nothingJudged() {
+    func short(_ cost: Double) -> BenchReport {
+      MadeUp.report([MadeUp.cell("bare", "passthrough", cost: cost, rounds: RatioEstimate.fewestRounds - 1)])
+    }
+    for comparison in [ReportComparison(short(700), short(2100)), ReportComparison(short(700), short(700))] {
+      #expect(!comparison.passes(threshold: 0.05) && !comparison.passes(threshold: 0.05, bothWays: true))
+      let text = comparison.text(threshold: 0.05)
+      #expect(text.contains("Nothing could be judged") && text.contains("--rounds"))
+      #expect(!text.contains("No cell became dearer"))
+    }
+    let empty = ReportComparison(MadeUp.report([]), MadeUp.report([]))
+    #expect(!empty.passes(threshold: 0.05) && empty.text(threshold: 0.05).contains("Nothing could be judged"))
+    #expect(ReportComparison(counted(1000), counted(1000)).passes(threshold: 0.001), "instructions need no rounds")
+  }
+
+  @Test(
+    "A cell that the second did not measure is lost and fails every gate, with what became of it",
+    arguments: [
+      (BenchReport.Cell.Status.failed, "failed"), (.void, "void"), (.unsupported, "unsupported"), (nil, "missing"),
+    ])
+  func lost(status: BenchReport.Cell.Status?, word: String) {
+    let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
+    let less = report(
+      extra: status.map {
+        var cell = MadeUp.absent("chatty", "syscall", "manual", status: $0, "it did not come back")
+        cell.id = "chatty/syscall/manual"
+        return [cell]
+      } ?? [])
+    let comparison = ReportComparison(more, less)
+    #expect(comparison.lost.map(\.cell) == ["chatty/syscall/manual"] && comparison.onlyInFirst.count == 1)
+    #expect(comparison.lost.first?.fate.rawValue == word)
+    #expect(!comparison.passes(threshold: 9) && !comparison.passes(threshold: 9, bothWays: true))
+    let text = comparison.text(threshold: 9)
+    #expect(text.contains("Lost, not measured in the second: chatty/syscall/manual, \(word)"))
+    #expect(text.contains("1 cell was lost"))
+    #expect(status == nil || text.contains("it did not come back"))
+    // What only the second has is no loss: it fails where both directions are asked for.
+    let gained = ReportComparison(less, more)
+    #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))
+  }
+
+  @Test("A partial result and another processor are noted")
+  func notes() {
+    var partial = report()
+    partial.partial = true
+    partial.environment.cpu = 5
+    let comparison = ReportComparison(report(), partial)
+    #expect(comparison.environment.isEmpty && comparison.notes.count == 2)
+    #expect(comparison.text().contains("Note: The second is partial"))
+    #expect(comparison.text().contains("on CPU 2, the second on CPU 5"))
+    #expect(ReportComparison(report(), report()).notes == [])
+  }
+
+  @Test("Another rate of the time-stamp counter matters, as far as it is not how each boot measures it")
+  func clockRate() {
+    func at(_ hertz: Double?) -> BenchReport {
+      var report = report()
+      report.clock.hertz = hertz
+      return report
+    }
+    #expect(ReportComparison(at(2.6e9), at(2.600_1e9)).environment == [])
+    #expect(ReportComparison(at(nil), at(nil)).environment == [])
+    let other = ReportComparison(at(2.6e9), at(2.9e9)).environment
+    #expect(other == [.init(name: "TSC", first: "2600.0 MHz", second: "2900.0 MHz")])
+    #expect(ReportComparison(at(nil), at(2.9e9)).environment.map(\.second) == ["2900.0 MHz"])
   }
 
   @Test("Every circumstance that matters is compared")
