@@ -21,9 +21,11 @@ extension BreakEven {
         let below = one.perWrite > other.perWrite ? one : other
         let above = one.perWrite > other.perWrite ? other : one
         guard let start = below.crossing(above, exits: 0), let slope = below.crossingPerExit(above) else { continue }
+        let startInterval = replicates?.interval(below.policy, above.policy) { $0.crossing($1, exits: 0) }
+        // Where noise leaves open whose writes are cheaper, nothing crosses.
+        guard replicates == nil || startInterval != nil else { continue }
         let crossing = Crossing(
-          below: below.policy, above: above.policy, atNoExit: start,
-          atNoExitInterval: replicates?.interval(below.policy, above.policy) { $0.crossing($1, exits: 0) },
+          below: below.policy, above: above.policy, atNoExit: start, atNoExitInterval: startInterval,
           perExit: slope,
           perExitInterval: replicates?.interval(below.policy, above.policy) { $0.crossingPerExit($1) })
         if max(crossing.atNoExit, crossing.atNoExit + crossing.perExit * mostExits) > fewWrites {

@@ -34,10 +34,10 @@ extension BreakEven {
         guard let one = models[one], let other = models[other] else { return nil }
         return figure(one, other)
       }.sorted()
-      // A replicate without the figure could lie anywhere.
-      guard values.count == models.count, let last = values.indices.last else { return nil }
-      let tail = MedianBootstrap.tail(confidence: 0.95, rounds: rounds) * Double(last)
-      return [values[Int(tail.rounded(.down))], values[last - Int(tail.rounded(.down))]]
+      // A replicate without the figure could lie anywhere: as many as lie outside the interval are borne, and no more.
+      let outside = Int((MedianBootstrap.tail(confidence: 0.95, rounds: rounds) * Double(models.count)).rounded(.down))
+      guard models.count - values.count <= outside, values.count > 2 * outside else { return nil }
+      return [values[outside], values[values.count - 1 - outside]]
     }
   }
 

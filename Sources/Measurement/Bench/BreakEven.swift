@@ -57,7 +57,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var above: String
     /// Writes per entry at which they cost the same without an exit.
     public var atNoExit: Double
-    /// Its 95 % interval: low, high; null where there are too few rounds, or it has no bounds.
+    /// Its 95 % interval: low, high; null where there are too few rounds.
     @Nullable public var atNoExitInterval: [Double]?
     /// How many more writes each exit is worth.
     public var perExit: Double
@@ -88,7 +88,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var from: Double
     /// Writes per entry up to which it wins; null where it wins for ever.
     @Nullable public var to: Double?
-    /// The 95 % interval of that: low, high; null where there are too few rounds, or it has no bounds.
+    /// The 95 % interval of that: low, high; null where there are too few rounds, or noise leaves open whose writes are cheaper.
     @Nullable public var toInterval: [Double]?
 
     public init(
