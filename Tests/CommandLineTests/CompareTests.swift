@@ -169,6 +169,33 @@ struct PlotTests {
     }
   }
 
+  @Test("are refused where two results have the same name: one would overwrite the other's")
+  func sameName() throws {
+    let file = try TemporaryFile()
+    let name = file.path
+    var paths: [String] = []
+    for path in ["one/host.a.json", "two/host.a.json", "two/host.b.json"] {
+      let url = URL(filePath: name + ".results/" + path)
+      try FileManager.default.createDirectory(
+        atPath: url.deletingLastPathComponent().path, withIntermediateDirectories: true)
+      try Data(BenchResult.shared.get().text.utf8).write(to: url)
+      paths.append(url.path)
+    }
+    defer { try? FileManager.default.removeItem(atPath: name + ".results") }
+    let folder = name + ".charts"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Spectrap.run("plot", paths[0], paths[1], "--output", folder)
+      .expectUsageError(saying: [paths[0], paths[1], "overwrite", "host.a"])
+    #expect(!FileManager.default.fileExists(atPath: folder))
+    // What differs before the last .json is another name.
+    let outcome = try Spectrap.run(
+      "plot", paths[0], paths[2], "--output", folder, under: ["env", "PATH=/nonexistent"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let charts = outcome.output.split(separator: "\n")
+    #expect(Set(charts).count == charts.count && charts.contains("\(folder)/host.b-exit-latency.vl.json"))
+    #expect(charts.contains("\(folder)/host.a-exit-latency.vl.json"))
+  }
+
   @Test("cannot be put where no folder can be made")
   func noFolder() throws {
     try Spectrap.run("plot", try BenchResult.shared.get().path, "--output", "/nonexistent/charts")
