@@ -85,6 +85,10 @@ struct ChartTests {
           #expect(abs(shades[one] - shades[other]) > 15, "\(channel) of series \(one) and \(other)")
         }
       }
+      // Each line has its one mark, and no two are at one height.
+      let marked = chart.specification["data"]?["values"]?.elements.filter { $0["marked"] == .bool(true) } ?? []
+      let heights = marked.compactMap { if case .number(let share)? = $0["share"] { share } else { nil as Double? } }
+      #expect(heights.count == 21 && Set(heights).count == 21)
       // Even the lightest stands out on white paper.
       #expect(shades.allSatisfy { $0 < 75 })
     }
