@@ -137,3 +137,12 @@ public struct BreakEven: Codable, Equatable, Sendable {
     self.contradictions = contradictions
   }
 }
+
+extension KeyedDecodingContainer {
+  /// What the synthesised decoding of `contradictions` calls: results that were written before there were any have none.
+  func decode(
+    _ type: [BreakEven.Contradiction].Type, forKey key: Key
+  ) throws -> [BreakEven.Contradiction] {
+    try decodeIfPresent(type, forKey: key) ?? []
+  }
+}
