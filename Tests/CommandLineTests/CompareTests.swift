@@ -93,7 +93,7 @@ struct CompareTests {
     for options in [["--threshold", "50"], ["--threshold", "50", "--both-ways"]] {
       let outcome = try Spectrap.run(["compare", file.path, second.path] + options)
       #expect(outcome.status == 1, "\(outcome.errors)")
-      #expect(outcome.output.contains("out/none/emulate, failed: the guest faulted"))
+      #expect(outcome.output.contains("failed (the guest faulted): out/none/emulate"))
       #expect(outcome.output.contains("The second is partial"))
     }
     let plain = try compare(file, second, "--json")

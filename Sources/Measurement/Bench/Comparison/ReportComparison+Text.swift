@@ -29,8 +29,9 @@ extension ReportComparison {
     }
     let heading = "\((unit ?? "ticks").capitalised) per iteration\n"
     if !cells.isEmpty { text += (text.isEmpty ? "" : "\n") + heading + table.text(width: width) }
-    for loss in lost {
-      text += "Lost, not measured in the second: \(loss.words)".wrapped(width: width, indent: 2)
+    for why in lost.map(\.words).uniqued {
+      let ids = lost.filter { $0.words == why }.map(\.cell)
+      text += "Lost, in the second \(why): \(ids.joined(separator: ", "))".wrapped(width: width, indent: 2)
     }
     let others = [
       (onlyInSecond, "Only in the second"),
@@ -55,7 +56,7 @@ extension ReportComparison {
       return [
         cells.isEmpty
           ? "Nothing could be judged: no cell has a ratio."
-          : "Nothing could be judged: no cell has \(RatioEstimate.fewestRounds) rounds on either side and an interval. "
+          : "Nothing could be judged: no cell has \(RatioEstimate.fewestRounds) rounds in both, and an interval. "
             + "More --rounds or --time measure enough."
       ]
     }
@@ -78,8 +79,8 @@ extension ReportComparison {
 }
 
 extension ReportComparison.Loss {
-  /// The cell and what became of it: "hlt/none/emulate, void: its witnesses contradict each other".
+  /// What became of it: "void (its witnesses contradict each other)".
   fileprivate var words: String {
-    "\(cell), \(fate == .notReached ? "not reached" : fate.rawValue)" + (reason.map { ": \($0)" } ?? "")
+    (fate == .notReached ? "not reached" : fate.rawValue) + (reason.map { " (\($0))" } ?? "")
   }
 }
