@@ -23,13 +23,22 @@ struct Plot: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
+      let names = results.map(Self.stem)
+      for (index, name) in names.enumerated() {
+        guard let other = names.firstIndex(of: name), other != index else { continue }
+        throw Failure(
+          status: .usage,
+          message:
+            "the charts of \(results[other]) and \(results[index]) would overwrite each other: both are called \(name); "
+            + "plot them into folders of their own, or rename one")
+      }
       let reports = try results.map { try BenchReport.read($0) }
       // Safe: the path is a string, which lives for the length of the call.
       guard unsafe mkdir(output, 0o777) == 0 || errno == EEXIST else {
         throw Failure(status: .ioError, message: "\(output) cannot be made: \(Errno(rawValue: errno))")
       }
       var specifications: [String] = []
-      for (name, report) in zip(results.map(Self.stem), reports) {
+      for (name, report) in zip(names, reports) {
         for chart in Chart.all(of: report) {
           let path = "\(output)/\(name)-\(chart.name).vl.json"
           try ResultFile(path).write(try Output.encoded(chart.specification))
@@ -47,10 +56,13 @@ struct Plot: ParsableCommand {
     }
   }
 
-  /// A path's last part without its ending.
+  /// A path's last part without `.json`, and without the ending of a packed file behind that.
   private static func stem(_ path: String) -> String {
-    let file = path.split(separator: "/").last ?? "result"
-    return String(file.split(separator: ".").first ?? file)
+    let file = path.split(separator: "/").last.map(String.init) ?? "result"
+    for ending in [".json", ".json.gz", ".json.xz", ".json.zst"] where file.hasSuffix(ending) && file != ending {
+      return String(file.dropLast(ending.count))
+    }
+    return file
   }
 }
 

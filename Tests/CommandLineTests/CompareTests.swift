@@ -49,6 +49,68 @@ struct CompareTests {
     try Spectrap.run("compare", file.path, file.path, "--threshold=-1").expectUsageError(saying: ["--threshold"])
   }
 
+  /// The result with every cell cut to so many rounds.
+  private func cut(to rounds: Int, _ file: TemporaryFile) throws -> TemporaryFile {
+    try BenchResult.copy(of: file) {
+      $0.change("cells") { cells in
+        cells = .array(
+          cells.elements.map { cell in
+            var cell = cell
+            for key in ["rounds", "warmUp"] { cell.change(key) { $0 = .array(Array($0.elements.prefix(rounds))) } }
+            return cell
+          })
+      }
+    }
+  }
+
+  @Test("fails where too few rounds leave nothing to judge: status 1, and says why")
+  func tooFewRounds() throws {
+    let (first, second) = (try cut(to: 4, BenchResult.shared.get()), try cut(to: 4, dearer(by: 3)))
+    let outcome = try compare(first, second, "--threshold", "5")
+    #expect(outcome.status == 1, "\(outcome.errors)")
+    #expect(outcome.output.contains("Nothing could be judged") && outcome.output.contains("out/none/emulate"))
+    #expect(try compare(first, second).status == 0, "no threshold, no failure")
+    let json = try JSONValue(parsing: try compare(first, second, "--threshold", "5", "--json").output)
+    #expect(json["undecided"]?.elements.contains(.string("out/none/emulate")) == true)
+  }
+
+  @Test("fails where a cell was lost: status 1, and names it with what became of it")
+  func lost() throws {
+    let second = try BenchResult.copy {
+      $0.change("cells") { cells in
+        cells = .array(
+          cells.elements.map { cell in
+            var cell = cell
+            guard cell["id"] == .string("out/none/emulate") else { return cell }
+            cell.change("status") { $0 = .string("failed") }
+            cell.change("reason") { $0 = .string("the guest faulted") }
+            return cell
+          })
+      }
+      $0.change("partial") { $0 = .bool(true) }
+    }
+    let file = try BenchResult.shared.get()
+    for options in [["--threshold", "50"], ["--threshold", "50", "--both-ways"]] {
+      let outcome = try Spectrap.run(["compare", file.path, second.path] + options)
+      #expect(outcome.status == 1, "\(outcome.errors)")
+      #expect(outcome.output.contains("failed (the guest faulted): out/none/emulate"))
+      #expect(outcome.output.contains("The second is partial"))
+    }
+    let plain = try compare(file, second, "--json")
+    #expect(plain.status == 0, "no threshold, no failure")
+    let value = try JSONValue(parsing: plain.output)
+    #expect(value["lost"]?.elements.first?["fate"] == .string("failed"))
+    #expect(value["notes"]?.elements.count == 1)
+  }
+
+  @Test("is refused where the time-stamp counters run at different rates, unless forced")
+  func clockRate() throws {
+    let other = try BenchResult.copy { $0.change("clock") { $0.change("hertz") { $0 = .number(1e6) } } }
+    let file = try BenchResult.shared.get()
+    try compare(file, other).expectFailure(64, saying: "TSC", "1.0 MHz", "--force")
+    #expect(try compare(file, other, "--force").status == 0)
+  }
+
   @Test("is refused where the circumstances differ, unless forced")
   func circumstances() throws {
     let other = try BenchResult.copy { $0.change("host") { $0.change("kernel") { $0 = .string("1.2.13") } } }
@@ -105,6 +167,33 @@ struct PlotTests {
       let units = ["cycles", "%", "writes", "exits"]
       #expect(titles.allSatisfy { title in units.contains { title.contains($0) } }, "\(path): \(titles)")
     }
+  }
+
+  @Test("are refused where two results have the same name: one would overwrite the other's")
+  func sameName() throws {
+    let file = try TemporaryFile()
+    let name = file.path
+    var paths: [String] = []
+    for path in ["one/host.a.json", "two/host.a.json", "two/host.b.json"] {
+      let url = URL(filePath: name + ".results/" + path)
+      try FileManager.default.createDirectory(
+        atPath: url.deletingLastPathComponent().path, withIntermediateDirectories: true)
+      try Data(BenchResult.shared.get().text.utf8).write(to: url)
+      paths.append(url.path)
+    }
+    defer { try? FileManager.default.removeItem(atPath: name + ".results") }
+    let folder = name + ".charts"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try Spectrap.run("plot", paths[0], paths[1], "--output", folder)
+      .expectUsageError(saying: [paths[0], paths[1], "overwrite", "host.a"])
+    #expect(!FileManager.default.fileExists(atPath: folder))
+    // What differs before the last .json is another name.
+    let outcome = try Spectrap.run(
+      "plot", paths[0], paths[2], "--output", folder, under: ["env", "PATH=/nonexistent"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let charts = outcome.output.split(separator: "\n")
+    #expect(Set(charts).count == charts.count && charts.contains("\(folder)/host.b-exit-latency.vl.json"))
+    #expect(charts.contains("\(folder)/host.a-exit-latency.vl.json"))
   }
 
   @Test("cannot be put where no folder can be made")

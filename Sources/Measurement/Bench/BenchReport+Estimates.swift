@@ -51,7 +51,7 @@ extension BenchReport {
           interval: [$0.interval.lowerBound, $0.interval.upperBound], differs: $0.differs)
       }
     }
-    breakEven = BreakEven(cells: cells)
+    breakEven = BreakEven(cells: cells, seed: seed)
     verdicts = Claim.allCases.map { Verdict(on: $0, from: self) }
   }
 

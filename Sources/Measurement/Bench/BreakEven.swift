@@ -5,12 +5,14 @@
 public struct BreakEven: Codable, Equatable, Sendable {
   /// One per policy.
   public var models: [Model]
-  /// The cells that were not used to fit.
+  /// Each cell as a fit of its policy's other cells predicts it.
   public var checks: [Check]
   /// Where two policies cost the same.
   public var crossings: [Crossing]
   /// The cheapest policy by the number of writes, at each number of exits that was measured.
   public var winners: [Winner]
+  /// Where the measured cells contradict the winner.
+  public var contradictions: [Contradiction]
 
   /// The cost of an entry under a policy: base + perWrite × writes + perExit × exits, in cycles.
   public struct Model: Codable, Equatable, Sendable {
@@ -30,7 +32,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     }
   }
 
-  /// A cell that the model had not seen.
+  /// A cell against the prediction of a fit that had not seen it.
   public struct Check: Codable, Equatable, Sendable {
     public var cell: String
     /// Cycles per entry.
@@ -55,14 +57,23 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var above: String
     /// Writes per entry at which they cost the same without an exit.
     public var atNoExit: Double
+    /// Its 95 % interval: low, high; null where there are too few rounds.
+    @Nullable public var atNoExitInterval: [Double]?
     /// How many more writes each exit is worth.
     public var perExit: Double
+    /// Its 95 % interval in the same sense.
+    @Nullable public var perExitInterval: [Double]?
 
-    public init(below: String, above: String, atNoExit: Double, perExit: Double) {
+    public init(
+      below: String, above: String, atNoExit: Double, atNoExitInterval: [Double]?, perExit: Double,
+      perExitInterval: [Double]?
+    ) {
       self.below = below
       self.above = above
       self.atNoExit = atNoExit
+      self.atNoExitInterval = atNoExitInterval
       self.perExit = perExit
+      self.perExitInterval = perExitInterval
     }
   }
 
@@ -71,26 +82,67 @@ public struct BreakEven: Codable, Equatable, Sendable {
     /// Exits per entry.
     public var exits: Int
     public var policy: String
-    /// The policies that cost hardly more (2 %) over the whole stretch.
+    /// The policies that cost hardly more (2 %), or no more than noise tells apart, at both ends of the stretch.
     public var equals: [String]
     /// Writes per entry from which on it wins.
     public var from: Double
     /// Writes per entry up to which it wins; null where it wins for ever.
     @Nullable public var to: Double?
+    /// The 95 % interval of that: low, high; null where there are too few rounds, or noise leaves open whose writes are cheaper.
+    @Nullable public var toInterval: [Double]?
 
-    public init(exits: Int, policy: String, equals: [String], from: Double, to: Double?) {
+    public init(
+      exits: Int, policy: String, equals: [String], from: Double, to: Double?, toInterval: [Double]? = nil
+    ) {
       self.exits = exits
       self.policy = policy
       self.equals = equals
       self.from = from
       self.to = to
+      self.toInterval = toInterval
     }
   }
 
-  public init(models: [Model], checks: [Check], crossings: [Crossing], winners: [Winner]) {
+  /// A point at which another policy was measured cheaper than the one that the model names.
+  public struct Contradiction: Codable, Equatable, Sendable {
+    /// Exits and writes per entry of the measured cells.
+    public var exits: Int
+    public var writes: Int
+    /// The policy that the model names the cheapest there.
+    public var named: String
+    /// The policy whose cell is the cheapest.
+    public var cheaper: String
+    /// The named policy's cell over the cheaper one's.
+    public var ratio: Double
+    /// Its 95 % interval: low, high.
+    public var interval: [Double]
+
+    public init(exits: Int, writes: Int, named: String, cheaper: String, ratio: Double, interval: [Double]) {
+      self.exits = exits
+      self.writes = writes
+      self.named = named
+      self.cheaper = cheaper
+      self.ratio = ratio
+      self.interval = interval
+    }
+  }
+
+  public init(
+    models: [Model], checks: [Check], crossings: [Crossing], winners: [Winner], contradictions: [Contradiction]
+  ) {
     self.models = models
     self.checks = checks
     self.crossings = crossings
     self.winners = winners
+    self.contradictions = contradictions
+  }
+}
+
+extension KeyedDecodingContainer {
+  /// What the synthesised decoding of `contradictions` calls: results that were written before there were any have none.
+  func decode(
+    _ type: [BreakEven.Contradiction].Type, forKey key: Key
+  ) throws -> [BreakEven.Contradiction] {
+    try decodeIfPresent(type, forKey: key) ?? []
   }
 }

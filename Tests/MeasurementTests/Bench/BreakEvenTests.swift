@@ -23,10 +23,23 @@ struct BreakEvenTests {
     let breakEven = try #require(BreakEven(cells: all))
     let emulate = try #require(breakEven.models.first { $0.policy == "emulate" })
     #expect(near(emulate.base, 700) && near(emulate.perWrite, 1300) && near(emulate.perExit, 2000))
-    #expect(breakEven.checks.count == 8)
+    #expect(emulate.fittedOn.count == 8 && breakEven.checks.count == 16, "fitted on all, each checked by the others")
     #expect(try #require(breakEven.worstError) < 1e-9)
-    let fitted = Set(breakEven.models.flatMap(\.fittedOn))
-    #expect(breakEven.checks.allSatisfy { !fitted.contains($0.cell) })
+    #expect(breakEven.contradictions == [])
+  }
+
+  @Test("A cell is checked by a fit that has not seen it, so that its own cost moves no prediction of it")
+  func crossValidation() throws {
+    func predicted(cost factor: Double) throws -> Double {
+      var all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+      all[5].rounds = all[5].rounds.map { $0.map { $0 * factor } }
+      all[5].summarise()
+      return try #require(BreakEven(cells: all)?.checks.first { $0.cell == all[5].id }).predicted
+    }
+    for factor in [1.0, 3] {
+      let cost = try predicted(cost: factor)
+      #expect(near(cost, 700 + 1000 + 2400))
+    }
   }
 
   @Test("adaptive takes one side or the other, and is no side of its own")
@@ -101,7 +114,106 @@ struct BreakEvenTests {
     let breakEven = try #require(BreakEven(cells: all))
     #expect(near(breakEven.models[0].perExit, 2000) && near(breakEven.models[0].perWrite, 500))
     // Three cells determine three coefficients, and none is left to check with.
-    #expect(breakEven.checks.isEmpty)
+    #expect(breakEven.checks.isEmpty && breakEven.worstError == nil)
+    #expect(MadeUp.report(all).text.contains("It could not be checked"))
+  }
+
+  @Test("Where cells contradict the winner both are named, and where the winner holds nothing is said")
+  func contradiction() throws {
+    var all = cells("passthrough", perWrite: 500, perExit: 2400) + cells("emulate", perWrite: 1300, perExit: 2000)
+    // At 4 exits and 8 writes the model names passthrough; here emulate does something clever.
+    let index = try #require(all.firstIndex { $0.policy == "emulate" && $0.writesPerEntry == 8 })
+    all[index].rounds = all[index].rounds.map { $0.map { $0 * 0.6 } }
+    all[index].summarise()
+    // The fit moves with it; the models are set here, so that only the cells speak.
+    let winners = [BreakEven.Winner(exits: 4, policy: "passthrough", equals: [], from: 0, to: nil)]
+    let found = BreakEven.contradictions(all, winners, seed: 1)
+    #expect(found.map(\.named) == ["passthrough"] && found.map(\.cheaper) == ["emulate"])
+    let first = try #require(found.first)
+    #expect(first.exits == 4 && first.writes == 8 && first.ratio > 1.02 && first.interval[0] > 1)
+    var report = MadeUp.report(all)
+    report.breakEven?.winners = winners
+    report.breakEven?.contradictions = found
+    #expect(
+      report.text.replacing("\n      ", with: " ").contains(
+        "measured at 4 exits, 8 writes: emulate is cheaper than passthrough, which the model names"))
+    let other = [BreakEven.Winner(exits: 4, policy: "emulate", equals: [], from: 0, to: nil)]
+    #expect(BreakEven.contradictions(all, other, seed: 1) == [])
+  }
+
+  @Test("A cell that is dearer within its noise contradicts nothing")
+  func noContradiction() {
+    let all = [
+      MadeUp.cell("ibrs", "passthrough", cost: 1030, noise: 0.4, msr: "0x48", writes: 2),
+      MadeUp.cell("ibrs", "emulate", cost: 1000, noise: 0.4, msr: "0x48", writes: 2),
+    ]
+    let winners = [BreakEven.Winner(exits: 0, policy: "passthrough", equals: [], from: 0, to: nil)]
+    #expect(BreakEven.contradictions(all, winners, seed: 1) == [])
+  }
+
+  /// Noisy cells of two policies that cross at two writes without an exit.
+  private func noisy(
+    _ noise: Double, rounds: Int = 8, otherWrite: Double = 1100, suffix: String = ""
+  ) -> [BenchReport.Cell] {
+    [("passthrough" + suffix, 1500.0, 700.0), ("emulate" + suffix, 700, otherWrite)].flatMap { policy, base, perWrite in
+      [(0, 0), (1, 0), (2, 0), (4, 0), (8, 0), (2, 1), (4, 2)].map { writes, exits in
+        MadeUp.cell(
+          "ibrs", policy, cost: base + perWrite * Double(writes) + 2000 * Double(exits), noise: noise, rounds: rounds,
+          msr: "0x48", writes: writes, exits: exits)
+      }
+    }
+  }
+
+  @Test("A crossing has an interval that holds it and grows with the noise; few rounds give none")
+  func intervals() throws {
+    func interval(_ noise: Double, rounds: Int = 8) throws -> [Double]? {
+      let breakEven = try #require(BreakEven(cells: noisy(noise, rounds: rounds)))
+      return try #require(breakEven.crossings.first).atNoExitInterval
+    }
+    let quiet = try #require(try interval(0.01))
+    let loud = try #require(try interval(0.1))
+    #expect(quiet[0] <= 2.05 && quiet[1] >= 1.95 && quiet[0] < quiet[1])
+    #expect(loud[1] - loud[0] > quiet[1] - quiet[0])
+    let few = try interval(0.01, rounds: RatioEstimate.fewestRounds - 1)
+    #expect(few == nil)
+    let winner = try #require(BreakEven(cells: noisy(0.01))?.winners.first { $0.exits == 0 })
+    let bounds = try #require(winner.toInterval)
+    #expect(winner.policy == "emulate" && bounds[0] <= (winner.to ?? 0) && bounds[1] >= (winner.to ?? 0))
+    #expect(MadeUp.report(noisy(0.01)).text.contains("emulate is cheaper than passthrough below"))
+  }
+
+  @Test("Policies whose writes the noise does not tell apart do not cross")
+  func noCrossing() throws {
+    // One policy's writes are 6 % cheaper. Of 20 such pairs the intervals may be wrong about a few.
+    func crossings(_ noise: Double) throws -> Int {
+      try (1...20).count { pair in
+        let all = noisy(noise, otherWrite: 745, suffix: " \(pair)")
+        return try !#require(BreakEven(cells: all)).crossings.isEmpty
+      }
+    }
+    let (quiet, loud) = (try crossings(0.001), try crossings(0.6))
+    #expect(quiet == 20 && loud <= 6, "\(loud) of 20")
+  }
+
+  @Test("Winners that the noise does not tell apart are called equal")
+  func equalWithinNoise() throws {
+    // One policy is 4 % cheaper than the other: more than a tie, less than this noise. Of 20 such pairs the intervals may be
+    // wrong about a few.
+    func policy(_ name: String, _ factor: Double, _ noise: Double) -> [BenchReport.Cell] {
+      [(0, 0), (1, 0), (2, 0), (4, 0), (2, 1), (4, 2)].map { writes, exits in
+        MadeUp.cell(
+          "ibrs", name, cost: factor * (1000 + 900 * Double(writes) + 2000 * Double(exits)), noise: noise, msr: "0x48",
+          writes: writes, exits: exits)
+      }
+    }
+    func equalPairs(_ noise: Double) throws -> Int {
+      try (1...20).count { pair in
+        let all = policy("dear \(pair)", 1.04, noise) + policy("cheap \(pair)", 1, noise)
+        return try #require(BreakEven(cells: all)?.winners.first).equals != []
+      }
+    }
+    let (quiet, loud) = (try equalPairs(0.001), try equalPairs(0.6))
+    #expect(quiet == 0 && loud >= 12)
   }
 
   @Test("Stand-in MSRs and neighbours are kept apart")

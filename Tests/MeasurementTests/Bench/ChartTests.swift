@@ -1,3 +1,4 @@
+import Glibc
 import Measurement
 import Testing
 
@@ -53,6 +54,44 @@ struct ChartTests {
     }
     #expect(looks(["emulate"]) == looks(["passthrough", "manual", "emulate"]))
     #expect(looks(["emulate"]) != looks(["shadow"]))
+  }
+
+  /// How light a colour is to the eye, 0 to 100: CIE L*, of sRGB.
+  private func lightness(_ color: JSONValue) throws -> Double {
+    guard case .string(let text) = color, let bits = Int(text.dropFirst(), radix: 16) else { throw NoColor() }
+    let channels = [16, 8, 0].map { shift -> Double in
+      let value = Double(bits >> shift & 0xff) / 255
+      return value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4)
+    }
+    return 116 * cbrt(0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]) - 16
+  }
+
+  private struct NoColor: Error {}
+
+  @Test("21 series of latencies differ in dash or lightness, and in mark or lightness: all are told apart in grey")
+  func manySeries() throws {
+    let cells = (0..<21).map { MadeUp.cell("wrmsr", "none", "emulate", cost: 500, msr: "0x\(100 + $0)", writes: 1) }
+    let chart = try #require(Chart.all(of: MadeUp.report(cells)).first { $0.name == "exit-latency" })
+    let layers = try #require(chart.specification["layer"]?.elements)
+    func looks(_ layer: Int, _ channel: String) -> [JSONValue] {
+      layers[layer]["encoding"]?[channel]?["scale"]?["range"]?.elements ?? []
+    }
+    for (layer, channel) in [(0, "strokeDash"), (1, "shape")] {
+      let forms = looks(layer, channel)
+      let shades = try looks(layer, "color").map { try lightness($0) }
+      #expect(forms.count == 21 && shades.count == 21)
+      for one in forms.indices {
+        for other in forms.indices where other > one && forms[one] == forms[other] {
+          #expect(abs(shades[one] - shades[other]) > 15, "\(channel) of series \(one) and \(other)")
+        }
+      }
+      // Each line has its one mark, and no two are at one height.
+      let marked = chart.specification["data"]?["values"]?.elements.filter { $0["marked"] == .bool(true) } ?? []
+      let heights = marked.compactMap { if case .number(let share)? = $0["share"] { share } else { nil as Double? } }
+      #expect(heights.count == 21 && Set(heights).count == 21)
+      // Even the lightest stands out on white paper.
+      #expect(shades.allSatisfy { $0 < 75 })
+    }
   }
 
   @Test("Samples that a logarithmic axis has no place for are counted, not dropped in silence")

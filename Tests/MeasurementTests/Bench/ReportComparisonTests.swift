@@ -90,6 +90,7 @@ struct ReportComparisonTests {
     }
     let change = try #require(ReportComparison(wild(), wild()).cells.first)
     #expect(change.ratio == 1 && change.interval == nil && !change.differs)
+    #expect(ReportComparison(wild(), wild()).undecided == [change.cell])
   }
 
   @Test("Cells that only one has are listed")
@@ -97,6 +98,115 @@ struct ReportComparisonTests {
     let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
     #expect(ReportComparison(more, report()).onlyInFirst == ["chatty/syscall/manual"])
     #expect(ReportComparison(report(), more).onlyInSecond == ["chatty/syscall/manual"])
+  }
+
+  @Test("A cell with too few rounds on a side is undecided and named; it fails nothing while others are judged")
+  func undecided() {
+    let short = MadeUp.cell("chatty", "manual", cost: 2000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
+    let dear = MadeUp.cell("chatty", "manual", cost: 6000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
+    let some = ReportComparison(report(extra: [short]), report(extra: [dear]))
+    #expect(some.undecided == ["chatty/syscall/manual"] && some.judgesSomething)
+    #expect(some.cells.last?.rounds == RatioEstimate.fewestRounds - 1)
+    #expect(some.passes(threshold: 0.05) && some.passes(threshold: 0.05, bothWays: true))
+    let text = some.text(threshold: 0.05)
+    #expect(text.contains("No cell that could be judged became dearer") && text.contains("1 cell is undecided."))
+    #expect(some.text().contains("an interval without bounds: chatty/syscall/manual"), "said without a threshold, too")
+    #expect(ReportComparison(report(), report()).undecided == [])
+  }
+
+  @Test("Where nothing can be judged no gate is passed, and the text says why")
+  func nothingJudged() {
+    func short(_ cost: Double) -> BenchReport {
+      MadeUp.report([MadeUp.cell("bare", "passthrough", cost: cost, rounds: RatioEstimate.fewestRounds - 1)])
+    }
+    for comparison in [ReportComparison(short(700), short(2100)), ReportComparison(short(700), short(700))] {
+      #expect(!comparison.passes(threshold: 0.05) && !comparison.passes(threshold: 0.05, bothWays: true))
+      let text = comparison.text(threshold: 0.05)
+      #expect(text.contains("Nothing could be judged") && text.contains("--rounds"))
+      #expect(!text.contains("No cell became dearer"))
+    }
+    let empty = ReportComparison(MadeUp.report([]), MadeUp.report([]))
+    #expect(!empty.passes(threshold: 0.05) && empty.text(threshold: 0.05).contains("Nothing could be judged"))
+    #expect(ReportComparison(counted(1000), counted(1000)).passes(threshold: 0.001), "instructions need no rounds")
+  }
+
+  @Test(
+    "A cell that the second did not measure is lost and fails every gate, with what became of it",
+    arguments: [
+      (BenchReport.Cell.Status.failed, "failed"), (.void, "void"), (.unsupported, "unsupported"), (nil, "missing"),
+    ])
+  func lost(status: BenchReport.Cell.Status?, word: String) {
+    let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
+    let less = report(
+      extra: status.map {
+        var cell = MadeUp.absent("chatty", "syscall", "manual", status: $0, "it did not come back")
+        cell.id = "chatty/syscall/manual"
+        return [cell]
+      } ?? [])
+    let comparison = ReportComparison(more, less)
+    #expect(comparison.lost.map(\.cell) == ["chatty/syscall/manual"] && comparison.onlyInFirst.count == 1)
+    #expect(comparison.lost.first?.fate.rawValue == word)
+    #expect(!comparison.passes(threshold: 9) && !comparison.passes(threshold: 9, bothWays: true))
+    let text = comparison.text(threshold: 9)
+    let why = status == nil ? "" : " (it did not come back)"
+    #expect(text.contains("Lost, in the second \(word)\(why): chatty/syscall/manual\n"))
+    #expect(text.contains("1 cell was lost"))
+    // What only the second has is no loss: it fails where both directions are asked for.
+    let gained = ReportComparison(less, more)
+    #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))
+  }
+
+  @Test("A partial result and another processor are noted")
+  func notes() {
+    var partial = report()
+    partial.partial = true
+    partial.environment.cpu = 5
+    let comparison = ReportComparison(report(), partial)
+    #expect(comparison.environment.isEmpty && comparison.notes.count == 2)
+    #expect(comparison.text().contains("Note: The second is partial"))
+    #expect(comparison.text().contains("on CPU 2, the second on CPU 5"))
+    #expect(ReportComparison(report(), report()).notes == [])
+  }
+
+  @Test("Another rate of the time-stamp counter matters, as far as it is not how each boot measures it")
+  func clockRate() {
+    func at(_ hertz: Double?) -> BenchReport {
+      var report = report()
+      report.clock.hertz = hertz
+      return report
+    }
+    #expect(ReportComparison(at(2.6e9), at(2.600_1e9)).environment == [])
+    #expect(ReportComparison(at(nil), at(nil)).environment == [])
+    let other = ReportComparison(at(2.6e9), at(2.9e9)).environment
+    #expect(other == [.init(name: "TSC", first: "2600.0 MHz", second: "2900.0 MHz")])
+    #expect(ReportComparison(at(nil), at(2.9e9)).environment.map(\.second) == ["2900.0 MHz"])
+  }
+
+  @Test("Results about different registers are told apart, as far as their cells tell")
+  func register() {
+    // Every benchmark has the stand-in and, by `ibpb`, 0x49 beside its own register.
+    func about(_ msr: String?) -> BenchReport {
+      report(
+        extra: [
+          MadeUp.cell("ibrs", "passthrough", cost: 3500, msr: "0x3b", writes: 2),
+          MadeUp.cell("ibpb", "emulate", cost: 3500, msr: "0x49", writes: 1),
+        ] + (msr.map { [MadeUp.cell("ibrs", "manual", cost: 5000, msr: $0, writes: 2)] } ?? []))
+    }
+    func without(_ extra: [BenchReport.Cell]) -> BenchReport {
+      MadeUp.report([MadeUp.cell("bare", "passthrough", cost: 700)] + extra)
+    }
+    var lstar = about("0xc0000082")
+    lstar.cells.removeAll { $0.msr == "0x48" }
+    let comparison = ReportComparison(about("0x48"), lstar)
+    #expect(comparison.environment == [.init(name: "register", first: "0x48", second: "0xc0000082")])
+    #expect(ReportComparison(lstar, lstar).environment == [])
+    #expect(ReportComparison(without([]), lstar).environment == [], "a result that does not tell")
+    // An instruction that writes nothing has the register of its policy in its id.
+    func out(_ id: String) -> BenchReport {
+      without([BenchReport.Cell(id: id, workload: "out", entry: "none", policy: "emulate", place: .none)])
+    }
+    let names = ReportComparison(out("out/none/emulate/0xc0000082"), out("out/none/emulate/0xc0000102")).environment
+    #expect(names.map(\.name) == ["register"])
   }
 
   @Test("Every circumstance that matters is compared")

@@ -25,6 +25,27 @@ struct SchemaTests {
     #expect(check.problems(try value(MadeUp.report([], host: host, environment: BenchEnvironment()))) == [])
   }
 
+  @Test("A break-even without intervals and contradictions, as there were, is read")
+  func older() throws {
+    let report = MadeUp.whole
+    guard case .object(var members) = try value(report), case .object(var breakEven)? = members["breakEven"] else {
+      Issue.record("a report without a break-even")
+      return
+    }
+    breakEven["contradictions"] = nil
+    breakEven["crossings"] = .array(
+      (breakEven["crossings"]?.elements ?? []).map { crossing in
+        guard case .object(var members) = crossing else { return crossing }
+        members["atNoExitInterval"] = nil
+        members["perExitInterval"] = nil
+        return .object(members)
+      })
+    members["breakEven"] = .object(breakEven)
+    let read = try JSONDecoder().decode(BenchReport.self, from: JSONEncoder().encode(JSONValue.object(members)))
+    #expect(read.breakEven?.contradictions == [] && read.breakEven?.models == report.breakEven?.models)
+    #expect(read.breakEven?.crossings.first?.atNoExitInterval == nil)
+  }
+
   @Test("Every key that the schema asks for is written, unknown ones as null")
   func nulls() throws {
     let report = try value(MadeUp.report([MadeUp.absent("hlt", "none", "passthrough", "no such exit here")]))

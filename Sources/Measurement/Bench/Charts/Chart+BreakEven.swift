@@ -7,9 +7,7 @@ extension Chart {
   /// What an entry costs by its writes, at each number of exits; nil where there is no break-even.
   static func breakEven(of report: BenchReport) -> Chart? {
     guard let breakEven = report.breakEven else { return nil }
-    let fitted = breakEven.models.flatMap(\.fittedOn)
-    let checked = breakEven.checks.map(\.cell)
-    let cells = (fitted + checked).compactMap { report.cell($0) }
+    let cells = breakEven.models.flatMap(\.fittedOn).compactMap { report.cell($0) }
     let mostWrites = Double(cells.map(\.writesPerEntry).max() ?? 0)
     let exits = Set(cells.filter { $0.workload == "ibrs" }.map(\.exitsPerEntry)).sorted()
     guard mostWrites > 0, !exits.isEmpty else { return nil }
@@ -30,20 +28,19 @@ extension Chart {
         if let to = winner.to, to <= mostWrites {
           data.append([
             "kind": "break-even", "exits": .integer(Int64(count)), "writes": .number(to),
-            "label": .string("\(Decimal.text(to, digits: 1)) writes"),
+            "label": .string("\(Decimal.text(to, digits: 1))\(winner.toInterval.words(digits: 1)) writes"),
           ])
         }
       }
     }
     for cell in cells where exits.contains(cell.exitsPerEntry) {
       guard let cost = cell.summary?.median, cost > 0 else { continue }
-      let kind = fitted.contains(cell.id) ? "fitted" : "checked"
       costs.append(cost)
-      data.append(point(kind, cell.policy, cell.exitsPerEntry, Double(cell.writesPerEntry), cost))
+      data.append(point("measured", cell.policy, cell.exitsPerEntry, Double(cell.writesPerEntry), cost))
     }
     let specification = Self.specification(
       title: "Cost against writes per entry, and the break-even",
-      note: "Lines: the fitted model. Filled: fitted on, hollow: not. Dotted upright: the cheapest policy changes.",
+      note: "Lines: the fitted model. Marks: what was measured. Dotted upright: the cheapest policy changes.",
       of: report, data: data,
       [
         "facet": [
@@ -88,11 +85,7 @@ extension Chart {
         "encoding": ["x": x, "y": y, "color": series.color, "strokeDash": series.dash],
       ],
       [
-        "transform": only("fitted"), "mark": ["type": "point", "filled": true, "size": 55, "opacity": 1],
-        "encoding": ["x": x, "y": y, "color": series.color, "shape": series.shape],
-      ],
-      [
-        "transform": only("checked"), "mark": ["type": "point", "filled": false, "size": 55, "opacity": 1],
+        "transform": only("measured"), "mark": ["type": "point", "filled": true, "size": 55, "opacity": 1],
         "encoding": ["x": x, "y": y, "color": series.color, "shape": series.shape],
       ],
     ]

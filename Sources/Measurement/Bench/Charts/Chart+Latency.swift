@@ -6,15 +6,19 @@ extension Chart {
     var data: [JSONValue] = []
     var names: [String] = []
     var all: [Double] = []
-    for cell in report.primitiveCells where cell.workload != "bare" {
+    let cells = report.primitiveCells.filter { $0.workload != "bare" }
+    for (index, cell) in cells.enumerated() {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
       let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()
       let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.words)")
       names.append(name)
       all += samples
+      // Lines that run into each other at the median are told apart where each has its mark at another height.
+      let height = 0.1 + 0.8 * (Double(index) + 0.5) / Double(cells.count)
+      let marked = max(Int(height * Double(samples.count)), samples.firstIndex { $0 > 0 } ?? 0)
       for (rank, sample) in samples.enumerated() where sample > 0 {
         data.append([
-          "primitive": .string(name), "cycles": .number(sample), "median": .bool(rank == samples.count / 2),
+          "primitive": .string(name), "cycles": .number(sample), "marked": .bool(rank == marked),
           "share": .number(Double(rank + 1) / Double(samples.count) * 100),
         ])
       }
@@ -23,7 +27,7 @@ extension Chart {
     // They count in the shares, but a logarithmic axis has no place for them.
     let outside = all.count { $0 <= 0 }
     let note =
-      "A mark stands at each median."
+      "Each line has one mark, at a height of its own, to tell it by."
       + (outside == 0
         ? "" : " \(outside) of \(all.count) samples cost no more than their loop and lie left of the axis.")
     let series = Series("primitive", names.uniqued)
@@ -46,7 +50,7 @@ extension Chart {
             "encoding": ["x": x, "y": y, "color": series.color, "strokeDash": series.dash],
           ],
           [
-            "transform": [["filter": "datum.median"]],
+            "transform": [["filter": "datum.marked"]],
             "mark": ["type": "point", "filled": true, "size": 110, "opacity": 1],
             "encoding": ["x": x, "y": y, "color": series.color, "shape": series.shape],
           ],

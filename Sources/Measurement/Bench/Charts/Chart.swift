@@ -44,6 +44,9 @@ public struct Chart: Equatable, Sendable {
   }
 
   /// A series told apart by colours, shapes and dashes at once: the channels share one legend.
+  ///
+  /// Seven marks and seven dashes come in turn. When they come again, the colour is another, of another lightness: up to 21
+  /// series are told apart in grey.
   struct Series {
     let color: JSONValue
     let shape: JSONValue
@@ -51,21 +54,31 @@ public struct Chart: Equatable, Sendable {
 
     /// Policies that look the same in every chart, whichever of them it has.
     private static let known = ["passthrough", "manual", "autoload", "emulate", "shadow", "adaptive"]
+    /// Dark, light and medium in turn, so that any three neighbours differ in grey.
+    static let colors = [
+      "#16324f", "#e0983a", "#2a7d4f", "#6b1230", "#b79ce0", "#7a6a5c", "#3b1f6b", "#6fbbe6", "#b0482f",
+    ]
+    private static let shapes = [
+      "circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-right",
+    ]
+    private static let dashes: [JSONValue] = [
+      [1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [16, 4], [9, 3, 2, 3, 2, 3], [2, 7],
+    ]
 
     /// The series of these values of a field, in this order.
     init(_ field: String, _ values: [String]) {
       let positions = values.enumerated().map { index, value in Self.known.firstIndex(of: value) ?? index }
-      func channel(_ range: [JSONValue]) -> JSONValue {
-        let marks = positions.map { range[$0 % range.count] }
-        return [
+      func channel(_ look: (Int) -> JSONValue) -> JSONValue {
+        [
           "field": .string(field), "type": "nominal", "title": .string(field),
-          "scale": ["domain": .array(values.map(JSONValue.string)), "range": .array(marks)],
+          "scale": ["domain": .array(values.map(JSONValue.string)), "range": .array(positions.map(look))],
         ]
       }
-      // Neighbours differ in lightness, so that they differ in grey.
-      color = channel(["#16324f", "#d9822b", "#2a7d4f", "#b08fd8", "#8a1c3c", "#7f8c8d", "#4aa3df"])
-      shape = channel(["circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-right"])
-      dash = channel([[1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [14, 4], [4, 2], [2, 6]])
+      let turn = Self.shapes.count
+      // One colour further with each turn: nine colours are no multiple of seven marks, and neighbours differ in lightness.
+      color = channel { .string(Self.colors[($0 + $0 / turn) % Self.colors.count]) }
+      shape = channel { .string(Self.shapes[$0 % turn]) }
+      dash = channel { Self.dashes[$0 % turn] }
     }
   }
 

@@ -77,46 +77,6 @@ extension BenchReport {
     return table
   }
 
-  /// The model of each policy's cost.
-  var modelTable: TextTable {
-    var table = TextTable(right: [1, 2, 3, 4])
-    table.add(["policy", "base", "per write", "per exit", "error on unseen cells"])
-    for model in breakEven?.models ?? [] {
-      let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
-      let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
-      table.add([
-        model.policy, Decimal.cycles(model.base), Decimal.cycles(model.perWrite), Decimal.cycles(model.perExit),
-        errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
-      ])
-    }
-    return table
-  }
-
-  /// What to know of the model before relying on it; nil where it predicts the cells that it had not seen.
-  var modelCaveat: String? {
-    guard let error = breakEven?.worstError else { return breakEven.map { _ in "No cell was left to check it with." } }
-    guard error > BreakEven.poorFit else { return nil }
-    return "Costs here are no straight lines: the model misses cells that it had not seen by up to "
-      + "\(Decimal.percent(error)), so rely on the measured cells where they differ."
-  }
-
-  /// The cheapest policy, a line for each number of exits.
-  var winnerLines: [String] {
-    guard let breakEven else { return [] }
-    return Set(breakEven.winners.map(\.exits)).sorted().map { exits in
-      let stretches = breakEven.winners.filter { $0.exits == exits }.map(\.words)
-      return "\(exits) \(exits == 1 ? "exit" : "exits") per entry: \(stretches.joined(separator: ", "))"
-    }
-  }
-
-  /// The lines on which two policies cost the same, in words.
-  var crossingLines: [String] {
-    (breakEven?.crossings ?? []).map { crossing in
-      "\(crossing.below) is cheaper than \(crossing.above) below \(Decimal.text(crossing.atNoExit, digits: 2)) "
-        + "\(crossing.perExit < 0 ? "-" : "+") \(Decimal.text(abs(crossing.perExit), digits: 2)) x exits writes per entry"
-    }
-  }
-
   /// What was measured where and how, as names and values.
   var facts: [(name: String, value: String)] {
     let warmUp = cells.reduce(0) { $0 + $1.warmUp.reduce(0, +) }
@@ -165,19 +125,6 @@ extension BenchReport.Cell {
     if branches > 0 { parts.append("b\(branches)") }
     if let neighbour { parts.append("+\(neighbour.rawValue)") }
     return parts.joined(separator: " ")
-  }
-}
-
-extension BreakEven.Winner {
-  /// The stretch in words: "emulate up to 2.1 writes".
-  fileprivate var words: String {
-    let start = Decimal.text(from, digits: 1)
-    let stretch =
-      switch to.map({ Decimal.text($0, digits: 1) }) {
-      case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
-      case let end?: from == 0 ? "up to \(end) writes" : "from \(start) to \(end) writes"
-      }
-    return policy + (equals.isEmpty ? "" : " (\(equals.joined(separator: ", ")) no dearer)") + " \(stretch)"
   }
 }
 

@@ -1,0 +1,92 @@
+// Which policy is the cheapest where, by the models: the lines on which two cost the same, and the lower envelope.
+
+extension BreakEven {
+  /// Policies whose writes differ by no more than this share of their cost are not told apart by writes.
+  static let sameCost = 0.05
+
+  /// Costs that differ by no more than this share are equal.
+  static let tie = 0.02
+  /// A stretch or a line below so many writes per entry decides nothing.
+  static let fewWrites = 0.05
+  /// How many writes per entry a guest may make, for stretches that have no end.
+  static let manyWrites = 16.0
+
+  /// The lines on which two policies cost the same, as far as they run where guests can be.
+  static func crossings(_ models: [Model], mostExits: Double, _ replicates: Replicates? = nil) -> [Crossing] {
+    var crossings: [Crossing] = []
+    for (index, one) in models.enumerated() {
+      for other in models[(index + 1)...] {
+        let dearest = max(abs(one.perWrite), abs(other.perWrite))
+        guard abs(one.perWrite - other.perWrite) > sameCost * dearest else { continue }
+        let below = one.perWrite > other.perWrite ? one : other
+        let above = one.perWrite > other.perWrite ? other : one
+        guard let start = below.crossing(above, exits: 0), let slope = below.crossingPerExit(above) else { continue }
+        let startInterval = replicates?.interval(below.policy, above.policy) { $0.crossing($1, exits: 0) }
+        // Where noise leaves open whose writes are cheaper, nothing crosses.
+        guard replicates == nil || startInterval != nil else { continue }
+        let crossing = Crossing(
+          below: below.policy, above: above.policy, atNoExit: start, atNoExitInterval: startInterval,
+          perExit: slope,
+          perExitInterval: replicates?.interval(below.policy, above.policy) { $0.crossingPerExit($1) })
+        if max(crossing.atNoExit, crossing.atNoExit + crossing.perExit * mostExits) > fewWrites {
+          crossings.append(crossing)
+        }
+      }
+    }
+    return crossings
+  }
+
+  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on.
+  ///
+  /// Of policies that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
+  /// change the winner. Policies whose costs the noise does not tell apart are equals.
+  static func winners(_ models: [Model], exits: Int, _ replicates: Replicates? = nil) -> [Winner] {
+    func cost(_ model: Model, _ writes: Double) -> Double { model.cost(writes: writes, exits: Double(exits)) }
+    guard let least = models.map({ cost($0, 0) }).min(),
+      var current = models.filter({ cost($0, 0) <= least + tie * abs(least) }).min(by: { $0.perWrite < $1.perWrite })
+    else { return [] }
+    var winners: [Winner] = []
+    var from = 0.0
+    while true {
+      // The next to win is the first line of a smaller slope to cross the current one; of two at a point, the flatter.
+      let next = models.filter { current.perWrite - $0.perWrite > sameCost * abs(current.perWrite) }
+        .map { (model: $0, at: (cost($0, 0) - cost(current, 0)) / (current.perWrite - $0.perWrite)) }
+        .min { ($0.at, $0.model.perWrite) < ($1.at, $1.model.perWrite) }
+      let to = next.map { max($0.at, from) }
+      if to.map({ $0 - from > fewWrites }) ?? true {
+        let ends = [from, to ?? max(from, manyWrites)]
+        let equals = models.filter { model in
+          guard model.policy != current.policy else { return false }
+          return ends.allSatisfy { writes in
+            let excess = replicates?.interval(model.policy, current.policy) { cost($0, writes) - cost($1, writes) }
+            return cost(model, writes) <= cost(current, writes) * (1 + tie) || excess.map { $0[0] <= 0 } ?? false
+          }
+        }
+        let interval = next.flatMap { next in
+          replicates?.interval(current.policy, next.model.policy) { $0.crossing($1, exits: Double(exits)) }
+        }
+        winners.append(
+          Winner(
+            exits: exits, policy: current.policy, equals: equals.map(\.policy), from: from, to: to,
+            toInterval: interval))
+        from = to ?? from
+      }
+      guard let next else { return winners }
+      current = next.model
+    }
+  }
+}
+
+extension BreakEven.Model {
+  /// From how many writes on another policy is cheaper; nil where its writes are no cheaper.
+  func crossing(_ other: Self, exits: Double) -> Double? {
+    guard perWrite > other.perWrite else { return nil }
+    return (other.cost(writes: 0, exits: exits) - cost(writes: 0, exits: exits)) / (perWrite - other.perWrite)
+  }
+
+  /// How many writes more each exit moves that crossing by; nil where there is none.
+  func crossingPerExit(_ other: Self) -> Double? {
+    guard perWrite > other.perWrite else { return nil }
+    return (other.perExit - perExit) / (perWrite - other.perWrite)
+  }
+}

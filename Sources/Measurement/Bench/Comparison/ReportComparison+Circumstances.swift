@@ -1,0 +1,93 @@
+// The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and what is
+// only worth knowing.
+
+extension ReportComparison.Circumstance {
+  /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters, mitigations,
+  /// SMT, frequency control, the machine below, the clock's rate and what it counts.
+  static func differences(_ first: BenchReport, _ second: BenchReport) -> [Self] {
+    let one = first.host
+    let other = second.host
+    func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "unknown" }
+    let plain: [(name: String, first: String, second: String)] = [
+      ("CPU vendor", text(one.cpu.vendor), text(other.cpu.vendor)),
+      ("CPU model", text(one.cpu.model), text(other.cpu.model)),
+      ("CPU family", text(one.cpu.family), text(other.cpu.family)),
+      ("CPU model number", text(one.cpu.modelNumber), text(other.cpu.modelNumber)),
+      ("CPU stepping", text(one.cpu.stepping), text(other.cpu.stepping)),
+      ("microcode", text(one.cpu.microcode), text(other.cpu.microcode)),
+      ("kernel", text(one.kernel), text(other.kernel)),
+      ("KVM module", one.module, other.module),
+      ("SMT", text(one.smt), text(other.smt)),
+      ("governors", one.governors.words, other.governors.words),
+      ("turbo", text(one.turbo), text(other.turbo)),
+      ("virtualised by", one.machineBelow, other.machineBelow),
+      ("speculative store bypass", one.processStoreBypass, other.processStoreBypass),
+      ("indirect branch speculation", one.processIndirectBranch, other.processIndirectBranch),
+      (
+        "clock counts instructions", text(first.environment.countsInstructions),
+        text(second.environment.countsInstructions)
+      ),
+    ]
+    return register(first, second)
+      + plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
+      + clock(first.clock.hertz, second.clock.hertz)
+      + differences("parameter", one.moduleParameters, other.moduleParameters)
+      + differences("mitigation", one.vulnerabilities, other.vulnerabilities)
+  }
+
+  /// Two results about different registers; nothing where a result does not tell.
+  private static func register(_ first: BenchReport, _ second: BenchReport) -> [Self] {
+    guard let one = first.subjectRegister, let other = second.subjectRegister, one != other else { return [] }
+    return [Self(name: "register", first: one, second: other)]
+  }
+
+  /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
+  private static let sameRate = 0.001
+
+  /// Two rates of the time-stamp counter.
+  private static func clock(_ first: Double?, _ second: Double?) -> [Self] {
+    if let first, let second, abs(first - second) <= sameRate * max(first, second) { return [] }
+    guard first != second else { return [] }
+    func text(_ hertz: Double?) -> String { hertz.map { "\(Decimal.text($0 / 1e6, digits: 1)) MHz" } ?? "unknown" }
+    return [Self(name: "TSC", first: text(first), second: text(second))]
+  }
+
+  private static func differences(_ what: String, _ first: [String: String], _ second: [String: String]) -> [Self] {
+    Set(first.keys).union(second.keys).sorted().filter { first[$0] != second[$0] }.map {
+      Self(name: "\(what) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
+    }
+  }
+}
+
+extension HostReport {
+  fileprivate var machineBelow: String { isVirtualised ? hypervisor ?? "an unknown hypervisor" : "bare metal" }
+}
+
+extension [String] {
+  fileprivate var words: String { isEmpty ? "none" : sorted().joined(separator: ", ") }
+}
+
+extension BenchReport {
+  /// The MSR that the policies were about, in hexadecimal; nil where no cell tells.
+  ///
+  /// Two registers are measured in every benchmark, whatever it is about: the stand-in 0x3b, passed through, and 0x49, which
+  /// `ibpb` writes. An instruction that writes none has it in its id, unless it is SPEC_CTRL.
+  var subjectRegister: String? {
+    let own = cells.filter { $0.workload != "ibpb" && !($0.policy == "passthrough" && $0.msr == "0x3b") }
+    return own.lazy.compactMap(\.msr).first
+      ?? own.lazy.compactMap { $0.id.split(separator: "/").first { $0.hasPrefix("0x") } }.first.map(String.init)
+  }
+}
+
+extension ReportComparison {
+  /// What does not forbid to compare but is worth knowing, each in a sentence.
+  static func notes(_ first: BenchReport, _ second: BenchReport) -> [String] {
+    var notes: [String] = []
+    for (name, report) in [("first", first), ("second", second)] where report.partial {
+      notes.append("The \(name) is partial: it was ended before all that was asked for was measured.")
+    }
+    let cpus = [first, second].map { $0.environment.cpu.map { "CPU \($0)" } ?? "no CPU in particular" }
+    if cpus[0] != cpus[1] { notes.append("The first was measured on \(cpus[0]), the second on \(cpus[1]).") }
+    return notes
+  }
+}
