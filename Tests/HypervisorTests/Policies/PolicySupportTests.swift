@@ -99,6 +99,19 @@ struct PolicySupportTests {
     }
   }
 
+  @Test(
+    "of adaptive never opens a register that has the guest's mode in it, though it is held",
+    arguments: [MSR.efer, .apicBase])
+  func adaptiveMode(msr: MSR) {
+    let host = HostAbilities(subject: msr, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
+    guard case .supported(let protection) = Adaptive.support(on: host) else {
+      Issue.record("it runs as emulate")
+      return
+    }
+    #expect(protection.reason.contains("never opened to the guest: the guest's mode is in it"))
+    #expect(!host.mayOpen, "nothing is measured for it")
+  }
+
   @Test("refused, names the register and what became of the value")
   func refusals() {
     let expected: [(RegisterProof, String)] = [
