@@ -63,6 +63,8 @@ struct BenchPlan {
   private let selection: BenchSelection
   /// What the host can do with each MSR that a cell is about.
   private var abilities: [MSR: HostAbilities] = [:]
+  /// The most that any policy's guest is told here.
+  private let fullestContract: GuestContract
 
   /// The MSR that KVM emulates by itself on every host: the stand-in for a write that KVM ends.
   private static let standIn = MSR.tscAdjust
@@ -84,6 +86,7 @@ struct BenchPlan {
   init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
+    fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
     for msr in [selection.msr, Self.standIn, .predCmd] {
       abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
       abilities[msr]!.acceptsUnprotected = selection.acceptsUnprotected
@@ -223,7 +226,7 @@ struct BenchPlan {
       cell.reason = reason
     } else {
       do {
-        if let reason = try workload.refusal(under: msr, on: kvm) ?? workload.refusal(on: kvm) {
+        if let reason = try self.refusal(of: workload, on: kvm) {
           throw ExperimentError.workloadRefused(workload.name, reason)
         }
         experiment = try Experiment(
@@ -239,5 +242,15 @@ struct BenchPlan {
         PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: neighbour))
     }
     return cell.id
+  }
+
+  /// Why no guest here would run a workload, nil when one would: by a proof that is made once for all cells.
+  private mutating func refusal(of workload: Workload, on kvm: borrowing KVM) throws -> String? {
+    if let own = workload.ownMSR(besides: .specCtrl) {
+      let known = try abilities[own] ?? HostAbilities(provedOn: kvm, subject: own)
+      abilities[own] = known
+      if let reason = workload.refusal(after: known.register) { return reason }
+    }
+    return workload.refusal(toldOf: fullestContract)
   }
 }

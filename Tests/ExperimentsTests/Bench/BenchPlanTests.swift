@@ -129,6 +129,19 @@ struct BenchPlanTests {
     #expect(cells.contains { $0.workload == "out" } && cells.allSatisfy { $0.entry == "none" })
   }
 
+  @Test("about a clock says that its value moves, once, and measures it where it is trapped")
+  func clock() throws {
+    let cells = try cells {
+      $0.msr = .timeStampCounter
+      $0.workloads = [.ibrs, .wrmsr]
+    }.map(\.cell)
+    let own = cells.filter { $0.msr == MSR.timeStampCounter.hex }
+    let reasons = Set(own.compactMap(\.reason))
+    #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("its value moves by itself") }, "\(reasons)")
+    #expect(own.contains { $0.policy == "emulate" && $0.status == .measured })
+    #expect(own.allSatisfy { $0.policy != "passthrough" || $0.status == .unsupported })
+  }
+
   private func refusal(_ change: (inout BenchSelection) -> Void) -> String? {
     do {
       _ = try cells(change)
