@@ -122,6 +122,16 @@ struct BenchTests {
     try Spectrap.run("bench", "--workload", "probe").expectFailure(64, saying: "probe", "chatty")
   }
 
+  @Test("refuses what this host can run nothing of before it measures, with the reason: status 69")
+  func impossible() throws {
+    let start = ContinuousClock.now
+    let outcome = try Spectrap.run(
+      "bench", "--time", "600", "--msr", "0x474f4f00", "--workload", "wrmsr", "--policy", "manual")
+    #expect(ContinuousClock.now - start < .seconds(60))
+    outcome.expectFailure(69, saying: "nothing of what was asked for", "wrmsr/none/manual", "0x474f4f00")
+    #expect(outcome.output.isEmpty)
+  }
+
   @Test("refuses a processor that there is none of")
   func processor() throws {
     for cpu in ["9999", "8191", "-1"] {
