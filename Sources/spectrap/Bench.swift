@@ -64,6 +64,9 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
+      throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
+    }
     if let precision, !(precision > 0 && precision <= 100) {
       throw ValidationError("--precision takes more than 0 and at most 100 %")
     }

@@ -90,6 +90,39 @@ struct ResultFile {
   }
 }
 
+extension ResultFile {
+  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for none.
+  ///
+  /// What is no plain file takes any number.
+  static func clash(of outputs: [(option: String, path: String?)]) -> (String, String)? {
+    var options: [Place: String] = [:]
+    for output in outputs {
+      guard let path = output.path, kind(of: path) == S_IFREG, let place = Place(path) else { continue }
+      if let other = options.updateValue(output.option, forKey: place) { return (other, output.option) }
+    }
+    return nil
+  }
+
+  /// A name in a folder, however the folder is called.
+  private struct Place: Hashable {
+    let device: dev_t
+    let folder: ino_t
+    let name: FilePath.Component
+
+    /// Nil where there is no such folder.
+    init?(_ text: String) {
+      let path = FilePath(text)
+      let folder = path.removingLastComponent()
+      var status = stat()
+      // Safe: the path is a string, and the structure this call's own.
+      guard let name = path.lastComponent, unsafe stat(folder.isEmpty ? "." : folder.string, &status) == 0 else {
+        return nil
+      }
+      (device, self.folder, self.name) = (status.st_dev, status.st_ino, name)
+    }
+  }
+}
+
 /// Space on a disk, held by a file without a name: it is free again when it is released, at the latest when the program ends.
 private final class Reservation {
   private var descriptor: FileDescriptor?
