@@ -16,6 +16,8 @@ public enum ExperimentError: Error, Sendable {
   case workloadRefused(Workload.Name, String)
   /// A benchmark's selection contradicts itself: how.
   case nothingToMeasure(String)
+  /// This host can run nothing of what a benchmark's selection names: each cell with the reason.
+  case nothingMeasurable([(cell: String, reason: String)])
   /// The guest stopped on an exception of its own.
   case guestFault(GuestFault)
   /// The guest says something that it cannot mean.
@@ -39,6 +41,9 @@ extension ExperimentError: CustomStringConvertible {
     case .snapshot(let text): "the snapshot is of no experiment that this program has: \(text)"
     case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
     case .nothingToMeasure(let text): text
+    case .nothingMeasurable(let cells):
+      "nothing of what was asked for can be measured on this host: " + Self.reasons(of: cells)
+        + "; `spectrap list` tells what can"
     case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"
     case .mailbox(let text): "the guest's mailbox does not make sense: \(text)"
     case .contradiction(let sentences):
@@ -48,5 +53,15 @@ extension ExperimentError: CustomStringConvertible {
       "no kernel entry switches rings on this host: "
         + seen.map { "\($0.0.rawValue): \($0.1)" }.joined(separator: "; ") + "; use --entry none"
     }
+  }
+
+  /// Each reason once, with the cells that it is the reason for.
+  private static func reasons(of cells: [(cell: String, reason: String)]) -> String {
+    var reasons: [String] = []
+    for cell in cells where !reasons.contains(cell.reason) { reasons.append(cell.reason) }
+    return reasons.map { reason in
+      let names = cells.filter { $0.reason == reason }.map(\.cell)
+      return names[0] + (names.count > 1 ? " and \(names.count - 1) more" : "") + ": " + reason
+    }.joined(separator: "; ")
   }
 }

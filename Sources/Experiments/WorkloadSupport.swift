@@ -9,12 +9,18 @@ extension Workload {
   ///
   /// Throws what making a VM to try it on throws.
   public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {
-    let own = MSR(msr)
-    guard accessesMSR, own != subject else { return nil }
-    let proof = try RegisterProof(of: own, on: kvm)
+    try ownMSR(besides: subject).flatMap { refusal(after: try RegisterProof(of: $0, on: kvm)) }
+  }
+
+  /// The MSR that it accesses, nil for none and for the policy's.
+  func ownMSR(besides subject: MSR) -> MSR? { accessesMSR && MSR(msr) != subject ? MSR(msr) : nil }
+
+  /// Why a guest cannot run it after this proof of its MSR, nil when it can.
+  func refusal(after proof: RegisterProof) -> String? {
     switch proof {
-    case .held, .accepted: return nil
-    default: return "guests of this KVM cannot use \(own) (\(own.hex)): \(proof.sentence)"
+    // A guest wrote it without a #GP.
+    case .held, .accepted, .moving: nil
+    default: "guests of this KVM cannot use \(MSR(msr)) (\(MSR(msr).hex)): \(proof.sentence)"
     }
   }
 

@@ -64,6 +64,9 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
+      throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
+    }
     if let precision, !(precision > 0 && precision <= 100) {
       throw ValidationError("--precision takes more than 0 and at most 100 %")
     }
@@ -82,9 +85,9 @@ struct BenchCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       // Where the result goes is made sure of before anything is measured.
-      let jsonFile = try json.map(ResultFile.init)
+      let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map(ResultFile.init)
-      let samplesFile = try samplesCSV.map(ResultFile.init)
+      let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
       let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
@@ -116,6 +119,16 @@ struct BenchCommand: ParsableCommand {
       }
     }
   }
+
+  /// About how many samples it will take at most, so far as that can be known before it is planned.
+  private var sampleCount: Int {
+    // A round of everything has up to as many, and no host has been seen to take as many in a second.
+    let (perRound, perSecond, most) = (2_000.0, 1_000.0, 200_000.0)
+    return Int(min(most, rounds.map { Double($0) * perRound } ?? options.time / .seconds(1) * perSecond))
+  }
+
+  /// What JSON takes beside its samples, and for each of them, and what a row of them takes in CSV; in bytes.
+  private static let (bytesOfRest, bytesOfSample, bytesOfRow) = (256 << 10, 25, 60)
 
   private var options: BenchOptions {
     var options = BenchOptions()

@@ -85,7 +85,7 @@ extension Failure {
     switch error {
     case .sampleCount, .iterationCount, .pause, .nothingToMeasure: .usage
     case .snapshot: .dataError
-    case .noEntry, .workloadRefused: .unavailable
+    case .noEntry, .workloadRefused, .nothingMeasurable: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
     }
   }

@@ -91,12 +91,28 @@ struct BenchTests {
     #expect(outcome.errorLines.count == 1 && outcome.errors.contains(path), "\(outcome.errors)")
   }
 
+  @Test(
+    "refuses two outputs that are one file, however it is called, before it measures: status 64",
+    arguments: [("--json", "--csv"), ("--json", "--samples-csv"), ("--csv", "--samples-csv")])
+  func sameFile(first: String, second: String) throws {
+    let file = try TemporaryFile()
+    let name = String(file.path.dropFirst("/tmp/".count))
+    for other in [file.path, "/tmp/./\(name)", "//tmp/../tmp/\(name)", "/proc/self/root/tmp/\(name)"] {
+      try Spectrap.run("bench", "--time", "600", first, file.path, second, other)
+        .expectUsageError(saying: [first, second, "same file"])
+    }
+    let missing = file.path + ".new"
+    try Spectrap.run("bench", "--time", "600", first, missing, second, missing).expectUsageError(saying: ["same file"])
+    #expect(file.text.isEmpty && TemporaryFile.text(of: missing) == nil)
+  }
+
   @Test("writes to a device as it is, and to the terminal although the disk is full")
   func devices() throws {
     let quick = ["bench", "--time", "0.1", "--workload", "out", "--entry", "none"]
     let null = try Spectrap.run(quick + ["--json", "/dev/null"])
     #expect(null.status == 0, "\(null.errors)")
     #expect(try Spectrap.run(quick + ["--csv", "/dev/null"]).status == 0, "it is a device still")
+    #expect(try Spectrap.run(quick + ["--json", "/dev/null", "--csv", "/dev/null"]).status == 0, "nothing is replaced")
     let full = try Spectrap.run(quick + ["--json", "/dev/full"])
     full.expectFailure(74, saying: "/dev/full", "No space left")
     #expect(full.output.contains("out"), "what was measured is shown all the same")
@@ -120,6 +136,16 @@ struct BenchTests {
   func contradictions() throws {
     try Spectrap.run("bench", "--entry", "none", "--workload", "ibrs").expectFailure(64, saying: "entry none", "ibrs")
     try Spectrap.run("bench", "--workload", "probe").expectFailure(64, saying: "probe", "chatty")
+  }
+
+  @Test("refuses what this host can run nothing of before it measures, with the reason: status 69")
+  func impossible() throws {
+    let start = ContinuousClock.now
+    let outcome = try Spectrap.run(
+      "bench", "--time", "600", "--msr", "0x474f4f00", "--workload", "wrmsr", "--policy", "manual")
+    #expect(ContinuousClock.now - start < .seconds(60))
+    outcome.expectFailure(69, saying: "nothing of what was asked for", "wrmsr/none/manual", "0x474f4f00")
+    #expect(outcome.output.isEmpty)
   }
 
   @Test("refuses a processor that there is none of")

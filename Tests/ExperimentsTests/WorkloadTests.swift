@@ -119,6 +119,15 @@ struct WorkloadTests {
     #expect(try workload.refusal(under: MSR(0x474f_4f00), on: try KVM()) == nil)
   }
 
+  // KVM executes a WRMSR that is pending a second time where the vCPU's mode is changed and changed back meanwhile.
+  @Test(
+    "that writes IA32_EFER makes each write once under every policy that traps it",
+    arguments: [PolicyName.emulate, .adaptive])
+  func mode(policy: PolicyName) throws {
+    let record = try Experiment(.wrmsr, entry: .none, policy: policy, msr: .efer, iterations: 20_000, samples: 20).run()
+    #expect(record.completed && record.counters.byMSR[.efer]?.writes == 20_000)
+  }
+
   @Test("is refused where its guest is not told of the bits that it writes")
   func notOffered() {
     var model = CPUIDModel()

@@ -79,7 +79,7 @@ public struct Bench: ~Copyable {
   ///
   /// `progress` is told the share of the time, or of the rounds, that is used. Throws what reading the host throws.
   public mutating func run(control: RunControl, progress: (Double) -> Void) throws -> BenchReport {
-    let before = HostLoad()
+    let before = HostLoad(of: cpu)
     var generator = SeededGenerator(seed: options.seed, stream: "order")
     var ended = options.rounds == nil ? BenchReport.Ending.time : .rounds
     var rounds = 0
@@ -110,7 +110,7 @@ public struct Bench: ~Copyable {
     report.partial = ended == .cancelled
     report.elapsed = Double((.now - start) / .milliseconds(1)) / 1000
     report.environment = BenchEnvironment(
-      cpu: cpu, before: before, after: HostLoad(), countsInstructions: sampling.countsInstructions)
+      cpu: cpu, before: before, after: HostLoad(of: cpu), countsInstructions: sampling.countsInstructions)
     report.warnings = report.environment.warnings(on: host)
     report.conclude()
     return report

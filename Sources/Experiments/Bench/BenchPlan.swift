@@ -53,6 +53,8 @@ struct PlannedCell {
   let abilities: HostAbilities
   /// Where the writes of the MSR end is found out by the exits; this one writes none, or traps them.
   let neighbour: NeighbourPlace?
+  /// Whether the selection names it; else it is there for what others are held against.
+  var isAsked = true
 }
 
 /// The plan: cells in a fixed order, and what was found out about the host while it was made.
@@ -63,6 +65,8 @@ struct BenchPlan {
   private let selection: BenchSelection
   /// What the host can do with each MSR that a cell is about.
   private var abilities: [MSR: HostAbilities] = [:]
+  /// The most that any policy's guest is told here.
+  private let fullestContract: GuestContract
 
   /// The MSR that KVM emulates by itself on every host: the stand-in for a write that KVM ends.
   private static let standIn = MSR.tscAdjust
@@ -80,10 +84,12 @@ struct BenchPlan {
   /// Plans what `selection` asks for.
   ///
   /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
-  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself.
+  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when this host
+  /// can run nothing of what it names.
   init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
+    fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
     for msr in [selection.msr, Self.standIn, .predCmd] {
       abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
       abilities[msr]!.acceptsUnprotected = selection.acceptsUnprotected
@@ -105,21 +111,32 @@ struct BenchPlan {
     guard !working.isEmpty else { throw ExperimentError.noEntry(entries.map { ($0.entry, $0.seen) }) }
 
     // The empty loop: what an entry costs is what it costs beside it.
-    try plan(Workload(.bare), .none, .emulate, on: kvm)
+    try plan(Workload(.bare), .none, .emulate, on: kvm, isAsked: false)
     for entry in working where entry != .none { try planWorkloads(entry, on: kvm, neighbours: canPlaceNeighbours) }
     for proof in entries where !proof.works {
       try plan(
         Workload(.bare), proof.entry, .emulate, on: kvm,
-        refusal: "this entry does not switch to ring 0 here: \(proof.seen)")
+        refusal: "this entry does not switch to ring 0 here: \(proof.seen)", isAsked: !selection.entries.isEmpty)
     }
     try planPrimitives(on: kvm)
+    try checkPossible()
+  }
+
+  /// Makes sure that something which the selection names can be measured here, where it names anything.
+  private func checkPossible() throws(ExperimentError) {
+    let asked = cells.filter(\.isAsked)
+    guard !selection.workloads.isEmpty || !selection.policies.isEmpty, asked.allSatisfy({ $0.experiment == nil }) else {
+      return
+    }
+    throw .nothingMeasurable(asked.map { ($0.cell.id, $0.cell.reason ?? "") })
   }
 
   // MARK: Workloads
 
   private mutating func planWorkloads(_ entry: Entry, on kvm: borrowing KVM, neighbours: Bool) throws {
-    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm)
-    if wants(.ibrs) {
+    let bare = try plan(
+      Workload(.bare), entry, .emulate, on: kvm, isAsked: wants(.bare) && policies.contains(.emulate))
+    if wants(.ibrs), policies.contains(.passthrough) {
       // Two writes at each entry that KVM ends by itself, as the thread's hypervisor would have done with SPEC_CTRL.
       try plan(
         Workload(.ibrs, msr: Self.standIn.rawValue), entry, .passthrough, on: kvm, msr: Self.standIn, against: bare)
@@ -167,13 +184,24 @@ struct BenchPlan {
       for policy in policies {
         try planPrimitive(.wrmsr(selection.msr.rawValue), policy, on: kvm)
       }
-      try planPrimitive(.wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn)
+      if policies.contains(.passthrough) {
+        try planPrimitive(.wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn)
+      }
     }
     for name in [Workload.Name.cpuid, .out, .mmio, .hlt] where wants(name) {
-      try planPrimitive(Workload(name), .emulate, on: kvm)
+      try planPrimitive(Workload(name), anyPolicy, on: kvm)
     }
     // A delay says nothing about the host: it is there to test the measuring, when it is asked for.
-    if selection.workloads.contains(.delay) { try planPrimitive(Workload(.delay), .emulate, on: kvm) }
+    if selection.workloads.contains(.delay) { try planPrimitive(Workload(.delay), anyPolicy, on: kvm) }
+  }
+
+  /// The policy of the primitives that cost the same under each: `emulate` where it is wanted, else the first that is possible.
+  private var anyPolicy: PolicyName {
+    let possible = policies.filter {
+      if case .supported = $0.support(on: abilities[selection.msr]!) { true } else { false }
+    }
+    let candidates = possible.isEmpty ? policies : possible
+    return candidates.contains(.emulate) ? .emulate : candidates[0]
   }
 
   private mutating func planPrimitive(
@@ -183,7 +211,7 @@ struct BenchPlan {
     let id = BenchReport.Cell.identifier(
       workload: workload.name.rawValue, entry: "none", policy: policy.rawValue, msr: (msr ?? selection.msr).hex)
     let baseline = "\(id)/loop"
-    try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline)
+    try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
     try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id)
   }
 
@@ -202,7 +230,7 @@ struct BenchPlan {
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
     against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil,
-    refusal: String? = nil
+    refusal: String? = nil, isAsked: Bool = true
   ) throws -> String {
     let msr = msr ?? selection.msr
     let abilities = abilities[msr]!
@@ -223,7 +251,7 @@ struct BenchPlan {
       cell.reason = reason
     } else {
       do {
-        if let reason = try workload.refusal(under: msr, on: kvm) ?? workload.refusal(on: kvm) {
+        if let reason = try self.refusal(of: workload, on: kvm) {
           throw ExperimentError.workloadRefused(workload.name, reason)
         }
         experiment = try Experiment(
@@ -236,8 +264,18 @@ struct BenchPlan {
     }
     if !cells.contains(where: { $0.cell.id == cell.id }) {
       cells.append(
-        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: neighbour))
+        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: neighbour, isAsked: isAsked))
     }
     return cell.id
+  }
+
+  /// Why no guest here would run a workload, nil when one would: by a proof that is made once for all cells.
+  private mutating func refusal(of workload: Workload, on kvm: borrowing KVM) throws -> String? {
+    if let own = workload.ownMSR(besides: .specCtrl) {
+      let known = try abilities[own] ?? HostAbilities(provedOn: kvm, subject: own)
+      abilities[own] = known
+      if let reason = workload.refusal(after: known.register) { return reason }
+    }
+    return workload.refusal(toldOf: fullestContract)
   }
 }

@@ -7,9 +7,10 @@ extension BenchEnvironment {
   /// What happened between two readings.
   init(cpu: Int?, before: HostLoad, after: HostLoad, countsInstructions: Bool) {
     self.init(
-      cpu: cpu, loadBefore: before.average, loadAfter: after.average, stealShare: after.stealShare(since: before),
-      interrupts: after.interrupts &- before.interrupts,
-      contextSwitches: after.contextSwitches &- before.contextSwitches, temperatureBefore: before.temperature,
+      cpu: cpu, loadBefore: before.average, loadAfter: after.average,
+      stealShare: before.processor.flatMap { after.processor?.stolenShare(since: $0) },
+      siblingShare: after.busiestSibling(since: before)?.share, interrupts: after.interrupts(since: before),
+      contextSwitches: after.contextSwitches(since: before), temperatureBefore: before.temperature,
       temperatureAfter: after.temperature, countsInstructions: countsInstructions)
   }
 
@@ -33,10 +34,19 @@ extension BenchEnvironment {
       warnings.append("turbo is on: the clock rate depends on what else runs and on temperature")
     }
     if host.smt == "on" { warnings.append("SMT is on: a busy sibling thread takes a share of the core") }
+    if let siblingShare, siblingShare > 0.05 {
+      warnings.append(
+        "the sibling thread of processor \(processor) was busy for \(percent(siblingShare)) of the time, neighbours of this "
+          + "benchmark's own included")
+    }
     if let stealShare, stealShare > 0.01 {
-      warnings.append("\((stealShare * 1000).rounded() / 10) % of the processors' time was stolen by other machines")
+      warnings.append("\(percent(stealShare)) of the time of processor \(processor) was stolen by other machines")
     }
     if !host.tsc.invariant { warnings.append("the time-stamp counter is not said to be invariant") }
     return warnings
   }
+
+  private var processor: String { cpu.map(String.init) ?? "?" }
+
+  private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
 }

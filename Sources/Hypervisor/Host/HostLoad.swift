@@ -1,45 +1,111 @@
-// What else the host does at one moment: two readings show what happened in between.
+// What else the host does at one moment, on one processor and around one thread: two readings show what happened in between.
 //
-// Facts: proc(5): /proc/stat (cpu times in ticks of 1/100 s, steal is the eighth; intr; ctxt), /proc/loadavg; Linux
-// Documentation/driver-api/thermal/sysfs-api.rst (temp in 1/1000 °C).
+// Facts: proc(5): /proc/loadavg, /proc/stat, /proc/interrupts, /proc/thread-self/status (context switches); Linux
+// Documentation/admin-guide/cputopology.rst (thread_siblings_list); Documentation/driver-api/thermal/sysfs-api.rst (temp in
+// 1/1000 °C).
 
 /// A reading of the host's load.
 public struct HostLoad: Hashable, Sendable {
   /// The load average over one minute; nil when the kernel does not say.
   public let average: Double?
-  /// Processor time of all CPUs since the start, in ticks.
-  public let totalTicks: UInt64
-  /// The share of it that the hypervisor above gave to others, in ticks.
-  public let stolenTicks: UInt64
-  /// Interrupts since the start.
-  public let interrupts: UInt64
-  /// Context switches since the start.
-  public let contextSwitches: UInt64
+  /// What the processor has done since the start; nil when the kernel does not say.
+  public let processor: ProcessorTime?
+  /// What the other threads of its core have done since the start, by their numbers.
+  public let siblings: [Int: ProcessorTime]
+  /// Interrupts on the processor since the start; nil when the kernel does not say.
+  public let interrupts: UInt64?
+  /// Context switches of the calling thread, voluntary and not; nil when the kernel does not say.
+  public let contextSwitches: UInt64?
   /// The hottest thermal zone in °C; nil when there is none.
   public let temperature: Double?
 
-  /// Reads the load below the given root.
-  public init(files: HostFiles = HostFiles()) {
+  /// Each of some thousands of processors has a line in one of the files, and a column in the other.
+  private static let limit = 16 << 20
+
+  /// Reads the load of a processor, and of the calling thread, below the given root.
+  ///
+  /// Without a processor there is nothing to tell of one.
+  public init(of cpu: Int?, files: HostFiles = HostFiles()) {
     average = files.value("proc/loadavg").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
-    var fields: [Substring: [UInt64]] = [:]
-    for line in (files.text("proc/stat") ?? "").split(separator: "\n") {
-      let words = line.split(separator: " ")
-      // The line of interrupts has a number for each; only the first, their sum, is wanted.
-      if let name = words.first { fields[name] = words.dropFirst().prefix(10).compactMap { UInt64($0) } }
-    }
-    let cpu = fields["cpu"] ?? []
-    // Guest time is in user time already.
-    totalTicks = cpu.prefix(8).reduce(0, &+)
-    stolenTicks = cpu.count > 7 ? cpu[7] : 0
-    interrupts = fields["intr"]?.first ?? 0
-    contextSwitches = fields["ctxt"]?.first ?? 0
+    contextSwitches = files.text("proc/thread-self/status").flatMap(Self.contextSwitches)
     temperature = files.names(in: "sys/class/thermal").filter { $0.hasPrefix("thermal_zone") }
       .compactMap { files.value("sys/class/thermal/\($0)/temp").flatMap { Double($0) } }.map { $0 / 1000 }.max()
+    guard let cpu else {
+      (processor, siblings, interrupts) = (nil, [:], nil)
+      return
+    }
+    let statistics = files.text("proc/stat", limit: Self.limit) ?? ""
+    processor = ProcessorTime(of: cpu, in: statistics)
+    let core = files.value("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list").map(Self.processors) ?? []
+    siblings = Dictionary(
+      uniqueKeysWithValues: core.subtracting([cpu]).compactMap { other in
+        ProcessorTime(of: other, in: statistics).map { (other, $0) }
+      })
+    interrupts = files.text("proc/interrupts", limit: Self.limit).flatMap { Self.interrupts(on: cpu, in: $0) }
   }
 
-  /// The share of processor time since `before` that went to others, 0 to 1.
-  public func stealShare(since before: HostLoad) -> Double {
-    let total = totalTicks &- before.totalTicks
-    return total == 0 || total > .max / 2 ? 0 : Double(stolenTicks &- before.stolenTicks) / Double(total)
+  /// How often the processor was interrupted since `before`; nil when the kernel does not say.
+  public func interrupts(since before: HostLoad) -> UInt64? { Self.growth(of: \.interrupts, from: before, to: self) }
+
+  /// How often the thread was switched since `before`; nil when the kernel does not say.
+  public func contextSwitches(since before: HostLoad) -> UInt64? {
+    Self.growth(of: \.contextSwitches, from: before, to: self)
+  }
+
+  /// The sibling that was busy for the largest share of the time since `before`, 0 to 1; nil when there is none.
+  public func busiestSibling(since before: HostLoad) -> (cpu: Int, share: Double)? {
+    siblings.compactMap { cpu, time in
+      before.siblings[cpu].flatMap { time.busyShare(since: $0) }.map { (cpu, $0) }
+    }.max { $0.1 < $1.1 }
+  }
+
+  private static func growth(of count: KeyPath<HostLoad, UInt64?>, from before: HostLoad, to after: HostLoad) -> UInt64?
+  {
+    guard let first = before[keyPath: count], let last = after[keyPath: count], last >= first else { return nil }
+    return last - first
+  }
+}
+
+extension HostLoad {
+  /// The sum of a processor's column in /proc/interrupts; nil when it has none.
+  static func interrupts(on cpu: Int, in text: String) -> UInt64? {
+    var lines = text.split(separator: "\n").makeIterator()
+    // Only processors that are online have a column.
+    guard let column = lines.next()?.split(separator: " ").firstIndex(of: "CPU\(cpu)") else { return nil }
+    var sum: UInt64 = 0
+    while let line = lines.next() {
+      let words = line.split(separator: " ", maxSplits: column + 2)
+      // Two lines have one count for all processors.
+      guard words.count > column + 1, !["ERR:", "MIS:"].contains(words[0]) else { continue }
+      sum &+= UInt64(words[column + 1]) ?? 0
+    }
+    return sum
+  }
+
+  /// The sum of both kinds of context switches in a thread's status; nil when it tells neither.
+  static func contextSwitches(in status: String) -> UInt64? {
+    let counts = status.split(separator: "\n").compactMap { line -> UInt64? in
+      let words = line.split(whereSeparator: \.isWhitespace)
+      guard words.count == 2, ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].contains(words[0]) else {
+        return nil
+      }
+      return UInt64(words[1])
+    }
+    return counts.isEmpty ? nil : counts.reduce(0, &+)
+  }
+
+  /// The processors in a list as the kernel writes it, `0-3,8`; what is no number or range of it is left out.
+  static func processors(in list: some StringProtocol) -> Set<Int> {
+    var processors: Set<Int> = []
+    for part in list.split(separator: ",") {
+      let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+      // As many processors as Linux supports on x86-64 (NR_CPUS).
+      guard bounds.count <= 2, let first = bounds.first ?? nil, let last = bounds.last ?? nil, first >= 0,
+        last >= first,
+        last < 8192
+      else { continue }
+      processors.formUnion(first...last)
+    }
+    return processors
   }
 }

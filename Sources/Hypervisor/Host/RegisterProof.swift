@@ -11,6 +11,8 @@ public enum RegisterProof: Equatable, Codable, Sendable {
   case held(wrote: UInt64)
   /// The write went through, and another value read back.
   case dropped(wrote: UInt64, readBack: UInt64)
+  /// The write went through, and what reads back is another value each time: a clock.
+  case moving
   /// The guest's WRMSR raised #GP.
   case faulted(wrote: UInt64)
   /// The MSR only takes writes, and took this one.
@@ -44,8 +46,12 @@ extension RegisterProof {
     let wrote = before ^ 1
     switch try guest.end(writing: wrote, to: msr) {
     case .done:
-      let after = try? guest.cpu.read(msr)
-      self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
+      let (after, again) = (try? guest.cpu.read(msr), try? guest.cpu.read(msr))
+      if after != again {
+        self = .moving
+      } else {
+        self = after == wrote ? .held(wrote: wrote) : .dropped(wrote: wrote, readBack: after ?? before)
+      }
     case .faulted: self = .faulted(wrote: wrote)
     case .lost(let exit): self = .inconclusive(endedWith: "\(exit)")
     }
@@ -133,6 +139,7 @@ extension RegisterProof {
     return switch self {
     case .held(let wrote): "a guest wrote \(hex(wrote)), and it read back"
     case .dropped(let wrote, let readBack): "a guest wrote \(hex(wrote)), and \(hex(readBack)) read back"
+    case .moving: "its value moves by itself, so that a write cannot be proved by reading it back"
     case .faulted(let wrote): "a guest that wrote \(hex(wrote)) got a #GP"
     case .accepted(let wrote): "a guest wrote \(hex(wrote)) without a #GP, and it cannot be read back"
     case .ignored(let wrote):
@@ -147,6 +154,7 @@ extension RegisterProof {
     switch self {
     case .held: nil
     case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(sentence)"
+    case .moving: "\(msr) (\(msr.hex)) cannot be proved to be the guest's: \(sentence)"
     default: "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
     }
   }

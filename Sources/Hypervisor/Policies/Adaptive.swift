@@ -118,6 +118,11 @@ extension Adaptive {
       .supported(Protection(closed.level, "\(closed.reason); the register is never opened to the guest: \(why)"))
     }
     if let reason = abilities.register.refusal(of: abilities.subject) { return never(reason) }
+    if abilities.subject.isPartOfMode {
+      return never(
+        "the guest's mode is in it, and KVM can execute a pending WRMSR a second time when that changes before it has retired"
+      )
+    }
     if abilities.wouldEndProtection {
       return never("that would end this protection (--accept-unprotected lets it)")
     }
@@ -146,7 +151,13 @@ extension HostAbilities {
   fileprivate var wouldEndProtection: Bool { canKeepIBRSOn && !acceptsUnprotected }
 
   /// Whether `adaptive` may open the register.
-  var mayOpen: Bool { canInterceptMSRs && register.isHeld && !wouldEndProtection }
+  var mayOpen: Bool { canInterceptMSRs && register.isHeld && !wouldEndProtection && !subject.isPartOfMode }
+}
+
+extension MSR {
+  /// Whether the vCPU's mode is in it (KVM_SET_SREGS holds it, too): handing a value over changes how KVM finishes what the
+  /// guest has begun.
+  fileprivate var isPartOfMode: Bool { [.efer, .apicBase].contains(self) }
 }
 
 extension VirtualCPU {

@@ -9,6 +9,8 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   @Nullable public var loadAfter: Double?
   /// The share of that CPU's time which another virtual machine took: 0.01 is 1 %.
   @Nullable public var stealShare: Double?
+  /// The share of the time in which another thread of that CPU's core was busy, of the busiest; null where it has none.
+  @Nullable public var siblingShare: Double?
   /// Interrupts on that CPU during the run.
   @Nullable public var interrupts: UInt64?
   /// Context switches of the vCPU's thread during the run, voluntary and not.
@@ -22,13 +24,14 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
 
   public init(
     cpu: Int? = nil, loadBefore: Double? = nil, loadAfter: Double? = nil, stealShare: Double? = nil,
-    interrupts: UInt64? = nil, contextSwitches: UInt64? = nil, temperatureBefore: Double? = nil,
-    temperatureAfter: Double? = nil, countsInstructions: Bool? = nil
+    siblingShare: Double? = nil, interrupts: UInt64? = nil, contextSwitches: UInt64? = nil,
+    temperatureBefore: Double? = nil, temperatureAfter: Double? = nil, countsInstructions: Bool? = nil
   ) {
     self.cpu = cpu
     self.loadBefore = loadBefore
     self.loadAfter = loadAfter
     self.stealShare = stealShare
+    self.siblingShare = siblingShare
     self.interrupts = interrupts
     self.contextSwitches = contextSwitches
     self.temperatureBefore = temperatureBefore

@@ -123,10 +123,45 @@ struct BenchPlanTests {
     }
   }
 
+  @Test("is of the policies that were named, and of the bare guest that the rest is held against")
+  func policies() throws {
+    for policy in PolicyName.allCases where policy != .emulate {
+      let narrow = try cells {
+        $0.msr = .kernelGSBase
+        $0.policies = [policy]
+      }.map(\.cell)
+      #expect(narrow.allSatisfy { $0.policy == policy.rawValue || $0.workload == "bare" }, "\(policy)")
+      for primitive in ["cpuid", "out", "mmio", "hlt"] {
+        let own = narrow.filter { $0.workload == primitive && $0.baselineUse == .subtract }
+        #expect(own.map(\.policy) == [policy.rawValue], "\(primitive) under \(policy)")
+      }
+      let standIns = narrow.filter { $0.msr == MSR.tscAdjust.hex }
+      #expect(standIns.isEmpty == (policy != .passthrough), "\(policy)")
+    }
+    let two = try cells {
+      $0.msr = .kernelGSBase
+      $0.policies = [.shadow, .emulate]
+    }.map(\.cell)
+    #expect(two.filter { $0.workload == "out" }.allSatisfy { $0.policy == "emulate" })
+  }
+
   @Test("of single instructions alone needs no kernel entry")
   func withoutEntry() throws {
     let cells = try cells { $0.entries = [.none] }.map(\.cell)
     #expect(cells.contains { $0.workload == "out" } && cells.allSatisfy { $0.entry == "none" })
+  }
+
+  @Test("about a clock says that its value moves, once, and measures it where it is trapped")
+  func clock() throws {
+    let cells = try cells {
+      $0.msr = .timeStampCounter
+      $0.workloads = [.ibrs, .wrmsr]
+    }.map(\.cell)
+    let own = cells.filter { $0.msr == MSR.timeStampCounter.hex }
+    let reasons = Set(own.compactMap(\.reason))
+    #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("its value moves by itself") }, "\(reasons)")
+    #expect(own.contains { $0.policy == "emulate" && $0.status == .measured })
+    #expect(own.allSatisfy { $0.policy != "passthrough" || $0.status == .unsupported })
   }
 
   private func refusal(_ change: (inout BenchSelection) -> Void) -> String? {
@@ -134,6 +169,32 @@ struct BenchPlanTests {
       _ = try cells(change)
       return nil
     } catch { return "\(error)" }
+  }
+
+  @Test("refuses a selection of which this host can run nothing, with the reason; not the whole plan")
+  func impossible() throws {
+    for policy in PolicyName.allCases {
+      let possible = try Host.proved().supports(policy, of: .specCtrl)
+      let text = refusal {
+        $0.policies = [policy]
+        $0.workloads = [.bare]
+      }
+      #expect((text == nil) == possible, "\(policy): \(text ?? "")")
+      if case .refused(let reason) = policy.support(on: try HostAbilities(provedOn: try KVM(), subject: .specCtrl)) {
+        #expect(text?.contains(reason) == true && text?.contains("/\(policy.rawValue)") == true)
+      }
+    }
+    // No processor has that MSR.
+    let missing = try #require(
+      refusal {
+        $0.msr = MSR(0x474f_4f00)
+        $0.workloads = [.wrmsr]
+        $0.policies = [.manual, .autoload]
+      })
+    for words in ["nothing of what was asked for", "wrmsr/none/", "0x474f4f00", "spectrap list"] {
+      #expect(missing.contains(words), "\(missing)")
+    }
+    #expect(refusal { $0.msr = MSR(0x474f_4f00) } == nil)
   }
 
   @Test("refuses workloads without the kernel entry that they are about")

@@ -8,7 +8,7 @@ import Testing
 struct PolicySupportTests {
   private static let proofs: [RegisterProof] = [
     .held(wrote: 1), .dropped(wrote: 1, readBack: 0), .accepted(wrote: 1), .ignored(wrote: 1), .unreadable,
-    .faulted(wrote: 1), .inconclusive(endedWith: "HLT"),
+    .faulted(wrote: 1), .inconclusive(endedWith: "HLT"), .moving,
   ]
 
   /// Every combination of what a host may be able to do.
@@ -99,6 +99,19 @@ struct PolicySupportTests {
     }
   }
 
+  @Test(
+    "of adaptive never opens a register that has the guest's mode in it, though it is held",
+    arguments: [MSR.efer, .apicBase])
+  func adaptiveMode(msr: MSR) {
+    let host = HostAbilities(subject: msr, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
+    guard case .supported(let protection) = Adaptive.support(on: host) else {
+      Issue.record("it runs as emulate")
+      return
+    }
+    #expect(protection.reason.contains("never opened to the guest: the guest's mode is in it"))
+    #expect(!host.mayOpen, "nothing is measured for it")
+  }
+
   @Test("refused, names the register and what became of the value")
   func refusals() {
     let expected: [(RegisterProof, String)] = [
@@ -107,6 +120,7 @@ struct PolicySupportTests {
       (.accepted(wrote: 1), "a guest wrote 0x1 without a #GP, and it cannot be read back"),
       (.ignored(wrote: 1), "but so does one that writes an MSR which no processor has"),
       (.faulted(wrote: 5), "a guest that wrote 0x5 got a #GP"),
+      (.moving, "its value moves by itself, so that a write cannot be proved by reading it back"),
       (.inconclusive(endedWith: "HLT"), "a guest that was to write it ended with HLT"),
     ]
     for (proof, words) in expected {

@@ -112,7 +112,7 @@ enum MadeUp {
     cells.append(
       absent("ibrs", "sysenter", "passthrough", msr: "0x48", "SYSENTER does not switch to ring 0 here, says the guest"))
     return report(
-      cells, environment: BenchEnvironment(cpu: 2, loadBefore: 0.1, loadAfter: 1, stealShare: 0.012),
+      cells, environment: BenchEnvironment(cpu: 2, loadBefore: 0.1, loadAfter: 1, stealShare: 0.012, siblingShare: 0.3),
       warnings: ["1.2 % of the CPU's time was stolen by another virtual machine: intervals are wider than they need be"]
     )
   }
