@@ -26,8 +26,8 @@ public struct ExperimentState: Codable, Sendable {
   public let protection: String
   /// Whether IA32_PRED_CMD took its barriers there (`HostOffer.hasIBPB`).
   public let hasIBPB: Bool
-  /// Whether the user accepted that the policy gives up a protection; nil for no.
-  public let acceptsUnprotected: Bool?
+  /// Whether the user accepted that the policy gives up a protection.
+  public let acceptsUnprotected: Bool
   /// What the subject was when the guest first started.
   public let subjectAtStart: SubjectValue
   /// By how much KVM's statistics have grown, nil where KVM had none.
@@ -83,7 +83,7 @@ extension Experiment {
     msr = snapshot.guest.machine.subject
     orders = state.orders
     pause = state.pause
-    acceptsUnprotected = state.acceptsUnprotected ?? false
+    acceptsUnprotected = state.acceptsUnprotected
   }
 }
 

@@ -100,6 +100,8 @@ extension Request {
     case .setDebugRegisters: "KVM_SET_DEBUGREGS"
     case .getMPState: "KVM_GET_MP_STATE"
     case .setMPState: "KVM_SET_MP_STATE"
+    case .getClock: "KVM_GET_CLOCK"
+    case .setClock: "KVM_SET_CLOCK"
     case .getDirtyLog: "KVM_GET_DIRTY_LOG"
     default: "request 0x\(String(rawValue, radix: 16))"
     }

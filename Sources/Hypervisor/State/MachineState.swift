@@ -13,6 +13,8 @@ public struct MachineState: Codable, Equatable, Sendable {
   public let subjectValue: UInt64?
   /// `Policy.state`, nil for the guest's next policy to begin anew.
   public var policyState: [String: UInt64]?
+  /// The VM's clock in nanoseconds, which KVM's paravirtual clocks show; nil where KVM does not tell.
+  public var clock: UInt64?
   /// Where the guest has memory.
   public let memory: [GuestPhysicalRange]
   public var counters: ExitCounters
@@ -27,9 +29,9 @@ extension Machine where P: ~Copyable {
       if let exit = try cpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
       let value = subjectIsReadable ? try policy.subjectValue(in: cpu).guest : nil
       return MachineState(
-        presented: presented, told: contract, cpu: try cpu.state(with: try kvm.msrIndices()), subject: policy.subject,
-        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, memory: vm.memory(),
-        counters: counters)
+        presented: presented, told: contract, cpu: try cpu.state(with: try kvm.stateMSRs()), subject: policy.subject,
+        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, clock: vm.clock(),
+        memory: vm.memory(), counters: counters)
     } catch let error as KVMError {
       throw .kvm(error)
     } catch let error as VirtualCPUStateError {
@@ -52,6 +54,9 @@ extension Machine where P: ~Copyable {
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }
     // Before the registers: with PAE paging, KVM reads the page-directory pointers from memory when CR3 is set.
     for page in pages { try vm.write(page) }
+    if let clock = state.clock, !vm.setClock(to: clock) {
+      throw VirtualCPUStateError.notHeld("clock of \(clock) ns")
+    }
     try cpu.restore(state.cpu, omitting: state.omittedMSRs)
     if let known = state.policyState { policy.adopt(known) }
     if let value = state.subjectValue, subjectIsReadable {

@@ -18,6 +18,8 @@ struct StateTests {
     (.kernelGSBase, 0x7fff_1234_5678), (.star, 0x0023_0010_0000_0000), (.lstar, 0xffff_8000_0000_1000),
     (.cstar, 0xffff_8000_0000_2000), (.fmask, 0x4_0700), (.sysenterCS, 0x10), (.sysenterESP, 0x7000),
     (.sysenterEIP, 0x8123), (.fsBase, 0x1234_5000), (.gsBase, 0x5678_9000),
+    // Those that KVM does not list: a variable MTRR, a machine-check bank's address.
+    (MSR(rawValue: 0x200), 0x8000_0006), (.mtrrDefType, 0x806), (MSR(rawValue: 0x402), 0),
   ]
 
   /// A machine whose guest runs `before`, rings the doorbell, and would go on with `after`.
@@ -153,6 +155,17 @@ struct StateTests {
     #expect(cr2 == 0xdead_b000)
   }
 
+  @Test("has a clock that goes on, and does not go back")
+  func clock() throws {
+    let (state, pages, _) = try stopped { asm in asm.nop() } then: { asm in asm.nop() }
+    var later = state
+    let hour: UInt64 = 3_600_000_000_000
+    later.clock = try #require(state.clock) + hour
+    let other = try resumed(later, pages)
+    let held = other.vm.clock() ?? 0
+    #expect(held >= later.clock ?? .max)
+  }
+
   @Test("has the MSRs that it wrote")
   func msrs() throws {
     let (state, pages, _) = try stopped { asm in
@@ -171,7 +184,7 @@ struct StateTests {
       }
     }
     for register in Self.registers where ![.fsBase, .gsBase].contains(register.msr) {
-      #expect(state.cpu.value(of: register.msr) == register.value, "\(register.msr) is in KVM's list")
+      #expect(state.cpu.value(of: register.msr) == register.value, "\(register.msr) is in the state")
     }
     let other = try resumed(state, pages)
     for (index, register) in Self.registers.enumerated() {
@@ -209,10 +222,10 @@ struct StateTests {
     try machine.vcpu.setEvents(events)
     // Taken as it stands: another KVM_RUN would deliver it here.
     let kvm = try KVM()
-    let cpu = try machine.vcpu.state(with: try kvm.msrIndices())
+    let cpu = try machine.vcpu.state(with: try kvm.stateMSRs())
     let state = MachineState(
       presented: machine.presented, told: machine.contract, cpu: cpu, subject: .kernelGSBase, subjectValue: 0,
-      policyState: nil, memory: machine.vm.memory(), counters: machine.counters)
+      policyState: nil, clock: nil, memory: machine.vm.memory(), counters: machine.counters)
     let rip = cpu.rip
     let other = try resumed(state, try machine.vm.pages())
     let which = try other.vm.word(at: Self.data, as: UInt32.self)

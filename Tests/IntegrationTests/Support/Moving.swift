@@ -13,7 +13,8 @@ extension MachineState {
   ) -> MachineState {
     MachineState(
       presented: presented, told: told ?? self.told, cpu: cpu ?? self.cpu, subject: subject,
-      subjectValue: subjectValue ?? self.subjectValue, policyState: policyState, memory: memory ?? self.memory,
+      subjectValue: subjectValue ?? self.subjectValue, policyState: policyState, clock: clock,
+      memory: memory ?? self.memory,
       counters: counters)
   }
 }

@@ -28,6 +28,7 @@ enum MadeSnapshot {
     let contract = GuestContract(cpuid: told, archCapabilities: .ibrsAll)
     return MachineState(
       presented: contract, told: contract, cpu: cpu, subject: .specCtrl, subjectValue: 1, policyState: nil,
+      clock: nil,
       memory: [GuestPhysicalRange(start: 0, count: 0x10_0000)], counters: counters)
   }
 
@@ -43,7 +44,7 @@ enum MadeSnapshot {
     ExperimentState(
       workload: "ibrs", parameters: ["writesPerEntry": 2, "exitsPerEntry": 1], msr: 0x48, entry: "breakpoint",
       orders: [10, 10, 9, 9], pause: 3, samplesTaken: 2, isBetweenSamples: false, protection: "always", hasIBPB: true,
-      acceptsUnprotected: nil, subjectAtStart: SubjectValue(guest: 0, register: 1), kvmStatistics: ["exits": 100],
+      acceptsUnprotected: true, subjectAtStart: SubjectValue(guest: 0, register: 1), kvmStatistics: ["exits": 100],
       interception: .always,
       tally: ["registerWrites": 4],
       hostCycles: 1_000_000)
