@@ -34,12 +34,26 @@ extension BenchReport {
 
   /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked for.
   ///
-  /// Where there is no ratio nothing can be known; no where none was asked for.
+  /// Where there is no ratio nothing can be known; no where none was asked for. The rounds must be enough for the verdicts, too.
   public var reachesPrecision: Bool {
     guard let precision else { return false }
     let compared = pairs { _ in true }
+    let rounds = fewestRoundsOfVerdicts
     return !compared.isEmpty
-      && compared.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }
+      && compared.allSatisfy {
+        guard let ratio = ratio($0.cell, over: $0.baseline) else { return false }
+        return ratio.rounds >= rounds && ratio.reaches(precision: precision)
+      }
+  }
+
+  /// The rounds that the strictest verdict needs.
+  ///
+  /// C4, C6 and C8 share their confidence out over the ratios that they compare (Bonferroni).
+  var fewestRoundsOfVerdicts: Int {
+    let evidence = Evidence(report: self)
+    let others = Set(cells.filter(\.isMeasured).map(\.policy)).count - 1
+    let shares = max(1, others, Verdict.pairsC4(evidence).count)
+    return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
   }
 
   /// Draws every conclusion from the cells: comparisons, verdicts, break-even.

@@ -11,9 +11,7 @@ extension BenchReport.Verdict {
   static func ruleC4(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     _ = try evidence.find("a guest under manual") { $0.policy == "manual" && $0.neighbour == nil }
     _ = try evidence.find("a guest under autoload") { $0.policy == "autoload" && $0.neighbour == nil }
-    let pairs = evidence.all { $0.policy == "manual" && $0.neighbour == nil && $0.exits }.compactMap { manual in
-      evidence.all { $0.policy == "autoload" && $0.isLike(manual) }.first.map { (manual: manual, autoload: $0) }
-    }
+    let pairs = pairsC4(evidence)
     guard !pairs.isEmpty else {
       throw Evidence.Missing(reason: "no guest that exits was measured under both manual and autoload")
     }
@@ -40,6 +38,13 @@ extension BenchReport.Verdict {
     return Ruling(
       outcome: outcome, findings: findings,
       reason: outcome == .cannotBeTested ? "\(counts); the intervals are too wide to tell" : counts)
+  }
+
+  /// The cells that C4 compares.
+  static func pairsC4(_ evidence: Evidence) -> [(manual: BenchReport.Cell, autoload: BenchReport.Cell)] {
+    evidence.all { $0.policy == "manual" && $0.neighbour == nil && $0.exits }.compactMap { manual in
+      evidence.all { $0.policy == "autoload" && $0.isLike(manual) }.first.map { (manual, $0) }
+    }
   }
 
   /// The smallest and the largest ratio.

@@ -36,14 +36,11 @@ extension BenchReport.Verdict {
   }
 
   private init(_ claim: BenchReport.Claim, _ ruling: Ruling, _ report: BenchReport) {
-    let rounds = ruling.findings.map(\.rounds).min() ?? 0
     var outcome = ruling.outcome
     var reason = ruling.reason
-    if rounds < RatioEstimate.fewestRounds {
+    if let lacking = ruling.findings.first(where: { !$0.standsOnEnoughRounds }) {
       outcome = .cannotBeTested
-      reason =
-        "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, and an interval needs "
-        + "\(RatioEstimate.fewestRounds)"
+      reason = lacking.lackOfRounds
     } else if report.environment.countsInstructions == true {
       reason =
         "this host's clock counts instructions, not cycles; by path lengths it \(outcome.words): \(reason)"
@@ -75,6 +72,15 @@ extension String {
 
   /// The text with a capital letter at its start.
   var capitalised: String { prefix(1).uppercased() + dropFirst() }
+}
+
+extension Evidence.Finding {
+  /// Why its interval decides nothing: it stands on too few rounds.
+  fileprivate var lackOfRounds: String {
+    "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, fewer rounds than this confidence needs: "
+      + "\(RatioEstimate.fewestRounds(confidence: confidence)) for "
+      + "\(Decimal.text(confidence * 100, digits: confidence > 0.95 ? 2 : 0)) %"
+  }
 }
 
 extension [Evidence.Finding] {

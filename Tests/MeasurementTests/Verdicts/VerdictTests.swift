@@ -47,8 +47,33 @@ struct VerdictTests {
   func fewRounds() {
     let verdict = verdict(.c2, MadeUp.report(writers(3, rounds: 3)))
     #expect(verdict.outcome == .cannotBeTested)
-    #expect(verdict.reason.hasPrefix("Only 3 rounds"))
+    #expect(
+      verdict.reason == "Only 3 rounds were measured, fewer rounds than this confidence needs: 5 for 95 %.")
     #expect(verdict.figures.count == 1)
+  }
+
+  @Test("A verdict that shares its confidence out over several ratios needs more rounds than one ratio does")
+  func fewRoundsForShares() {
+    func retpolines(rounds: Int) -> BenchReport {
+      MadeUp.report(MadeUp.policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds) })
+    }
+    let few = verdict(.c6, retpolines(rounds: 7))
+    #expect(few.outcome == .cannotBeTested && few.figures.count == 4)
+    #expect(few.reason == "Only 7 rounds were measured, fewer rounds than this confidence needs: 8 for 98.75 %.")
+    #expect(verdict(.c6, retpolines(rounds: 8)).outcome == .holds)
+  }
+
+  @Test("Precision is reached only after rounds enough for the verdicts")
+  func precisionAwaitsVerdicts() {
+    func cells(rounds: Int, policies: [String]) -> BenchReport {
+      let bare = MadeUp.cell("bare", "passthrough", cost: 700, noise: 0.001, rounds: rounds)
+      return MadeUp.report(
+        [bare]
+          + policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds, over: bare.id) })
+    }
+    #expect(cells(rounds: 5, policies: ["passthrough", "emulate"]).reachesPrecision)
+    #expect(!cells(rounds: 7, policies: MadeUp.policies).reachesPrecision)
+    #expect(cells(rounds: 8, policies: MadeUp.policies).reachesPrecision)
   }
 
   @Test("Software virtualisation and a machine below are said, and the rule still decides")
