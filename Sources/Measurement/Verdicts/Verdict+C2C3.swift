@@ -33,7 +33,7 @@ extension BenchReport.Verdict {
     at place: BenchReport.Cell.Place, _ evidence: Evidence
   ) throws(Evidence.Missing) -> Evidence.Finding {
     let cell = try evidence.find("an entry with two writes that end in \(place.words)") {
-      $0.isWriter() && $0.place == place
+      $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
     }
     return try evidence.ratio("two writes ended by \(place.words) / bare", cell, over: evidence.bare(for: cell))
   }

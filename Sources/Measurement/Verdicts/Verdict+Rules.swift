@@ -16,6 +16,12 @@ extension BenchReport.Verdict {
   /// The verdict on a claim from what was measured.
   public init(on claim: BenchReport.Claim, from report: BenchReport) {
     let evidence = Evidence(report: report)
+    guard report.msr.isSpecCtrl || !claim.isAboutPolicies else {
+      self.init(
+        claim: claim, outcome: .cannotBeTested, figures: [],
+        reason: "This benchmark is about \(report.msr.name), the claim about IA32_SPEC_CTRL.")
+      return
+    }
     do throws(Evidence.Missing) {
       let ruling =
         switch claim {
@@ -49,6 +55,13 @@ extension BenchReport.Verdict {
     if let caveat = report.caveat { reason += "; measured \(caveat)" }
     self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
   }
+}
+
+extension BenchReport.Claim {
+  /// Whether it is about what is done with writes of IA32_SPEC_CTRL.
+  ///
+  /// C1 is about an exit and a system call, whatever the MSR; C2 is decided on the stand-in MSR, whose writes KVM ends.
+  fileprivate var isAboutPolicies: Bool { self != .c1 && self != .c2 }
 }
 
 extension BenchReport {
@@ -103,5 +116,8 @@ extension BenchReport.Cell {
   }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr == "0x48" }
+  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+
+  /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
+  var writesStandIn: Bool { msr == "0x3b" }
 }

@@ -76,6 +76,28 @@ struct VerdictTests {
     #expect(cells(rounds: 8, policies: MadeUp.policies).reachesPrecision)
   }
 
+  @Test("A benchmark about another register decides no claim about what is done with writes of SPEC_CTRL")
+  func otherRegister() {
+    let other = BenchReport.Subject(name: "IA32_KERNEL_GS_BASE", index: "0xc0000102")
+    let cells = MadeUp.whole.cells.map { cell in
+      var cell = cell
+      if cell.msr == "0x48" { cell.msr = other.index }
+      return cell
+    }
+    let report = MadeUp.report(cells, msr: other)
+    for verdict in report.verdicts where ![.c1, .c2].contains(verdict.claim) {
+      #expect(verdict.outcome == .cannotBeTested && verdict.figures.isEmpty)
+      #expect(verdict.reason == "This benchmark is about IA32_KERNEL_GS_BASE, the claim about IA32_SPEC_CTRL.")
+    }
+    // What an exit costs is the same for every register; C2 is decided on the stand-in, and shows no other register's writes.
+    #expect(verdict(.c1, report).outcome == verdict(.c1, MadeUp.whole).outcome)
+    #expect(verdict(.c2, report).outcome == .holds)
+    #expect(verdict(.c2, report).figures.map(\.name) == ["two writes ended by KVM / bare"])
+    #expect(verdict(.c2, MadeUp.whole).figures.count == 2)
+    #expect(report.text.hasPrefix("register  IA32_KERNEL_GS_BASE (0xc0000102)"))
+    #expect(MadeUp.whole.text.hasPrefix("host "))
+  }
+
   @Test("Software virtualisation and a machine below are said, and the rule still decides")
   func software() {
     let report = MadeUp.report(writers(3), host: MadeUp.host(module: "kvm_pvm", hypervisor: "KVMKVMKVM"))

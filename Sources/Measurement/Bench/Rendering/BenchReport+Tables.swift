@@ -131,7 +131,10 @@ extension BenchReport {
       case .rounds: "as many rounds as were asked for"
       case .cancelled: "cancelled"
       }
-    return [
+    let subject =
+      msr.isSpecCtrl
+      ? [] : [(name: "register", value: "\(msr.name) (\(msr.index)); the claims of 2018 are about IA32_SPEC_CTRL")]
+    return subject + [
       ("host", hostLine),
       (
         "measured",
