@@ -74,7 +74,40 @@ struct RenderingTests {
   func sections() {
     for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
     #expect(MadeUp.whole.text.contains("2 exits per entry: emulate up to"))
-    #expect(MadeUp.whole.text.contains("warm-up    min    p50    p90    p99    max"))
+    #expect(MadeUp.whole.text.contains("outliers  warm-up    min    p50   mean    p90    p99    max"))
+  }
+
+  @Test("Samples far outside are kept and counted, and their mean stands beside the median")
+  func outliers() throws {
+    var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+    for _ in 0..<6 { cell.add(round: [100, 101, 102, 99, 98, 100, 101, 900]) }
+    let report = MadeUp.report([cell])
+    let row = try #require(lines(report.text).last { $0.hasPrefix("bare/syscall/passthrough") })
+    #expect(
+      row.split(separator: " ").dropFirst().map(String.init)
+        == ["48", "6", "0", "98.0", "101", "200", "900", "900", "900"])
+    let fields = zip(
+      BenchReport.csvColumns,
+      report.csv.split(separator: "\r\n")[1].split(separator: ",", omittingEmptySubsequences: false))
+    let values = Dictionary(uniqueKeysWithValues: fields.map { ($0, String($1)) })
+    #expect(values["outliers"] == "6" && values["mean"] == "200.125" && values["median"] == "100.5")
+  }
+
+  @Test("What a bystander pays for its neighbour's turns is told by the mean, though the median drops them")
+  func company() throws {
+    var alone = MadeUp.cell("chatty", "emulate", cost: 100, rounds: 0, exits: 1)
+    var beside = MadeUp.cell(
+      "chatty", "emulate", cost: 100, rounds: 0, beside: .sameCPU, exits: 1, over: alone.id)
+    for _ in 0..<6 {
+      alone.add(round: [100, 101, 99, 100, 101, 99, 100, 100])
+      beside.add(round: [100, 101, 99, 100, 900, 99, 100, 101])
+    }
+    let report = MadeUp.report([alone, beside])
+    #expect(report.text.contains("1.00 alone"))
+    #expect(report.text.contains("by the mean: what a bystander pays in all"))
+    #expect(report.text.contains("\n  chatty +same-cpu: emulate 2.00 times the mean alone\n"))
+    #expect(report.markdown.contains("\n- chatty +same-cpu: emulate 2.00 times the mean alone\n"))
+    #expect(!MadeUp.report([alone]).text.contains("by the mean"))
   }
 
   @Test("A report in which nothing was measured is still a text")
@@ -128,6 +161,8 @@ struct RenderingTests {
     "Numbers are written as people read them",
     arguments: [
       (Decimal.cycles(1234.5), "1235"), (Decimal.cycles(2.04), "2.0"), (Decimal.cycles(-0.01), "0.0"),
+      (Decimal.cycles(999_999_999), "999999999"), (Decimal.cycles(-9.123e11), "-9.12e11"),
+      (Decimal.cycles(9.999e9), "1.00e10"), (Decimal.cycles(.infinity), "inf"),
       (Decimal.ratio(1.006), "1.01"), (Decimal.ratio(12.34), "12.3"), (Decimal.ratio(250), "250"),
       (Decimal.count(2), "2"), (Decimal.count(0.001), "0.001"), (Decimal.percent(0.02), "2.0 %"),
       (Decimal.text(-1.5, digits: 1), "-1.5"), (Decimal.text(.infinity, digits: 1), "inf"),
