@@ -96,6 +96,15 @@ struct ClaimTests {
     #expect(outcome(.c4, lists([(4000, 4500)])).reason.contains("modelled around KVM_RUN"))
   }
 
+  @Test("C4 does not fall for a pair in which by hand is dearer by less than the noise, however narrow its interval")
+  func c4Margin() {
+    let verdict = outcome(.c4, lists([(4000, 4500), (6018, 6000)], noise: 0.0005))
+    #expect(verdict.outcome == .holds)
+    #expect(verdict.figures[1].interval.map { $0[0] > 1 } == true, "the interval leaves out 1")
+    #expect(verdict.reason.contains("cheaper in 1 and dearer by more than 2 % in 0 of 2 pairs"))
+    #expect(outcome(.c4, lists([(4000, 4500), (6180, 6000)], noise: 0.0005)).outcome == .doesNotHold)
+  }
+
   @Test("C4 names the policy that is missing")
   func c4Missing() {
     let cells = lists([(4000, 4500)]).filter { $0.policy == "manual" }
