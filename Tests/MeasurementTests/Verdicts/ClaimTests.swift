@@ -159,6 +159,18 @@ struct ClaimTests {
     #expect(outcome(.c6, retpolines([700])).reason.contains("under passthrough alone"))
   }
 
+  @Test("C6 names the policies it was measured under, and those it could not be")
+  func c6Policies() {
+    let absent = ["manual", "autoload"].map { MadeUp.absent("retpoline", "syscall", $0, "no such register") }
+    let measured = retpolines([700, 700, 700, 700, 700]).filter { cell in !absent.contains { $0.policy == cell.policy }
+    }
+    let reason = outcome(.c6, measured + absent).reason
+    #expect(reason.hasPrefix("Under emulate, shadow the retpoline guest costs 1.00"))
+    #expect(reason.contains("times its cost under passthrough, "))
+    #expect(reason.hasSuffix("; not possible to measure here: manual, autoload."))
+    #expect(!outcome(.c6, measured).reason.contains("not possible"))
+  }
+
   /// The three guests of C7, without and with 100 branches that cost so many cycles with IBRS clear and set.
   private func faked(clear: Double, set: Double, noise: Double = 0.002) -> [BenchReport.Cell] {
     [("ibrs", 2, 1700, clear), ("ibrs-all", 0, 700, set), ("ibrs-forced", 1, 1200, set)].flatMap {

@@ -123,6 +123,19 @@ struct VerdictTests {
     #expect(verdict(.c2, MadeUp.report(writers(ratio))).outcome.rawValue == outcome)
   }
 
+  @Test("C2 says by what the kernel was entered where that is no system call")
+  func c2Entry() {
+    func reason(_ entry: String) -> String {
+      let cells = [
+        MadeUp.cell("bare", entry, "passthrough", cost: 700),
+        MadeUp.cell("ibrs", entry, "passthrough", cost: 2100, msr: "0x3b", writes: 2, place: .kvm),
+      ]
+      return verdict(.c2, MadeUp.report(cells)).reason
+    }
+    #expect(reason("breakpoint").hasSuffix("; the kernel was entered by breakpoint, not by a system call."))
+    for entry in ["syscall", "sysenter"] { #expect(!reason(entry).contains("entered by")) }
+  }
+
   @Test("An interval across the edge of the tolerance decides nothing")
   func across() {
     let verdict = verdict(.c2, MadeUp.report(writers(6, noise: 0.3)))
