@@ -16,8 +16,9 @@ public struct Distribution: Equatable, Sendable, Codable {
   @Nullable public private(set) var mean: Double?
   /// How many samples lie beyond the outer fences, three interquartile ranges from the quartiles; nil as above.
   @Nullable public private(set) var outliers: Int?
-  /// The interval that holds the median with at least 95 % confidence, nil for fewer than 6 samples.
-  @Nullable public private(set) var medianInterval95: [Double]?
+  /// The interval that holds the median with at least 95 % confidence where samples are independent of each other, nil for fewer
+  /// than 6 of them; in a benchmark of enough rounds, the interval from the rounds.
+  @Nullable public internal(set) var medianInterval95: [Double]?
 
   /// The statistics of these samples, nil when there are none.
   public init?(_ samples: [Double]) {

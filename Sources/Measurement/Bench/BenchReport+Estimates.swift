@@ -19,6 +19,15 @@ extension BenchReport {
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) minus \(baseline.id)"))
   }
 
+  /// The 95 % interval of a cell's median from its rounds, whose samples resemble each other; nil where the rounds are too few.
+  func medianInterval(of cell: Cell) -> ClosedRange<Double>? {
+    let rounds = cell.settledRounds.filter { !$0.isEmpty }
+    guard cell.isMeasured, rounds.count >= RatioEstimate.fewestRounds else { return nil }
+    var generator = SeededGenerator(seed: seed, stream: cell.id)
+    return MedianBootstrap(rounds, rounds, paired: true, replicates: 1000, generator: &generator)?
+      .interval(confidence: 0.95) { median, _ in median }
+  }
+
   /// The measured cells that are divided by a baseline, with that baseline.
   private var divisions: [(cell: Cell, baseline: Cell)] { pairs { $0 == .divide } }
 
@@ -56,8 +65,12 @@ extension BenchReport {
     return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
   }
 
-  /// Draws every conclusion from the cells: comparisons, verdicts, break-even.
+  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even.
   public mutating func conclude() {
+    for index in cells.indices {
+      guard let interval = medianInterval(of: cells[index]) else { continue }
+      cells[index].summary?.medianInterval95 = [interval.lowerBound, interval.upperBound]
+    }
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(
