@@ -28,6 +28,16 @@ extension BenchReport {
       .interval(confidence: 0.95) { median, _ in median }
   }
 
+  /// What is to be known of intervals from too few rounds; nil where there are enough, or the clock has no noise.
+  private var lackOfRounds: String? {
+    guard environment.countsInstructions != true,
+      let rounds = cells.filter(\.isMeasured).map({ $0.settledRounds.count { !$0.isEmpty } }).min(),
+      rounds < RatioEstimate.fewestRounds
+    else { return nil }
+    return "a cell was measured in no more than \(rounds) \(rounds == 1 ? "round" : "rounds"): intervals of fewer than "
+      + "\(RatioEstimate.fewestRounds) are not to be relied on"
+  }
+
   /// The measured cells that are divided by a baseline, with that baseline.
   private var divisions: [(cell: Cell, baseline: Cell)] { pairs { $0 == .divide } }
 
@@ -65,12 +75,14 @@ extension BenchReport {
     return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
   }
 
-  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even.
+  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even; and warns of intervals from too few
+  /// rounds.
   public mutating func conclude() {
     for index in cells.indices {
       guard let interval = medianInterval(of: cells[index]) else { continue }
       cells[index].summary?.medianInterval95 = [interval.lowerBound, interval.upperBound]
     }
+    if let lackOfRounds, !warnings.contains(lackOfRounds) { warnings.append(lackOfRounds) }
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(

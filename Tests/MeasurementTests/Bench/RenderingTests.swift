@@ -43,6 +43,30 @@ struct RenderingTests {
     #expect(text.contains("unsupported, SYSENTER does not switch"))
   }
 
+  @Test(
+    "Intervals from too few rounds are warned of above the tables, once, and in JSON; not where the clock has no noise")
+  func fewRounds() throws {
+    func report(rounds: Int, counting: Bool = false) -> BenchReport {
+      MadeUp.report(
+        [MadeUp.cell("bare", "emulate", cost: 700), MadeUp.cell("bare", "manual", cost: 700, rounds: rounds)],
+        environment: BenchEnvironment(countsInstructions: counting))
+    }
+    var few = report(rounds: 4)
+    few.conclude()
+    #expect(
+      few.warnings == [
+        "a cell was measured in no more than 4 rounds: intervals of fewer than 5 are not to be relied on"
+      ])
+    let warning = try #require(few.text.firstRange(of: "WARNING   a cell was measured in no more than 4 rounds"))
+    let table = try #require(few.text.firstRange(of: "Cost per kernel entry"))
+    #expect(warning.lowerBound < table.lowerBound)
+    #expect(few.markdown.contains("- **warning**: a cell was measured in no more than 4 rounds"))
+    #expect(report(rounds: 1).text.contains("no more than 1 round:"))
+    for enough in [report(rounds: 5), report(rounds: 0), report(rounds: 4, counting: true)] {
+      #expect(enough.warnings.isEmpty)
+    }
+  }
+
   @Test("Cells that share a reason share its line; one that time did not reach says so")
   func absences() {
     let report = MadeUp.report([
