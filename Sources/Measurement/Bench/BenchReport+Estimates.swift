@@ -11,6 +11,14 @@ extension BenchReport {
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) over \(baseline.id)"))
   }
 
+  /// A cell's mean over another's; nil where it is not known.
+  func meanRatio(_ cell: Cell, over baseline: Cell) -> MeanRatio? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return MeanRatio(
+      of: cell.settledRounds, over: baseline.settledRounds,
+      generator: SeededGenerator(seed: seed, stream: "mean of \(cell.id) over \(baseline.id)"))
+  }
+
   /// A cell's cost minus another's, in cycles; nil where no round holds both.
   public func difference(_ cell: Cell, minus baseline: Cell, confidence: Double = 0.95) -> DifferenceEstimate? {
     guard cell.isMeasured, baseline.isMeasured else { return nil }

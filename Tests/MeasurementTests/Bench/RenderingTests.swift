@@ -128,10 +128,14 @@ struct RenderingTests {
     }
     let report = MadeUp.report([alone, beside])
     #expect(report.text.contains("1.00 alone"))
-    #expect(report.text.contains("by the mean: what a bystander pays in all"))
-    #expect(report.text.contains("\n  chatty +same-cpu: emulate 2.00 times the mean alone\n"))
-    #expect(report.markdown.contains("\n- chatty +same-cpu: emulate 2.00 times the mean alone\n"))
-    #expect(!MadeUp.report([alone]).text.contains("by the mean"))
+    #expect(report.text.contains("mean over mean alone: what a bystander pays in all"))
+    #expect(report.text.contains("\n  chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(report.markdown.contains("\n- chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(!MadeUp.report([alone]).text.contains("mean over mean alone"))
+    // A mean that may as well be zero divides nothing.
+    alone.add(round: [100, 100, -9000, 100])
+    beside.add(round: [100, 100, 100, 100])
+    #expect(MadeUp.report([alone, beside]).text.contains("\n  chatty +same-cpu: emulate not known\n"))
   }
 
   @Test("A report in which nothing was measured is still a text")

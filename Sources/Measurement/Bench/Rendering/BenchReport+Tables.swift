@@ -71,18 +71,18 @@ extension BenchReport {
     let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
     return bystanders.map(\.label).uniqued.compactMap { label in
       let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
-        guard let mean = cell.summary?.mean, let alone = cell.baseline.flatMap({ self.cell($0) })?.summary?.mean,
-          alone > 0
-        else { return nil }
-        return "\(cell.policy) \(Decimal.ratio(mean / alone))"
+        guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
+        guard let found = meanRatio(cell, over: alone) else { return "\(cell.policy) not known" }
+        let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
+        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
       }
-      return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", ")) times the mean alone"
+      return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", "))"
     }
   }
 
   /// What stands above those lines.
   static let companyTitle =
-    "Beside a neighbour, by the mean: what a bystander pays in all, the scheduler's turns included"
+    "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
 
   /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted; so are the outliers.
   var spreadTable: TextTable {
