@@ -12,8 +12,13 @@ public struct Distribution: Equatable, Sendable, Codable {
   public let p90: Double
   public let p99: Double
   public let maximum: Double
-  /// The interval that holds the median with at least 95 % confidence, nil for fewer than 6 samples.
-  @Nullable public private(set) var medianInterval95: [Double]?
+  /// The mean, outliers included; nil in results from before there was the key.
+  @Nullable public private(set) var mean: Double?
+  /// How many samples lie beyond the outer fences, three interquartile ranges from the quartiles; nil as above.
+  @Nullable public private(set) var outliers: Int?
+  /// The interval that holds the median with at least 95 % confidence where samples are independent of each other, nil for fewer
+  /// than 6 of them; in a benchmark of enough rounds, the interval from the rounds.
+  @Nullable public internal(set) var medianInterval95: [Double]?
 
   /// The statistics of these samples, nil when there are none.
   public init?(_ samples: [Double]) {
@@ -27,6 +32,9 @@ public struct Distribution: Equatable, Sendable, Codable {
       ? (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2 : sorted[sorted.count / 2]
     p90 = Self.quantile(0.9, sorted)
     p99 = Self.quantile(0.99, sorted)
+    mean = sorted.reduce(0, +) / Double(sorted.count)
+    let fences = OuterFences.around(sorted)
+    outliers = sorted.count { !fences.contains($0) }
     medianInterval95 = Self.medianRank(count: sorted.count).map { [sorted[$0], sorted[sorted.count - 1 - $0]] }
   }
 

@@ -35,6 +35,16 @@ struct DistributionTests {
     #expect(try #require(Distribution([6, 5, 4, 3, 2, 1])).medianInterval95 == [1, 6])
   }
 
+  @Test("counts the samples beyond three interquartile ranges from the quartiles, and has them in its mean")
+  func outliers() throws {
+    // Quartiles 2 and 6: the fences stand at -10 and 18, and a sample on a fence is none.
+    #expect(try #require(Distribution([1, 2, 3, 4, 5, 6, 18])).outliers == 0)
+    let distribution = try #require(Distribution([-11, 2, 3, 4, 5, 6, 18.5]))
+    #expect(distribution.outliers == 2 && distribution.mean == 27.5 / 7)
+    #expect(try #require(Distribution([7])).outliers == 0)
+    #expect(try #require(Distribution([5, 5, 5, 5, 5, 6])).outliers == 1)
+  }
+
   @Test("is the same in whatever order its samples come")
   func order() {
     var generator = SplitMix64(seed: 1)

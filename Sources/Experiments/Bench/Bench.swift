@@ -128,7 +128,9 @@ public struct Bench: ~Copyable {
       version: options.version, partial: true, ended: .time, seed: options.seed,
       precision: isTimed ? options.precision : nil,
       timeBudget: isTimed ? Double(options.time / .milliseconds(1)) / 1000 : nil, roundBudget: options.rounds,
-      elapsed: 0, host: host, environment: BenchEnvironment(), warnings: [],
+      elapsed: 0, host: host,
+      msr: BenchReport.Subject(name: "\(options.selection.msr)", index: options.selection.msr.hex),
+      environment: BenchEnvironment(), warnings: [],
       // Where samples are differences of two, the clock's own cost is in none.
       clock: BenchReport.Clock(overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz), cells: cells)
   }

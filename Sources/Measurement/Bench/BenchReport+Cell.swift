@@ -20,7 +20,9 @@ extension BenchReport {
     public var exitsPerEntry: Int
     /// Indirect branches in user mode before each entry; null for a workload that makes none.
     @Nullable public var userBranches: Int?
-    /// Where its writes of the MSR end; for a primitive that writes none, where its instruction ends.
+    /// Where its writes of the MSR end; `none` where it writes none.
+    ///
+    /// Where the instruction of a primitive that writes no MSR ends, its exits say: `end`.
     public var place: Place
     public var status: Status
     /// Why it was not measured or does not count, in a sentence; null where it was measured.

@@ -11,12 +11,39 @@ extension BenchReport {
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) over \(baseline.id)"))
   }
 
+  /// A cell's mean over another's; nil where it is not known.
+  func meanRatio(_ cell: Cell, over baseline: Cell) -> MeanRatio? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return MeanRatio(
+      of: cell.settledRounds, over: baseline.settledRounds,
+      generator: SeededGenerator(seed: seed, stream: "mean of \(cell.id) over \(baseline.id)"))
+  }
+
   /// A cell's cost minus another's, in cycles; nil where no round holds both.
   public func difference(_ cell: Cell, minus baseline: Cell, confidence: Double = 0.95) -> DifferenceEstimate? {
     guard cell.isMeasured, baseline.isMeasured else { return nil }
     return DifferenceEstimate(
       of: cell.settledRounds, minus: baseline.settledRounds, confidence: confidence,
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) minus \(baseline.id)"))
+  }
+
+  /// The 95 % interval of a cell's median from its rounds, whose samples resemble each other; nil where the rounds are too few.
+  func medianInterval(of cell: Cell) -> ClosedRange<Double>? {
+    let rounds = cell.settledRounds.filter { !$0.isEmpty }
+    guard cell.isMeasured, rounds.count >= RatioEstimate.fewestRounds else { return nil }
+    var generator = SeededGenerator(seed: seed, stream: cell.id)
+    return MedianBootstrap(rounds, rounds, paired: true, replicates: 1000, generator: &generator)?
+      .interval(confidence: 0.95) { median, _ in median }
+  }
+
+  /// What is to be known of intervals from too few rounds; nil where there are enough, or the clock has no noise.
+  private var lackOfRounds: String? {
+    guard environment.countsInstructions != true,
+      let rounds = cells.filter(\.isMeasured).map({ $0.settledRounds.count { !$0.isEmpty } }).min(),
+      rounds < RatioEstimate.fewestRounds
+    else { return nil }
+    return "a cell was measured in no more than \(rounds) \(rounds == 1 ? "round" : "rounds"): intervals of fewer than "
+      + "\(RatioEstimate.fewestRounds) are not to be relied on"
   }
 
   /// The measured cells that are divided by a baseline, with that baseline.
@@ -34,16 +61,36 @@ extension BenchReport {
 
   /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked for.
   ///
-  /// Where there is no ratio nothing can be known; no where none was asked for.
+  /// Where there is no ratio nothing can be known; no where none was asked for. The rounds must be enough for the verdicts, too.
   public var reachesPrecision: Bool {
     guard let precision else { return false }
     let compared = pairs { _ in true }
+    let rounds = fewestRoundsOfVerdicts
     return !compared.isEmpty
-      && compared.allSatisfy { ratio($0.cell, over: $0.baseline)?.reaches(precision: precision) ?? false }
+      && compared.allSatisfy {
+        guard let ratio = ratio($0.cell, over: $0.baseline) else { return false }
+        return ratio.rounds >= rounds && ratio.reaches(precision: precision)
+      }
   }
 
-  /// Draws every conclusion from the cells: comparisons, verdicts, break-even.
+  /// The rounds that the strictest verdict needs.
+  ///
+  /// C4, C6 and C8 share their confidence out over the ratios that they compare (Bonferroni).
+  var fewestRoundsOfVerdicts: Int {
+    let evidence = Evidence(report: self)
+    let others = Set(cells.filter(\.isMeasured).map(\.policy)).count - 1
+    let shares = max(1, others, Verdict.pairsC4(evidence).count)
+    return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
+  }
+
+  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even; and warns of intervals from too few
+  /// rounds.
   public mutating func conclude() {
+    for index in cells.indices {
+      guard let interval = medianInterval(of: cells[index]) else { continue }
+      cells[index].summary?.medianInterval95 = [interval.lowerBound, interval.upperBound]
+    }
+    if let lackOfRounds, !warnings.contains(lackOfRounds) { warnings.append(lackOfRounds) }
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(

@@ -25,6 +25,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
   /// What it took, in seconds.
   public var elapsed: Double
   public var host: HostReport
+  /// The MSR that the policies are about; the claims are about IA32_SPEC_CTRL.
+  public var msr: Subject
   public var environment: BenchEnvironment
   /// What may spoil the result, each in a sentence.
   public var warnings: [String]
@@ -47,6 +49,25 @@ public struct BenchReport: Codable, Equatable, Sendable {
     case cancelled
   }
 
+  /// The MSR that a benchmark is about.
+  public struct Subject: Codable, Equatable, Sendable {
+    /// The manual's name where there is one, else the number.
+    public var name: String
+    /// Its number in hexadecimal: "0x48".
+    public var index: String
+
+    public init(name: String, index: String) {
+      self.name = name
+      self.index = index
+    }
+
+    /// The MSR that a benchmark is about unless another is asked for.
+    public static let specCtrl = Subject(name: "IA32_SPEC_CTRL", index: "0x48")
+
+    /// Whether it is IA32_SPEC_CTRL.
+    public var isSpecCtrl: Bool { index == Self.specCtrl.index }
+  }
+
   /// The clock that all cells are measured with: the guest's time-stamp counter.
   public struct Clock: Codable, Equatable, Sendable {
     /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none, since
@@ -63,7 +84,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
 
   public init(
     version: String, partial: Bool, ended: Ending, seed: UInt64, precision: Double?, timeBudget: Double?,
-    roundBudget: Int? = nil, elapsed: Double, host: HostReport, environment: BenchEnvironment, warnings: [String],
+    roundBudget: Int? = nil, elapsed: Double, host: HostReport, msr: Subject = .specCtrl, environment: BenchEnvironment,
+    warnings: [String],
     clock: Clock, cells: [Cell], comparisons: [Comparison] = [], verdicts: [Verdict] = [], breakEven: BreakEven? = nil
   ) {
     self.version = version
@@ -75,6 +97,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     self.roundBudget = roundBudget
     self.elapsed = elapsed
     self.host = host
+    self.msr = msr
     self.environment = environment
     self.warnings = warnings
     self.clock = clock
@@ -89,4 +112,11 @@ public struct BenchReport: Codable, Equatable, Sendable {
 
   /// The cell of this id.
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
+}
+
+extension KeyedDecodingContainer {
+  /// What the synthesised decoding of a report calls: results from before there was the key are about IA32_SPEC_CTRL.
+  func decode(_ type: BenchReport.Subject.Type, forKey key: Key) throws -> BenchReport.Subject {
+    try decodeIfPresent(type, forKey: key) ?? .specCtrl
+  }
 }

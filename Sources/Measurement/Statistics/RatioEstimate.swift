@@ -1,5 +1,7 @@
 // How much one cell costs in terms of another, and when that is known well enough.
 
+import Glibc
+
 /// The ratio of two cells' medians, with an interval from their rounds.
 public struct RatioEstimate: Equatable, Sendable {
   /// The fewest rounds after which an interval is taken at its word.
@@ -7,10 +9,20 @@ public struct RatioEstimate: Equatable, Sendable {
   /// With 1 to 4 rounds nobody can know how much rounds differ, and the A/A test calls up to 90 % of equal cells different.
   public static let fewestRounds = 5
 
+  /// The fewest rounds after which an interval of this confidence is taken at its word.
+  ///
+  /// No interval from rounds reaches beyond its extremes, and those of n rounds leave out the median with probability
+  /// 2^(1 - n). At 95 % the A/A test finds that 5 are enough.
+  public static func fewestRounds(confidence: Double) -> Int {
+    confidence <= 0.95 ? fewestRounds : max(fewestRounds, Int((1 - log2(1 - confidence)).rounded(.up)))
+  }
+
   /// The ratio of the medians.
   public let ratio: Double
   /// The interval that holds it with the confidence asked for.
   public let interval: ClosedRange<Double>
+  /// The confidence that was asked for: 0.95 is 95 %.
+  public let confidence: Double
   /// How many rounds hold both cells; of cells of different runs, the fewer.
   public let rounds: Int
 
@@ -32,11 +44,15 @@ public struct RatioEstimate: Equatable, Sendable {
     guard interval.upperBound.isFinite else { return nil }
     ratio = bootstrap.first / bootstrap.second
     self.interval = interval
+    self.confidence = confidence
     rounds = bootstrap.rounds
   }
 
+  /// Whether there are enough rounds for the confidence that was asked for.
+  private var standsOnEnoughRounds: Bool { rounds >= Self.fewestRounds(confidence: confidence) }
+
   /// Whether the interval leaves out 1 and stands on enough rounds.
-  public var differs: Bool { rounds >= Self.fewestRounds && !interval.contains(1) }
+  public var differs: Bool { standsOnEnoughRounds && !interval.contains(1) }
 
   /// The width of the interval as a share of the ratio; infinite for a ratio of zero.
   public var relativeWidth: Double {
@@ -44,7 +60,7 @@ public struct RatioEstimate: Equatable, Sendable {
   }
 
   /// Whether the interval, from end to end, is no wider than this share of the ratio, and stands on enough rounds.
-  public func reaches(precision: Double) -> Bool { rounds >= Self.fewestRounds && relativeWidth <= precision }
+  public func reaches(precision: Double) -> Bool { standsOnEnoughRounds && relativeWidth <= precision }
 }
 
 /// Whether all ratios are known to this precision: 0.02 is 2 % from end to end of each interval.
@@ -60,6 +76,8 @@ public struct DifferenceEstimate: Equatable, Sendable {
   public let difference: Double
   /// The interval that holds it with the confidence asked for.
   public let interval: ClosedRange<Double>
+  /// How many rounds hold both cells.
+  public let rounds: Int
 
   /// Estimates from rounds that are paired by index; nil where no round has both cells.
   public init?(
@@ -72,5 +90,6 @@ public struct DifferenceEstimate: Equatable, Sendable {
     else { return nil }
     difference = bootstrap.first - bootstrap.second
     interval = bootstrap.interval(confidence: confidence) { $0 - $1 }
+    rounds = bootstrap.rounds
   }
 }

@@ -1,9 +1,8 @@
 // Which samples at the start of a round are warm-up: found by a rule, never by hand.
 //
 // The rule: the second halves of all rounds of a cell are taken to be settled. Samples at the start of a round are warm-up as
-// long as they lie outside Tukey's outer fences of the settled ones, that is more than three interquartile ranges beyond
-// their quartiles ("Exploratory Data Analysis", 1977, 2D). The first sample inside ends the warm-up; later outliers are
-// kept. A round that begins as the cell goes on loses nothing, whatever its noise; a cold first sample and a step at the
+// long as they lie outside the outer fences of the settled ones. The first sample inside ends the warm-up; later outliers are
+// kept and counted. A round that begins as the cell goes on loses nothing, whatever its noise; a cold first sample and a step at the
 // start are both found; no more than half of a round is ever discarded.
 
 /// The rule that finds the warm-up of a cell's rounds.
@@ -15,10 +14,7 @@ public enum WarmUp {
   public static func lengths(_ rounds: [[Double]]) -> [Int] {
     let settled = rounds.flatMap { $0.suffix($0.count - $0.count / 2) }.sorted()
     guard settled.count >= fewestSettled else { return rounds.map { _ in 0 } }
-    let lower = settled[settled.count / 4]
-    let upper = settled[settled.count - 1 - settled.count / 4]
-    let reach = 3 * (upper - lower)
-    let fences = (lower - reach)...(upper + reach)
+    let fences = OuterFences.around(settled)
     return rounds.map { round in round.prefix(round.count / 2).prefix { !fences.contains($0) }.count }
   }
 }

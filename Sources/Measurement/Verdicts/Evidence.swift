@@ -14,7 +14,12 @@ struct Evidence {
   struct Finding {
     var figure: BenchReport.Figure
     var interval: ClosedRange<Double>
+    /// The confidence of the interval.
+    var confidence: Double
     var rounds: Int
+
+    /// Whether there are enough rounds for the confidence.
+    var standsOnEnoughRounds: Bool { rounds >= RatioEstimate.fewestRounds(confidence: confidence) }
   }
 
   /// The first measured cell of this kind, in the report's order.
@@ -48,7 +53,7 @@ struct Evidence {
     guard let estimate = report.ratio(cell, over: baseline, confidence: confidence) else {
       throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
     }
-    return Finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
+    return Finding(name, estimate.ratio, estimate.interval, confidence, unit: "x", rounds: estimate.rounds)
   }
 
   /// What a cell costs without its baseline loop, in the clock's unit.
@@ -62,16 +67,18 @@ struct Evidence {
     guard let estimate = report.difference(cell, minus: loop) else {
       throw Missing(reason: "no round holds both \(cell.id) and \(loop.id)")
     }
-    let rounds = min(cell.rounds.count, loop.rounds.count)
-    return Finding(name, estimate.difference, estimate.interval, unit: report.unit, rounds: rounds)
+    return Finding(name, estimate.difference, estimate.interval, 0.95, unit: report.unit, rounds: estimate.rounds)
   }
 }
 
 extension Evidence.Finding {
-  init(_ name: String, _ value: Double, _ interval: ClosedRange<Double>, unit: String, rounds: Int) {
+  init(
+    _ name: String, _ value: Double, _ interval: ClosedRange<Double>, _ confidence: Double, unit: String, rounds: Int
+  ) {
     figure = BenchReport.Figure(
       name: name, value: value, interval: [interval.lowerBound, interval.upperBound], unit: unit)
     self.interval = interval
+    self.confidence = confidence
     self.rounds = rounds
   }
 

@@ -13,7 +13,7 @@ extension BenchReport.Verdict {
     let entry = try evidence.find("an empty kernel entry") {
       $0.workload == "bare" && $0.entry != "none" && $0.neighbour == nil
     }
-    guard ["syscall", "sysenter"].contains(entry.entry) else {
+    guard isSystemCall(entry.entry) else {
       throw Evidence.Missing(reason: "no system call was measured: kernels are entered by \(entry.entry) on this host")
     }
     let light = try primitive("an exit that KVM ends", ["wrmsr", "cpuid"], at: .kvm, evidence)
@@ -34,6 +34,9 @@ extension BenchReport.Verdict {
       }
     return Ruling(outcome: outcome, findings: findings, reason: reason)
   }
+
+  /// Whether this entry is an instruction made for system calls.
+  static func isSystemCall(_ entry: String) -> Bool { entry == "syscall" || entry == "sysenter" }
 
   /// The first of these primitives that was measured with its instruction ending there.
   private static func primitive(

@@ -12,11 +12,11 @@ extension BenchReport.Verdict {
   /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the
   /// light exit, on the stand-in MSR), once with the writes ended by the VMM. The thread speaks of traps that end inside the
   /// kernel, so the light ratio decides: the claim holds if its interval lies within `slowdownTolerance`. The heavy ratio
-  /// stands beside it.
+  /// stands beside it. Where the kernel is not entered by a system call, the reason says by what.
   static func ruleC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    let heavy = try? slowdown(at: .vmm, evidence)
-    let light: Evidence.Finding
-    do throws(Evidence.Missing) { light = try slowdown(at: .kvm, evidence) } catch {
+    let heavy = try? slowdown(at: .vmm, evidence).finding
+    let (light, entry): (Evidence.Finding, String)
+    do throws(Evidence.Missing) { (light, entry) = try slowdown(at: .kvm, evidence) } catch {
       throw Evidence.Missing(
         reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.words)" } ?? ""),
         figures: heavy.map { [$0.figure] } ?? [])
@@ -26,16 +26,18 @@ extension BenchReport.Verdict {
     return Ruling(
       outcome: outcome, findings: [light] + (heavy.map { [$0] } ?? []),
       reason: "with KVM ending the two writes an entry costs \(light.words) times a bare one\(aside); "
-        + "\(position(outcome)) 1.5 to 6")
+        + "\(position(outcome)) 1.5 to 6\(isSystemCall(entry) ? "" : "; the kernel was entered by \(entry), not by a system call")"
+    )
   }
 
   private static func slowdown(
     at place: BenchReport.Cell.Place, _ evidence: Evidence
-  ) throws(Evidence.Missing) -> Evidence.Finding {
+  ) throws(Evidence.Missing) -> (finding: Evidence.Finding, entry: String) {
     let cell = try evidence.find("an entry with two writes that end in \(place.words)") {
-      $0.isWriter() && $0.place == place
+      $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
     }
-    return try evidence.ratio("two writes ended by \(place.words) / bare", cell, over: evidence.bare(for: cell))
+    let name = "two writes ended by \(place.words) / bare"
+    return (try evidence.ratio(name, cell, over: evidence.bare(for: cell)), cell.entry)
   }
 
   /// Judges C3.

@@ -24,16 +24,20 @@ extension BenchReport.Verdict {
         try evidence.ratio("retpoline \(other.policy) / \(first.policy)", other, over: first, confidence: confidence))
     }
     let cares = findings.filter { !$0.interval.contains(1) && $0.position(in: noise) != .inside }
+    let missing = evidence.report.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy).uniqued
+    let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.joined(separator: ", "))"
     let spread =
-      "under the other policies the retpoline guest costs \(range(findings)) times its cost under \(first.policy)"
+      "under \(others.map(\.policy).joined(separator: ", ")) the retpoline guest costs \(range(findings)) times its cost "
+      + "under \(first.policy)"
     if !cares.isEmpty {
       let list = cares.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
-      return Ruling(outcome: .doesNotHold, findings: findings, reason: "the policy is felt beyond the noise: \(list)")
+      return Ruling(
+        outcome: .doesNotHold, findings: findings, reason: "the policy is felt beyond the noise: \(list)\(aside)")
     }
     guard findings.allSatisfy({ $0.position(in: visible) == .inside }) else {
       return Ruling(
-        outcome: .cannotBeTested, findings: findings, reason: "\(spread); the intervals are too wide to tell")
+        outcome: .cannotBeTested, findings: findings, reason: "\(spread); the intervals are too wide to tell\(aside)")
     }
-    return Ruling(outcome: .holds, findings: findings, reason: "\(spread), which is within the noise")
+    return Ruling(outcome: .holds, findings: findings, reason: "\(spread), which is within the noise\(aside)")
   }
 }

@@ -74,11 +74,10 @@ extension Evidence {
 
   /// What the branches of a pair add to an entry, in cycles; the confidence is shared out over two such figures (Bonferroni).
   fileprivate func added(_ name: String, _ pair: Pair) throws(Missing) -> Finding {
-    guard let estimate = report.difference(pair.branching, minus: pair.plain, confidence: 0.975) else {
+    let confidence = 0.975
+    guard let estimate = report.difference(pair.branching, minus: pair.plain, confidence: confidence) else {
       throw Missing(reason: "no round holds both \(pair.branching.id) and \(pair.plain.id)")
     }
-    return Finding(
-      name, estimate.difference, estimate.interval, unit: "cycles",
-      rounds: min(pair.branching.rounds.count, pair.plain.rounds.count))
+    return Finding(name, estimate.difference, estimate.interval, confidence, unit: "cycles", rounds: estimate.rounds)
   }
 }

@@ -16,6 +16,12 @@ extension BenchReport.Verdict {
   /// The verdict on a claim from what was measured.
   public init(on claim: BenchReport.Claim, from report: BenchReport) {
     let evidence = Evidence(report: report)
+    guard report.msr.isSpecCtrl || !claim.isAboutPolicies else {
+      self.init(
+        claim: claim, outcome: .cannotBeTested, figures: [],
+        reason: "This benchmark is about \(report.msr.name), the claim about IA32_SPEC_CTRL.")
+      return
+    }
     do throws(Evidence.Missing) {
       let ruling =
         switch claim {
@@ -36,14 +42,11 @@ extension BenchReport.Verdict {
   }
 
   private init(_ claim: BenchReport.Claim, _ ruling: Ruling, _ report: BenchReport) {
-    let rounds = ruling.findings.map(\.rounds).min() ?? 0
     var outcome = ruling.outcome
     var reason = ruling.reason
-    if rounds < RatioEstimate.fewestRounds {
+    if let lacking = ruling.findings.first(where: { !$0.standsOnEnoughRounds }) {
       outcome = .cannotBeTested
-      reason =
-        "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, and an interval needs "
-        + "\(RatioEstimate.fewestRounds)"
+      reason = lacking.lackOfRounds
     } else if report.environment.countsInstructions == true {
       reason =
         "this host's clock counts instructions, not cycles; by path lengths it \(outcome.words): \(reason)"
@@ -52,6 +55,13 @@ extension BenchReport.Verdict {
     if let caveat = report.caveat { reason += "; measured \(caveat)" }
     self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
   }
+}
+
+extension BenchReport.Claim {
+  /// Whether it is about what is done with writes of IA32_SPEC_CTRL.
+  ///
+  /// C1 is about an exit and a system call, whatever the MSR; C2 is decided on the stand-in MSR, whose writes KVM ends.
+  fileprivate var isAboutPolicies: Bool { self != .c1 && self != .c2 }
 }
 
 extension BenchReport {
@@ -77,6 +87,15 @@ extension String {
   var capitalised: String { prefix(1).uppercased() + dropFirst() }
 }
 
+extension Evidence.Finding {
+  /// Why its interval decides nothing: it stands on too few rounds.
+  fileprivate var lackOfRounds: String {
+    "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, fewer rounds than this confidence needs: "
+      + "\(RatioEstimate.fewestRounds(confidence: confidence)) for "
+      + "\(Decimal.text(confidence * 100, digits: confidence > 0.95 ? 2 : 0)) %"
+  }
+}
+
 extension [Evidence.Finding] {
   /// The outcome when each of these figures has to lie inside the tolerance.
   func outcome(in tolerance: ClosedRange<Double>) -> BenchReport.Verdict.Outcome {
@@ -97,5 +116,8 @@ extension BenchReport.Cell {
   }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr == "0x48" }
+  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+
+  /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
+  var writesStandIn: Bool { msr == "0x3b" }
 }

@@ -157,7 +157,11 @@ struct StateTests {
 
   @Test("has a clock that goes on, and does not go back")
   func clock() throws {
-    let (state, pages, _) = try stopped { asm in asm.nop() } then: { asm in asm.nop() }
+    let (state, pages, _) = try stopped { asm in
+      asm.nop()
+    } then: { asm in
+      asm.nop()
+    }
     var later = state
     let hour: UInt64 = 3_600_000_000_000
     later.clock = try #require(state.clock) + hour

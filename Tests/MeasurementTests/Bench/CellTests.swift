@@ -1,4 +1,5 @@
 import Measurement
+import TestSupport
 import Testing
 
 struct CellTests {
@@ -29,6 +30,57 @@ struct CellTests {
     #expect(try #require(cell.summary).count == 24)
     #expect(try #require(cell.summary).maximum == 102)
     #expect(cell.settledRounds[1].first == 100)
+  }
+
+  @Test(
+    "In a benchmark, a median's interval is that of its rounds: samples that resemble each other say less than their number"
+  )
+  func intervalFromRounds() throws {
+    // Each round is in a mood of its own, and its samples tell nothing new.
+    func moody(rounds: Int) -> BenchReport.Cell {
+      var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+      for round in 0..<rounds { cell.add(round: (0..<10).map { 100 + Double(round) * 10 + Double($0) / 100 }) }
+      return cell
+    }
+    func width(_ cell: BenchReport.Cell) throws -> Double {
+      let interval = try #require(cell.summary?.medianInterval95)
+      return interval[1] - interval[0]
+    }
+    let cell = moody(rounds: 8)
+    let report = MadeUp.report([cell])
+    let concluded = report.cells[0]
+    #expect(try width(concluded) > 1.5 * width(cell))
+    let median = try #require(concluded.summary).median
+    #expect(try #require(concluded.summary?.medianInterval95).first ?? .infinity <= median)
+    #expect(concluded.rounds == cell.rounds && concluded.summary?.mean == cell.summary?.mean)
+    var again = report
+    again.conclude()
+    #expect(again == report)
+    let few = moody(rounds: 4)
+    #expect(MadeUp.report([few]).cells[0] == few, "too few rounds to draw from")
+  }
+
+  @Test("A median's interval from rounds holds the true median in 95 of 100 cases, as far as 100 can tell")
+  func coverage() throws {
+    var noise = SimulatedNoise(seed: 1302)
+    noise.roundCount = 8
+    noise.mood = 0.02
+    noise.drift = 0
+    var held = (rounds: 0, samples: 0)
+    for trial in 0..<100 {
+      var cell = MadeUp.cell("bare", "passthrough", cost: 1, rounds: 0)
+      for round in noise.pair(factor: 1).cell { cell.add(round: round) }
+      func holds(_ cell: BenchReport.Cell) throws -> Bool {
+        let interval = try #require(cell.summary?.medianInterval95)
+        // One sample in twenty is an outlier above: the median is as much as the normal's quantile of 0.526, 0.066, higher.
+        let truth = 1000 * (1 + 0.066 * (0.02 * 0.02 + 0.01 * 0.01).squareRoot())
+        return (interval[0]...interval[1]).contains(truth)
+      }
+      held.samples += try holds(cell) ? 1 : 0
+      held.rounds += try holds(MadeUp.report([cell], seed: UInt64(trial)).cells[0]) ? 1 : 0
+    }
+    #expect(100 - held.rounds <= Binomial.bound(trials: 100, share: 0.05))
+    #expect(100 - held.samples > Binomial.bound(trials: 100, share: 0.05), "samples of a round resemble each other")
   }
 
   @Test("Where a primitive that writes no MSR ends is told by its exits")

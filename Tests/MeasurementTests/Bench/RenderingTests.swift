@@ -43,6 +43,30 @@ struct RenderingTests {
     #expect(text.contains("unsupported, SYSENTER does not switch"))
   }
 
+  @Test(
+    "Intervals from too few rounds are warned of above the tables, once, and in JSON; not where the clock has no noise")
+  func fewRounds() throws {
+    func report(rounds: Int, counting: Bool = false) -> BenchReport {
+      MadeUp.report(
+        [MadeUp.cell("bare", "emulate", cost: 700), MadeUp.cell("bare", "manual", cost: 700, rounds: rounds)],
+        environment: BenchEnvironment(countsInstructions: counting))
+    }
+    var few = report(rounds: 4)
+    few.conclude()
+    #expect(
+      few.warnings == [
+        "a cell was measured in no more than 4 rounds: intervals of fewer than 5 are not to be relied on"
+      ])
+    let warning = try #require(few.text.firstRange(of: "WARNING   a cell was measured in no more than 4 rounds"))
+    let table = try #require(few.text.firstRange(of: "Cost per kernel entry"))
+    #expect(warning.lowerBound < table.lowerBound)
+    #expect(few.markdown.contains("- **warning**: a cell was measured in no more than 4 rounds"))
+    #expect(report(rounds: 1).text.contains("no more than 1 round:"))
+    for enough in [report(rounds: 5), report(rounds: 0), report(rounds: 4, counting: true)] {
+      #expect(enough.warnings.isEmpty)
+    }
+  }
+
   @Test("Cells that share a reason share its line; one that time did not reach says so")
   func absences() {
     let report = MadeUp.report([
@@ -74,7 +98,44 @@ struct RenderingTests {
   func sections() {
     for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
     #expect(MadeUp.whole.text.contains("2 exits per entry: emulate up to"))
-    #expect(MadeUp.whole.text.contains("warm-up    min    p50    p90    p99    max"))
+    #expect(MadeUp.whole.text.contains("outliers  warm-up    min    p50   mean    p90    p99    max"))
+  }
+
+  @Test("Samples far outside are kept and counted, and their mean stands beside the median")
+  func outliers() throws {
+    var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
+    for _ in 0..<6 { cell.add(round: [100, 101, 102, 99, 98, 100, 101, 900]) }
+    let report = MadeUp.report([cell])
+    let row = try #require(lines(report.text).last { $0.hasPrefix("bare/syscall/passthrough") })
+    #expect(
+      row.split(separator: " ").dropFirst().map(String.init)
+        == ["48", "6", "0", "98.0", "101", "200", "900", "900", "900"])
+    let fields = zip(
+      BenchReport.csvColumns,
+      report.csv.split(separator: "\r\n")[1].split(separator: ",", omittingEmptySubsequences: false))
+    let values = Dictionary(uniqueKeysWithValues: fields.map { ($0, String($1)) })
+    #expect(values["outliers"] == "6" && values["mean"] == "200.125" && values["median"] == "100.5")
+  }
+
+  @Test("What a bystander pays for its neighbour's turns is told by the mean, though the median drops them")
+  func company() throws {
+    var alone = MadeUp.cell("chatty", "emulate", cost: 100, rounds: 0, exits: 1)
+    var beside = MadeUp.cell(
+      "chatty", "emulate", cost: 100, rounds: 0, beside: .sameCPU, exits: 1, over: alone.id)
+    for _ in 0..<6 {
+      alone.add(round: [100, 101, 99, 100, 101, 99, 100, 100])
+      beside.add(round: [100, 101, 99, 100, 900, 99, 100, 101])
+    }
+    let report = MadeUp.report([alone, beside])
+    #expect(report.text.contains("1.00 alone"))
+    #expect(report.text.contains("mean over mean alone: what a bystander pays in all"))
+    #expect(report.text.contains("\n  chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(report.markdown.contains("\n- chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(!MadeUp.report([alone]).text.contains("mean over mean alone"))
+    // A mean that may as well be zero divides nothing.
+    alone.add(round: [100, 100, -9000, 100])
+    beside.add(round: [100, 100, 100, 100])
+    #expect(MadeUp.report([alone, beside]).text.contains("\n  chatty +same-cpu: emulate not known\n"))
   }
 
   @Test("A report in which nothing was measured is still a text")
@@ -128,6 +189,8 @@ struct RenderingTests {
     "Numbers are written as people read them",
     arguments: [
       (Decimal.cycles(1234.5), "1235"), (Decimal.cycles(2.04), "2.0"), (Decimal.cycles(-0.01), "0.0"),
+      (Decimal.cycles(999_999_999), "999999999"), (Decimal.cycles(-9.123e11), "-9.12e11"),
+      (Decimal.cycles(9.999e9), "1.00e10"), (Decimal.cycles(.infinity), "inf"),
       (Decimal.ratio(1.006), "1.01"), (Decimal.ratio(12.34), "12.3"), (Decimal.ratio(250), "250"),
       (Decimal.count(2), "2"), (Decimal.count(0.001), "0.001"), (Decimal.percent(0.02), "2.0 %"),
       (Decimal.text(-1.5, digits: 1), "-1.5"), (Decimal.text(.infinity, digits: 1), "inf"),

@@ -74,4 +74,18 @@ struct SchemaTests {
     let report = MadeUp.whole
     #expect(try JSONDecoder().decode(BenchReport.self, from: JSONEncoder().encode(report)) == report)
   }
+
+  @Test("The register is named as `run` names it, and a report without the key is about IA32_SPEC_CTRL")
+  func subject() throws {
+    let other = BenchReport.Subject(name: "IA32_LSTAR", index: "0xc0000082")
+    let report = MadeUp.report([], msr: other)
+    let json = try value(report)
+    #expect(json["msr"] == ["name": "IA32_LSTAR", "index": "0xc0000082"])
+    #expect(check.problems(json) == [])
+    guard case .object(var members) = json else { return }
+    members["msr"] = nil
+    let older = JSONValue.object(members)
+    #expect(check.problems(older) == [": lacks msr"])
+    #expect(try JSONDecoder().decode(BenchReport.self, from: JSONEncoder().encode(older)).msr == .specCtrl)
+  }
 }

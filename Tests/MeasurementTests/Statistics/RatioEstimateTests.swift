@@ -1,4 +1,6 @@
+import Glibc
 import Measurement
+import TestSupport
 import Testing
 
 /// A comparison can be trusted.
@@ -17,6 +19,56 @@ struct RatioEstimateTests {
     }
     // Binomial with 100 trials at 5 %: more than 13 have a probability below 0.001.
     #expect(different <= 13)
+  }
+
+  @Test("The stricter the confidence, the more rounds it needs: the extremes of fewer cannot hold so much")
+  func roundsForConfidence() {
+    let fewest = [0.5, 0.95, 0.975, 0.9875, 0.99, 0.999].map(RatioEstimate.fewestRounds(confidence:))
+    #expect(fewest == [5, 5, 7, 8, 8, 11])
+    for confidence in [0.96, 0.975, 0.9875, 0.99, 0.999] {
+      let rounds = Double(RatioEstimate.fewestRounds(confidence: confidence))
+      #expect(1 - exp2(1 - rounds) >= confidence && 1 - exp2(2 - rounds) < confidence)
+    }
+  }
+
+  @Test("A/A: at 98.75 %, after the fewest rounds for it, no more equal cells differ than that allows")
+  func equalCellsDoNotDifferAtShares() throws {
+    let rounds = RatioEstimate.fewestRounds(confidence: 0.9875)
+    #expect(try strictComparisons(rounds: rounds).count(where: \.differs) <= Self.strictBound)
+  }
+
+  @Test("A/A: at 98.75 % more equal cells would differ after 5 rounds than that allows, so none is said to")
+  func fewerRoundsAreNotTakenAtTheirWord() throws {
+    let found = try strictComparisons(rounds: 5)
+    #expect(found.count { !$0.interval.contains(1) } > Self.strictBound)
+    #expect(!found.contains { $0.differs })
+  }
+
+  /// How many of 400 intervals at 98.75 % may leave out the truth by chance.
+  private static let strictBound = Binomial.bound(trials: 400, share: 0.0125)
+
+  /// Comparisons of 400 pairs of equal cells at 98.75 %.
+  private func strictComparisons(rounds: Int) throws -> [RatioEstimate] {
+    var noise = SimulatedNoise(seed: 1875)
+    noise.roundCount = rounds
+    return try (0..<400).map { seed in
+      let (cell, baseline) = noise.pair(factor: 1)
+      return try #require(
+        RatioEstimate(
+          of: cell, over: baseline, confidence: 0.9875, replicates: 300, generator: SeededGenerator(seed: UInt64(seed)))
+      )
+    }
+  }
+
+  @Test("An interval of more confidence than its rounds can hold says that nothing differs and nothing is known")
+  func tooFewRoundsForConfidence() throws {
+    let ten = [[Double]](repeating: [10, 10, 10], count: 7)
+    let eleven = [[Double]](repeating: [11, 11, 11], count: 7)
+    for (confidence, isEnough) in [(0.95, true), (0.975, true), (0.9875, false)] {
+      let found = try #require(
+        RatioEstimate(of: eleven, over: ten, confidence: confidence, generator: SeededGenerator(seed: 1)))
+      #expect(found.differs == isEnough && found.reaches(precision: 0.02) == isEnough)
+    }
   }
 
   @Test("A/A: equal cells of two runs, whose rounds do not belong together, do not differ either")

@@ -56,12 +56,13 @@ enum MadeUp {
 
   /// A report of these cells, with its conclusions drawn.
   static func report(
-    _ cells: [Cell], host: HostReport = host(), environment: BenchEnvironment = BenchEnvironment(cpu: 2),
+    _ cells: [Cell], host: HostReport = host(), msr: BenchReport.Subject = .specCtrl,
+    environment: BenchEnvironment = BenchEnvironment(cpu: 2),
     warnings: [String] = [], seed: UInt64 = 20_180_216
   ) -> BenchReport {
     var report = BenchReport(
       version: "0.1.0", partial: false, ended: .precision, seed: seed, precision: 0.02, timeBudget: 30, elapsed: 12.3,
-      host: host, environment: environment, warnings: warnings,
+      host: host, msr: msr, environment: environment, warnings: warnings,
       clock: BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9), cells: cells)
     report.conclude()
     return report

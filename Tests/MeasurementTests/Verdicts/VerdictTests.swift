@@ -47,8 +47,55 @@ struct VerdictTests {
   func fewRounds() {
     let verdict = verdict(.c2, MadeUp.report(writers(3, rounds: 3)))
     #expect(verdict.outcome == .cannotBeTested)
-    #expect(verdict.reason.hasPrefix("Only 3 rounds"))
+    #expect(
+      verdict.reason == "Only 3 rounds were measured, fewer rounds than this confidence needs: 5 for 95 %.")
     #expect(verdict.figures.count == 1)
+  }
+
+  @Test("A verdict that shares its confidence out over several ratios needs more rounds than one ratio does")
+  func fewRoundsForShares() {
+    func retpolines(rounds: Int) -> BenchReport {
+      MadeUp.report(MadeUp.policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds) })
+    }
+    let few = verdict(.c6, retpolines(rounds: 7))
+    #expect(few.outcome == .cannotBeTested && few.figures.count == 4)
+    #expect(few.reason == "Only 7 rounds were measured, fewer rounds than this confidence needs: 8 for 98.75 %.")
+    #expect(verdict(.c6, retpolines(rounds: 8)).outcome == .holds)
+  }
+
+  @Test("Precision is reached only after rounds enough for the verdicts")
+  func precisionAwaitsVerdicts() {
+    func cells(rounds: Int, policies: [String]) -> BenchReport {
+      let bare = MadeUp.cell("bare", "passthrough", cost: 700, noise: 0.001, rounds: rounds)
+      return MadeUp.report(
+        [bare]
+          + policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds, over: bare.id) })
+    }
+    #expect(cells(rounds: 5, policies: ["passthrough", "emulate"]).reachesPrecision)
+    #expect(!cells(rounds: 7, policies: MadeUp.policies).reachesPrecision)
+    #expect(cells(rounds: 8, policies: MadeUp.policies).reachesPrecision)
+  }
+
+  @Test("A benchmark about another register decides no claim about what is done with writes of SPEC_CTRL")
+  func otherRegister() {
+    let other = BenchReport.Subject(name: "IA32_KERNEL_GS_BASE", index: "0xc0000102")
+    let cells = MadeUp.whole.cells.map { cell in
+      var cell = cell
+      if cell.msr == "0x48" { cell.msr = other.index }
+      return cell
+    }
+    let report = MadeUp.report(cells, msr: other)
+    for verdict in report.verdicts where ![.c1, .c2].contains(verdict.claim) {
+      #expect(verdict.outcome == .cannotBeTested && verdict.figures.isEmpty)
+      #expect(verdict.reason == "This benchmark is about IA32_KERNEL_GS_BASE, the claim about IA32_SPEC_CTRL.")
+    }
+    // What an exit costs is the same for every register; C2 is decided on the stand-in, and shows no other register's writes.
+    #expect(verdict(.c1, report).outcome == verdict(.c1, MadeUp.whole).outcome)
+    #expect(verdict(.c2, report).outcome == .holds)
+    #expect(verdict(.c2, report).figures.map(\.name) == ["two writes ended by KVM / bare"])
+    #expect(verdict(.c2, MadeUp.whole).figures.count == 2)
+    #expect(report.text.hasPrefix("register  IA32_KERNEL_GS_BASE (0xc0000102)"))
+    #expect(MadeUp.whole.text.hasPrefix("host "))
   }
 
   @Test("Software virtualisation and a machine below are said, and the rule still decides")
@@ -74,6 +121,19 @@ struct VerdictTests {
     arguments: [(3.0, "holds"), (5.9, "holds"), (1.2, "doesNotHold"), (7, "doesNotHold")])
   func c2(ratio: Double, outcome: String) {
     #expect(verdict(.c2, MadeUp.report(writers(ratio))).outcome.rawValue == outcome)
+  }
+
+  @Test("C2 says by what the kernel was entered where that is no system call")
+  func c2Entry() {
+    func reason(_ entry: String) -> String {
+      let cells = [
+        MadeUp.cell("bare", entry, "passthrough", cost: 700),
+        MadeUp.cell("ibrs", entry, "passthrough", cost: 2100, msr: "0x3b", writes: 2, place: .kvm),
+      ]
+      return verdict(.c2, MadeUp.report(cells)).reason
+    }
+    #expect(reason("breakpoint").hasSuffix("; the kernel was entered by breakpoint, not by a system call."))
+    for entry in ["syscall", "sysenter"] { #expect(!reason(entry).contains("entered by")) }
   }
 
   @Test("An interval across the edge of the tolerance decides nothing")

@@ -9,6 +9,7 @@ extension ReportComparison.Circumstance {
     let other = second.host
     func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "unknown" }
     let plain: [(name: String, first: String, second: String)] = [
+      ("register", first.msr.name, second.msr.name),
       ("CPU vendor", text(one.cpu.vendor), text(other.cpu.vendor)),
       ("CPU model", text(one.cpu.model), text(other.cpu.model)),
       ("CPU family", text(one.cpu.family), text(other.cpu.family)),
@@ -28,17 +29,10 @@ extension ReportComparison.Circumstance {
         text(second.environment.countsInstructions)
       ),
     ]
-    return register(first, second)
-      + plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
+    return plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
       + clock(first.clock.hertz, second.clock.hertz)
       + differences("parameter", one.moduleParameters, other.moduleParameters)
       + differences("mitigation", one.vulnerabilities, other.vulnerabilities)
-  }
-
-  /// Two results about different registers; nothing where a result does not tell.
-  private static func register(_ first: BenchReport, _ second: BenchReport) -> [Self] {
-    guard let one = first.subjectRegister, let other = second.subjectRegister, one != other else { return [] }
-    return [Self(name: "register", first: one, second: other)]
   }
 
   /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
@@ -65,18 +59,6 @@ extension HostReport {
 
 extension [String] {
   fileprivate var words: String { isEmpty ? "none" : sorted().joined(separator: ", ") }
-}
-
-extension BenchReport {
-  /// The MSR that the policies were about, in hexadecimal; nil where no cell tells.
-  ///
-  /// Two registers are measured in every benchmark, whatever it is about: the stand-in 0x3b, passed through, and 0x49, which
-  /// `ibpb` writes. An instruction that writes none has it in its id, unless it is SPEC_CTRL.
-  var subjectRegister: String? {
-    let own = cells.filter { $0.workload != "ibpb" && !($0.policy == "passthrough" && $0.msr == "0x3b") }
-    return own.lazy.compactMap(\.msr).first
-      ?? own.lazy.compactMap { $0.id.split(separator: "/").first { $0.hasPrefix("0x") } }.first.map(String.init)
-  }
 }
 
 extension ReportComparison {

@@ -4,7 +4,8 @@ extension BenchReport {
   /// The names of the columns.
   static let csvColumns = [
     "id", "workload", "entry", "policy", "msr", "neighbour", "writes_per_entry", "exits_per_entry", "place", "status",
-    "reason", "iterations_per_sample", "rounds", "samples", "warm_up", "min", "median", "median_low", "median_high",
+    "reason", "iterations_per_sample", "rounds", "samples", "outliers", "warm_up", "min", "mean", "median",
+    "median_low", "median_high",
     "p90", "p99", "max", "vmm_exits_per_entry", "kvm_exits_per_entry", "baseline", "baseline_use", "ratio", "ratio_low",
     "ratio_high", "differs",
   ]
@@ -47,7 +48,8 @@ extension BenchReport {
     ]
     let statistics = [
       "\(cell.iterationsPerSample)", "\(cell.rounds.count)", "\(summary?.count ?? 0)",
-      "\(cell.warmUp.reduce(0, +))", number(summary?.minimum), number(summary?.median), number(interval?.first),
+      summary?.outliers.map { "\($0)" } ?? "", "\(cell.warmUp.reduce(0, +))", number(summary?.minimum),
+      number(summary?.mean), number(summary?.median), number(interval?.first),
       number(interval?.last), number(summary?.p90), number(summary?.p99), number(summary?.maximum),
       number(cell.vmmExitsPerEntry), number(cell.kvmExitsPerEntry),
     ]

@@ -9,6 +9,8 @@ extension BenchReport {
     for entry in workloadCells.map(\.entry).uniqued {
       text += "\n## Cost per kernel entry (\(entry))\n\n"
       text += "Exits per entry as the VMM and KVM count them.\n\n" + costTable(entry: entry, full: true).markdown
+      let company = companyLines(entry: entry)
+      if !company.isEmpty { text += "\n\(Self.companyTitle).\n\n" + company.map { "- \($0)\n" }.joined() }
     }
     if !primitiveCells.isEmpty {
       text += "\n## Cost of single instructions\n\nThe loop around them is taken off.\n\n" + primitiveTable.markdown

@@ -64,15 +64,39 @@ extension BenchReport {
     return table
   }
 
-  /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted.
+  /// What the bystanders beside a neighbour pay in all, a line for each of them.
+  ///
+  /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the mean does not.
+  func companyLines(entry: String) -> [String] {
+    let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
+    return bystanders.map(\.label).uniqued.compactMap { label in
+      let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
+        guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
+        guard let found = meanRatio(cell, over: alone) else { return "\(cell.policy) not known" }
+        let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
+        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
+      }
+      return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", "))"
+    }
+  }
+
+  /// What stands above those lines.
+  static let companyTitle =
+    "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
+
+  /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted; so are the outliers.
   var spreadTable: TextTable {
-    var table = TextTable(right: [1, 2, 3, 4, 5, 6, 7])
-    table.add(["cell", "samples", "warm-up", "min", "p50", "p90", "p99", "max"])
+    var table = TextTable(right: [1, 2, 3, 4, 5, 6, 7, 8, 9])
+    table.add(["cell", "samples", "outliers", "warm-up", "min", "p50", "mean", "p90", "p99", "max"])
     for cell in cells {
       guard cell.isMeasured, let summary = cell.summary else { continue }
-      let statistics = [summary.minimum, summary.median, summary.p90, summary.p99, summary.maximum]
+      let statistics = [
+        summary.minimum, summary.median, summary.mean, summary.p90, summary.p99, summary.maximum,
+      ]
       table.add(
-        [cell.id, "\(summary.count)", "\(cell.warmUp.reduce(0, +))"] + statistics.map(Decimal.cycles))
+        [
+          cell.id, "\(summary.count)", summary.outliers.map { "\($0)" } ?? "?", "\(cell.warmUp.reduce(0, +))",
+        ] + statistics.map { $0.map(Decimal.cycles) ?? "?" })
     }
     return table
   }
@@ -91,7 +115,10 @@ extension BenchReport {
       case .rounds: "as many rounds as were asked for"
       case .cancelled: "cancelled"
       }
-    return [
+    let subject =
+      msr.isSpecCtrl
+      ? [] : [(name: "register", value: "\(msr.name) (\(msr.index)); the claims of 2018 are about IA32_SPEC_CTRL")]
+    return subject + [
       ("host", hostLine),
       (
         "measured",

@@ -16,6 +16,9 @@ extension BenchReport {
     for entry in workloadCells.map(\.entry).uniqued {
       text += "\nCost per kernel entry (\(entry)); exits per entry as the VMM and KVM count them\n"
       text += costTable(entry: entry, full: false).text(width: width)
+      let company = companyLines(entry: entry)
+      if !company.isEmpty { text += "\(Self.companyTitle)\n" }
+      for line in company { text += line.wrapped(width: width, first: "  ", indent: 6) }
     }
     if !primitiveCells.isEmpty {
       text += "\nCost of single instructions, the loop around them taken off\n" + primitiveTable.text(width: width)

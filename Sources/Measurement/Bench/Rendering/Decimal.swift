@@ -18,8 +18,12 @@ enum Decimal {
     return "\(sign)\(whole / unit)." + String(repeating: "0", count: digits - fraction.count) + fraction
   }
 
-  /// Cycles: without a fraction from 100 on, with one digit below.
-  static func cycles(_ value: Double) -> String { text(value, digits: abs(value) < 100 ? 1 : 0) }
+  /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three digits that mean something and a power of 10.
+  static func cycles(_ value: Double) -> String {
+    guard value.isFinite, abs(value) >= 999_999_999.5 else { return text(value, digits: abs(value) < 100 ? 1 : 0) }
+    let power = log10(abs(value) * 1.0005).rounded(.down)
+    return "\(text(value / pow(10, power), digits: 2))e\(Int(power))"
+  }
 
   /// A ratio: three digits that mean something.
   static func ratio(_ value: Double) -> String { text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0) }

@@ -1,0 +1,52 @@
+// How much one cell costs in all in terms of another: by the means, which leave nothing out.
+//
+// A median drops the samples that something long happened in; where that is what a cell pays for, its mean tells. Means are as
+// noisy as the machine is, so they are worth nothing without an interval. Method: as for medians (MedianBootstrap), rounds are
+// drawn with replacement, both cells of a round together, and the percentiles are widened for the number of rounds.
+
+/// The ratio of two cells' means, with its 95 % interval.
+struct MeanRatio {
+  let ratio: Double
+  let interval: ClosedRange<Double>
+
+  /// Estimates from rounds that are paired by index; those that lack either cell are left out.
+  ///
+  /// Nil where the rounds are too few for an interval, and where the divisor's mean may be zero.
+  init?(of cell: [[Double]], over baseline: [[Double]], replicates: Int = 1000, generator: SeededGenerator) {
+    var generator = generator
+    let rounds = zip(cell, baseline).filter { !$0.isEmpty && !$1.isEmpty }.map { (Sum(of: $0), Sum(of: $1)) }
+    guard rounds.count >= RatioEstimate.fewestRounds else { return nil }
+    func ratio(_ drawn: [(Sum, Sum)]) -> Double {
+      let baseline = drawn.reduce(Sum()) { $0 + $1.1 }.mean
+      return baseline > 0 ? drawn.reduce(Sum()) { $0 + $1.0 }.mean / baseline : .infinity
+    }
+    let sorted = (0..<replicates).map { _ in
+      ratio(rounds.map { _ in rounds[generator.index(below: rounds.count)] })
+    }.sorted()
+    let tail = MedianBootstrap.tail(confidence: 0.95, rounds: rounds.count)
+    let last = Double(sorted.count - 1)
+    let high = sorted[Int(((1 - tail) * last).rounded(.up))]
+    self.ratio = ratio(rounds)
+    guard self.ratio.isFinite, high.isFinite else { return nil }
+    interval = sorted[Int((tail * last).rounded(.down))]...high
+  }
+
+  /// The samples of a round as far as a mean asks for them.
+  private struct Sum {
+    var total = 0.0
+    var count = 0
+
+    init() {}
+
+    init(of samples: [Double]) { (total, count) = (samples.reduce(0, +), samples.count) }
+
+    var mean: Double { total / Double(count) }
+
+    static func + (one: Sum, other: Sum) -> Sum {
+      var sum = one
+      sum.total += other.total
+      sum.count += other.count
+      return sum
+    }
+  }
+}
