@@ -42,8 +42,8 @@ struct AdaptiveCost {
   /// Every workload of the benchmark, its grid of writes and exits, its primitives, and phases of several lengths: the longest
   /// are quiet for so long that the register is closed again.
   private static var guests: [Guest] {
-    let writing: Set<Workload.Name> = [.ibrs, .ssbd]
-    let kernels: [Workload.Name] = [.bare, .ibrs, .ibrsAll, .retpoline, .indirect, .ssbd, .chatty, .ibpb]
+    let writing: Set<Workload.Name> = [.ibrs, .ibrsForced, .ssbd]
+    let kernels: [Workload.Name] = [.bare, .ibrs, .ibrsAll, .ibrsForced, .retpoline, .indirect, .ssbd, .chatty, .ibpb]
     let primitives: [Workload.Name] = [.wrmsr, .cpuid, .out, .mmio, .hlt]
     return kernels.map {
       Guest(

@@ -39,6 +39,27 @@ struct AdaptiveTests {
     #expect(report.exits.byReason["portOut"] == 6001)
   }
 
+  @Test(arguments: [LabHost.intelIBRS, .intel])
+  func `goes on from a file with its register open: not one write is trapped after that`(host: LabHost) async throws {
+    let report = try await host.run("adaptive-resumed")
+    let trapped = try #require(report.exits.byMSR["0x48"])
+    // The costs are measured anew, and the writes that were trapped are those before the file.
+    #expect(trapped.reads == 0 && trapped.writes > 0 && trapped.writes < 50)
+    #expect(report.policyTally == ["opens": 1, "closes": 0, "openAtEnd": 1])
+    #expect(report.exits.byReason == ["writeMSR": trapped.writes, "portOut": 1])
+    #expect(report.completed && report.guest.expected.msrWrites == 2000)
+  }
+
+  @Test func `a file has as many entries of CPUID as the guest was told, whatever count an older KVM leaves`()
+    async throws
+  {
+    let text = try await LabHost.intelIBRS.result("inspect").output
+    let words = text.split(whereSeparator: \.isWhitespace)
+    let index = try #require(words.firstIndex(of: "entries"))
+    let count = try #require(Int(words[index - 1]))
+    #expect((20..<256).contains(count))
+  }
+
   @Test func `sees the same reserved bits as the register itself has`() async throws {
     let report = try await LabHost.intelIBRS.run("probe-adaptive")
     #expect(report.guest.probe == ProbeExpectation.steps)

@@ -21,6 +21,7 @@ extension LabHost {
       "probe-adaptive": probe("adaptive"),
       "adaptive": run("ibrs", "adaptive", iterations: 1000),
       "adaptive-accepted": run("ibrs", "adaptive --accept-unprotected", iterations: 1000),
+      "adaptive-resumed": resumed("adaptive --accept-unprotected"),
       "adaptive-unasked-text": "spectrap run ibrs --policy adaptive --entry syscall",
       "adaptive-accepted-text": "spectrap run ibrs --policy adaptive --entry syscall --accept-unprotected",
       "hand-over": "./HandOver 0x48 8 18",
@@ -38,6 +39,8 @@ extension LabHost {
       "emulate": run("ibrs", "emulate", iterations: 1000),
       "adaptive": run("ibrs", "adaptive", iterations: 1000),
       "adaptive-more": run("ibrs", "adaptive", iterations: 10000),
+      "adaptive-resumed": resumed("adaptive"),
+      "inspect": stopped("emulate", in: "inspected.snap", then: "spectrap inspect inspected.snap"),
       "adaptive-set": run("ibrs-all", "adaptive", iterations: 1000),
       "adaptive-phases": run("phases --phase-length 6000", "adaptive", iterations: 12100),
       "probe-adaptive": probe("adaptive"),
@@ -86,6 +89,15 @@ extension LabHost {
   /// Samples of 5 iterations or so: the timer's interrupt falls into few of them, and the median is free of it.
   private static func run(_ workload: String, _ policy: String, iterations: Int) -> String {
     "spectrap run \(workload) --entry syscall --policy \(policy) --iterations \(iterations) --samples 200 --json"
+  }
+
+  /// A guest that is stopped after half of its iterations, and goes on from its file.
+  private static func resumed(_ policy: String) -> String {
+    stopped(policy, in: "half.snap", then: "spectrap resume half.snap --json")
+  }
+
+  private static func stopped(_ policy: String, in file: String, then command: String) -> String {
+    "sh -c '\(run("ibrs", policy, iterations: 1000)) --snapshot-at 500 \(file) >/dev/null && \(command)'"
   }
 
   /// A whole benchmark of one round, whose result stays in the machine: a file of that size takes long to come out.
