@@ -9,11 +9,20 @@ extension KVM {
   public func stateMSRs() throws(KVMError) -> [MSR] {
     let listed = try msrIndices()
     let known = Set(listed)
-    return listed + Self.unlisted.filter { !known.contains($0) }
+    return listed + (MSR.memoryTypes + MSR.machineCheckBanks).filter { !known.contains($0) }
   }
+}
 
-  /// KVM emulates eight variable ranges; a vCPU has at most 32 banks.
-  private static let unlisted: [MSR] =
-    ([0x200...0x20f, 0x250...0x250, 0x258...0x259, 0x268...0x26f, 0x2ff...0x2ff, 0x400...0x47f]
+extension MSR {
+  /// KVM emulates eight variable ranges.
+  fileprivate static let memoryTypes =
+    ([0x200...0x20f, 0x250...0x250, 0x258...0x259, 0x268...0x26f, 0x2ff...0x2ff]
     as [ClosedRange<UInt32>]).flatMap { $0.map(MSR.init(rawValue:)) }
+  /// A vCPU has at most 32 banks, of a control, a status, an address and another register each.
+  fileprivate static let machineCheckBanks = (0x400...0x47f as ClosedRange<UInt32>).map(MSR.init(rawValue:))
+
+  private static let zeroAtReset = Set(memoryTypes + machineCheckBanks.filter { $0.rawValue & 3 != 0 })
+
+  /// Whether a new vCPU has this value of an MSR that KVM does not list, so that it need not be told.
+  func isUnlisted(withResetValue value: UInt64) -> Bool { value == 0 && Self.zeroAtReset.contains(self) }
 }

@@ -102,6 +102,7 @@ extension VirtualCPU {
   /// The values of those MSRs that KVM reads for this vCPU.
   private func readable(_ msrs: [MSR]) -> [MSREntry] {
     msrs.compactMap { msr in (try? read(msr)).map { MSREntry(msr, $0) } }
+      .filter { !$0.msr.isUnlisted(withResetValue: $0.value) }
   }
 
   /// Writes the MSRs whose value is not what the vCPU has anyway, and reads them back.
