@@ -155,7 +155,7 @@ struct MemoryTests {
     return cpu
   }
 
-  @Test("that is gone cannot be reached by a vCPU that outlives its VM", .timeLimit(.minutes(1)))
+  @Test("that is gone cannot be reached by a vCPU that outlives its VM", .timeLimit(.minutes(5)))
   func outlived() throws {
     var cpu = try orphan()
     // Takes the address space that the guest's memory had, so that a guest which still reached it would be seen.

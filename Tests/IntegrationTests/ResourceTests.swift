@@ -76,7 +76,7 @@ struct ResourceTests {
     }
   }
 
-  @Test("leave nothing behind either when they could not be made", .timeLimit(.minutes(1)))
+  @Test("leave nothing behind either when they could not be made", .timeLimit(.minutes(5)))
   func failed() async {
     await #expect(processExitsWith: .success) {
       func attempt() throws {
@@ -109,7 +109,7 @@ struct ResourceTests {
     }
   }
 
-  @Test("run 64 at a time, each in its own memory", .timeLimit(.minutes(1)))
+  @Test("run 64 at a time, each in its own memory", .timeLimit(.minutes(5)))
   func sixtyFour() throws {
     let program = try Self.program(exits: 10)
     let residents = try (1...64).map { try Resident(program, supply: Array(repeating: UInt8($0), count: 10)) }

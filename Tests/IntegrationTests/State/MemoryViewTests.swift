@@ -9,7 +9,7 @@ import Testing
 @testable import Experiments
 @testable import Hypervisor
 
-@Suite("A view of guest memory", .needsKVM, .timeLimit(.minutes(1)))
+@Suite("A view of guest memory", .needsKVM, .timeLimit(.minutes(5)))
 struct MemoryViewTests {
   /// A real-mode guest that writes a byte at each of these addresses, and rings the doorbell after each group.
   private func machine(writing groups: [[UInt64]]) throws -> Machine<Passthrough> {

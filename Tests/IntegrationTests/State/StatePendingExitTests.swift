@@ -7,7 +7,7 @@ import Testing
 
 @testable import Hypervisor
 
-@Suite("The state of a guest with a pending exit", .needsKVM, .timeLimit(.minutes(1)))
+@Suite("The state of a guest with a pending exit", .needsKVM, .timeLimit(.minutes(5)))
 struct StatePendingExitTests {
   private static let msr = TestHost.missingMSR
 

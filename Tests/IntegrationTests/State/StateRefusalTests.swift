@@ -7,7 +7,7 @@ import Testing
 @testable import Experiments
 @testable import Hypervisor
 
-@Suite("A state that this host does not take", .needsKVM, .timeLimit(.minutes(1)))
+@Suite("A state that this host does not take", .needsKVM, .timeLimit(.minutes(5)))
 struct StateRefusalTests {
   /// The state of a guest that has not begun.
   private func state() throws -> MachineState {

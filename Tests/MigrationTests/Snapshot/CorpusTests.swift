@@ -48,7 +48,7 @@ struct CorpusTests {
     #expect(!read.contains { $0.hasPrefix("transfer") })
   }
 
-  @Test("is read or refused as what the other side of a migration says", .timeLimit(.minutes(1)))
+  @Test("is read or refused as what the other side of a migration says", .timeLimit(.minutes(5)))
   func transfers() throws {
     for (name, bytes) in try files() where !bytes.isEmpty {
       if let snapshot = try? received(Array(bytes.dropFirst())) {

@@ -7,7 +7,7 @@ import TestSupport
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("The other side of a migration", .timeLimit(.minutes(1)))
+@Suite("The other side of a migration", .timeLimit(.minutes(5)))
 struct HostileMessageTests {
   private let parts = MadeSnapshot.parts
 

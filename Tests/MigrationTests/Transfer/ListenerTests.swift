@@ -6,7 +6,7 @@ import Testing
 
 @testable import Migration
 
-@Suite("A listener at a path", .timeLimit(.minutes(1)))
+@Suite("A listener at a path", .timeLimit(.minutes(5)))
 struct ListenerTests: ~Copyable {
   private let path = "/tmp/spectrap-test-\(getpid())-listener"
 

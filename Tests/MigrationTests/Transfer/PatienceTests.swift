@@ -5,7 +5,7 @@ import Testing
 
 @testable import Migration
 
-@Suite("Patience with the other side", .timeLimit(.minutes(1)))
+@Suite("Patience with the other side", .timeLimit(.minutes(5)))
 struct PatienceTests {
   @Test("ends in time with one that is silent, and with one that says a byte now and then")
   func ends() async throws {
