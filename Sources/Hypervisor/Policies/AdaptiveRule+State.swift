@@ -17,9 +17,10 @@ extension AdaptiveRule {
     closes = min(state["closes"] ?? 0, .max / 2)
     opens = closes
     patience = max(patience, number("patience", atMost: Self.longest))
-    let stretch = (rent: number("rent", atMost: limit - 1), exits: number("exits", atMost: .max / 2))
+    // Far from overflow also where the register is never opened, and there is no limit.
+    let stretch = (rent: number("rent", atMost: Self.longest), exits: number("exits", atMost: Self.longest))
     guard state["isOpen"] == 1 else {
-      (rent, exits) = (stretch.rent + costs.exit, stretch.exits - 1)
+      (rent, exits) = (min(stretch.rent, limit - 1) + costs.exit, stretch.exits - 1)
       return
     }
     opens += 1
@@ -27,7 +28,7 @@ extension AdaptiveRule {
       closes += 1
       return
     }
-    reopening = (number("rent", atMost: .max / 4), stretch.exits)
+    reopening = stretch
     rent = limit + costs.exit
   }
 }

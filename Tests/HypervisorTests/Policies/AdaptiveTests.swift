@@ -122,7 +122,8 @@ struct AdaptiveRuleTests {
     for _ in 0..<2000 {
       var state = AdaptiveRule(costs).state
       for name in state.keys { state[name] = values.randomElement(using: &generator) }
-      for costs in [costs, AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1)] {
+      for (access, exit) in [(10, 2), (0, 0), (0, 20)] {
+        let costs = AdaptiveCosts(access: access, exit: exit, price: 50, wholeExit: 100)
         var rule = AdaptiveRule(costs)
         rule.adopt(state)
         if rule.entry() { rule.open() }
