@@ -16,9 +16,7 @@ extension ExperimentSession where P: ~Copyable {
     let sender = destination.sender
     let copying: Copying
     do {
-      let terms = try Terms(
-        of: try movingGuest(from: host), at: destination.offer, request,
-        accepted: abilities.acceptsUnprotected)
+      let terms = try terms(of: request, at: destination.offer, from: host)
       if let reason = terms.refusal {
         sender.abort("the source's decision: \(reason)")
         return .refused(reason)
@@ -62,6 +60,11 @@ extension ExperimentSession where P: ~Copyable {
     return handOver(copying, request, to: destination, on: kvm, from: host, stoppedAt: began)
   }
 
+  /// What is decided about a move by the guest as it stands.
+  private func terms(of request: MoveRequest, at offer: HostOffer, from host: HostOffer) throws -> Terms {
+    try Terms(of: try movingGuest(from: host), at: offer, request, accepted: abilities.acceptsUnprotected)
+  }
+
   /// Copies the rest of a guest that has stopped.
   ///
   /// What it has written to the register meanwhile may change the decision.
@@ -71,9 +74,7 @@ extension ExperimentSession where P: ~Copyable {
     stoppedAt began: ContinuousClock.Instant
   ) -> MoveResult {
     do {
-      let terms = try Terms(
-        of: try movingGuest(from: host), at: destination.offer, request,
-        accepted: abilities.acceptsUnprotected)
+      let terms = try terms(of: request, at: destination.offer, from: host)
       if let reason = terms.refusal {
         copying.sender.abort("the source's decision: \(reason)")
         return .failed("the guest may not move there any more: \(reason)")

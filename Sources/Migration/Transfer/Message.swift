@@ -77,7 +77,7 @@ public enum TransferError: Error, Equatable, Sendable {
 extension TransferError {
   /// The error of a stream on which no guest has been proposed yet, unless it is this side that gave up.
   public var beforeAnything: TransferError {
-    if case .socket(let error) = self, error.isOurOwn { self } else { .nobody("\(self)") }
+    if case .socket(let error) = self, error.isCancellation { self } else { .nobody("\(self)") }
   }
 }
 

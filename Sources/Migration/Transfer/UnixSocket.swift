@@ -193,7 +193,7 @@ extension SocketError {
   var isEndOfStream: Bool { code == nil || code == .connectionReset || code == .brokenPipe }
 
   /// Whether this side gave up waiting because it was asked to.
-  var isOurOwn: Bool { code == .canceled }
+  var isCancellation: Bool { code == .canceled }
 
   /// The error of the call that has just failed.
   fileprivate init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }
