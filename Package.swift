@@ -12,6 +12,8 @@ let strict: [SwiftSetting] = [
 let package = Package(
   name: "spectrap",
   products: [
+    .library(name: "Registers", targets: ["Registers"]),
+    .library(name: "Host", targets: ["Host"]),
     .library(name: "Hypervisor", targets: ["Hypervisor"]),
     .library(name: "GuestImages", targets: ["GuestImages"]),
     .library(name: "Measurement", targets: ["Measurement"]),
@@ -26,9 +28,15 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CKVM", providers: [.apt(["linux-libc-dev"])]),
+    .systemLibrary(name: "CHost", providers: [.apt(["linux-libc-dev"])]),
+    .target(name: "Registers", swiftSettings: strict),
+    .target(
+      name: "Host",
+      dependencies: ["CHost", "Registers", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
     .target(
       name: "Hypervisor",
-      dependencies: ["CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["CHost", "CKVM", "Registers", "Host", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .target(name: "GuestImages", swiftSettings: strict),
     .target(
@@ -41,7 +49,7 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Experiments",
-      dependencies: ["Hypervisor", "GuestImages", "Measurement", "Migration"],
+      dependencies: ["CKVM", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
     .executableTarget(
       name: "spectrap",
@@ -79,9 +87,14 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "HostTests",
+      dependencies: ["Host", "Registers", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",
-      dependencies: ["Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["Host", "Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
@@ -107,7 +120,7 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages",
+        "CHost", "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),

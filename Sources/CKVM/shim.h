@@ -145,13 +145,6 @@ static inline int ckvm_ioctl(int descriptor, enum ckvm_request request, unsigned
   return (int)result;
 }
 
-/// gettid(2), which older C libraries hide: the number of this thread.
-static inline int ckvm_gettid(void) {
-  long result;
-  __asm__ volatile("syscall" : "=a"(result) : "a"(186L) : "rcx", "r11", "memory");
-  return (int)result;
-}
-
 /// RDTSC, not ordered against the instructions around it.
 static inline uint64_t ckvm_rdtsc(void) { return __builtin_ia32_rdtsc(); }
 
@@ -167,17 +160,6 @@ static inline uint64_t ckvm_ordered_rdtsc(void) {
   uint64_t stamp = ckvm_rdtsc();
   ckvm_lfence();
   return stamp;
-}
-
-struct ckvm_cpuid_result {
-  uint32_t eax, ebx, ecx, edx;
-};
-
-/// CPUID as this process sees it.
-static inline struct ckvm_cpuid_result ckvm_cpuid(uint32_t leaf, uint32_t subleaf) {
-  struct ckvm_cpuid_result r;
-  __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
-  return r;
 }
 
 #endif

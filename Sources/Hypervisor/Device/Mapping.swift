@@ -1,6 +1,7 @@
 // One shared mapping: guest memory, or the kvm_run of a vCPU.
 // Facts: mmap(2); KVM API document, section 5 (kvm_run).
 
+import CHost
 import CKVM
 import Glibc
 import SystemPackage
@@ -40,7 +41,7 @@ import SystemPackage
   /// Throws `KVMError` when the kernel has no room.
   func duplicate() throws(KVMError) -> Mapping {
     // Safe: the mapping stays as it is, and its pages are mapped at another address of the kernel's choice, which overlaps nothing.
-    let result = unsafe ckvm_map_again(base, UInt(count))
+    let result = unsafe chost_map_again(base, UInt(count))
     guard result > 0, let copy = unsafe UnsafeMutableRawPointer(bitPattern: result) else {
       throw KVMError(.map(bytes: count), Errno(rawValue: CInt(-result)))
     }

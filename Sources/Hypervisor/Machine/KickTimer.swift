@@ -5,6 +5,7 @@
 // thread that made the timer, which has it unblocked until it has removed the timer, so none is left pending after that.
 // Facts: KVM API document, section 5 (immediate_exit); timer_create(2) (SIGEV_THREAD_ID), signal(7), pthread_sigmask(3).
 
+import CHost
 import CKVM
 import Glibc
 import SystemPackage
@@ -52,7 +53,7 @@ import SystemPackage
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
     unsafe event.sigev_signo = signal
-    unsafe event._sigev_un._tid = ckvm_gettid()
+    unsafe event._sigev_un._tid = chost_gettid()
     unsafe event.sigev_value.sival_ptr = UnsafeMutableRawPointer(flag)
     var made: timer_t?
     guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0 else {

@@ -1,6 +1,6 @@
 // Signals that mean nothing to a run: a timer sends this thread one after the other, and the handler does nothing.
 
-import CKVM
+import CHost
 import Glibc
 import Hypervisor
 import SystemPackage
@@ -19,7 +19,7 @@ import SystemPackage
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
     unsafe event.sigev_signo = SIGUSR1
-    unsafe event._sigev_un._tid = ckvm_gettid()
+    unsafe event._sigev_un._tid = chost_gettid()
     var made: timer_t?
     guard unsafe timer_create(CLOCK_MONOTONIC, &event, &made) == 0 else { throw Errno(rawValue: errno) }
     unsafe timer = made

@@ -16,7 +16,7 @@ public struct CPUIDModel: Hashable, Sendable {
   /// A model of what KVM_GET_CPUID2 answered.
   ///
   /// Before Linux 6.5 it leaves the count as it was asked for, and behind its answers stand entries that are all zeroes.
-  init(padded entries: [CPUIDEntry]) {
+  package init(padded entries: [CPUIDEntry]) {
     let last = entries.lastIndex { $0 != CPUIDEntry(function: 0) } ?? -1
     self.init(Array(entries[...last]))
   }
@@ -80,9 +80,9 @@ public struct CPUIDModel: Hashable, Sendable {
   }
 
   /// The first leaf that belongs to the hypervisor.
-  static let firstHypervisorLeaf: UInt32 = 0x4000_0000
+  package static let firstHypervisorLeaf: UInt32 = 0x4000_0000
   /// The first extended leaf.
-  static let firstExtendedLeaf: UInt32 = 0x8000_0000
+  package static let firstExtendedLeaf: UInt32 = 0x8000_0000
 
   private mutating func raiseMaximum(toReach feature: CPUFeature) {
     // Leaves come in ranges, and the first leaf of a range holds the highest one in EAX.

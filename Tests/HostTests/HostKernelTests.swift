@@ -1,6 +1,6 @@
 // What the kernel and its KVM module say of themselves, on made-up hosts and on this one.
 
-import Hypervisor
+import Host
 import Testing
 
 @Suite("Host kernel")

@@ -1,6 +1,6 @@
 // SPEC_CTRL and ARCH_CAPABILITIES as text, and which SPEC_CTRL bits a CPU model lets software write.
 
-import Hypervisor
+import Registers
 import Testing
 
 @Suite("Named register bits")

@@ -3,6 +3,8 @@
 // Facts: Linux arch/x86/kernel/cpu/proc.c (the fields of /proc/cpuinfo); Intel SDM vol. 3, "Invariant TSC" (CPUID
 // 8000_0007H, EDX bit 8). CPUID can be masked by a hypervisor, and the kernel can overrule it: both are kept.
 
+public import Registers
+
 /// The host's CPU, by the kernel's account and by CPUID's.
 public struct CPUIdentity: Hashable, Sendable {
   /// The vendor's twelve characters: `GenuineIntel`; nil when unknown.

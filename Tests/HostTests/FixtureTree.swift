@@ -1,7 +1,7 @@
 // A host made of files in a temporary folder, which goes away with the value.
 
 import Foundation
-import Hypervisor
+import Host
 import SystemPackage
 
 /// A folder that stands for `/`, filled with the given files; keep it in a variable for as long as it is read.

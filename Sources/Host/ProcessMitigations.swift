@@ -3,7 +3,7 @@
 //
 // Facts: Linux Documentation/userspace-api/spec_ctrl.rst; prctl(2), PR_GET_SPECULATION_CTRL.
 
-import CKVM
+import CHost
 
 /// A misfeature of the CPU and what the calling thread may do with it.
 public struct SpeculationState: Hashable, Sendable {
@@ -71,7 +71,7 @@ public struct ProcessMitigations: Hashable, Sendable {
   /// Asks the kernel about the calling thread.
   public static func ofThisThread() -> ProcessMitigations {
     ProcessMitigations(
-      storeBypass: SpeculationState(prctlResult: ckvm_get_speculation_control(UInt(PR_SPEC_STORE_BYPASS))),
-      indirectBranch: SpeculationState(prctlResult: ckvm_get_speculation_control(UInt(PR_SPEC_INDIRECT_BRANCH))))
+      storeBypass: SpeculationState(prctlResult: chost_get_speculation_control(UInt(PR_SPEC_STORE_BYPASS))),
+      indirectBranch: SpeculationState(prctlResult: chost_get_speculation_control(UInt(PR_SPEC_INDIRECT_BRANCH))))
   }
 }

@@ -1,7 +1,8 @@
 // The host's own registers and this thread's own mitigations.
 
 import Foundation
-import Hypervisor
+import Host
+import Registers
 import Testing
 
 @Suite("Host MSRs")

@@ -1,6 +1,6 @@
 // MSR numbers and their names: what a person may type, and what they see.
 
-import Hypervisor
+import Registers
 import Testing
 
 @Suite("MSR")

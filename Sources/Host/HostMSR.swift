@@ -3,6 +3,8 @@
 // Facts: msr(4): /dev/cpu/N/msr, eight bytes little-endian at the register's number. Needs the msr module and
 // CAP_SYS_RAWIO; a register that the CPU lacks is EIO.
 
+public import Registers
+
 /// A look at the host's model-specific registers.
 public enum HostMSR {
   /// The value of a register on one logical CPU; nil when it cannot be read, for whatever reason.

@@ -3,8 +3,6 @@
 // Facts: KVM API section 4.46 (KVM_GET_SUPPORTED_CPUID), struct kvm_cpuid_entry2; Linux
 // arch/x86/include/asm/cpuid.h, cpuid_function_is_indexed (which leaves have subleaves).
 
-public import CKVM
-
 /// What CPUID answers for one leaf and subleaf.
 public struct CPUIDEntry: Hashable, Codable, Sendable {
   /// The leaf: EAX going in.
@@ -68,26 +66,11 @@ public struct CPUIDEntry: Hashable, Codable, Sendable {
   }
 
   /// Whether CPUID looks at ECX for this leaf.
-  static func hasSubleaves(_ leaf: UInt32) -> Bool {
+  package static func hasSubleaves(_ leaf: UInt32) -> Bool {
     switch leaf {
     case 4, 7, 0xb, 0xd, 0xf, 0x10, 0x12, 0x14, 0x17, 0x18, 0x1d, 0x1e, 0x1f, 0x24, 0x8000_001d: true
     default: false
     }
-  }
-}
-
-extension CPUIDEntry {
-  /// The entry as KVM gives it; the padding is dropped.
-  public init(_ entry: kvm_cpuid_entry2) {
-    self.init(
-      function: entry.function, index: entry.index, flags: entry.flags,
-      eax: entry.eax, ebx: entry.ebx, ecx: entry.ecx, edx: entry.edx)
-  }
-
-  /// The entry as KVM takes it, with padding of zeroes.
-  public var kvmEntry: kvm_cpuid_entry2 {
-    kvm_cpuid_entry2(
-      function: function, index: index, flags: flags, eax: eax, ebx: ebx, ecx: ecx, edx: edx, padding: (0, 0, 0))
   }
 }
 

@@ -1,7 +1,7 @@
 // Which processor a thread runs on.
 // Facts: sched_setaffinity(2).
 
-import CKVM
+import CHost
 public import SystemPackage
 
 /// The processors that a thread can be bound to.
@@ -14,7 +14,7 @@ public enum CPUAffinity {
     var mask = [UInt8](repeating: 0, count: maximumCount / 8)
     // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
     let filled = unsafe mask.withUnsafeMutableBytes {
-      unsafe ckvm_sched_getaffinity(0, UInt($0.count), $0.baseAddress)
+      unsafe chost_sched_getaffinity(0, UInt($0.count), $0.baseAddress)
     }
     return (0..<max(0, filled) * 8).filter { mask[$0 / 8] >> UInt8($0 % 8) & 1 == 1 }
   }
@@ -27,7 +27,7 @@ public enum CPUAffinity {
     var mask = [UInt8](repeating: 0, count: maximumCount / 8)
     mask[cpu / 8] = 1 << UInt8(cpu % 8)
     // Safe: the kernel reads the buffer, which the array owns for the length of the closure.
-    let result = unsafe mask.withUnsafeBytes { unsafe ckvm_sched_setaffinity(0, UInt($0.count), $0.baseAddress) }
+    let result = unsafe mask.withUnsafeBytes { unsafe chost_sched_setaffinity(0, UInt($0.count), $0.baseAddress) }
     guard result == 0 else { throw Errno(rawValue: CInt(-result)) }
   }
 }

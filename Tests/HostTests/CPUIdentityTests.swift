@@ -1,6 +1,7 @@
 // Which CPU this is and how fast its time-stamp counter runs, from files and from CPUID.
 
-import Hypervisor
+import Host
+import Registers
 import Testing
 
 @Suite("CPU identity")

@@ -1,9 +1,8 @@
 // CPU models: finding a leaf, giving and taking features, who the CPU is.
 
-import CKVM
 import Testing
 
-@testable import Hypervisor
+@testable import Registers
 
 @Suite("CPUID model")
 struct CPUIDModelTests {
@@ -111,36 +110,6 @@ struct CPUIDModelTests {
     #expect(model[1]?.eax == 3)
     model[1] = nil
     #expect(model.entries.map(\.function) == [0, 7, 7])
-  }
-
-  @Test("goes to KVM and comes back unchanged")
-  func kvmRoundTrip() {
-    let back = epyc.entries.map { CPUIDEntry($0.kvmEntry) }
-    #expect(back == epyc.entries)
-    #expect(CPUIDEntry.significantIndex == UInt32(KVM_CPUID_FLAG_SIGNIFCANT_INDEX))
-  }
-
-  @Test("of this process names its vendor and has 64-bit mode, within KVM's limit of entries")
-  func thisProcess() {
-    let model = CPUIDModel.ofThisProcess()
-    #expect(model.vendor?.count == 12)
-    #expect(model.has(.longMode) && model.has(.tsc))
-    #expect(model.signature != nil)
-    #expect(model.entries.count <= CPUIDModel.maximumEntries)
-  }
-
-  @Test("is read in bounded time from a CPUID that answers all ones to everything")
-  func hostileCPUID() {
-    let model = CPUIDModel.reading { leaf, subleaf in
-      CPUIDEntry(function: leaf, index: subleaf, eax: leaf & 0xf000_0000 | 0x0fff_ffff, ebx: .max, ecx: .max, edx: .max)
-    }
-    #expect(model.entries.count <= CPUIDModel.maximumEntries)
-  }
-
-  @Test("does not take another leaf's data for a count of leaves")
-  func outOfRange() {
-    let model = CPUIDModel.reading { leaf, _ in CPUIDEntry(function: leaf, eax: leaf < 2 ? 1 : 0x1234) }
-    #expect(model.entries.map(\.function) == [0, 1])
   }
 }
 

@@ -4,6 +4,8 @@
 // defined it and KVM's users adopted it (EAX: kHz); Linux arch/x86/kernel/tsc.c, native_calibrate_tsc and
 // determine_cpu_tsc_frequencies (`cpu MHz` without a frequency driver is what the counter was calibrated to).
 
+public import Registers
+
 /// How fast the time-stamp counter runs, and who says so.
 public struct TSCFrequency: Hashable, Sendable {
   /// Who says so.

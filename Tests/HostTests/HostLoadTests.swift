@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import Hypervisor
+@testable import Host
 
 @Suite("Host load")
 struct HostLoadTests {

@@ -3,8 +3,8 @@
 // logic.
 //
 // Facts: prctl(2), PR_GET_SPECULATION_CTRL(2const), getdents64(2), mremap(2), sched_setaffinity(2); include/uapi/linux/prctl.h.
-#ifndef CKVM_HOST_H
-#define CKVM_HOST_H
+#ifndef CHOST_HOST_H
+#define CHOST_HOST_H
 
 #include <stdint.h>
 #include <linux/prctl.h>
@@ -15,7 +15,7 @@
 #endif
 
 /// prctl(PR_GET_SPECULATION_CTRL, misfeature): the state's bits, or -errno.
-static inline long ckvm_get_speculation_control(unsigned long misfeature) {
+static inline long chost_get_speculation_control(unsigned long misfeature) {
   long result;
   register unsigned long r10 __asm__("r10") = 0;
   register unsigned long r8 __asm__("r8") = 0;
@@ -27,7 +27,7 @@ static inline long ckvm_get_speculation_control(unsigned long misfeature) {
 }
 
 /// A system call of three arguments: its result, or -errno.
-static inline long ckvm_syscall3(long number, long first, long second, long third) {
+static inline long chost_syscall3(long number, long first, long second, long third) {
   long result;
   __asm__ volatile("syscall"
                    : "=a"(result)
@@ -37,7 +37,7 @@ static inline long ckvm_syscall3(long number, long first, long second, long thir
 }
 
 /// mremap(2) with an old size of 0: the pages of a shared mapping at one more address, which is the result, or -errno.
-static inline long ckvm_map_again(void *address, unsigned long size) {
+static inline long chost_map_again(void *address, unsigned long size) {
   long result;
   register long r10 __asm__("r10") = 1;  // MREMAP_MAYMOVE
   __asm__ volatile("syscall"
@@ -48,18 +48,36 @@ static inline long ckvm_map_again(void *address, unsigned long size) {
 }
 
 /// getdents64(2): how many bytes of `struct linux_dirent64` were written, 0 at the end of the folder, or -errno.
-static inline long ckvm_getdents64(int descriptor, void *buffer, unsigned long size) {
-  return ckvm_syscall3(217, descriptor, (long)buffer, (long)size);
+static inline long chost_getdents64(int descriptor, void *buffer, unsigned long size) {
+  return chost_syscall3(217, descriptor, (long)buffer, (long)size);
 }
 
 /// sched_setaffinity(2): 0, or -errno. `mask` has one bit per processor, `size` bytes of them.
-static inline long ckvm_sched_setaffinity(int thread, unsigned long size, const void *mask) {
-  return ckvm_syscall3(203, thread, (long)size, (long)mask);
+static inline long chost_sched_setaffinity(int thread, unsigned long size, const void *mask) {
+  return chost_syscall3(203, thread, (long)size, (long)mask);
 }
 
 /// sched_getaffinity(2): how many bytes of `mask` were written, or -errno.
-static inline long ckvm_sched_getaffinity(int thread, unsigned long size, void *mask) {
-  return ckvm_syscall3(204, thread, (long)size, (long)mask);
+static inline long chost_sched_getaffinity(int thread, unsigned long size, void *mask) {
+  return chost_syscall3(204, thread, (long)size, (long)mask);
+}
+
+/// gettid(2), which older C libraries hide: the number of this thread.
+static inline int chost_gettid(void) {
+  long result;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(186L) : "rcx", "r11", "memory");
+  return (int)result;
+}
+
+struct chost_cpuid_result {
+  uint32_t eax, ebx, ecx, edx;
+};
+
+/// CPUID as this process sees it.
+static inline struct chost_cpuid_result chost_cpuid(uint32_t leaf, uint32_t subleaf) {
+  struct chost_cpuid_result r;
+  __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
+  return r;
 }
 
 #endif

@@ -3,7 +3,7 @@
 // Facts: getdents64(2) (struct linux_dirent64: record length at byte 16, name from byte 19). sysfs files are one page;
 // everything is bounded all the same, because a root may hold anything.
 
-import CKVM
+import CHost
 public import SystemPackage
 
 /// The files in which the host describes itself.
@@ -74,7 +74,7 @@ public struct HostFiles: Hashable, Sendable {
     for _ in 0..<256 {
       // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
       let filled = unsafe buffer.withUnsafeMutableBytes { bytes in
-        unsafe ckvm_getdents64(folder.rawValue, bytes.baseAddress, UInt(bytes.count))
+        unsafe chost_getdents64(folder.rawValue, bytes.baseAddress, UInt(bytes.count))
       }
       guard filled > 0 else { break }
       names += HostFiles.entryNames(in: buffer[..<filled])

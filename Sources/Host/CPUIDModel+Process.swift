@@ -3,7 +3,8 @@
 // Facts: Intel SDM vol. 2 (CPUID: where each leaf's subleaves end); AMD APM vol. 3, appendix E. Every loop has a bound
 // of its own, because the answers may come from a hypervisor that made them up.
 
-import CKVM
+import CHost
+public import Registers
 
 extension CPUIDModel {
   /// What CPUID answers in this process, on the logical processor that it happens to run on.
@@ -11,7 +12,7 @@ extension CPUIDModel {
   /// Leaves that name the processor (APIC IDs in 1, 0xb and 0x1f) differ from one logical processor to the next.
   public static func ofThisProcess() -> CPUIDModel {
     reading { leaf, subleaf in
-      let answer = ckvm_cpuid(leaf, subleaf)
+      let answer = chost_cpuid(leaf, subleaf)
       return CPUIDEntry(
         function: leaf, index: CPUIDEntry.hasSubleaves(leaf) ? subleaf : 0,
         eax: answer.eax, ebx: answer.ebx, ecx: answer.ecx, edx: answer.edx)
@@ -21,7 +22,7 @@ extension CPUIDModel {
   /// The processor's brand string alone, which takes five CPUID instructions instead of all; nil when there is none.
   public static var brandOfThisProcess: String? {
     let leaves = (0...4 as ClosedRange<UInt32>).map { offset -> CPUIDEntry in
-      let answer = ckvm_cpuid(firstExtendedLeaf + offset, 0)
+      let answer = chost_cpuid(firstExtendedLeaf + offset, 0)
       return CPUIDEntry(
         function: firstExtendedLeaf + offset, eax: answer.eax, ebx: answer.ebx, ecx: answer.ecx, edx: answer.edx)
     }

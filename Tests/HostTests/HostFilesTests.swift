@@ -1,7 +1,7 @@
 // Reading files and folders below a chosen root, whatever is or is not there.
 
 import Foundation
-import Hypervisor
+import Host
 import SystemPackage
 import Testing
 

@@ -2,10 +2,10 @@
 // Facts: pthread_create(3), pthread_join(3).
 
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// Owns a running thread; `join()` must be called.
-struct Thread: ~Copyable {
+package struct Thread: ~Copyable {
   private let thread: pthread_t
 
   private final class Body: Sendable {
@@ -16,7 +16,7 @@ struct Thread: ~Copyable {
   /// Starts a thread that runs `body`.
   ///
   /// Throws `Errno` when the system has no thread left.
-  init(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+  package init(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     let box = unsafe Unmanaged.passRetained(Body(body))
     // Safe: the thread takes over the one reference; where there is no thread, it is released here.
@@ -34,8 +34,8 @@ struct Thread: ~Copyable {
   }
 
   /// Lets the calling thread sleep; a signal may end that early.
-  static func sleep(for duration: Duration) { usleep(UInt32(duration / .microseconds(1))) }
+  package static func sleep(for duration: Duration) { usleep(UInt32(duration / .microseconds(1))) }
 
   /// Waits for its end.
-  consuming func join() { pthread_join(thread, nil) }
+  package consuming func join() { pthread_join(thread, nil) }
 }
