@@ -2,6 +2,7 @@
 
 import Host
 import Registers
+import TestSupport
 import Testing
 
 @Suite("CPU identity")

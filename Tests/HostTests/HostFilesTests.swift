@@ -3,6 +3,7 @@
 import Foundation
 import Host
 import SystemPackage
+import TestSupport
 import Testing
 
 @Suite("Host files")

@@ -1,6 +1,7 @@
 // What the kernel and its KVM module say of themselves, on made-up hosts and on this one.
 
 import Host
+import TestSupport
 import Testing
 
 @Suite("Host kernel")

@@ -1,6 +1,7 @@
 // What went on beside a run: on the processor that measured, on its sibling, and around the thread; on made-up hosts and on
 // this one.
 
+import TestSupport
 import Testing
 
 @testable import Host

@@ -3,6 +3,7 @@
 import Foundation
 import Host
 import Registers
+import TestSupport
 import Testing
 
 @Suite("Host MSRs")

@@ -1,16 +1,16 @@
 // A host made of files in a temporary folder, which goes away with the value.
 
-import Foundation
-import Host
+public import Foundation
+public import Host
 import SystemPackage
 
 /// A folder that stands for `/`, filled with the given files; keep it in a variable for as long as it is read.
-final class FixtureTree {
-  let folder: URL
+public final class FixtureTree {
+  public let folder: URL
 
-  var files: HostFiles { HostFiles(root: FilePath(folder.path)) }
+  public var files: HostFiles { HostFiles(root: FilePath(folder.path)) }
 
-  init(_ contents: [String: String] = [:]) throws {
+  public init(_ contents: [String: String] = [:]) throws {
     folder = FileManager.default.temporaryDirectory.appendingPathComponent("spectrap-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for (path, text) in contents { try write(Data(text.utf8), to: path) }
@@ -20,7 +20,7 @@ final class FixtureTree {
     try? FileManager.default.removeItem(at: folder)
   }
 
-  func write(_ data: Data, to path: String) throws {
+  public func write(_ data: Data, to path: String) throws {
     let file = folder.appendingPathComponent(path)
     try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
     try data.write(to: file)
