@@ -116,7 +116,7 @@ let package = Package(
     // Depends on the programs so that they are built; the tests run them as a person does.
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["spectrap", "CountExits", "Experiments", "Hypervisor", "Migration", "TestSupport"],
+      dependencies: ["spectrap", "CountExits", "Experiments", "Host", "Hypervisor", "Migration", "TestSupport"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(

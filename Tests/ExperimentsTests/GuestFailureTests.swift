@@ -95,7 +95,7 @@ struct GuestFailureTests {
   @Test("and changes its orders is found out")
   func changedOrders() {
     #expect {
-      try run { $0.inc(.dword, .at(.rbx)) }
+      try run { $0.add(.dword, .at(.rbx), 1) }
     } throws: { error in
       guard case ExperimentError.mailbox(let text) = error else { return false }
       return text.contains("changed the iterations")

@@ -69,7 +69,7 @@ struct CPUIDModelTests {
     #expect(model.has(.bhiCtrl) && model.has(.amdIBRS))
     #expect(model.maximumBasicLeaf == 7)
     #expect(model[7, 0]?.eax == 2)
-    #expect(model[7, 2]?.flags == UInt32(KVM_CPUID_FLAG_SIGNIFCANT_INDEX))
+    #expect(model[7, 2]?.flags == CPUIDEntry.significantIndex)
     #expect(model[0x8000_0008]?.flags == 0)
     #expect(model.maximumExtendedLeaf == 0x8000_0008)
     #expect(model.entries.map(\.function) == [0, 7, 7, 0x8000_0000, 0x8000_0008])

@@ -52,46 +52,14 @@ extension Assembler {
     indirect("call", digit: 2, mode.nativeSize, .memory(target, mode.nativeSize), comment)
   }
 
-  /// `jmp selector:label` with a 16- or 32-bit offset; 16- and 32-bit code only.
-  public mutating func jmpFar(
-    _ selector: UInt16, _ target: Label, offset size: OperandSize = .dword, _ comment: String = ""
-  ) {
-    let row = Instruction(
-      name: "jmp", opcode: [0xEA], width: .sized(size), modes: [.bits16, .bits32],
-      operands: [.farPointer(selector, target, offset: size)])
-    guard size == .word || size == .dword else {
-      return refuse(.impossible("a far pointer in the code has a 16- or 32-bit offset", mode), row.text)
-    }
-    emit(row, comment)
-  }
-
-  /// `jmp far [memory]`: an offset of `size` bytes, then the selector; a 64-bit offset in 64-bit code only.
-  ///
-  /// AMD processors ignore the request for a 64-bit offset and read 32 bits.
-  public mutating func jmpFar(_ size: OperandSize, _ target: Memory, _ comment: String = "") {
-    let pointer = [OperandSize.word: "dword", .dword: "fword", .qword: "tbyte"][size]
-    let row = Instruction(
-      name: "jmp", opcode: [0xFF], digit: 5, width: .sized(size), operands: [.memory(target, pointer)])
-    guard pointer != nil else {
-      return refuse(.impossible("a far pointer has an offset of 16, 32 or 64 bits", mode), row.text)
-    }
-    emit(row, comment)
-  }
-
   /// `ret`: near return.
   public mutating func ret(_ comment: String = "") { plain("ret", [0xC3], comment) }
 
   /// `retf`: far return; offset and selector are 16 bits wide in 16-bit code, 32 bits elsewhere.
   public mutating func retf(_ comment: String = "") { plain("retf", [0xCB], comment) }
 
-  /// `retfq`: far return with 64-bit slots; 64-bit code only.
-  public mutating func retfq(_ comment: String = "") { sized("retfq", [0xCB], .qword, [], comment) }
-
   /// `iretw`: interrupt return with 16-bit slots, as real mode uses it.
   public mutating func iretw(_ comment: String = "") { sized("iretw", [0xCF], .word, [], comment) }
-
-  /// `iretd`: interrupt return with 32-bit slots.
-  public mutating func iretd(_ comment: String = "") { sized("iretd", [0xCF], .dword, [], comment) }
 
   /// `iretq`: interrupt return with 64-bit slots; 64-bit code only.
   public mutating func iretq(_ comment: String = "") { sized("iretq", [0xCF], .qword, [], comment) }

@@ -1,4 +1,4 @@
-// Moving data: MOV, MOVZX, LEA, XCHG, the stack, and the special registers (Intel SDM vol. 2, chapters 3 and 4).
+// Moving data: MOV, MOVZX, the stack, and the special registers (Intel SDM vol. 2, chapters 3 and 4).
 
 extension Assembler {
   /// `mov register, register`.
@@ -57,21 +57,6 @@ extension Assembler {
     zeroExtend(AnyRegister(d), .memory(s, size), size, comment)
   }
 
-  /// `lea register, memory`: the address itself.
-  public mutating func lea<R: WideRegister>(_ d: R, _ s: Memory, _ comment: String = "") {
-    sized("lea", [0x8D], R.size, [.reg(AnyRegister(d)), .memory(s, nil)], comment)
-  }
-
-  /// `xchg register, register`.
-  public mutating func xchg<R: GeneralRegister>(_ d: R, _ s: R, _ comment: String = "") {
-    sized("xchg", 0x86, R.size, [.rm(AnyRegister(d)), .reg(AnyRegister(s))], comment)
-  }
-
-  /// `xchg memory, register`, which is atomic without a prefix.
-  public mutating func xchg<R: GeneralRegister>(_ d: Memory, _ s: R, _ comment: String = "") {
-    sized("xchg", 0x86, R.size, [.memory(d, R.size), .reg(AnyRegister(s))], comment)
-  }
-
   private mutating func load(_ d: AnyRegister, _ value: Immediate, name: String = "mov", _ comment: String) {
     let opcode: UInt8 = d.size == .byte ? 0xB0 : 0xB8
     sized(name, [opcode], d.size, [.low(d), .immediate(value, bytes: d.size.bytes)], comment)
@@ -120,9 +105,6 @@ extension Assembler {
 
   /// `pushf`: the flags, as wide as the mode's stack.
   public mutating func pushf(_ comment: String = "") { plain("pushf", [0x9C], comment) }
-
-  /// `popf`: the flags, as wide as the mode's stack.
-  public mutating func popf(_ comment: String = "") { plain("popf", [0x9D], comment) }
 }
 
 // Segment, control and debug registers.

@@ -2,11 +2,8 @@
 
 extension Assembler {
   /// No operand, no size: `opcode` alone.
-  mutating func plain(
-    _ name: String, prefix: UInt8? = nil, _ opcode: [UInt8], in modes: [CodeMode] = CodeMode.allCases,
-    _ comment: String
-  ) {
-    emit(Instruction(name: name, prefix: prefix, opcode: opcode, modes: modes), comment)
+  mutating func plain(_ name: String, prefix: UInt8? = nil, _ opcode: [UInt8], _ comment: String) {
+    emit(Instruction(name: name, prefix: prefix, opcode: opcode), comment)
   }
 
   /// Operands of one size, for which `opcode` is the byte form and the odd opcode after it the wider one.
@@ -33,12 +30,5 @@ extension Assembler {
     _ comment: String
   ) {
     emit(Instruction(name: name, opcode: opcode, digit: digit, width: .stack(size), operands: operands), comment)
-  }
-
-  /// One memory operand whose size the instruction implies.
-  mutating func memory(
-    _ name: String, _ opcode: [UInt8], digit: UInt8, _ operand: Memory, shown size: String? = nil, _ comment: String
-  ) {
-    emit(Instruction(name: name, opcode: opcode, digit: digit, operands: [.memory(operand, size)]), comment)
   }
 }

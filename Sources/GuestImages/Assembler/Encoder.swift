@@ -26,9 +26,6 @@ struct Encoding {
   /// Fails if the instruction cannot be expressed in this mode.
   init(_ instruction: Instruction, in mode: CodeMode) throws(AssemblyError.Problem) {
     self.mode = mode
-    guard instruction.modes.contains(mode) else {
-      throw .impossible("\(instruction.name) does not exist in this mode", mode)
-    }
     try Self.check(instruction.operands, mode)
     let (sizePrefix, rexW) = try Self.sizePrefixes(instruction.width, mode)
     let fields = try Fields(instruction, mode)
@@ -104,9 +101,6 @@ struct Encoding {
       append(signed, bytes: count)
     case .relative(let label, let count): appendFixup(.relative(label), bytes: count)
     case .address(let label, let count): appendFixup(.address(label, signExtended: false), bytes: count)
-    case .farPointer(let selector, let label, let offset):
-      appendFixup(.address(label, signExtended: false), bytes: offset.bytes)
-      append(Int64(selector), bytes: 2)
     }
   }
 
@@ -152,7 +146,7 @@ private struct Fields {
         memory.index.map { extend($0, bit: 1) }
         address = encoded
         segment = memory.segment
-      case .immediate, .relative, .address, .farPointer, .implied: break
+      case .immediate, .relative, .address, .implied: break
       }
     }
   }

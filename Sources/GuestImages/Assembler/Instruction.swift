@@ -61,8 +61,6 @@ enum Operand {
   case relative(Label, bytes: Int)
   /// A label's address.
   case address(Label, bytes: Int)
-  /// The far pointer selector:label.
-  case farPointer(UInt16, Label, offset: OperandSize)
   /// An operand that the opcode implies.
   case implied(String)
 
@@ -75,7 +73,6 @@ enum Operand {
     case .system(_, let name), .implied(let name): name
     case .immediate(let value, _): value.text
     case .relative(let label, _), .address(let label, _): label.name
-    case .farPointer(let selector, let label, _): "0x\(String(selector, radix: 16)):\(label)"
     }
   }
 
@@ -107,7 +104,6 @@ struct Instruction {
   /// The opcode extension in ModRM.reg, "/digit" in the manual.
   var digit: UInt8?
   var width = Width.fixed
-  var modes = CodeMode.allCases
   var operands: [Operand] = []
 
   var text: String {

@@ -43,7 +43,7 @@ public struct Label: Hashable, Sendable, ExpressibleByStringLiteral, CustomStrin
   public var description: String { name }
 }
 
-/// A condition of a conditional jump or SETcc; the raw value is its code.
+/// A condition of a conditional jump; the raw value is its code.
 public enum Condition: UInt8, Hashable, Sendable, CaseIterable {
   case overflow, notOverflow, below, aboveOrEqual, equal, notEqual, belowOrEqual, above
   case sign, notSign, parity, notParity, less, greaterOrEqual, lessOrEqual, greater
@@ -82,12 +82,3 @@ public enum StringOperation: String, Hashable, Sendable, CaseIterable {
   case movsb, movsw, movsd, movsq, stosb, stosw, stosd, stosq, lodsb, lodsw, lodsd, lodsq
 }
 
-/// An arithmetic instruction that LOCK may precede.
-public enum LockedArithmetic: String, Hashable, Sendable, CaseIterable {
-  case add, or, adc, sbb, and, sub, xor
-}
-
-/// An instruction of one operand that LOCK may precede.
-public enum LockedUnary: String, Hashable, Sendable, CaseIterable {
-  case inc, dec, not, neg
-}

@@ -1,6 +1,7 @@
 // Stands between the two sides of a migration, sees every message, and can kill a side at each.
 
 import Glibc
+import Host
 import Synchronization
 import Testing
 

@@ -52,15 +52,6 @@ extension Form {
     + each(Reg32.self, "movzx(some WideRegister, OperandSize, Memory)") { $0.movzx($1, .byte, .at(.esi, 1)) }
     + each(Reg32.self, "movzx(some WideRegister, OperandSize, Memory)") { $0.movzx($1, .word, .at(.esi, 1)) }
     + each(Reg64.self, "movzx(some WideRegister, OperandSize, Memory)") { $0.movzx($1, .word, .at(.rsi, 1)) }
-    + each(Reg64.self, "lea(R, Memory)") { $0.lea($1, .at(.rbx, index: .rcx, scale: .x4, 8)) }
-    + each(Reg32.self, "lea(R, Memory)") { $0.lea($1, .at(.ebx, index: .ecx, scale: .x4, 8)) }
-    + each(Reg16.self, "lea(R, Memory)", in: .not64) { $0.lea($1, .at(.bx, index: .si, 8)) }
-    + each(Reg64.self, "xchg(R, R)") { $0.xchg($1, .rbx) }
-    + each(Reg32.self, "xchg(R, R)") { $0.xchg($1, .ebx) }
-    + each(Reg16.self, "xchg(R, R)") { $0.xchg($1, .bx) }
-    + each(Reg8.self, "xchg(R, R)") { $0.xchg($1, .bl) }
-    + each(Reg64.self, "xchg(Memory, R)") { $0.xchg(.at(.rbx), $1) }
-    + each(Reg8.self, "xchg(Memory, R)") { $0.xchg(.at(.ebx), $1) }
 
   static let stack: [Form] =
     each(Reg64.self, "push(R)") { $0.push($1) }
@@ -79,7 +70,6 @@ extension Form {
       Form("pop(Memory)") { $0.pop(.at(.ebx, 8)) },
       Form("pop(Memory)", in: .only64) { $0.pop(.at(.r12, 8)) },
       Form("pushf()") { $0.pushf() },
-      Form("popf()") { $0.popf() },
     ]
 
   static let specialRegisters: [Form] =

@@ -21,8 +21,8 @@ struct ListingTests {
     asm.mov(.edi, "data")
     asm.hlt()
     asm.bind("data")
-    asm.qword("entry")
-    asm.zero(4096)
+    asm.bytes([0x00, 0x80, 0x00])
+    asm.bytes(repeatElement(0, count: 4096), "a page")
     return try asm.assemble()
   }
 
@@ -51,8 +51,8 @@ struct ListingTests {
       0000801e  bf 24 80 00 00                mov edi, data
       00008023  f4                            hlt
       00008024                              data:
-      00008024  00 80 00 00 00 00 00 00       dq entry
-      0000802c  00 00 00 00 00 00 00 00 ..    zero 4096
+      00008024  00 80 00                      db (3 bytes)
+      00008027  00 00 00 00 00 00 00 00 ..    db (4096 bytes)                     ; a page
 
       """
     #expect(try sample().renderListing() == expected)

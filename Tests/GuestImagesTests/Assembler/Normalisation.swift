@@ -29,9 +29,7 @@ func normalise(_ disassembled: Disassembled, _ mode: CodeMode) -> String {
     "\($0.1 ?? "")\($0.2)\($0.3)"
   }
   // Suffixes that say the mode's own size, or say by name what the prefix says.
-  text = text.replacing(#/^(lgdt|lidt)[wd] /#) { $0.1 + " " }
   text = text.replacing(#/^(sysret|sysexit)d$/#) { $0.1 }
-  text = text.replacing("rex.w jmp fword", with: "jmp tbyte")
   if text == "iret" { text = mode == .bits16 ? "iretw" : "iretd" }
   return text
 }
