@@ -46,7 +46,7 @@ let package = Package(
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
+        "CKVM", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

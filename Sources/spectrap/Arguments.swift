@@ -11,13 +11,14 @@ extension PolicyName: ExpressibleByArgument {}
 
 /// The options of every command that talks to KVM.
 struct KVMOptions: ParsableArguments {
-  @Option(name: .customLong("kvm"), help: ArgumentHelp("The KVM device.", valueName: "path"))
-  var path: String = KVM.defaultPath.string
+  @Option(
+    name: .customLong("kvm"), help: ArgumentHelp("The KVM device.", valueName: "path"), transform: FilePath.argument)
+  var path: FilePath = KVM.defaultPath
 
   /// Opens the device.
   ///
   /// Throws `KVMError`.
-  func open() throws(KVMError) -> KVM { try KVM(path: FilePath(path)) }
+  func open() throws(KVMError) -> KVM { try KVM(path: path) }
 }
 
 extension MSR {

@@ -14,6 +14,9 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
       so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
+
+      A FILE is replaced in one step, or written to as it is where it is a device or a pipe; - is standard output, and \
+      the text goes to standard error then.
       """)
 
   @Option(name: .customLong("workload"), help: "Measure these workloads and primitives only; may be given again.")
@@ -49,14 +52,18 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "The processor to measure on (default: the last that this process may use).")
   var cpu: Int?
 
-  @Option(help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"))
-  var json: String?
+  @Option(
+    help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"),
+    transform: FilePath.argument)
+  var json: FilePath?
 
-  @Option(help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"))
-  var csv: String?
+  @Option(
+    help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"), transform: FilePath.argument)
+  var csv: FilePath?
 
-  @Option(help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"))
-  var samplesCSV: String?
+  @Option(
+    help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"), transform: FilePath.argument)
+  var samplesCSV: FilePath?
 
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
@@ -86,8 +93,9 @@ struct BenchCommand: ParsableCommand {
     try Failure.reporting {
       // Where the result goes is made sure of before anything is measured.
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
-      let csvFile = try csv.map(ResultFile.init)
+      let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
+      try Output.check()
       let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
@@ -143,7 +151,7 @@ struct BenchCommand: ParsableCommand {
     options.rounds = rounds
     options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
     options.cpu = cpu
-    options.path = FilePath(kvm.path)
+    options.path = kvm.path
     options.version = Spectrap.configuration.version
     return options
   }

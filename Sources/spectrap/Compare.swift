@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Measurement
+import SystemPackage
 
 struct Compare: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,11 +15,11 @@ struct Compare: ParsableCommand {
       instructions (scripts/lab) there is no noise, and the ratio decides by itself.
       """)
 
-  @Argument(help: ArgumentHelp("The result to compare with.", valueName: "a.json"))
-  var first: String
+  @Argument(help: ArgumentHelp("The result to compare with.", valueName: "a.json"), transform: FilePath.argument)
+  var first: FilePath
 
-  @Argument(help: ArgumentHelp("The result to be compared.", valueName: "b.json"))
-  var second: String
+  @Argument(help: ArgumentHelp("The result to be compared.", valueName: "b.json"), transform: FilePath.argument)
+  var second: FilePath
 
   @Option(help: ArgumentHelp("How much dearer a cell may be.", valueName: "percent"))
   var threshold: Double?
@@ -33,6 +34,7 @@ struct Compare: ParsableCommand {
   var force = false
 
   func validate() throws {
+    try Input.check([first, second])
     if let threshold, !(threshold >= 0 && threshold.isFinite) {
       throw ValidationError("--threshold takes 0 % or more")
     }
@@ -62,7 +64,7 @@ extension BenchReport {
   /// Reads a result of `bench --json`.
   ///
   /// Throws `Failure` when there is none, or it is of another kind or version.
-  static func read(_ path: String) throws -> BenchReport {
+  static func read(_ path: FilePath) throws -> BenchReport {
     try Input.json(path, "result of `spectrap bench --json`", version: currentSchemaVersion, kind: "bench")
   }
 }

@@ -4,6 +4,7 @@ import ArgumentParser
 import Experiments
 import Hypervisor
 import Migration
+import SystemPackage
 
 struct Contract: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,20 +15,26 @@ struct Contract: ParsableCommand {
       `spectrap run --contract FILE` starts a guest under the contract that --output wrote.
       """)
 
-  @Argument(help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"))
-  var hosts: [String]
+  @Argument(
+    help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    transform: FilePath.argument)
+  var hosts: [FilePath]
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
-  @Option(help: ArgumentHelp("Write the contract as JSON.", valueName: "file"))
-  var output: String?
+  @Option(
+    help: ArgumentHelp("Write the contract as JSON; - is standard output.", valueName: "file"),
+    transform: FilePath.argument)
+  var output: FilePath?
+
+  func validate() throws { try Input.check(hosts) }
 
   func run() throws {
     try Failure.reporting {
-      let file = try output.map(ResultFile.init)
+      let file = try output.map { try ResultFile($0) }
       let contract = try PoolContract(of: try hosts.map(HostOffer.read))
-      if let file { try file.write(try Output.encoded(contract)) }
+      try file?.write(try Output.encoded(contract))
       if json { try Output.json(contract) } else { try Output.result(contract.text) }
     }
   }

@@ -3,13 +3,14 @@
 import ArgumentParser
 import Experiments
 import Migration
+import SystemPackage
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect", abstract: "Shows what the file of a snapshot holds. Needs no KVM.")
 
-  @Argument(help: "The file.")
-  var file: String
+  @Argument(help: "The file.", transform: FilePath.argument)
+  var file: FilePath
 
   @Flag(help: "Print the guest's state as JSON (docs/json.md), without its memory.")
   var json = false

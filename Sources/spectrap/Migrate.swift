@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Migration
+import SystemPackage
 
 struct Migrate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -21,8 +22,10 @@ struct Migrate: ParsableCommand {
   @Flag(help: "Print the decision for each source, destination and policy.")
   var plan = false
 
-  @Argument(help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"))
-  var hosts: [String] = []
+  @Argument(
+    help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    transform: FilePath.argument)
+  var hosts: [FilePath] = []
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
@@ -30,6 +33,7 @@ struct Migrate: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    try Input.check(hosts)
     if plan {
       guard move.isUntouched else {
         throw ValidationError("--plan excludes --from, --to, --policy and --accept-unprotected")

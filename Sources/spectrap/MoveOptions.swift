@@ -5,6 +5,7 @@ import Experiments
 import Hypervisor
 import Measurement
 import Migration
+import SystemPackage
 
 struct MoveOptions: ParsableArguments {
   @Option(
@@ -51,7 +52,7 @@ struct MoveOptions: ParsableArguments {
     if from.hasPrefix(UnixPath.prefix) {
       return try Self.tell(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
     }
-    var snapshot = try SnapshotInput.read(from)
+    var snapshot = try SnapshotInput.read(try FilePath.argument(from))
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
     var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)

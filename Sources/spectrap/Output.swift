@@ -2,6 +2,8 @@
 // a failure, not a silence.
 
 import FoundationEssentials
+import Glibc
+import Synchronization
 import SystemPackage
 
 enum Output {
@@ -10,9 +12,43 @@ enum Output {
   /// Throws `Failure` when standard output does not take it (a full disk, say).
   static func result(_ text: String) throws { try write(text.printable) }
 
-  private static func write(_ text: String) throws {
-    do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch {
-      throw Failure(status: .ioError, message: "standard output: \(error)")
+  /// Writes a path on a line of its own, byte by byte where a program reads it.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  static func path(_ path: FilePath) throws {
+    if isatty(destination.rawValue) == 1 { return try result("\(path)\n") }
+    try write(path.bytes + Array("\n".utf8))
+  }
+
+  /// Whether a file has standard output to itself: what is for a person goes to standard error then.
+  private static let isTaken = Atomic(false)
+
+  /// From now on standard output is a file's.
+  static func takeStandardOutput() { isTaken.store(true, ordering: .relaxed) }
+
+  private static var destination: FileDescriptor {
+    isTaken.load(ordering: .relaxed) ? .standardError : .standardOutput
+  }
+
+  /// Checks that results can be written.
+  ///
+  /// Throws `Failure` when standard output is closed, or a device that takes nothing.
+  static func check() throws {
+    do throws(Errno) { try destination.checkForWriting() } catch { throw Failure(error, writing: name) }
+  }
+
+  private static var name: String { destination == .standardOutput ? "standard output" : "standard error" }
+
+  private static func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+  private static func write(_ bytes: [UInt8]) throws {
+    do { try destination.writeAll(bytes) } catch let error as Errno {
+      if error == .brokenPipe {
+        // Who reads has had enough: the program ends as every other one in a pipeline, without a word.
+        _ = signal(SIGPIPE, SIG_DFL)
+        raise(SIGPIPE)
+      }
+      throw Failure(error, writing: name)
     }
   }
 

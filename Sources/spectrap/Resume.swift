@@ -4,6 +4,7 @@ import ArgumentParser
 import Experiments
 import Hypervisor
 import Migration
+import SystemPackage
 
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,8 +15,8 @@ struct Resume: ParsableCommand {
       never stopped. The file stays as it is, so a guest can go on from it more than once.
       """)
 
-  @Argument(help: "The file.")
-  var file: String
+  @Argument(help: "The file.", transform: FilePath.argument)
+  var file: FilePath
 
   @Option(help: "Who owns the MSR from now on (default: as before).")
   var policy: PolicyName?

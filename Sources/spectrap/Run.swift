@@ -6,6 +6,7 @@ import GuestImages
 import Hypervisor
 import Measurement
 import Migration
+import SystemPackage
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -42,8 +43,9 @@ struct Run: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"))
-  var contract: String?
+      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"),
+    transform: FilePath.argument)
+  var contract: FilePath?
 
   @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
@@ -135,7 +137,8 @@ struct Run: ParsableCommand {
       if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
 
       let snapshot = try snapshotOrder
-      let file = try snapshot.map { try ResultFile($0.path) }
+      // It holds the guest's memory.
+      let file = try snapshot.map { try ResultFile($0.path, reserving: 256 << 10, permissions: .ownerReadWrite) }
 
       // From now on, for a signal may come while the host is still proved.
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
@@ -200,17 +203,18 @@ struct Run: ParsableCommand {
   }
 
   /// When the guest is to be put into which file; without a number, when the signal comes.
-  private var snapshotOrder: (iterations: Int?, path: String)? {
+  private var snapshotOrder: (iterations: Int?, path: FilePath)? {
     get throws {
       if snapshotAt.isEmpty { return nil }
       guard snapshotAt.count == 2 else {
         throw ValidationError("--snapshot-at takes two values: a number of iterations or \"signal\", and a file")
       }
-      if snapshotAt[0] == "signal" { return (nil, snapshotAt[1]) }
+      let path = try FilePath.argument(snapshotAt[1])
+      if snapshotAt[0] == "signal" { return (nil, path) }
       guard let iterations = Int(snapshotAt[0]), iterations >= 0 else {
         throw ValidationError("--snapshot-at \(snapshotAt[0]): give a number of iterations from 0 on, or \"signal\"")
       }
-      return (iterations, snapshotAt[1])
+      return (iterations, path)
     }
   }
 

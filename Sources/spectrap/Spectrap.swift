@@ -12,4 +12,9 @@ struct Spectrap: ParsableCommand {
       Probe.self, List.self, Run.self, Resume.self, Inspect.self, Contract.self, Migrate.self, Receive.self,
       BenchCommand.self, Compare.self, Plot.self, Disassemble.self,
     ])
+
+  static func main() {
+    Start.prepare()
+    main(ProgramArguments.given.dropFirst().map(ProgramArguments.string))
+  }
 }

@@ -106,7 +106,7 @@ struct BenchTests {
     #expect(file.text.isEmpty && TemporaryFile.text(of: missing) == nil)
   }
 
-  @Test("writes to a device as it is, and to the terminal although the disk is full")
+  @Test("writes to a device as it is, and refuses the one that is always full")
   func devices() throws {
     let quick = ["bench", "--time", "0.1", "--workload", "out", "--entry", "none"]
     let null = try Spectrap.run(quick + ["--json", "/dev/null"])
@@ -115,7 +115,7 @@ struct BenchTests {
     #expect(try Spectrap.run(quick + ["--json", "/dev/null", "--csv", "/dev/null"]).status == 0, "nothing is replaced")
     let full = try Spectrap.run(quick + ["--json", "/dev/full"])
     full.expectFailure(74, saying: "/dev/full", "No space left")
-    #expect(full.output.contains("out"), "what was measured is shown all the same")
+    #expect(full.output.isEmpty, "before anything is measured")
   }
 
   @Test("refuses names that there are none of, and lists those that there are")
