@@ -1,7 +1,8 @@
-// What Swift cannot reach of the calls about files: flags and calls that the C library shows to programs with GNU extensions
-// only. Raw, so that they are the same under every C library. No logic.
+// What Swift cannot reach of the calls about files: flags and calls that the C library shows to programs with GNU
+// extensions only. Raw, so that they are the same under every C library. No logic.
 //
-// Facts: open(2), linkat(2), statx(2), fallocate(2), getxattr(2), acl(5); include/uapi/asm-generic/fcntl.h, linux/fcntl.h, linux/stat.h.
+// Facts: open(2), linkat(2), statx(2), fallocate(2), getxattr(2), acl(5); include/uapi/asm-generic/fcntl.h,
+// linux/fcntl.h, linux/stat.h.
 #ifndef CKVM_FILES_H
 #define CKVM_FILES_H
 
@@ -30,7 +31,8 @@ static inline long ckvm_syscall5(long number, long first, long second, long thir
   return result;
 }
 
-/// statx(2): whether an open file is one at which something is mounted. Kernels before 5.8 do not say, and neither does this.
+/// statx(2): whether an open file is one at which something is mounted. Kernels before 5.8 do not say, and neither does
+/// this.
 static inline _Bool ckvm_is_mount_root(int descriptor) {
   struct statx status = {0};
   long result = ckvm_syscall5(332, descriptor, (long)"", ckvm_at_empty_path, 0, (long)&status);

@@ -1,4 +1,5 @@
-// Files of JSON that the program reads: what `probe --json`, `bench --json` and `contract` have written, here or on another host.
+// Files of JSON that the program reads: what `probe --json`, `bench --json` and `contract` have written, here or on
+// another host.
 
 import FoundationEssentials
 import Hypervisor
@@ -59,7 +60,8 @@ struct HostDocument: Codable {
 }
 
 extension HostOffer {
-  /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last extension.
+  /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last
+  /// extension.
   ///
   /// Throws `Failure` when the file cannot be read, is something else, or was made without KVM.
   static func read(_ path: FilePath) throws -> HostOffer {

@@ -1,8 +1,8 @@
-// A file that is to appear whole under its name, or not at all. It has no name until then, so nobody can put anything in its place,
-// and nothing is left of it however the program ends. Where the file system or the kernel cannot do that, it has a name that nobody
-// guesses.
-// Facts: open(2), O_TMPFILE and O_EXCL; linkat(2), AT_EMPTY_PATH (without CAP_DAC_READ_SEARCH since Linux 6.10) and /proc/self/fd;
-// rename(2) replaces a file in one step; posix_fallocate(3) takes space that no other file gets.
+// A file that is to appear whole under its name, or not at all. It has no name until then, so nobody can put anything
+// in its place, and nothing is left of it however the program ends. Where the file system or the kernel cannot do that,
+// it has a name that nobody guesses.
+// Facts: open(2), O_TMPFILE and O_EXCL; linkat(2), AT_EMPTY_PATH (without CAP_DAC_READ_SEARCH since Linux 6.10) and
+// /proc/self/fd; rename(2) replaces a file in one step; posix_fallocate(3) takes space that no other file gets.
 
 import CKVM
 import Glibc
@@ -118,7 +118,8 @@ final class NewFile {
     if error != 0 { throw Errno(rawValue: error) }
   }
 
-  /// Whether a file without a name can get one here: whoever may not name it is told so before he is told that the name is taken.
+  /// Whether a file without a name can get one here: whoever may not name it is told so before he is told that the name
+  /// is taken.
   private static func canLink(_ file: OpenFile) -> Bool { link(file, in: nil, as: ".") == EEXIST }
 
   /// Gives the file a name by whichever way is open; 0 or an error number.

@@ -1,5 +1,5 @@
-// Where text goes: results to standard output, everything else to standard error. A result that cannot be written whole is
-// a failure, not a silence.
+// Where text goes: results to standard output, everything else to standard error. A result that cannot be written whole
+// is a failure, not a silence.
 
 import FoundationEssentials
 import Glibc
@@ -79,7 +79,8 @@ enum Output {
 }
 
 extension String {
-  /// The text without what changes more than the text on a terminal: words out of a file or from another host may be in it.
+  /// The text without what changes more than the text on a terminal: words out of a file or from another host may be in
+  /// it.
   fileprivate var printable: String {
     let isHarmless = { (scalar: Unicode.Scalar) in
       scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control

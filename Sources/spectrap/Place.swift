@@ -1,7 +1,7 @@
-// Where a path leads to, found without opening what stands there. Links are followed here and not by the kernel, for a file is
-// replaced where the last link points to, and a link to an open descriptor is no name at all.
-// Facts: path_resolution(7), symlink(7), inode(7); proc(5), /proc/pid/fd; Documentation/admin-guide/sysctl/fs.rst (protected_symlinks,
-// protected_regular, protected_fifos).
+// Where a path leads to, found without opening what stands there. Links are followed here and not by the kernel, for a
+// file is replaced where the last link points to, and a link to an open descriptor is no name at all.
+// Facts: path_resolution(7), symlink(7), inode(7); proc(5), /proc/pid/fd; Documentation/admin-guide/sysctl/fs.rst
+// (protected_symlinks, protected_regular, protected_fifos).
 
 import Glibc
 import SystemPackage
@@ -98,7 +98,8 @@ extension Folder {
     return status.deviceID == proc.deviceID
   }
 
-  /// Leaves alone what somebody else has put into a folder that everyone may write to: he waits for somebody to write through it.
+  /// Leaves alone what somebody else has put into a folder that everyone may write to: he waits for somebody to write
+  /// through it.
   ///
   /// The kernel's rule for links, pipes and files in such folders, which does not reach those that are followed here.
   ///

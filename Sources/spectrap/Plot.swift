@@ -1,4 +1,5 @@
-// `spectrap plot`: charts of benchmark results, as Vega-Lite specifications and, where the renderer is installed, as pictures.
+// `spectrap plot`: charts of benchmark results, as Vega-Lite specifications and, where the renderer is installed, as
+// pictures.
 
 import ArgumentParser
 import FoundationEssentials

@@ -1,5 +1,5 @@
-// The command line's words as the kernel passes them: bytes, of which paths need not be UTF-8. The argument parser takes strings, so a
-// word becomes a string from which the same bytes come back.
+// The command line's words as the kernel passes them: bytes, of which paths need not be UTF-8. The argument parser
+// takes strings, so a word becomes a string from which the same bytes come back.
 // Facts: execve(2); path_resolution(7): every byte but 0 and the slash may be in a name.
 
 import ArgumentParser
@@ -20,7 +20,8 @@ enum ProgramArguments {
   /// What stands before each byte that is no part of a character: U+FFFD, as it is commonly shown, in UTF-8.
   private static let mark: [UInt8] = [0xef, 0xbf, 0xbd]
 
-  /// A word as a string: what is UTF-8 as it is; any other byte, and the bytes of U+FFFD itself, as U+FFFD and two digits.
+  /// A word as a string: what is UTF-8 as it is; any other byte, and the bytes of U+FFFD itself, as U+FFFD and two
+  /// digits.
   static func string(of bytes: some Collection<UInt8>) -> String {
     if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains("\u{fffd}") { return text }
     var text = ""

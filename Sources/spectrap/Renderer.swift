@@ -1,4 +1,5 @@
-// The renderer of charts: Python's vl-convert. It gets a specification and gives a picture through pipes, so it opens no file.
+// The renderer of charts: Python's vl-convert. It gets a specification and gives a picture through pipes, so it opens
+// no file.
 // Facts: posix_spawn(3), pipe(7), waitpid(2).
 
 import Glibc
@@ -28,7 +29,8 @@ enum Renderer {
     return result.output
   }
 
-  /// Runs a program that reads all of its input before it writes; gives its exit status, 127 where there is no such program.
+  /// Runs a program that reads all of its input before it writes; gives its exit status, 127 where there is no such
+  /// program.
   private static func run(_ command: [String], input: String) throws -> (status: Int32, output: [UInt8]) {
     do {
       let (toChild, fromChild) = (try Pipe(), try Pipe())
@@ -82,8 +84,8 @@ enum Renderer {
     var actions = unsafe posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     var ignored = sigset_t()
-    // Safe: each call gets structures of its own, made before and destroyed after they are used; the strings live until the array of
-    // their addresses, which ends with nil, has been used.
+    // Safe: each call gets structures of its own, made before and destroyed after they are used; the strings live until
+    // the array of their addresses, which ends with nil, has been used.
     unsafe posix_spawn_file_actions_init(&actions)
     unsafe posix_spawnattr_init(&attributes)
     let words = unsafe command.map { unsafe strdup($0) }

@@ -1,9 +1,9 @@
-// A place for a result, made sure of before there is one: what can fail at the end is tried at the start, and what fails all the
-// same does not take the result with it.
+// A place for a result, made sure of before there is one: what can fail at the end is tried at the start, and what
+// fails all the same does not take the result with it.
 //
-// A plain file is replaced in one step, with the owner and the mode that it had. One that cannot be (something is mounted at it, it
-// has an access control list, it or its folder belong to somebody else) is written in place, which asks for the permission to write
-// to it. What is no plain file is opened once, and written to as it is.
+// A plain file is replaced in one step, with the owner and the mode that it had. One that cannot be (something is
+// mounted at it, it has an access control list, it or its folder belong to somebody else) is written in place, which
+// asks for the permission to write to it. What is no plain file is opened once, and written to as it is.
 //
 // Facts: open(2); rmdir(2); rename(2), EBUSY; inode(7); full(4); pipe(7); Linux fs/namei.c, may_delete.
 
@@ -107,13 +107,15 @@ extension ResultFile.Target {
 }
 
 extension OpenFile {
-  /// A new file that can take this one's name in the folder, with its owner and mode; nil when this must be written in place.
+  /// A new file that can take this one's name in the folder, with its owner and mode; nil when this must be written in
+  /// place.
   ///
   /// Throws `Errno` for what would fail in place as well, as a full disk.
   fileprivate func successor(in folder: Folder, as name: FilePath.Component) throws(Errno) -> NewFile? {
     let descriptor = descriptor.rawValue
     if ckvm_is_mount_root(descriptor) || ckvm_has_access_list(descriptor) { return nil }
-    // Who removes a folder of this name is told first whether he may remove what stands there, and only then that it is no folder.
+    // Who removes a folder of this name is told first whether he may remove what stands there, and only then that it is
+    // no folder.
     // Safe: the name is valid for the length of the call, and ends with a zero.
     let trial = unsafe name.withPlatformString { unsafe unlinkat(folder.file.descriptor.rawValue, $0, AT_REMOVEDIR) }
     guard trial < 0, errno == ENOTDIR else { return nil }
@@ -167,8 +169,8 @@ extension FileDescriptor {
 }
 
 extension ResultFile {
-  /// Puts a result that its place did not take where it can be found, and gives that path: beside its place, else in the folder for
-  /// temporary files; nil when that fails as well, or when it was for a program's descriptor.
+  /// Puts a result that its place did not take where it can be found, and gives that path: beside its place, else in
+  /// the folder for temporary files; nil when that fails as well, or when it was for a program's descriptor.
   private func rescue(_ bytes: [UInt8]) -> FilePath? {
     var folders: [Folder] = []
     if case .descriptor = target { return nil }
@@ -188,7 +190,8 @@ extension ResultFile {
     return nil
   }
 
-  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for none.
+  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for
+  /// none.
   ///
   /// A device or a pipe takes any number.
   static func clash(of outputs: [(option: String, path: FilePath?)]) -> (String, String)? {

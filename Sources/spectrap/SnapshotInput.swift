@@ -1,4 +1,5 @@
-// A snapshot's file as input: read by its header, so that no file makes the program take more memory than the header may promise.
+// A snapshot's file as input: read by its header, so that no file makes the program take more memory than the header
+// may promise.
 
 import Experiments
 import Hypervisor

@@ -1,5 +1,5 @@
-// Where a result goes: files, links, devices, pipes and descriptors, as a person names them. What needs root to be prepared is in
-// Tests/scripts/file-places.
+// Where a result goes: files, links, devices, pipes and descriptors, as a person names them. What needs root to be
+// prepared is in Tests/scripts/file-places.
 
 import FoundationEssentials
 import Glibc

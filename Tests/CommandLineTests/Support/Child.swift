@@ -83,7 +83,8 @@ struct Child: Sendable {
       timeToStop: interruptedAt.map { end - $0 })
   }
 
-  /// Sends a signal, SIGINT unless another is named, 0 for none, as soon as the program blocks it, which it does to wait for it.
+  /// Sends a signal, SIGINT unless another is named, 0 for none, as soon as the program blocks it, which it does to
+  /// wait for it.
   ///
   /// Gives the moment, nil when the program ended before. Throws `ChildError` when it does not get there in time.
   func interruptWhenReady(
