@@ -95,7 +95,6 @@ struct BenchCommand: ParsableCommand {
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
-      try Output.check()
       let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {

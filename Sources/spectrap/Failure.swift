@@ -20,6 +20,8 @@ struct Failure: Error {
     case noInput = 66
     case unavailable = 69
     case software = 70
+    /// The system has too little of something: threads, descriptors, memory.
+    case osError = 71
     case ioError = 74
     case timedOut = 75
     case noPermission = 77
@@ -30,6 +32,8 @@ struct Failure: Error {
   /// Runs a command's work; a failure is said on standard error and ends the program with its status.
   static func reporting(_ body: () throws -> Void) throws {
     do {
+      // Nothing is begun whose result nobody would get.
+      try Output.check()
       try body()
     } catch {
       // A command's own exit status, with nothing to say.

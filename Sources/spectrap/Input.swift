@@ -25,7 +25,7 @@ struct Input {
         let opened = try OpenFile(path, flags: O_RDONLY | O_NOCTTY)
         (descriptor, file) = (opened.descriptor, opened)
       }
-    } catch { throw Failure(error, reading: name) }
+    } catch { throw Failure(error, "\(name) cannot be read", status: .noInput) }
   }
 
   /// At most so many bytes, fewer where it ends.
@@ -43,7 +43,7 @@ struct Input {
         if part.isEmpty { break }
         bytes += part
       }
-    } catch let error as Errno { throw Failure(error, reading: name) }
+    } catch let error as Errno { throw Failure(error, "\(name) cannot be read", status: .noInput) }
     return bytes
   }
 }
@@ -56,13 +56,5 @@ extension Input {
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw ValidationError("- is standard input, which can be read once; name a file for the others")
     }
-  }
-}
-
-extension Failure {
-  /// The failure to read something of this name.
-  init(_ error: Errno, reading name: String) {
-    let isRefusal = [.permissionDenied, .notPermitted].contains(error)
-    self.init(status: isRefusal ? .noPermission : .noInput, message: "\(name) cannot be read: \(error)")
   }
 }

@@ -95,7 +95,11 @@ struct UnixPath {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
       throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:/tmp/spectrap.sock")
     }
-    path = String(text.dropFirst(Self.prefix.count))
+    let bytes = ProgramArguments.bytes(of: String(text.dropFirst(Self.prefix.count)))
+    guard let path = String(validating: bytes, as: UTF8.self) else {
+      throw ValidationError("the path of a socket must be UTF-8")
+    }
+    self.path = path
   }
 }
 

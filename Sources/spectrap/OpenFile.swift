@@ -39,6 +39,19 @@ final class OpenFile {
   var status: Stat { get throws(Errno) { try Stat(descriptor) } }
 }
 
+extension Failure {
+  /// The failure of a call about a file: `what` could not be done.
+  init(_ error: Errno, _ what: String, status: Status) {
+    let status: Status =
+      switch error {
+      case .permissionDenied, .notPermitted: .noPermission
+      case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: .osError
+      default: status
+      }
+    self.init(status: status, message: "\(what): \(error)")
+  }
+}
+
 /// A folder that is open, so that names in it mean the same from now on, whatever becomes of its own.
 struct Folder {
   let file: OpenFile

@@ -47,7 +47,7 @@ struct Plot: ParsableCommand {
       let reports = try results.map { try BenchReport.read($0) }
       // Safe: the path is valid for the length of the call, and ends with a zero.
       guard unsafe output.withPlatformString({ unsafe mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
-        throw Failure(Errno(rawValue: errno), making: output)
+        throw Failure(Errno(rawValue: errno), "\(output) cannot be made", status: .ioError)
       }
       var specifications: [(stem: [UInt8], text: String)] = []
       for (name, report) in zip(names, reports) {
@@ -86,13 +86,5 @@ struct Plot: ParsableCommand {
       if count > 0, file[count...].elementsEqual(ending.utf8) { return Array(file[..<count]) }
     }
     return file
-  }
-}
-
-extension Failure {
-  /// The failure to make a folder.
-  fileprivate init(_ error: Errno, making folder: FilePath) {
-    let isRefusal = [.permissionDenied, .notPermitted].contains(error)
-    self.init(status: isRefusal ? .noPermission : .ioError, message: "\(folder) cannot be made: \(error)")
   }
 }

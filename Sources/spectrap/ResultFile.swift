@@ -71,7 +71,9 @@ final class ResultFile {
         try file.appear(as: name)
       }
     } catch let error as Errno {
-      throw Failure(error, writing: name, instead: rescue(bytes))
+      let failure = Failure(error, writing: name)
+      guard let path = rescue(bytes) else { throw failure }
+      throw Failure(status: failure.status, message: "\(failure.message); the result is in \(path)")
     }
   }
 }
@@ -208,11 +210,6 @@ extension ResultFile {
 }
 
 extension Failure {
-  /// The failure to write something of this name; `instead` is where the result was left.
-  init(_ error: Errno, writing name: String, instead: FilePath? = nil) {
-    let isRefusal = [.permissionDenied, .notPermitted].contains(error)
-    self.init(
-      status: isRefusal ? .noPermission : .ioError,
-      message: "\(name) cannot be written: \(error)" + (instead.map { "; the result is in \($0)" } ?? ""))
-  }
+  /// The failure to write something of this name.
+  init(_ error: Errno, writing name: String) { self.init(error, "\(name) cannot be written", status: .ioError) }
 }

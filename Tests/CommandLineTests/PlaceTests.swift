@@ -146,8 +146,8 @@ struct PlaceTests {
     }
     #expect(ContinuousClock.now - start < .seconds(60))
     #expect(folder.names == ["host.json"])
-    #expect(try folder.run("\"$@\" <&- >&- 2>&-", contract + ["result"]).status == 74)
-    #expect(isContract("result"), "and not the text beside it")
+    #expect(try folder.run("\"$@\" <&- 2>&-", contract + ["result"]).status == 0)
+    #expect(isContract("result"), "and nothing that was meant for the descriptors that are closed")
   }
 
   @Test("keeps its mode where it was there before")
@@ -202,6 +202,41 @@ struct PlaceTests {
     let outcome = try folder.run(script, ["contract"])
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(folder.names == ["result"] && isContract("result"))
+  }
+
+  private static let hasPython =
+    (try? Child(["python3", "-c", ""]).outcome(by: .now + Spectrap.patience).status) == 0
+
+  @Test(
+    "of a picture gets what the renderer makes of the chart, and nothing where that fails",
+    .enabled(if: Self.hasPython, "needs Python"))
+  func pictures() throws {
+    try folder.write(try BenchResult.shared.get().text, to: "a.json")
+    // A stand-in that pipes have no room for at once.
+    try folder.write(
+      """
+      def vegalite_to_svg(text): return text.split('"')[1] + "s" * 1000000
+      def vegalite_to_png(text, scale): return bytes([255, scale]) * 1000000 if not broken else 1 / 0
+      broken = False
+      """, to: "vl_convert.py")
+    let outcome = try folder.run("PYTHONPATH=. \"$@\"", ["plot", "a.json", "--output", "charts"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    let svg = try #require(folder.text(of: "charts/a-exit-latency.svg"))
+    #expect(svg.hasPrefix("$schema") && svg.utf8.count == 1_000_007)
+    let png = try Data(contentsOf: URL(filePath: folder["charts/a-exit-latency.png"]))
+    #expect(png.count == 2_000_000 && png.prefix(2) == Data([255, 2]))
+
+    let broken = try folder.run(
+      "sed -i s/False/True/ vl_convert.py && PYTHONPATH=. \"$@\"", ["plot", "a.json", "--output", "others"])
+    #expect(broken.status == 70 && broken.errors.contains("vl-convert made no png"), "\(broken.errors)")
+    #expect(folder.names(in: "others").allSatisfy { !$0.hasSuffix(".png") })
+  }
+
+  @Test("of a socket is refused where its name is no UTF-8, and not put at another name: status 64")
+  func socket() throws {
+    let outcome = try folder.run("\"$@\" \"unix:$(printf 'there\\377')\"", ["receive"])
+    outcome.expectUsageError(saying: ["UTF-8"])
+    #expect(folder.names == ["host.json"])
   }
 
   @Test("is told with all its bytes by `plot`, which follows no link for its charts either")

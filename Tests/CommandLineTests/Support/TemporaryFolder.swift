@@ -17,7 +17,12 @@ final class TemporaryFolder: Sendable {
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   /// The names in it, in order.
-  var names: [String] { (try? FileManager.default.contentsOfDirectory(atPath: path).sorted()) ?? [] }
+  var names: [String] { names(in: ".") }
+
+  /// The names in a folder of it, in order.
+  func names(in folder: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: self[folder]).sorted()) ?? []
+  }
 
   /// The path of a name in it.
   subscript(name: String) -> String { "\(path)/\(name)" }
