@@ -114,7 +114,9 @@ struct BenchCommand: ParsableCommand {
         Result { try samplesFile?.write(report.samplesCSV) },
         Result { try Output.result(markdown ? report.markdown : report.text) },
       ]
-      for result in written { try result.get() }
+      var unwritten: ExitCode?
+      for case .failure(let error) in written { unwritten = Failure.say(error) }
+      if let unwritten { throw unwritten }
       if report.partial {
         throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
       }

@@ -36,12 +36,18 @@ struct Failure: Error {
       try Output.check()
       try body()
     } catch {
-      // A command's own exit status, with nothing to say.
-      if let code = error as? ExitCode { throw code }
-      let failure = error as? Failure ?? Failure(error)
-      Output.error("spectrap: \(failure.message)")
-      throw ExitCode(failure.status.rawValue)
+      throw say(error)
     }
+  }
+
+  /// Says a failure on standard error, and gives the status that it ends the program with.
+  static func say(_ error: any Error) -> ExitCode {
+    if error is Output.NobodyReads { Output.endUnread() }
+    // A command's own exit status, with nothing to say.
+    if let code = error as? ExitCode { return code }
+    let failure = error as? Failure ?? Failure(error)
+    Output.error("spectrap: \(failure.message)")
+    return ExitCode(failure.status.rawValue)
   }
 }
 

@@ -43,13 +43,20 @@ enum Output {
 
   private static func write(_ bytes: [UInt8]) throws {
     do { try destination.writeAll(bytes) } catch let error as Errno {
-      if error == .brokenPipe {
-        // Who reads has had enough: the program ends as every other one in a pipeline, without a word.
-        _ = signal(SIGPIPE, SIG_DFL)
-        raise(SIGPIPE)
-      }
+      if error == .brokenPipe { throw NobodyReads() }
       throw Failure(error, writing: name)
     }
+  }
+
+  /// Why a result went nowhere: who reads it has had enough.
+  struct NobodyReads: Error {}
+
+  /// Ends the program as every other one in a pipeline that nobody reads any more, without a word.
+  static func endUnread() -> Never {
+    _ = signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+    // Where the signal is blocked.
+    exit(128 + SIGPIPE)
   }
 
   /// Writes a value as JSON.

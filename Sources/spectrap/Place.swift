@@ -10,7 +10,7 @@ enum Place {
   /// One of the program's own descriptors: `-`, /dev/stdout, /dev/fd/3.
   case descriptor(FileDescriptor)
   /// What cannot be replaced by a file: a device, a pipe, a file that another process has open.
-  case stream(Folder, FilePath.Component)
+  case stream(Folder, FilePath.Component, isLink: Bool)
   /// A name in a folder, of a plain file or of nothing yet.
   case name(Folder, FilePath.Component, isTaken: Bool)
 
@@ -51,7 +51,7 @@ enum Place {
       case .symbolicLink where !here.isOfProc:
         (path, folder) = (try here.target(ofLink: name), here)
         continue
-      default: self = .stream(here, name)
+      default: self = .stream(here, name, isLink: status.type == .symbolicLink)
       }
       return
     }
@@ -88,7 +88,8 @@ extension Folder {
       return own.deviceID == status.deviceID && own.inode == status.inode
     }
     guard isOwn else { return nil }
-    guard let number = CInt(name.string), fcntl(number, F_GETFD) >= 0 else { throw .noSuchFileOrDirectory }
+    // What was passed on to the program, and not what it has opened itself, which no program that it starts would get.
+    guard let number = CInt(name.string), fcntl(number, F_GETFD) == 0 else { throw .noSuchFileOrDirectory }
     return FileDescriptor(rawValue: number)
   }
 

@@ -85,8 +85,9 @@ extension ResultFile.Target {
     case .descriptor(let descriptor):
       try descriptor.checkForWriting()
       self = .descriptor(descriptor)
-    case .stream(let folder, let name):
-      let file = try OpenFile(FilePath(root: nil, [name]), in: folder.file, flags: O_WRONLY | O_NOCTTY)
+    case .stream(let folder, let name, let isLink):
+      let flags = O_WRONLY | O_NOCTTY | (isLink ? 0 : O_NOFOLLOW)
+      let file = try OpenFile(FilePath(root: nil, [name]), in: folder.file, flags: flags)
       try file.descriptor.checkForWriting()
       self = .stream(file)
     case .name(let folder, let name, isTaken: false):

@@ -166,8 +166,10 @@ struct Run: ParsableCommand {
         return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
       }
       let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
-      if let guest = record.snapshot { try file?.write(try guest.encoded()) }
+      // A guest that cannot be written must not take its counts with it.
+      let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
       try Self.tell(record, entryChoice: choice, json: json)
+      try written.get()
       try Self.complain(of: record.stopped, after: timeLimit)
       if let path = snapshot?.path, record.snapshot == nil {
         throw Failure(status: .software, message: "the guest ended before it was paused; \(path) was not written")

@@ -104,7 +104,12 @@ struct PlaceTests {
       "mkfifo pipe && { cat pipe >copy & \"$@\"; status=$?; wait; exit $status; }", contract + ["pipe"])
     #expect(piped.status == 0 && isContract("copy"), "\(piped.errors)")
     #expect(try status("pipe").st_mode & S_IFMT == S_IFIFO)
-    try Spectrap.run(contract + ["/proc/self/fd/99"]).expectFailure(74, saying: "No such file or directory")
+    // What the program has opened itself is nobody's to name.
+    for number in [3, 4, 5, 99] {
+      let outcome = try folder.run(
+        "exec 3>&- 4>&- 5>&-; \"$@\"", Self.bench + ["--time", "600", "--json", "r", "--csv", "/dev/fd/\(number)"])
+      outcome.expectFailure(74, saying: "/dev/fd/\(number) cannot be written: No such file or directory")
+    }
   }
 
   @Test("that is - is standard output for `bench` as well, and for one of its results only")
@@ -177,10 +182,26 @@ struct PlaceTests {
 
   @Test("that nobody reads any more does not take the result with it either, nor the other results")
   func nobodyReads() throws {
-    let script = "mkfifo pipe && { sh -c 'exec <pipe' & TMPDIR=\(folder.path) \"$@\"; }"
-    let outcome = try folder.run(script, Self.bench + ["--rounds", "1", "--json", "pipe", "--csv", "table"])
-    outcome.expectFailure(74, saying: "Broken pipe", "the result is in \(folder.path)/spectrap-")
-    #expect(outcome.output.contains("Cost of") && folder.names.contains("table"))
+    let script = """
+      mkfifo pipe other && { sh -c 'exec <pipe' & sh -c 'exec <other' & TMPDIR=\(folder.path) "$@"; }
+      """
+    let outcome = try folder.run(
+      script, Self.bench + ["--rounds", "1", "--json", "pipe", "--csv", "table", "--samples-csv", "other"])
+    #expect(outcome.status == 74 && outcome.output.contains("Cost of") && folder.names.contains("table"))
+    #expect(folder.names.count { $0.hasPrefix("spectrap-") } == 2)
+    for (line, name) in zip(outcome.errorLines, ["pipe", "other"]) {
+      #expect(
+        line.hasPrefix("spectrap: \(name) cannot be written: Broken pipe; the result is in \(folder.path)/spectrap-"))
+    }
+    #expect(outcome.errorLines.count == 2)
+  }
+
+  @Test("that is a pipe into a program that has had enough ends this one without a word, when all else is written")
+  func enough() throws {
+    let script = "{ \"$@\"; echo $? >status; } | sh -c 'exec <&-'"
+    let outcome = try folder.run(script, Self.bench + ["--rounds", "1", "--json", "result"])
+    #expect(outcome.errors.isEmpty && folder.text(of: "status") == "\(128 + SIGPIPE)\n")
+    #expect(folder.text(of: "result")?.isEmpty == false)
   }
 
   @Test("that a limit makes too small is an error like any other: status 74")
