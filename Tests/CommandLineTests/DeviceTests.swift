@@ -29,9 +29,9 @@ struct DeviceTests {
   }
 
   /// Root may open everything, so it first gives up its capabilities; nobody else needs to.
-  private static let asNobodySpecial =
+  static let asNobodySpecial =
     geteuid() == 0 ? ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] : []
-  private static let canDropPrivileges =
+  static let canDropPrivileges =
     asNobodySpecial.isEmpty
     || (try? Child(asNobodySpecial + ["true"]).outcome(by: .now + Spectrap.patience))?.status == 0
 
