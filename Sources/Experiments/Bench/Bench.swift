@@ -132,7 +132,14 @@ public struct Bench: ~Copyable {
       msr: BenchReport.Subject(name: "\(options.selection.msr)", index: options.selection.msr.hex),
       environment: BenchEnvironment(), warnings: [],
       // Where samples are differences of two, the clock's own cost is in none.
-      clock: BenchReport.Clock(overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz), cells: cells)
+      clock: BenchReport.Clock(
+        overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz, doubt: sampling.doubt), cells: cells)
+  }
+
+  /// Where neighbours on another processor run; nil where the plan has none, or there is no other.
+  private var otherCPU: Int? {
+    guard meters.contains(where: { $0.plan.neighbour == .otherCPU && $0.plan.experiment != nil }) else { return nil }
+    return allowedCPUs.last { $0 != cpu }
   }
 
   /// Whether all is measured that was asked for, after so many rounds.
