@@ -15,7 +15,8 @@ enum Sample {
         vendor: "GenuineIntel", model: "a CPU", family: 6, modelNumber: 0x8f, stepping: 8, microcode: "0x2b",
         logicalCount: 2),
       isVirtualised: true, hypervisor: "KVMKVMKVM", vulnerabilities: ["spectre_v2": "Mitigation: IBRS"],
-      tsc: HostReport.TSC(hertz: 2.5e9, source: "CPUID", invariant: true, isClocksource: true), smt: "off",
+      tsc: HostReport.TSC(hertz: 2.5e9, source: "CPUID", invariant: true, isClocksource: true, clocksource: "tsc"),
+      smt: "off",
       governors: ["performance"], turbo: false, processStoreBypass: "enabled", processIndirectBranch: "enabled",
       speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view))
     host.specCtrlProof = HostReport.Fact(works: true, seen: "read back")

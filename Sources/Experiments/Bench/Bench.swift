@@ -111,6 +111,11 @@ public struct Bench: ~Copyable {
     report.elapsed = Double((.now - start) / .milliseconds(1)) / 1000
     report.environment = BenchEnvironment(
       cpu: cpu, before: before, after: HostLoad(of: cpu), countsInstructions: sampling.countsInstructions)
+    // This thread is bound to that processor, so that CPUID tells of it.
+    report.environment.processor = cpu.map {
+      BenchEnvironment.Processor(HostProcessor($0, cpuid: .ofThisProcess()))
+    }
+    report.environment.neighbourProcessor = otherCPU.map { BenchEnvironment.Processor(HostProcessor($0)) }
     report.warnings = report.environment.warnings(on: host)
     report.conclude()
     return report
@@ -163,7 +168,7 @@ public struct Bench: ~Copyable {
       meters[index].round(on: kvm, control: control)
       return
     }
-    guard let other = place == .sameCPU ? cpu : allowedCPUs.last(where: { $0 != cpu }) else {
+    guard let other = place == .sameCPU ? cpu : otherCPU else {
       meters[index].fail(.failed, "there is no processor for its neighbour")
       return
     }
