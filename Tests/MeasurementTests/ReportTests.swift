@@ -11,7 +11,8 @@ struct ReportTests {
     let json = try JSONValue(encoding: Sample.sparse)
     #expect(
       json.nullPaths == [
-        "guest.cyclesPerIteration", "guest.distribution", "guest.kernelEntries", "guest.probe", "guest.sees",
+        "guest.clockDoubt", "guest.cyclesPerIteration", "guest.distribution", "guest.kernelEntries", "guest.probe",
+        "guest.sees",
         "guest.told.archCapabilities", "guest.told.ibrsAll", "host.capabilities", "host.cpu.family",
         "host.cpu.logicalCount", "host.cpu.microcode", "host.cpu.model", "host.cpu.modelNumber", "host.cpu.stepping",
         "host.cpu.vendor", "host.entries", "host.hypervisor", "host.kernel", "host.policies", "host.smt",

@@ -45,7 +45,8 @@ enum Sample {
       byMSR: ["0x48": RunReport.Accesses(reads: 0, writes: 200)], interruptions: 1),
     kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205]),
     guest: RunReport.Guest(
-      cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), kernelEntries: 100,
+      cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), clockDoubt: "too long",
+      kernelEntries: 100,
       expected: RunReport.Expected(msrReads: 0, msrWrites: 200, portOuts: 1), told: view, sees: view,
       probe: [RunReport.ProbeStep(step: "readAtStart", faulted: false, value: .max)]),
     vmm: RunReport.VMM(

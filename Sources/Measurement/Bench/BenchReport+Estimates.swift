@@ -81,7 +81,7 @@ extension BenchReport {
     }
     if clock.doubt == nil { clock.doubt = doubtOfClock }
     let doubt = clock.doubt.map { ["the clock cannot be believed, and nothing is decided by it: \($0)"] } ?? []
-    warnings = (doubt + warnings + [lackOfRounds].compactMap { $0 }).uniqued
+    warnings = (doubt + warnings + warningsOfCells + [lackOfRounds].compactMap { $0 }).uniqued
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(
