@@ -21,6 +21,10 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private var statistics: Statistics?
   private var ports: GuestPorts
   private var hostCycles: UInt64 = 0
+  /// The host's clock at the first entry and at the last exit.
+  private var stay: (start: UInt64, end: UInt64)?
+  private let rates: CounterRates?
+  private var disturbance = RunRecord.Disturbance()
   private var roundTrips: [String: CycleSummary]?
 
   /// Makes the machine and puts the guest into it.
@@ -49,16 +53,20 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     }
     var machine = try Machine(on: kvm, policy: policy, presenting: contract)
     let past: PortableGuest<ExperimentState>?
+    let rates: CounterRates?
     let subjectAtStart: SubjectValue
     switch start {
     case .image(let image):
       try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
       past = nil
+      rates = nil
       subjectAtStart = try machine.subjectValue()
     case .snapshot(let snapshot):
       var state = snapshot.guest.machine
       if snapshot.guest.policy != experiment.policy.rawValue { state.policyState = nil }
+      let hostRate = machine.vcpu.tscFrequency()
       try machine.restore(state, snapshot.pages)
+      rates = CounterRates(guest: machine.vcpu.tscFrequency(), host: hostRate)
       past = snapshot.guest
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
@@ -71,6 +79,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     self.abilities = abilities
     self.machine = machine
     self.past = past
+    self.rates = rates
     self.subjectAtStart = subjectAtStart
   }
 
@@ -110,9 +119,24 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   @inline(__always) private mutating func timed<O: ExitObserver & ~Copyable>(
     _ observer: inout O, _ control: RunControl
   ) throws(RunError) -> Machine<P>.End {
+    let before = ThreadTime.now()
+    let interruptions = machine.counters.interruptions
     let began = ckvm_ordered_rdtsc()
-    defer { hostCycles &+= ckvm_ordered_rdtsc() &- began }
-    return try machine.run(&ports, observer: &observer, control: control)
+    let end: Machine<P>.End
+    do {
+      defer {
+        let ended = ckvm_ordered_rdtsc()
+        hostCycles &+= ended &- began
+        stay = (stay?.start ?? began, ended)
+      }
+      end = try machine.run(&ports, observer: &observer, control: control)
+    }
+    disturbance.add(before, ThreadTime.now())
+    // The last interruption of a run that was stopped was ordered.
+    let ordered: UInt64 = end == .finished ? 0 : 1
+    let signals = machine.counters.interruptions &- interruptions
+    disturbance.signals += signals > ordered ? signals - ordered : 0
+    return end
   }
 
   // MARK: Results
@@ -126,7 +150,9 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
       samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
-      roundTrips: roundTrips, tally: tally, origin: past?.origin, warnings: past?.warnings ?? [])
+      hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
+      roundTrips: roundTrips, tally: tally,
+      origin: past?.origin, warnings: past?.warnings ?? [])
     try record.verify()
     return record
   }
@@ -231,6 +257,24 @@ extension Machine where P: ~Copyable {
       throw ExperimentError.mailbox("the guest has changed the iterations that were ordered")
     }
     return Array(records.prefix(while: \.isComplete))
+  }
+}
+
+extension RunRecord.Disturbance {
+  /// Adds what there was of it between two readings, the signals apart.
+  fileprivate mutating func add(_ before: ThreadTime, _ after: ThreadTime) {
+    let (elapsed, running) = (after.elapsed - before.elapsed, after.running - before.running)
+    seconds += elapsed / .seconds(1)
+    waited += max(.zero, elapsed - running) / .seconds(1)
+    preemptions += after.preemptions - before.preemptions
+  }
+}
+
+extension CounterRates {
+  /// The rates that KVM tells, nil where it does not.
+  fileprivate init?(guest: Int?, host: Int?) {
+    guard let guest, let host else { return nil }
+    self.init(guest: guest, host: host, tolerance: Self.toleranceOfKVM())
   }
 }
 

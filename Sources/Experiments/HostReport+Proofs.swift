@@ -22,7 +22,7 @@ extension HostReport {
       vulnerabilities: Dictionary(kernel.vulnerabilities.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 }),
       tsc: TSC(
         hertz: cpu.tscFrequency.map { Double($0.hertz) }, source: cpu.tscFrequency?.source.rawValue,
-        invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc"),
+        invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc", clocksource: kernel.clocksource),
       smt: kernel.smt.control, governors: kernel.governors, turbo: kernel.turbo,
       processStoreBypass: "\(process.storeBypass)", processIndirectBranch: "\(process.indirectBranch)",
       speculation: Speculation(

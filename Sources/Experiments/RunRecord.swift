@@ -29,6 +29,12 @@ public struct RunRecord: Sendable {
   public let contract: GuestContract
   /// Host cycles from the first entry to the last exit.
   public let hostCycles: UInt64
+  /// The same on this host alone, and with the pauses in between, in which the guest's clock went on.
+  public let hostCyclesHere: UInt64
+  /// The rates of the guest's and this host's time-stamp counters; nil for a guest that has the host's.
+  let rates: CounterRates?
+  /// What kept the guest from running on this host.
+  public let disturbance: Disturbance
   public let roundTrips: [String: CycleSummary]?
   public let tally: [String: UInt64]
   /// The host that the guest came from, in words; nil for one that started here.
@@ -37,6 +43,17 @@ public struct RunRecord: Sendable {
   public let warnings: [String]
   /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
   public internal(set) var snapshot: ExperimentSnapshot?
+
+  /// What kept a guest from running.
+  public struct Disturbance: Sendable {
+    /// How long its runs took, in seconds, and how long of that its thread did not run.
+    public internal(set) var seconds = 0.0
+    public internal(set) var waited = 0.0
+    /// How often its thread was taken off the processor while it wanted to run on.
+    public internal(set) var preemptions: UInt64 = 0
+    /// How often a signal that nobody here had ordered ended KVM_RUN.
+    public internal(set) var signals: UInt64 = 0
+  }
 
   /// When accesses of an MSR exit to the VMM.
   public enum Interception: String, Codable, Sendable {

@@ -41,10 +41,11 @@ extension RunReport.Exits {
 
 extension RunReport.Guest {
   fileprivate init(_ record: RunRecord) {
-    let distribution = Distribution(record.cyclesPerIteration)
+    let doubt = record.clockDoubt
+    let distribution = doubt == nil ? Distribution(record.cyclesPerIteration) : nil
     let isProbe = record.experiment.workload.name == .probe
     self.init(
-      cyclesPerIteration: distribution?.median, distribution: distribution,
+      cyclesPerIteration: distribution?.median, distribution: distribution, clockDoubt: doubt,
       kernelEntries: record.completed ? record.mailbox.kernelEntries : nil,
       expected: RunReport.Expected(
         msr: MSR(record.experiment.workload.msr).hex, msrReads: record.expected.reads,

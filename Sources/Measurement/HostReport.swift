@@ -65,12 +65,15 @@ public struct HostReport: Codable, Equatable, Sendable {
     public var invariant: Bool
     /// Whether the kernel keeps its time by it.
     public var isClocksource: Bool
+    /// What the kernel keeps its time by; null where it does not say, and in results of older versions.
+    @Nullable public var clocksource: String?
 
-    public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool) {
+    public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool, clocksource: String? = nil) {
       self.hertz = hertz
       self.source = source
       self.invariant = invariant
       self.isClocksource = isClocksource
+      self.clocksource = clocksource
     }
   }
 

@@ -94,6 +94,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
     @Nullable public var cyclesPerIteration: Double?
     @Nullable public var distribution: Distribution?
+    /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against them.
+    @Nullable public var clockDoubt: String?
     /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
     @Nullable public var kernelEntries: UInt64?
     /// What it was built to do in all.
@@ -106,11 +108,13 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public var probe: [ProbeStep]?
 
     public init(
-      cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64?, expected: Expected,
+      cyclesPerIteration: Double?, distribution: Distribution?, clockDoubt: String? = nil, kernelEntries: UInt64?,
+      expected: Expected,
       told: SpeculationView, sees: SpeculationView?, probe: [ProbeStep]?
     ) {
       self.cyclesPerIteration = cyclesPerIteration
       self.distribution = distribution
+      self.clockDoubt = clockDoubt
       self.kernelEntries = kernelEntries
       self.expected = expected
       self.told = told

@@ -29,7 +29,9 @@ extension RunReport {
     }
     facts.add("host", host)
     if let origin { facts.add("came from", origin) }
-    facts.add("guest's clock", guestLine)
+    for (index, line) in guestLine.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
+      facts.add(index == 0 ? "guest's clock" : "", String(line))
+    }
     facts.add(
       "host's clock",
       vmm.cyclesPerExit.map { "\(Self.cycles($0)) cycles per exit (the whole run, guest included, over its exits)" }
@@ -51,6 +53,7 @@ extension RunReport {
   }
 
   private var guestLine: String {
+    if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
       ", 95 % interval \(Self.cycles($0[0])) to \(Self.cycles($0[1]))"

@@ -151,7 +151,8 @@ extension RunRecord {
   static func made(
     trapped: Bool = true, intercepts: Interception? = nil, stopped: RunControl.Stop? = nil, writes: UInt64 = 20,
     kernelEntries: UInt64 = 10,
-    kvmExits: UInt64? = 100, samples: Int = 2, tally: [String: UInt64] = [:],
+    kvmExits: UInt64? = 100, samples: Int = 2, stamps: [SampleRecord]? = nil, firstOwnSample: Int = 0,
+    hostCycles: UInt64 = 2100, rates: CounterRates? = nil, tally: [String: UInt64] = [:],
     counting: (inout ExitCounters) -> Void = { _ in }
   ) -> RunRecord {
     // Its numbers are good, so neither of the two can fail.
@@ -165,9 +166,11 @@ extension RunRecord {
       experiment: experiment, protection: Protection(.none, "made up"), stopped: stopped,
       interceptsSubject: intercepts ?? (trapped ? .always : .never),
       counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, mailbox: .made(kernelEntries: kernelEntries),
-      samples: (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) }, firstOwnSample: 0,
+      samples: stamps ?? (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) },
+      firstOwnSample: firstOwnSample,
       subjectAtStart: SubjectValue(guest: 0, register: nil), subjectAtEnd: SubjectValue(guest: 0, register: 0),
-      contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: 2100, roundTrips: nil,
-      tally: tally, origin: nil, warnings: [])
+      contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: hostCycles,
+      hostCyclesHere: hostCycles, rates: rates, disturbance: RunRecord.Disturbance(), roundTrips: nil, tally: tally,
+      origin: nil, warnings: [])
   }
 }

@@ -45,6 +45,8 @@ extension BenchReport {
     @Nullable public var baseline: String?
     /// How: a primitive's baseline loop is subtracted, a workload is divided by its bare entry.
     @Nullable public var baselineUse: BaselineUse?
+    /// What kept its guests from running while they were measured; null where it was not measured.
+    @Nullable public var disturbance: Disturbance? = nil
 
     /// The VM beside a bystander.
     public enum Neighbour: String, Codable, CaseIterable, Sendable {

@@ -73,24 +73,15 @@ extension BenchReport {
       }
   }
 
-  /// The rounds that the strictest verdict needs.
-  ///
-  /// C4, C6 and C8 share their confidence out over the ratios that they compare (Bonferroni).
-  var fewestRoundsOfVerdicts: Int {
-    let evidence = Evidence(report: self)
-    let others = Set(cells.filter(\.isMeasured).map(\.policy)).count - 1
-    let shares = max(1, others, Verdict.pairsC4(evidence).count)
-    return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
-  }
-
-  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even; and warns of intervals from too few
-  /// rounds.
+  /// Draws every conclusion from the cells: intervals, warnings, comparisons, verdicts, break-even.
   public mutating func conclude() {
     for index in cells.indices {
       guard let interval = medianInterval(of: cells[index]) else { continue }
       cells[index].summary?.medianInterval95 = [interval.lowerBound, interval.upperBound]
     }
-    if let lackOfRounds, !warnings.contains(lackOfRounds) { warnings.append(lackOfRounds) }
+    if clock.doubt == nil { clock.doubt = doubtOfClock }
+    let doubt = clock.doubt.map { ["the clock cannot be believed, and nothing is decided by it: \($0)"] } ?? []
+    warnings = (doubt + warnings + warningsOfCells + [lackOfRounds].compactMap { $0 }).uniqued
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(

@@ -90,15 +90,24 @@ struct Child: Sendable {
   func interruptWhenReady(
     by deadline: ContinuousClock.Instant, with signal: CInt = SIGINT
   ) throws -> ContinuousClock.Instant? {
-    while blockedSignals & 1 << UInt64((signal == 0 ? SIGINT : signal) - 1) == 0 {
-      guard ContinuousClock.now < deadline else { throw killed("never came to wait for signal \(signal)") }
-      if fact("State")?.hasPrefix("Z") != false { return nil }
-      usleep(1_000)
-    }
+    guard try awaitBlocked(signal == 0 ? SIGINT : signal, by: deadline) else { return nil }
     // A moment to get into the guest: this is about a run that is under way.
     usleep(100_000)
     kill(pid, signal)
     return .now
+  }
+
+  /// Waits until the program blocks a signal, which it does to wait for it; false when it ended before.
+  ///
+  /// Throws `ChildError` when it does not get there in time.
+  @discardableResult
+  func awaitBlocked(_ signal: CInt, by deadline: ContinuousClock.Instant) throws -> Bool {
+    while blockedSignals & 1 << UInt64(signal - 1) == 0 {
+      guard ContinuousClock.now < deadline else { throw killed("never came to wait for signal \(signal)") }
+      if fact("State")?.hasPrefix("Z") != false { return false }
+      usleep(1_000)
+    }
+    return true
   }
 
   private func killed(_ reason: String) -> ChildError {

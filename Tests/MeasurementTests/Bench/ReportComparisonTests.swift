@@ -35,6 +35,33 @@ struct ReportComparisonTests {
     #expect(faster.regressions(threshold: 0.05) == [])
   }
 
+  @Test(
+    "Another kind of core, and another highest frequency, are differences that matter; a result that tells neither is not"
+  )
+  func processors() {
+    func report(_ core: String?, _ megahertz: Double?, neighbour: String? = nil) -> BenchReport {
+      var environment = BenchEnvironment(cpu: 2)
+      environment.processor = .init(cpu: 2, core: core, capacity: nil, maximumMegahertz: megahertz)
+      environment.neighbourProcessor = neighbour.map { .init(cpu: 1, core: $0, capacity: 446, maximumMegahertz: nil) }
+      return MadeUp.report([], environment: environment)
+    }
+    func differences(_ first: BenchReport, _ second: BenchReport) -> [ReportComparison.Circumstance] {
+      ReportComparison(first, second).environment
+    }
+    #expect(differences(report("performance", 5200), report("performance", 5200)).isEmpty)
+    #expect(
+      differences(report("performance", 5200), report("efficiency", 3900)) == [
+        .init(name: "core", first: "performance", second: "efficiency"),
+        .init(name: "highest frequency", first: "5200 MHz", second: "3900 MHz"),
+      ])
+    #expect(differences(report("performance", nil), report(nil, nil)).map(\.second) == ["unknown"])
+    #expect(
+      differences(
+        report(nil, nil, neighbour: "performance"), report(nil, nil, neighbour: "efficiency")
+      ).map(\.name) == ["neighbour's core"])
+    #expect(differences(MadeUp.report([]), report("efficiency", 3900)).isEmpty)
+  }
+
   @Test("Noise beyond the threshold is no regression")
   func noise() {
     func noisy(_ cost: Double) -> BenchReport {

@@ -24,6 +24,7 @@ extension BenchReport {
         table.add(["\(verdict.claim.rawValue): \(verdict.claim.summary)", verdict.outcome.words, verdict.reason])
       }
       text += "\n## The claims of 2018\n\n" + table.markdown
+      text += "\nClaimed by \(Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")).\n"
     }
     if breakEven != nil {
       text += "\n## Break-even\n\n\(unit.capitalised) per entry = base + per write x writes + per exit x exits.\n\n"

@@ -155,33 +155,6 @@ extension BenchReport.Cell {
   }
 }
 
-extension BenchReport.Verdict.Outcome {
-  /// The outcome as a person says it.
-  public var words: String {
-    switch self {
-    case .holds: "holds"
-    case .doesNotHold: "does not hold"
-    case .cannotBeTested: "cannot be tested here"
-    }
-  }
-}
-
-extension BenchReport.Claim {
-  /// The claim in a few words.
-  public var summary: String {
-    switch self {
-    case .c1: "a trap and a system call each cost 1000 to 1500 cycles"
-    case .c2: "two trapped writes make an entry about 3 times slower"
-    case .c3: "that is on a par with really writing IBRS"
-    case .c4: "restoring by hand is faster than the automatic list"
-    case .c5: "a conditional restore taxes every guest, emulation only the writer"
-    case .c6: "a guest with retpolines does not care about the policy"
-    case .c7: "a guest told IBRS_ALL cannot move to a host without it"
-    case .c8: "hardware that keeps the protection on needs no trap, list or restore"
-    }
-  }
-}
-
 extension Distribution {
   /// The median's interval in words.
   fileprivate var intervalWords: String {
