@@ -70,6 +70,9 @@ extension HostOffer {
         status: .dataError,
         message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
     }
+    guard offer.isPlain else {
+      throw Failure(status: .dataError, message: "\(path) has words in it that cannot be printed")
+    }
     let file = path.split(separator: "/").last.map(String.init) ?? path
     let stem = file.lastIndex(of: ".").map { String(file[..<$0]) } ?? file
     offer.name = stem.isEmpty ? file : stem
