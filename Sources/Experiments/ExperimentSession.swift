@@ -66,6 +66,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       if snapshot.guest.policy != experiment.policy.rawValue { state.policyState = nil }
       let hostRate = machine.vcpu.tscFrequency()
       try machine.restore(state, snapshot.pages)
+      try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
       rates = CounterRates(guest: machine.vcpu.tscFrequency(), host: hostRate)
       past = snapshot.guest
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
@@ -185,7 +186,11 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     MovingGuest(
       contract: machine.contract, policy: experiment.policy, subject: experiment.msr, protection: protection.level,
       inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB,
-      hasWritten: machine.counters.hasWrittenSubject)
+      hasWritten: machine.counters.hasWrittenSubject,
+      featureMSRs: past.map { FeatureMSRs(among: $0.machine.cpu.msrs) } ?? host.featureMSRs ?? FeatureMSRs(),
+      tscKilohertz: host.clock.map { clock in
+        past?.machine.cpu.tscKilohertz.flatMap { clock.gives($0) ? $0 : nil } ?? clock.kilohertz
+      })
   }
 
   /// The guest that was stopped, as a snapshot.

@@ -56,6 +56,12 @@ extension PoolContract {
     add("CPUID", cpuid.names)
     add("IA32_ARCH_CAPABILITIES", archCapabilities.names)
     add("IA32_SPEC_CTRL", specCtrl.names, none: "no such register")
+    add(
+      "time-stamp counter",
+      [
+        tscKilohertz.map { "\(Double($0) / 1000) MHz on every host" }
+          ?? "not known to run at one rate everywhere: a guest that moves is warned where it does not"
+      ])
     var text = "What a guest may be told on all of \(hosts.map(\.name).joined(separator: ", "))\n" + facts.text
     for host in hosts { text += "\n" + host.text }
     return text
@@ -75,7 +81,8 @@ extension PoolContract.Host {
     add("policy", "\(policy.rawValue), protects: \(protection.word); \(reason)")
     for (name, costs) in [
       ("costs of CPUID", costs.cpuid), ("of ARCH_CAPABILITIES", costs.archCapabilities),
-      ("of SPEC_CTRL", costs.specCtrl), ("warnings", costs.warnings),
+      ("of SPEC_CTRL", costs.specCtrl), ("of feature MSRs", costs.featureMSRs), ("clock", costs.clock),
+      ("warnings", costs.warnings),
     ] where !costs.isEmpty { add(name, costs.joined(separator: ", ")) }
     return name + "\n" + table.text
   }

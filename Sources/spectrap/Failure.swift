@@ -112,6 +112,7 @@ extension Failure {
     switch error {
     case .socket(let error): status(of: error)
     case .ended, .nobody: .unavailable
+    case .unknown: .timedOut
     case .protocolError: .software
     case .snapshot: .dataError
     }

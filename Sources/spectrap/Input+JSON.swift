@@ -72,6 +72,9 @@ extension HostOffer {
         status: .dataError,
         message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
     }
+    guard offer.isPlain else {
+      throw Failure(status: .dataError, message: "\(path) has words in it that cannot be printed")
+    }
     offer.name = path == "-" ? "standard input" : path.stem ?? "\(path)"
     return offer
   }

@@ -11,7 +11,7 @@ struct Migrate: ParsableCommand {
       "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
     discussion: """
       Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
-      then it is stopped for the rest. If either side dies, the guest goes on at the other.
+      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the other.
 
       The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
       file that `spectrap probe --json` has written there.
@@ -36,7 +36,7 @@ struct Migrate: ParsableCommand {
     try Input.check(hosts)
     if plan {
       guard move.isUntouched else {
-        throw ValidationError("--plan excludes --from, --to, --policy and --accept-unprotected")
+        throw ValidationError("--plan excludes --from, --to, --policy, --peer-user and --accept-unprotected")
       }
     } else {
       guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }

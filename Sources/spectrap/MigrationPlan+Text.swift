@@ -30,7 +30,7 @@ extension MigrationPlan {
     var groups: [[Row]] = []
     for row in rows where row.source == source && row.destination == destination {
       let position = groups.firstIndex { group in
-        group[0].outcome == row.outcome && group[0].reason == row.reason
+        group[0].outcome == row.outcome && group[0].reason == row.reason && group[0].warnings == row.warnings
           && group[0].protectionAtDestination == row.protectionAtDestination
       }
       if let position { groups[position].append(row) } else { groups.append([row]) }
@@ -47,9 +47,10 @@ extension MigrationPlan {
       case .refused: "refused: \(row.reason)"
       case .notStarted: "no such guest: \(row.reason)"
       }
+    let warned = ([answer] + row.warnings.map { "WARNING: " + $0 }).joined(separator: "; ")
     let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(policyWidth, indent: 0)
       .split(separator: "\n").map(String.init)
-    let sentences = answer.wrapped(width - policyWidth - 4, indent: 0).split(separator: "\n").map(String.init)
+    let sentences = warned.wrapped(width - policyWidth - 4, indent: 0).split(separator: "\n").map(String.init)
     var table = ""
     for index in 0..<max(names.count, sentences.count) {
       let name = index < names.count ? names[index] : ""

@@ -23,22 +23,30 @@ struct MoveOptions: ParsableArguments {
   @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
   var acceptUnprotected = false
 
-  @Option(help: ArgumentHelp("How long the guest may be stopped for its last pages.", valueName: "ms"))
-  var downTime = 30.0
+  @Option(
+    help: ArgumentHelp(
+      "How long the guest may be stopped in all: where the destination is not ready by then, it goes on here.",
+      valueName: "ms"))
+  var downTime = 300.0
+
+  @Option(
+    help: ArgumentHelp(
+      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"))
+  var peerUser: UInt32?
 
   @Option(
     help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
   var timeLimit = 60.0
 
   /// Whether nothing about a move was chosen.
-  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected }
+  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
 
   /// Throws `ValidationError` for what is missing or makes no sense.
   func check() throws {
     guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
     _ = try UnixPath(to)
     if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
-    guard downTime >= 0, downTime <= 1e6 else { throw ValidationError("--down-time takes from 0 to 1000000 ms") }
+    guard downTime >= 1, downTime <= 1e6 else { throw ValidationError("--down-time takes from 1 to 1000000 ms") }
     try Run.validate(timeLimit: timeLimit)
   }
 
@@ -48,6 +56,7 @@ struct MoveOptions: ParsableArguments {
     request.policy = policy
     request.acceptsUnprotected = acceptUnprotected
     request.limits.downTime = .milliseconds(downTime)
+    request.peers = PeerRule(other: peerUser)
 
     if from.hasPrefix(UnixPath.prefix) {
       return try Self.tell(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
@@ -77,9 +86,11 @@ struct MoveOptions: ParsableArguments {
     switch result {
     case .moved(let report): try report.tell(json: json)
     case .refused(let reason):
-      throw Failure(status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason)")
+      throw Failure(
+        status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason.plain)")
     case .failed(let reason):
-      throw Failure(status: .software, message: "the guest goes on where it is: \(reason)")
+      throw Failure(status: .software, message: "the guest goes on where it is: \(reason.plain)")
+    case .unknown(let reason): throw TransferError.unknown(reason.plain)
     case .ended: throw Failure(status: .software, message: "the guest ended before it could be moved")
     }
   }
@@ -93,7 +104,7 @@ struct UnixPath {
   /// Throws `ValidationError` for another kind of address.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
-      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:/tmp/spectrap.sock")
+      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
     }
     let bytes = ProgramArguments.bytes(of: String(text.dropFirst(Self.prefix.count)))
     guard let path = String(validating: bytes, as: UTF8.self) else {
@@ -148,10 +159,11 @@ extension MoveReport {
     }
     table.add("stopped", "\(lastPages)", downTime.milliseconds.rounded3, "")
     let sentence =
-      "The guest runs at \(destination). It was stopped for \(downTime.milliseconds.rounded3) ms, "
+      "The guest runs at \(destination.plain). It was stopped for \(downTime.milliseconds.rounded3) ms, "
       + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last "
       + (lastPages == 1 ? "page." : "\(lastPages) pages.")
-    return warnings.map { "WARNING  \($0)\n" }.joined() + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
+    let warned = warnings.map { "WARNING  \($0.plain)\n" }.joined()
+    return warned + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
   }
 }
 

@@ -24,6 +24,11 @@ struct Receive: ParsableCommand {
   @Option(help: ArgumentHelp("Stop the guest after this many seconds; 0 for no limit.", valueName: "seconds"))
   var timeLimit = 60.0
 
+  @Option(
+    help: ArgumentHelp(
+      "Take a guest of this user's process, too (by default only of yours, or of root's).", valueName: "number"))
+  var peerUser: UInt32?
+
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
@@ -42,7 +47,7 @@ struct Receive: ParsableCommand {
       offer.abilities = try offer.abilities.withCosts(on: kvm)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
-      let listener = try Listener(at: try UnixPath(address).path)
+      let listener = try Listener(at: try UnixPath(address).path, for: PeerRule(other: peerUser))
       Output.error("spectrap: waiting for a guest at \(address)")
       let record = try record(at: listener, on: kvm, offering: offer, control)
       try Run.tell(record, entryChoice: "as it was started", json: json)
@@ -50,17 +55,19 @@ struct Receive: ParsableCommand {
     }
   }
 
-  /// What became of the first guest that comes; those who go without proposing one are not waited for.
+  /// What became of the first whole guest that comes.
   private func record(
     at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, _ control: RunControl
   ) throws -> RunRecord {
-    while let connection = try listener.accept(unless: { control.isCancelled }) {
+    while let connection = try listener.accept(
+      unless: { control.isCancelled }, refusing: { Output.error("spectrap: \($0): sent away; still waiting") })
+    {
       do {
         return try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
           Output.error("spectrap: \($0)")
         }
       } catch TransferError.nobody(let reason) {
-        Output.error("spectrap: no guest was proposed (\(reason)); still waiting")
+        Output.error("spectrap: no guest has come (\(reason)); still waiting")
       }
     }
     throw Failure(status: .interrupted, message: "stopped on request; no guest came")

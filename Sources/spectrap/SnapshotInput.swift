@@ -28,7 +28,9 @@ extension ExperimentSnapshot {
   ///
   /// Throws `Failure` when it may not, or not without that being accepted.
   mutating func admit(at host: HostOffer, under policy: PolicyName, acceptingUnprotected: Bool) throws {
-    switch Decision(of: try MovingGuest(self), to: host, under: policy) {
+    let moving = try MovingGuest(self)
+    for warning in Decision.warnings(of: moving, at: host) { guest.warn(warning) }
+    switch Decision(of: moving, to: host, under: policy) {
     case .allowed: return
     case .refused(let reason):
       throw Failure(status: .unavailable, message: "the guest may not go on here: \(reason)")
@@ -36,7 +38,7 @@ extension ExperimentSnapshot {
       guard acceptingUnprotected else {
         throw Failure(status: .unavailable, message: "the guest may not go on here: \(Decision.advice(reason))")
       }
-      guest.warnings.append(Decision.warning(reason))
+      guest.warn(Decision.warning(reason))
     }
   }
 }

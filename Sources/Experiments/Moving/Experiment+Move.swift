@@ -14,7 +14,8 @@ extension Experiment {
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
   ///
-  /// Throws as `resume` does, and `TransferError.ended` when it may not go there: then it was not started.
+  /// Throws as `resume` does; `TransferError.ended` when it may not go there: then it was not started; `TransferError.unknown` when
+  /// it was handed over and nobody says what became of it.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
     control: RunControl
@@ -28,7 +29,7 @@ extension Experiment {
 
   /// Runs it from its start, and moves its guest when somebody orders that at the desk.
   ///
-  /// Throws as `run` does.
+  /// Throws as `run` does, and `TransferError.unknown` as `move` does.
   public func run(
     on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
@@ -41,17 +42,26 @@ extension Experiment {
 
   /// Receives a guest and runs it to its end.
   ///
-  /// Throws `TransferError` when none comes (`nobody`, when the other side did not even propose one), and as `resume` does when
-  /// this host does not take it; the source is told why.
+  /// Throws `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after all, and as
+  /// `resume` does when this host does not take it; the source is told why.
   public static func receive(
     from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
     telling tell: @escaping (String) -> Void
   ) throws -> RunRecord {
     // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
     let receiver: Receiver
-    do { receiver = try Receiver(connection, offering: offer) } catch { throw error.beforeAnything }
     do {
-      let snapshot = try receiver.receive(as: ExperimentState.self, unless: { control.isCancelled })
+      receiver = try Receiver(connection, offering: offer, unless: { control.isCancelled })
+    } catch { throw error.beforeAnything }
+    let snapshot: ExperimentSnapshot
+    do throws(TransferError) {
+      snapshot = try receiver.receive(
+        as: ExperimentState.self, refusing: ExperimentState.refusal(ofMemory:), unless: { control.isCancelled })
+    } catch {
+      receiver.refuse("\(error)")
+      throw error.beforeAnything
+    }
+    do {
       let experiment = try Experiment(resuming: snapshot)
       let abilities = experiment.accepted(offer.abilities)
       return try experiment.policy.make(
@@ -79,7 +89,7 @@ private struct MovingAway: PolicyVisitor {
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     let host = try HostOffer(of: kvm, abilities: abilities)
     let destination: Destination
-    do { destination = try Destination(request) } catch {
+    do { destination = try Destination(request, unless: { control.isCancelled }) } catch {
       let stopped = try session.run(observing: .nothing, control: control)
       return .stayed(try session.record(stopped: stopped), "\(error)")
     }
@@ -91,6 +101,7 @@ private struct MovingAway: PolicyVisitor {
       return .stayed(try session.record(stopped: stopped), reason)
     case .ended(let stopped):
       return .stayed(try session.record(stopped: stopped), "it ended before it could be moved")
+    case .unknown(let reason): throw TransferError.unknown(reason)
     }
   }
 }
@@ -116,6 +127,7 @@ private struct AwaitingOrders: PolicyVisitor {
       case .moved(let report): return .moved(report)
       case .refused, .failed: continue
       case .ended(let stopped): return .stayed(try session.record(stopped: stopped), nil)
+      case .unknown(let reason): throw TransferError.unknown(reason)
       }
     }
   }
@@ -133,10 +145,14 @@ private struct TakingOver: PolicyVisitor {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
+    // Whatever can fail fails now, while the source still has the guest.
+    try session.prepare(for: control)
     switch receiver.takeOver(unless: { control.isCancelled }) {
     case .run: tell("the guest of \(snapshot.guest.origin) runs here")
     case .runAlone: tell("the source died when the guest was whole here; it runs here")
-    case .forget(let reason): throw TransferError.ended("the source keeps its guest: \(reason)")
+    case .forget(let reason):
+      session.machine.release(control)
+      throw TransferError.ended("the source keeps its guest: \(reason)")
     }
     let stopped = try session.run(observing: .nothing, control: control)
     return try session.record(stopped: stopped)

@@ -12,6 +12,8 @@ public struct MoveRequest: Codable, Sendable {
   /// Whether it may go where it is worse protected than here.
   public var acceptsUnprotected = false
   public var limits = PreCopyLimits()
+  /// Whose process may wait there.
+  public var peers = PeerRule()
 
   /// A move to the destination that waits at a path.
   public init(to path: String) { self.path = path }
@@ -26,7 +28,7 @@ struct Destination: Sendable {
   ///
   /// Throws `TransferError` when nobody waits there, or it does not say what it offers.
   init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
-    sender = try Sender(to: request.path)
+    sender = try Sender(to: request.path, of: request.peers, unless: isCancelled)
     offer = try sender.offer(unless: isCancelled)
   }
 }
@@ -55,4 +57,6 @@ public enum MoveResult: Codable, Sendable {
   case failed(String)
   /// It ended here, or was stopped, before it could be moved.
   case ended(RunControl.Stop?)
+  /// It was handed over, and the destination does not say that it has it, for this reason: it does not go on here.
+  case unknown(String)
 }

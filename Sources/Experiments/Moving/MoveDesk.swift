@@ -41,6 +41,7 @@ public final class MoveDesk: Sendable {
   public init(at path: String, pausing control: RunControl) throws {
     let box = Box(try Listener(at: path))
     var started: Thread? = try Thread { [self] in
+      // Strangers are sent away.
       while let connection = try? box.listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
         guard let request = try? connection.order(as: MoveRequest.self) else { continue }
         // The guest runs on until there is somebody to move to.

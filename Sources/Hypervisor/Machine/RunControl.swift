@@ -19,6 +19,8 @@ public final class RunControl: Sendable {
 
   private struct Shared {
     var timer: KickTimer?
+    /// Whether `prepare` has begun the next run already.
+    var isPrepared = false
     /// Of the run that is under way, or was paused and may go on.
     var deadline: ContinuousClock.Instant?
     var isCancelled = false
@@ -72,12 +74,24 @@ public final class RunControl: Sendable {
     }
   }
 
+  /// Begins this thread's next run now, so that it cannot fail to begin; its time runs from here.
+  ///
+  /// The run must follow, or `end()`. Throws as `begin` does.
+  func prepare(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
+    unsafe try begin(setting: immediateExit)
+    shared.withLock { $0.isPrepared = true }
+  }
+
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
   /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run
   /// uses this control right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
+      if shared.isPrepared {
+        shared.isPrepared = false
+        return
+      }
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
       let timer = unsafe try KickTimer(setting: immediateExit)
       let now = ContinuousClock.now
@@ -97,6 +111,7 @@ public final class RunControl: Sendable {
     shared.withLock { shared in
       shared.timer?.remove()
       shared.timer = nil
+      shared.isPrepared = false
       if !shared.isPaused { shared.deadline = nil }
     }
   }

@@ -1,9 +1,11 @@
 // Who waits at a path, and whose file stands there.
 
 import Glibc
+import Synchronization
 import SystemPackage
 import Testing
 
+@testable import Experiments
 @testable import Migration
 
 @Suite("A listener at a path", .timeLimit(.minutes(5)))
@@ -61,5 +63,73 @@ struct ListenerTests: ~Copyable {
     #expect(isThere && error(at: path)?.code == .addressInUse)
     _ = consume second
     #expect(!isThere)
+  }
+
+  @Test("is one of two that come to a dead socket's name at once, every time", arguments: 0..<40)
+  func race(turn: Int) throws {
+    let name = "/tmp/spectrap-test-\(getpid())-race-\(turn)"
+    defer { unsafe _ = unlink(name) }
+    // A dead one: bound, and nobody listens.
+    let dead = try Connection.make()
+    var address = try sockaddr_un(name)
+    let bound = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(dead.descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(bound == 0)
+    let both = Both()
+    let threads = try (0..<2).map { _ in
+      try Running {
+        both.meet()
+        if let box = try? Box(at: name) { both.boxes.withLock { $0.append(box) } }
+      }
+    }
+    for thread in threads { thread.join() }
+    let count = both.boxes.withLock { $0.count }
+    #expect(count == 1, "\(count) believe that they listen")
+    // And whoever connects comes to that one.
+    #expect(throws: Never.self) { _ = try Connection(to: name) }
+  }
+
+  /// Two threads that begin at the same moment.
+  private final class Both: Sendable {
+    let boxes = Mutex<[Box]>([])
+    private let arrived = Atomic(0)
+    func meet() {
+      arrived.add(1, ordering: .sequentiallyConsistent)
+      while arrived.load(ordering: .sequentiallyConsistent) < 2 {}
+    }
+  }
+
+  /// A thread in a list.
+  private final class Running: Sendable {
+    private let thread = Mutex<Thread?>(nil)
+    init(_ body: @escaping @Sendable () -> Void) throws {
+      var started: Thread? = try Thread(body)
+      thread.withLock { swap(&$0, &started) }
+    }
+    func join() { thread.withLock { $0.take() }?.join() }
+  }
+
+  /// A listener that outlives the thread that made it.
+  private final class Box: Sendable {
+    let listener: Listener
+    init(at path: String) throws { listener = try Listener(at: path) }
+  }
+
+  @Test("takes and gives nothing where a stranger is at the other end")
+  func strangers() throws {
+    let rule = PeerRule()
+    #expect(rule.takes(geteuid()) && rule.takes(0) && !rule.takes(4_000_000_000))
+    #expect(PeerRule(other: 4_000_000_000).takes(4_000_000_000))
+    let listener = try Listener(at: path)
+    let own = try Connection(to: path)
+    guard let connection = try listener.accept(unless: { false }) else {
+      Issue.record("nobody has connected")
+      return
+    }
+    let strangers = [try own.stranger(among: rule), try connection.stranger(among: rule)]
+    #expect(strangers == [nil, nil])
   }
 }
