@@ -84,6 +84,18 @@ struct ClockWitnessTests {
     #expect(meter.plan.cell.reason?.contains("host's clock") == true)
   }
 
+  @Test("of a guest that invents them are no figure where it goes on from a file, either", .needsKVM)
+  func resumed() throws {
+    var experiment = try Self.inventing()
+    try experiment.pause(after: 20)
+    let control = RunControl(timeLimit: .seconds(60))
+    let snapshot = try #require(try experiment.run(control: control).snapshot)
+    let read = try ExperimentSnapshot(decoding: snapshot.encoded())
+    let record = try Experiment(resuming: read, under: nil).resume(
+      read, on: try KVM(), abilities: try HostAbilities(provedOn: try KVM(), subject: .specCtrl), control: control)
+    #expect(record.completed && record.firstOwnSample > 0 && record.clockDoubt != nil)
+  }
+
   @Test("are believed of a guest that was stopped in a sample and goes on: its clock went on meanwhile", .needsKVM)
   func paused() throws {
     let experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 400_000, samples: 1)

@@ -44,6 +44,8 @@ struct ClockTests {
     func doubt(_ cells: [BenchReport.Cell]) -> String? { MadeUp.report(cells).clock.doubt }
     let bare = MadeUp.cell("bare", "passthrough", cost: 700)
     #expect(doubt([bare, MadeUp.cell("ibrs", "manual", cost: -3, writes: 2)])?.contains("costs -3.0 ticks") == true)
+    // Noise is no fault of the clock's.
+    #expect(doubt([bare, MadeUp.cell("ibrs", "manual", cost: 10, noise: 40, writes: 2)]) == nil)
     let exact = ["emulate", "manual", "shadow"].map { MadeUp.cell("bare", $0, cost: 700, noise: 0) }
     #expect(doubt(exact + [bare])?.contains("3 of 4 intervals have no width") == true)
     #expect(doubt(Array(exact.dropLast()) + [bare, MadeUp.cell("retpoline", "passthrough", cost: 730)]) == nil)
