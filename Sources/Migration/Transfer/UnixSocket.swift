@@ -231,6 +231,7 @@ public struct Connection: ~Copyable, Sendable {
       switch poll(events, milliseconds: CInt(min(left.rounded(.up), 50))) {
       case .success(let ready) where ready != 0: return
       case .success: break
+      case .failure(.interrupted): break
       case .failure(let code):
         last = code
         Self.rest()
