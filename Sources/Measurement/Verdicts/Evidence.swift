@@ -50,8 +50,11 @@ struct Evidence {
   func ratio(
     _ name: String, _ cell: BenchReport.Cell, over baseline: BenchReport.Cell, confidence: Double = 0.95
   ) throws(Missing) -> Finding {
-    guard let estimate = report.ratio(cell, over: baseline, confidence: confidence) else {
-      throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
+    let estimate: RatioEstimate
+    do throws(RatioUnknown) {
+      estimate = try report.knownRatio(cell, over: baseline, confidence: confidence)
+    } catch {
+      throw Missing(reason: "\(cell.id) over \(baseline.id) is not known: \(error)")
     }
     return Finding(name, estimate.ratio, estimate.interval, confidence, unit: "x", rounds: estimate.rounds)
   }
@@ -84,9 +87,12 @@ extension Evidence.Finding {
 
   /// The figure in words: "1.02 (1.01 to 1.03)", "1200 cycles (1180 to 1210)".
   var words: String {
-    let format = figure.unit == "x" ? Decimal.ratio : Decimal.cycles
-    return format(figure.value) + (figure.unit == "x" ? "" : " \(figure.unit)")
-      + " (\(format(interval.lowerBound)) to \(format(interval.upperBound)))"
+    guard figure.unit != "x" else {
+      return
+        "\(Decimal.ratio(figure.value)) (\(Decimal.ratio(interval.lowerBound)) to \(Decimal.ratio(interval.upperBound)))"
+    }
+    return "\(Decimal.cost(figure.value)) \(figure.unit) "
+      + "(\(Decimal.costInterval(interval.lowerBound, interval.upperBound)))"
   }
 
   /// Where the interval lies.

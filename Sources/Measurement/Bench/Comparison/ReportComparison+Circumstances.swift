@@ -31,8 +31,8 @@ extension ReportComparison.Circumstance {
     ]
     return plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
       + clock(first.clock.hertz, second.clock.hertz)
-      + differences("parameter", one.moduleParameters, other.moduleParameters)
-      + differences("mitigation", one.vulnerabilities, other.vulnerabilities)
+      + differences(.parameter, one.moduleParameters, other.moduleParameters)
+      + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
   }
 
   /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
@@ -46,9 +46,10 @@ extension ReportComparison.Circumstance {
     return [Self(name: "TSC", first: text(first), second: text(second))]
   }
 
-  private static func differences(_ what: String, _ first: [String: String], _ second: [String: String]) -> [Self] {
+  private static func differences(_ kind: Kind, _ first: [String: String], _ second: [String: String]) -> [Self] {
     Set(first.keys).union(second.keys).sorted().filter { first[$0] != second[$0] }.map {
-      Self(name: "\(what) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
+      Self(
+        kind: kind, name: "\(kind.rawValue) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
     }
   }
 }
