@@ -32,6 +32,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var warnings: [String]
   public var clock: Clock
   public var cells: [Cell]
+  /// The figures of measured cells that are not known, each with the reason.
+  public var unknown: [Unknown] = []
   public var comparisons: [Comparison]
   public var verdicts: [Verdict]
   /// Null where too few cells were measured to fit a cost model.

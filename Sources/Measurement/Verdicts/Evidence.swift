@@ -77,8 +77,11 @@ struct Evidence {
   func ratio(
     _ name: String, _ cell: BenchReport.Cell, over baseline: BenchReport.Cell
   ) throws(Missing) -> Finding {
-    guard let estimate = report.ratio(cell, over: baseline, confidence: confidence) else {
-      throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
+    let estimate: RatioEstimate
+    do throws(RatioUnknown) {
+      estimate = try report.knownRatio(cell, over: baseline, confidence: confidence)
+    } catch {
+      throw Missing(reason: "\(cell.id) over \(baseline.id) is not known: \(error)")
     }
     return finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
   }
@@ -119,10 +122,14 @@ struct Evidence {
 extension Evidence.Finding {
   /// The figure in words: "1.02 (1.01 to 1.03)", "1200 cycles (1180 to 1210)".
   var words: String {
-    let format = figure.unit == "x" ? Decimal.ratio : Decimal.cycles
-    let value = format(figure.value) + (figure.unit == "x" ? "" : " \(figure.unit)")
+    let isRatio = figure.unit == "x"
+    let value = isRatio ? Decimal.ratio(figure.value) : "\(Decimal.cost(figure.value)) \(figure.unit)"
     guard interval.lowerBound < interval.upperBound else { return value }
-    return value + " (\(format(interval.lowerBound)) to \(format(interval.upperBound)))"
+    let bounds =
+      isRatio
+      ? "\(Decimal.ratio(interval.lowerBound)) to \(Decimal.ratio(interval.upperBound))"
+      : Decimal.costInterval(interval.lowerBound, interval.upperBound)
+    return "\(value) (\(bounds))"
   }
 
   /// Where the interval lies.

@@ -33,8 +33,8 @@ extension ReportComparison.Circumstance {
       + clock(first.clock.hertz, second.clock.hertz)
       + processors("", first.environment.processor, second.environment.processor)
       + processors("neighbour's ", first.environment.neighbourProcessor, second.environment.neighbourProcessor)
-      + differences("parameter", one.moduleParameters, other.moduleParameters)
-      + differences("mitigation", one.vulnerabilities, other.vulnerabilities)
+      + differences(.parameter, one.moduleParameters, other.moduleParameters)
+      + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
   }
 
   /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
@@ -58,12 +58,13 @@ extension ReportComparison.Circumstance {
     return [
       ("core", text(first.core), text(second.core)), ("capacity", text(first.capacity), text(second.capacity)),
       ("highest frequency", megahertz(first.maximumMegahertz), megahertz(second.maximumMegahertz)),
-    ].filter { $0.1 != $0.2 }.map { Self(name: whose + $0.0, first: $0.1, second: $0.2) }
+    ].filter { $0.1 != $0.2 }.map { Self(kind: .host, name: whose + $0.0, first: $0.1, second: $0.2) }
   }
 
-  private static func differences(_ what: String, _ first: [String: String], _ second: [String: String]) -> [Self] {
+  private static func differences(_ kind: Kind, _ first: [String: String], _ second: [String: String]) -> [Self] {
     Set(first.keys).union(second.keys).sorted().filter { first[$0] != second[$0] }.map {
-      Self(name: "\(what) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
+      Self(
+        kind: kind, name: "\(kind.rawValue) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
     }
   }
 }

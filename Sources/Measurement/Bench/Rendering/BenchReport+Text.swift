@@ -28,6 +28,11 @@ extension BenchReport {
       text += "\(why):".wrapped(width: width, first: "  ", indent: 2)
       text += ids.joined(separator: ", ").wrapped(width: width, first: "      ", indent: 6)
     }
+    if !unknown.isEmpty { text += "\nNot known, and shown as ?\n" }
+    for (why, ids) in unknownLines {
+      text += "\(why):".wrapped(width: width, first: "  ", indent: 2)
+      text += ids.joined(separator: ", ").wrapped(width: width, first: "      ", indent: 6)
+    }
     if !verdicts.isEmpty { text += "\nThe claims of 2018\n" }
     for verdict in verdicts {
       text += "\(verdict.claim.rawValue)  \(verdict.outcome.words.uppercased()): \(verdict.claim.summary)\n"
@@ -36,13 +41,14 @@ extension BenchReport {
     if breakEven != nil {
       text += "\nBreak-even: \(unit) per entry = base + per write x writes + per exit x exits\n"
       text += modelTable.text(width: width)
-      if let modelCaveat { text += modelCaveat.wrapped(width: width) }
-      text += "The cheapest policy:\n"
+      for caveat in modelCaveats { text += caveat.wrapped(width: width) }
+      if !winnerLines.isEmpty { text += "\(winnerTitle):\n" }
       for line in winnerLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
       for line in crossingLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
     }
     if cells.contains(where: \.isMeasured) {
-      text += "\nSpread of the samples, \(unit) per iteration\n" + spreadTable.text(width: width)
+      text += "\nSpread of the samples, \(unit) per iteration\n" + (spreadNote?.wrapped(width: width) ?? "")
+      text += spreadTable.text(width: width)
     }
     return text
   }
