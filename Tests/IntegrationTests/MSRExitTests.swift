@@ -25,7 +25,7 @@ struct MSRExitTests {
     _ steps: [MSRStep], filters: [MSRFilter] = [], reasons: MSRExitReasons,
     answering policy: Answering = Answering(onRead: { .value(UInt64($0.rawValue)) }, onWrite: { _, _ in .accept })
   ) throws -> Result {
-    var machine = try Machine(on: try KVM(), policy: policy)
+    var machine = try Machine(unproved: policy, on: try KVM())
     let guest = MSRGuest(steps)
     try machine.load(guest.program())
     try machine.vm.enableMSRExits(reasons)
