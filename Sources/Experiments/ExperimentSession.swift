@@ -46,7 +46,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       }
     // That a policy protects nothing is in every result: this is an instrument.
     var machine = try Machine(
-      on: kvm, policy: policy, provedTo: abilities, acceptingNoProtection: true, presenting: presented)
+      on: kvm, policy: policy, host: abilities, acceptingNoProtection: true, presenting: presented)
     if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.presented) {
       throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }

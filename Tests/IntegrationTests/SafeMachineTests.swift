@@ -13,7 +13,7 @@ struct SafeMachineTests {
   ) throws -> PolicyError? {
     do {
       _ = try Machine(
-        on: kvm, policy: policy, provedTo: host, acceptingNoProtection: accepting, presenting: contract)
+        on: kvm, policy: policy, host: host, acceptingNoProtection: accepting, presenting: contract)
     } catch let error as PolicyError { return error }
     return nil
   }
@@ -82,7 +82,7 @@ struct SafeMachineTests {
     // Also on a host that cannot: then the register does not hold what was set.
     for host in [proved, abilities(held: true, ibrsAll: true)] where host.canKeepIBRSOn {
       do {
-        let machine = try Machine(on: kvm, policy: Emulate(), provedTo: host)
+        let machine = try Machine(on: kvm, policy: Emulate(), host: host)
         let value = try machine.vcpu.read(.specCtrl)
         #expect(value & SpecCtrl.ibrs.rawValue != 0 && machine.protection.level == .always)
       } catch is PolicyError { #expect(!proved.canKeepIBRSOn) }

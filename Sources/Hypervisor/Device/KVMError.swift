@@ -120,6 +120,7 @@ extension Request {
     switch self {
     case .getAPIVersion: "KVM_GET_API_VERSION"
     case .createVM: "KVM_CREATE_VM"
+    case .setTSSAddress: "KVM_SET_TSS_ADDR"
     case .checkExtension: "KVM_CHECK_EXTENSION"
     case .getVCPUMapSize: "KVM_GET_VCPU_MMAP_SIZE"
     case .getSupportedCPUID: "KVM_GET_SUPPORTED_CPUID"

@@ -29,11 +29,11 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another
   /// `PolicyError` when KVM or the policy fails; and what proving throws.
   public init(
-    on kvm: borrowing KVM, policy: consuming P, provedTo host: HostAbilities? = nil,
+    on kvm: borrowing KVM, policy: consuming P, host known: HostAbilities? = nil,
     acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
   ) throws {
     var policy = policy
-    var host = try host ?? HostAbilities(provedOn: kvm, subject: policy.subject)
+    var host = try known ?? HostAbilities(provedOn: kvm, subject: policy.subject)
     guard host.subject == policy.subject else {
       throw PolicyError.refused(
         policy: P.name, reason: "it is about \(policy.subject), and what was proved of the host about \(host.subject)")
