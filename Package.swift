@@ -107,7 +107,7 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages",
+        "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages", "Measurement",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),

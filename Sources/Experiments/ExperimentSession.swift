@@ -19,6 +19,10 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private let subjectAtStart: SubjectValue
   private let statisticsAtStart: Statistics?
   private var statistics: Statistics?
+  /// Why KVM's own count is missing; nil where it is there, or this KVM has none.
+  private var lostWitness: KVMError?
+  /// Whether the guest has yet to come to the pause that was ordered.
+  private var awaitsPause: Bool
   private var ports: GuestPorts
   private var hostCycles: UInt64 = 0
   /// The host's clock at the first entry and at the last exit.
@@ -35,48 +39,55 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
     on kvm: borrowing KVM
   ) throws {
-    let protection = try experiment.policy.protection(on: abilities)
-    var intercepts: RunRecord.Interception =
-      !policy.intercepts.contains(experiment.msr) ? .never : policy.changesIntercepts ? .atTimes : .always
-    let contract: GuestContract
-    switch start {
-    case .image:
-      if let given = experiment.contract {
-        contract = given
-      } else {
-        contract = policy.contract(from: try GuestContract(offeredBy: kvm))
+    let presented: GuestContract? =
+      switch start {
+      case .image: experiment.contract
+      case .snapshot(let snapshot): snapshot.guest.machine.presented
       }
-      if let reason = experiment.workload.refusal(toldOf: contract) {
-        throw ExperimentError.workloadRefused(experiment.workload.name, reason)
-      }
-    case .snapshot(let snapshot): contract = snapshot.guest.machine.presented
+    // That a policy protects nothing is in every result: this is an instrument.
+    var machine = try Machine(
+      on: kvm, policy: policy, host: abilities, acceptingNoProtection: true, presenting: presented)
+    if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.presented) {
+      throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }
-    var machine = try Machine(on: kvm, policy: policy, presenting: contract)
+    let intercepted = machine.currentPolicy.intercepts.contains(experiment.msr)
+    let isFixed = !machine.currentPolicy.changesIntercepts
+    var intercepts: RunRecord.Interception = !intercepted ? .never : isFixed ? .always : .atTimes
     let past: PortableGuest<ExperimentState>?
     let rates: CounterRates?
     let subjectAtStart: SubjectValue
+    let awaitsPause: Bool
     switch start {
     case .image(let image):
       try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
       past = nil
       rates = nil
+      awaitsPause = experiment.pause != nil
       subjectAtStart = try machine.subjectValue()
     case .snapshot(let snapshot):
       var state = snapshot.guest.machine
       if snapshot.guest.policy != experiment.policy.rawValue { state.policyState = nil }
-      let hostRate = machine.vcpu.tscFrequency()
+      let hostRate = try machine.vcpu.tscFrequency()
       try machine.restore(state, snapshot.pages)
       try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
-      rates = CounterRates(guest: machine.vcpu.tscFrequency(), host: hostRate)
+      rates = CounterRates(guest: try machine.vcpu.tscFrequency(), host: hostRate)
       past = snapshot.guest
+      awaitsPause = snapshot.guest.work.awaitsPause
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
-    statisticsAtStart = try machine.vcpu.statistics()
+    // Two witnesses without the third are better than no result.
+    let statistics: Result<Statistics?, KVMError>
+    do { statistics = .success(try machine.vcpu.statistics()) } catch { statistics = .failure(error) }
+    switch statistics {
+    case .success(let found): (statisticsAtStart, lostWitness) = (found, nil)
+    case .failure(let error): (statisticsAtStart, lostWitness) = (nil, error)
+    }
+    self.awaitsPause = awaitsPause
     ports = GuestPorts(for: experiment.workload)
     interceptsSubject = intercepts
     self.experiment = experiment
-    self.protection = protection
+    protection = machine.protection
     self.abilities = abilities
     self.machine = machine
     self.past = past
@@ -89,7 +100,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
     // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
-    ports = GuestPorts(for: experiment.workload)
+    ports = GuestPorts(for: experiment.workload, awaitingPause: awaitsPause)
     let end: Machine<P>.End
     switch observation {
     case .nothing:
@@ -107,10 +118,22 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       end = try timed(&counter, control)
     }
     // KVM's count first: finishing the last exit and reading registers must not be in it.
-    statistics = try machine.vcpu.statistics()
-    if ports.isPaused { machine.discountPortOut() }
+    if statisticsAtStart != nil {
+      do { statistics = try machine.vcpu.statistics() } catch { (statistics, lostWitness) = (nil, error) }
+    }
+    if ports.isPaused {
+      machine.discountPortOut()
+      awaitsPause = false
+    }
     if let exit = try machine.vcpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
     if let fault = try machine.mailbox().fault { throw ExperimentError.guestFault(fault) }
+    if ports.isPaused {
+      let taken = try samples().count
+      guard taken == experiment.pause else {
+        throw ExperimentError.mailbox(
+          "the guest stopped after \(taken) samples for a pause that was ordered after \(experiment.pause ?? 0)")
+      }
+    }
     return switch end {
     case .finished: ports.isPaused ? .paused : nil
     case .stopped(let stop): stop
@@ -153,7 +176,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
-      origin: past?.origin, warnings: past?.warnings ?? [])
+      origin: past?.origin, warnings: warnings)
     try record.verify()
     return record
   }
@@ -167,7 +190,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ) throws -> PortableGuest<ExperimentState> {
     let samplesTaken = try samples().count
     return PortableGuest(
-      origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
+      origin: origin, policy: experiment.policy.rawValue, warnings: warnings,
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.rawValue, parameters: experiment.workload.parameters,
@@ -208,6 +231,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// The first sample that was timed on this host alone.
   private var firstOwnSample: Int {
     past.map { $0.work.samplesTaken + ($0.work.isBetweenSamples ? 0 : 1) } ?? 0
+  }
+
+  /// What was given up when the guest was moved, and what is missing here.
+  private var warnings: [String] {
+    let own = lostWitness.map { "KVM's own count of exits is missing, so there are two witnesses, not three: \($0)" }
+    return (past?.warnings ?? []) + (own.map { [$0] } ?? [])
   }
 
   private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }

@@ -39,8 +39,8 @@ public struct RunRecord: Sendable {
   public let tally: [String: UInt64]
   /// The host that the guest came from, in words; nil for one that started here.
   public let origin: String?
-  /// What was given up when the guest was moved against advice.
-  public let warnings: [String]
+  /// What was given up when the guest was moved against advice, and what is missing or was lost here.
+  public internal(set) var warnings: [String]
   /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
   public internal(set) var snapshot: ExperimentSnapshot?
 
@@ -133,9 +133,9 @@ extension RunRecord {
     if completed && samples.count != experiment.orders.count {
       contradictions.append("\(samples.count) of \(experiment.orders.count) samples were taken")
     }
-    if protection.level == .always, let register = subjectAtEnd.register, register & SpecCtrl.ibrs.rawValue == 0 {
-      contradictions.append(
-        "IBRS was to be kept on, and \(experiment.msr) holds \(SpecCtrl(rawValue: register)) at the end")
+    if protection.level == .always, (subjectAtEnd.register ?? 0) & SpecCtrl.ibrs.rawValue == 0 {
+      let end = subjectAtEnd.register.map { "holds \(SpecCtrl(rawValue: $0))" } ?? "cannot be read"
+      contradictions.append("IBRS was to be kept on, and \(experiment.msr) \(end) at the end")
     }
     guard contradictions.isEmpty else { throw .contradiction(contradictions) }
   }

@@ -93,10 +93,11 @@ public struct HostReport: Codable, Equatable, Sendable {
 
   /// Something that works here or does not, and what was seen.
   public struct Fact: Codable, Equatable, Sendable {
-    public var works: Bool
+    /// Null where it could not be tried; then `seen` says why.
+    @Nullable public var works: Bool?
     public var seen: String
 
-    public init(works: Bool, seen: String) {
+    public init(works: Bool?, seen: String) {
       self.works = works
       self.seen = seen
     }

@@ -20,7 +20,7 @@ struct Failure: Error {
     case noInput = 66
     case unavailable = 69
     case software = 70
-    /// The system has too little of something: threads, descriptors, memory.
+    /// The system failed at a call, or has too little of something at the moment.
     case osError = 71
     case ioError = 74
     case timedOut = 75
@@ -61,12 +61,11 @@ extension Failure {
       case let error as ExperimentError: Self.status(of: error)
       case is GuestImageError: .usage
       case let error as RunError: Self.status(of: error)
-      case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
-      case is MSRAccessError: .unavailable
+      case let error as MSRFilterError: KVMError(behind: error).map(Self.status(of:)) ?? .software
+      case is MSRAccessError, is GuestMemoryError: KVMError(behind: error).map(Self.status(of:)) ?? .unavailable
       case is ContractRefusal: .unavailable
       case let error as PoolError: Self.status(of: error)
-      case is GuestMemoryError: .unavailable
-      case let error as VirtualCPUStateError: if case .pending = error { .software } else { .unavailable }
+      case let error as VirtualCPUStateError: Self.status(of: error)
       case is SnapshotError: .dataError
       case let error as SocketError: Self.status(of: error)
       case let error as TransferError: Self.status(of: error)
@@ -79,13 +78,14 @@ extension Failure {
     switch (error.operation, error.code) {
     case (_, .permissionDenied), (_, .notPermitted): .noPermission
     case (.open(let path), .noSuchFileOrDirectory) where path != KVM.defaultPath: .noInput
-    default: .unavailable
+    default: error.isShortage ? .osError : .unavailable
     }
   }
 
   private static func status(of error: PolicyError) -> Status {
-    switch error {
-    case .refused, .msr, .filter: .unavailable
+    if let error = KVMError(behind: error) { return status(of: error) }
+    return switch error {
+    case .refused, .unprotected, .msr, .filter: .unavailable
     case .list: .usage
     case .entryLoad, .exitStore, .exitLoad: .software
     }
@@ -95,8 +95,22 @@ extension Failure {
     switch error {
     case .sampleCount, .iterationCount, .pause, .nothingToMeasure: .usage
     case .snapshot: .dataError
-    case .noEntry, .workloadRefused, .nothingMeasurable: .unavailable
+    case .noEntry, .workloadRefused, .nothingMeasurable, .mayNotGoOn: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
+    case .unproved(let proofs):
+      switch proofs.first?.failure {
+      case .timedOut: .timedOut
+      case .call(let error): status(of: error) == .noPermission ? .noPermission : .osError
+      case nil: .software
+      }
+    }
+  }
+
+  private static func status(of error: VirtualCPUStateError) -> Status {
+    switch error {
+    case .kvm(let error): status(of: error)
+    case .pending: .software
+    case .size, .notHeld, .unreadable, .msrs, .contract: .unavailable
     }
   }
 
@@ -126,7 +140,7 @@ extension Failure {
   }
 
   private static func status(of error: RunError) -> Status {
-    if case .kvm(let error) = error { return status(of: error) }
+    if let error = KVMError(behind: error) { return status(of: error) }
     return .software
   }
 }

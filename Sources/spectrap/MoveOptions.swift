@@ -61,15 +61,11 @@ struct MoveOptions: ParsableArguments {
     if from.hasPrefix(UnixPath.prefix) {
       return try Self.tell(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
     }
-    var snapshot = try SnapshotInput.read(try FilePath.argument(from))
+    let snapshot = try SnapshotInput.read(try FilePath.argument(from))
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
     var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
     abilities.acceptsUnprotected = acceptUnprotected
-    // It goes on here until it has moved.
-    try snapshot.admit(
-      at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
-      acceptingUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     Interrupt.cancels(control)
     switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {

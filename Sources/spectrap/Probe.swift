@@ -23,8 +23,7 @@ struct Probe: ParsableCommand {
       do {
         let kvm = try kvm.open()
         try host.addOffer(of: kvm)
-        let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
-        try host.addProofs(on: kvm, with: abilities)
+        let abilities = try host.addProofs(on: kvm)
         if json { offer = try HostOffer(of: kvm, abilities: abilities) }
       } catch { failure = error }
       // What can be told without KVM is told in any case; the failure follows.
@@ -90,7 +89,7 @@ extension HostReport {
     func row(_ name: String, _ fact: Fact?) {
       guard let fact else { return }
       let lines = fact.seen.wrapped(70, indent: 0).split(separator: "\n").map(String.init)
-      table.add(name, fact.works ? "yes" : "no", lines.first ?? "")
+      table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", lines.first ?? "")
       for line in lines.dropFirst() { table.add("", "", line) }
     }
     row("SPEC_CTRL holds a value", specCtrlProof)

@@ -36,14 +36,11 @@ struct Resume: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      var snapshot = try SnapshotInput.read(file)
+      let snapshot = try SnapshotInput.read(file)
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
       var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
       abilities.acceptsUnprotected = acceptUnprotected
-      try snapshot.admit(
-        at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
-        acceptingUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       Interrupt.cancels(control)
       let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)

@@ -237,7 +237,7 @@ struct Run: ParsableCommand {
   private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
     if let entry {
       guard entry != .none else { return (entry, "as asked for") }
-      let proof = try EntryProof(of: entry, on: kvm)
+      let proof = try EntryProof(of: entry, on: kvm).made()
       guard proof.works else {
         throw Failure(
           status: .unavailable,

@@ -22,23 +22,3 @@ enum SnapshotInput {
     }
   }
 }
-
-extension ExperimentSnapshot {
-  /// Decides whether the guest may go on at this host under a policy; what it loses is a warning from then on.
-  ///
-  /// Throws `Failure` when it may not, or not without that being accepted.
-  mutating func admit(at host: HostOffer, under policy: PolicyName, acceptingUnprotected: Bool) throws {
-    let moving = try MovingGuest(self)
-    for warning in Decision.warnings(of: moving, at: host) { guest.warn(warning) }
-    switch Decision(of: moving, to: host, under: policy) {
-    case .allowed: return
-    case .refused(let reason):
-      throw Failure(status: .unavailable, message: "the guest may not go on here: \(reason)")
-    case .unprotected(let reason):
-      guard acceptingUnprotected else {
-        throw Failure(status: .unavailable, message: "the guest may not go on here: \(Decision.advice(reason))")
-      }
-      guest.warn(Decision.warning(reason))
-    }
-  }
-}

@@ -117,6 +117,7 @@ public struct Bench: ~Copyable {
     }
     report.environment.neighbourProcessor = otherCPU.map { BenchEnvironment.Processor(HostProcessor($0)) }
     report.warnings = report.environment.warnings(on: host)
+    if let kept = VirtualMachine.KeptMemory.warning(of: VirtualMachine.keptMemory) { report.warnings.append(kept) }
     report.conclude()
     return report
   }

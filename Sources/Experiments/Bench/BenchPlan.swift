@@ -101,7 +101,7 @@ struct BenchPlan {
     let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
     if selection.entries != [.none] {
       for entry in wanted {
-        let proof = try EntryProof(of: entry, on: kvm)
+        let proof = try EntryProof(of: entry, on: kvm).made()
         entries.append(proof)
         if proof.works, !selection.allEntries, selection.entries.isEmpty { break }
       }
@@ -260,10 +260,10 @@ struct BenchPlan {
       cell.status = .unsupported
       cell.reason = reason
     } else {
-      do {
-        if let reason = try self.refusal(of: workload, on: kvm) {
-          throw ExperimentError.workloadRefused(workload.name, reason)
-        }
+      // A proof that could not be made is no reason: it ends the plan.
+      let refusal = try self.refusal(of: workload, on: kvm)
+      do throws(ExperimentError) {
+        if let refusal { throw .workloadRefused(workload.name, refusal) }
         experiment = try Experiment(
           running: workload, entry: entry, policy: policy, msr: msr, iterations: 1, samples: 1)
       } catch {

@@ -14,12 +14,13 @@ extension Experiment {
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
   ///
-  /// Throws as `resume` does; `TransferError.ended` when it may not go there: then it was not started; `TransferError.unknown` when
-  /// it was handed over and nobody says what became of it.
+  /// It must be allowed to go on here as well, until it has moved. Throws as `resume` does; `TransferError.ended` when it may not go
+  /// there: then it was not started; `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
     control: RunControl
   ) throws -> Departure {
+    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
     let abilities = accepted(abilities)
     return try policy.make(
       on: kvm, with: abilities,
@@ -33,11 +34,12 @@ extension Experiment {
   public func run(
     on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
-    try policy.make(
+    let image = try GuestImage(workload, entry: entry)
+    try check(on: kvm, abilities: abilities)
+    return try policy.make(
       on: kvm, with: abilities,
       for: AwaitingOrders(
-        experiment: self, image: try GuestImage(workload, entry: entry), desk: desk, abilities: abilities,
-        control: control))
+        experiment: self, image: image, desk: desk, abilities: abilities, control: control))
   }
 
   /// Receives a guest and runs it to its end.

@@ -28,6 +28,12 @@ public final class RunControl: Sendable {
     var isPaused = false
 
     var shouldStop: Bool { isCancelled || isPauseWanted }
+
+    /// Makes the run that is under way ask why it should stop.
+    func kick(after delay: Duration = .zero) {
+      // Without the timer it is asked too early, which is better than never.
+      do { try timer?.start(after: delay) } catch { timer?.kick() }
+    }
   }
 
   private let shared = Mutex(Shared())
@@ -40,7 +46,7 @@ public final class RunControl: Sendable {
   public func cancel() {
     shared.withLock { shared in
       shared.isCancelled = true
-      shared.timer?.start(after: .zero)
+      shared.kick()
     }
   }
 
@@ -50,7 +56,7 @@ public final class RunControl: Sendable {
   @usableFromInline func pause(after delay: Duration) {
     shared.withLock { shared in
       shared.isPauseWanted = true
-      shared.timer?.start(after: delay)
+      shared.kick(after: delay)
     }
   }
 
@@ -64,12 +70,16 @@ public final class RunControl: Sendable {
   @usableFromInline var stop: Stop? {
     shared.withLock { shared in
       if shared.isCancelled { return .cancelled }
+      // Before the pause, which may have to be tried again and again: no guest can put off its end by that.
+      if let deadline = shared.deadline, ContinuousClock.now >= deadline {
+        (shared.isPauseWanted, shared.isPaused) = (false, false)
+        return .timeLimit
+      }
       if shared.isPauseWanted {
         shared.isPauseWanted = false
         shared.isPaused = true
         return .paused
       }
-      if let deadline = shared.deadline, ContinuousClock.now >= deadline { return .timeLimit }
       return nil
     }
   }
@@ -84,8 +94,8 @@ public final class RunControl: Sendable {
 
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run
-  /// uses this control right now.
+  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left or does not start
+  /// it, or another run uses this control right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       if shared.isPrepared {
@@ -95,13 +105,19 @@ public final class RunControl: Sendable {
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
       let timer = unsafe try KickTimer(setting: immediateExit)
       let now = ContinuousClock.now
-      if !shared.isPaused { shared.deadline = timeLimit.map { now + $0 } }
-      shared.isPaused = false
-      if shared.shouldStop {
-        timer.start(after: .zero)
-      } else if let deadline = shared.deadline {
-        timer.start(after: deadline - now)
+      let deadline = shared.isPaused ? shared.deadline : timeLimit.map { now + $0 }
+      do throws(KVMError) {
+        if shared.shouldStop {
+          try timer.start(after: .zero)
+        } else if let deadline {
+          try timer.start(after: deadline - now)
+        }
+      } catch {
+        timer.remove()
+        throw error
       }
+      shared.deadline = deadline
+      shared.isPaused = false
       shared.timer = timer
     }
   }

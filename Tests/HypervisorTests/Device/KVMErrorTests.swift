@@ -1,9 +1,10 @@
 // What a person reads when KVM cannot be opened: what was attempted, what came back, what they can do.
 
 import CKVM
-import Hypervisor
 import SystemPackage
 import Testing
+
+@testable import Hypervisor
 
 @Suite("Opening KVM")
 struct KVMErrorTests {
@@ -62,6 +63,52 @@ struct KVMErrorTextTests {
       (.arm, "preparing the run's time limit: Cannot allocate memory"),
     ]
     for (operation, text) in cases { #expect("\(KVMError(operation, .noMemory))" == text) }
+  }
+
+  @Test("names the likely cause where a limit or a filter of this process is behind it")
+  func causes() {
+    let cases: [(KVMError.Operation, Errno, [String])] = [
+      (.request(.run), .resourceTemporarilyUnavailable, ["KVM refused KVM_RUN", "ulimit -u", "pids.max"]),
+      (.request(.createVM), .resourceTemporarilyUnavailable, ["KVM refused KVM_CREATE_VM", "ulimit -u"]),
+      (.request(.run), .noMemory, ["memory.max", "pids.max"]),
+      (.request(.run), .notPermitted, ["seccomp"]),
+      (.arm, .resourceTemporarilyUnavailable, ["time limit", "ulimit -i"]),
+    ]
+    for (operation, code, words) in cases {
+      let text = "\(KVMError(operation, code))"
+      for word in words { #expect(text.contains(word), "\(text)") }
+    }
+    #expect("\(KVMError(.request(.run), .badAddress))" == "KVM refused KVM_RUN: Bad address")
+  }
+
+  @Test("is a shortage where the same call may succeed later, and is found behind the library's other errors")
+  func shortage() {
+    for code in [Errno.noMemory, .resourceTemporarilyUnavailable, .tooManyOpenFiles, .tooManyOpenFilesInSystem] {
+      #expect(KVMError(.request(.run), code).isShortage)
+    }
+    for code in [Errno.invalidArgument, .notPermitted, .badAddress] {
+      #expect(!KVMError(.request(.run), code).isShortage)
+    }
+    let error = KVMError(.request(.getMSRs), .noMemory)
+    let behind: [any Error] = [
+      error, RunError.kvm(error), GuestMemoryError.refused(error), MSRAccessError.refused(error),
+      MSRFilterError.refused(error), PolicyError.msr(.refused(error)), PolicyError.filter(.refused(error)),
+      RunError.policy(.msr(.refused(error))), VirtualCPUStateError.kvm(error),
+    ]
+    for other in behind { #expect(KVMError(behind: other) == error, "\(other)") }
+    #expect(KVMError(behind: MSRAccessError.unreadable(.specCtrl, index: 0)) == nil, "an answer of KVM's")
+  }
+
+  @Test("says that KVM has none only where it is ENOTTY or EINVAL")
+  func absent() throws {
+    for code in [Errno(rawValue: ENOTTY), .invalidArgument] {
+      let nothing: Int? = try KVMError(.request(.getClock), code).absent()
+      #expect(nothing == nil)
+    }
+    for code in [Errno.noMemory, .ioError, .notPermitted, .interrupted] {
+      let error = KVMError(.request(.getClock), code)
+      #expect(throws: error) { let _: Int? = try error.absent() }
+    }
   }
 
   @Test("of an MSR names the register, the value and the place in the list")

@@ -64,6 +64,15 @@ struct PolicySupportTests {
     #expect(level(Shadow.support(on: host)) == expected)
   }
 
+  @Test("of a shadow that does not keep IBRS set never says that IBRS is kept on")
+  func otherMask() {
+    let host = HostAbilities(subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
+    #expect(level(Shadow().support(on: host)) == .always)
+    for policy in [Shadow(mask: SpecCtrl.stibp.rawValue), Shadow(keeping: 0), Shadow(mask: 0)] {
+      #expect(level(policy.support(on: host)) == .maskedBits)
+    }
+  }
+
   @Test("for a barrier lets the guest's own through, or says that they are dropped; there is no value to save")
   func commands() {
     for msr in [MSR.predCmd, .flushCmd] {
