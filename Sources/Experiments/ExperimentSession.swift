@@ -17,8 +17,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private let past: PortableGuest<ExperimentState>?
   private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
-  private let statisticsAtStart: Statistics?
-  private var statistics: Statistics?
+  private let statisticsAtStart: SecondWitness
+  private var statistics = SecondWitness.silent("the guest has not run")
   private var ports: GuestPorts
   private var hostCycles: UInt64 = 0
   /// The host's clock at the first entry and at the last exit.
@@ -35,7 +35,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
     on kvm: borrowing KVM
   ) throws {
-    let protection = try experiment.policy.protection(on: abilities)
+    let promised = try experiment.policy.protection(on: abilities)
     var intercepts: RunRecord.Interception =
       !policy.intercepts.contains(experiment.msr) ? .never : policy.changesIntercepts ? .atTimes : .always
     let contract: GuestContract
@@ -52,6 +52,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     case .snapshot(let snapshot): contract = snapshot.guest.machine.presented
     }
     var machine = try Machine(on: kvm, policy: policy, presenting: contract)
+    let protection = promised.given(machine.contract, about: experiment.msr)
     let past: PortableGuest<ExperimentState>?
     let rates: CounterRates?
     let subjectAtStart: SubjectValue
@@ -72,7 +73,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
-    statisticsAtStart = try machine.vcpu.statistics()
+    statisticsAtStart = SecondWitness(of: machine.vcpu)
     ports = GuestPorts(for: experiment.workload)
     interceptsSubject = intercepts
     self.experiment = experiment
@@ -107,7 +108,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       end = try timed(&counter, control)
     }
     // KVM's count first: finishing the last exit and reading registers must not be in it.
-    statistics = try machine.vcpu.statistics()
+    statistics = SecondWitness(of: machine.vcpu)
     if ports.isPaused { machine.discountPortOut() }
     if let exit = try machine.vcpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
     if let fault = try machine.mailbox().fault { throw ExperimentError.guestFault(fault) }
@@ -146,7 +147,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `ExperimentError.contradiction` when the witnesses disagree.
   func record(stopped: RunControl.Stop?) throws -> RunRecord {
-    let record = RunRecord(
+    var record = RunRecord(
       experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
       counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
       samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
@@ -154,6 +155,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
       origin: past?.origin, warnings: past?.warnings ?? [])
+    record.whyNoStatistics = whyNoStatistics
     try record.verify()
     return record
   }
@@ -213,9 +215,17 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }
 
   private var kvmStatistics: [String: UInt64]? {
-    guard let here = statistics.flatMap({ $0.growth(since: statisticsAtStart) }) else { return nil }
+    guard let before = statisticsAtStart.statistics, let here = statistics.statistics?.growth(since: before) else {
+      return nil
+    }
     guard let past else { return here }
     return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+  }
+
+  private var whyNoStatistics: String? {
+    if let silence = statisticsAtStart.silence ?? statistics.silence { return silence }
+    guard let past, past.work.kvmStatistics == nil else { return nil }
+    return "KVM's own count of the guest's exits where it ran before is not known"
   }
 
   /// The tally of a guest that goes: wherever it goes on, a register that is open now begins closed.
@@ -283,11 +293,29 @@ extension CounterRates {
   }
 }
 
+/// KVM's own counters at one moment; or why it does not tell them, which takes this witness away, not the run.
+private enum SecondWitness {
+  case counters(Statistics)
+  case silent(String)
+
+  init(of cpu: borrowing VirtualCPU) {
+    do throws(KVMError) {
+      if let statistics = try cpu.statistics() {
+        self = .counters(statistics)
+      } else {
+        self = .silent("this KVM has no binary statistics (KVM_GET_STATS_FD, since Linux 5.14)")
+      }
+    } catch { self = .silent("KVM's own count cannot be read: \(error)") }
+  }
+
+  var statistics: Statistics? { if case .counters(let statistics) = self { statistics } else { nil } }
+  var silence: String? { if case .silent(let why) = self { why } else { nil } }
+}
+
 extension Statistics {
-  /// By how much each counter grew; nil without a reading from before.
-  fileprivate func growth(since before: Statistics?) -> [String: UInt64]? {
-    guard let before else { return nil }
-    return values.reduce(into: [:]) { growth, statistic in
+  /// By how much each counter grew.
+  fileprivate func growth(since before: Statistics) -> [String: UInt64] {
+    values.reduce(into: [:]) { growth, statistic in
       guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
       growth[statistic.key] = statistic.value[0] - old
     }

@@ -79,6 +79,9 @@ extension Failure {
     switch (error.operation, error.code) {
     case (_, .permissionDenied), (_, .notPermitted): .noPermission
     case (.open(let path), .noSuchFileOrDirectory) where path != KVM.defaultPath: .noInput
+    // A shortage of the moment, which says nothing about the host.
+    case (_, .noMemory), (_, .tooManyOpenFiles), (_, .tooManyOpenFilesInSystem), (_, .resourceTemporarilyUnavailable):
+      .osError
     default: .unavailable
     }
   }
