@@ -43,10 +43,12 @@ let package = Package(
       name: "Experiments",
       dependencies: ["Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
+    // C, for it runs before the Swift runtime starts.
+    .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "CKVM", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
+        "CKVM", "CProgram", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],

@@ -17,10 +17,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private let past: PortableGuest<ExperimentState>?
   private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
-  private let statisticsAtStart: Statistics?
-  private var statistics: Statistics?
-  /// Why KVM's own count is missing; nil where it is there, or this KVM has none.
-  private var lostWitness: KVMError?
+  private let statisticsAtStart: SecondWitness
+  private var statistics = SecondWitness.silent("the guest has not run")
   /// Whether the guest has yet to come to the pause that was ordered.
   private var awaitsPause: Bool
   private var ports: GuestPorts
@@ -76,18 +74,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
-    // Two witnesses without the third are better than no result.
-    let statistics: Result<Statistics?, KVMError>
-    do { statistics = .success(try machine.vcpu.statistics()) } catch { statistics = .failure(error) }
-    switch statistics {
-    case .success(let found): (statisticsAtStart, lostWitness) = (found, nil)
-    case .failure(let error): (statisticsAtStart, lostWitness) = (nil, error)
-    }
+    statisticsAtStart = SecondWitness(of: machine.vcpu)
     self.awaitsPause = awaitsPause
     ports = GuestPorts(for: experiment.workload)
     interceptsSubject = intercepts
     self.experiment = experiment
-    protection = machine.protection
+    protection = machine.protection.given(machine.contract, about: experiment.msr)
     self.abilities = abilities
     self.machine = machine
     self.past = past
@@ -118,9 +110,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       end = try timed(&counter, control)
     }
     // KVM's count first: finishing the last exit and reading registers must not be in it.
-    if statisticsAtStart != nil {
-      do { statistics = try machine.vcpu.statistics() } catch { (statistics, lostWitness) = (nil, error) }
-    }
+    statistics = SecondWitness(of: machine.vcpu)
     if ports.isPaused {
       machine.discountPortOut()
       awaitsPause = false
@@ -169,14 +159,15 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `ExperimentError.contradiction` when the witnesses disagree.
   func record(stopped: RunControl.Stop?) throws -> RunRecord {
-    let record = RunRecord(
+    var record = RunRecord(
       experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
       counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
       samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
-      origin: past?.origin, warnings: warnings)
+      origin: past?.origin, warnings: past?.warnings ?? [])
+    record.whyNoStatistics = whyNoStatistics
     try record.verify()
     return record
   }
@@ -190,7 +181,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ) throws -> PortableGuest<ExperimentState> {
     let samplesTaken = try samples().count
     return PortableGuest(
-      origin: origin, policy: experiment.policy.rawValue, warnings: warnings,
+      origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.rawValue, parameters: experiment.workload.parameters,
@@ -233,18 +224,20 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     past.map { $0.work.samplesTaken + ($0.work.isBetweenSamples ? 0 : 1) } ?? 0
   }
 
-  /// What was given up when the guest was moved, and what is missing here.
-  private var warnings: [String] {
-    let own = lostWitness.map { "KVM's own count of exits is missing, so there are two witnesses, not three: \($0)" }
-    return (past?.warnings ?? []) + (own.map { [$0] } ?? [])
-  }
-
   private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }
 
   private var kvmStatistics: [String: UInt64]? {
-    guard let here = statistics.flatMap({ $0.growth(since: statisticsAtStart) }) else { return nil }
+    guard let before = statisticsAtStart.statistics, let here = statistics.statistics?.growth(since: before) else {
+      return nil
+    }
     guard let past else { return here }
     return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+  }
+
+  private var whyNoStatistics: String? {
+    if let silence = statisticsAtStart.silence ?? statistics.silence { return silence }
+    guard let past, past.work.kvmStatistics == nil else { return nil }
+    return "KVM's own count of the guest's exits where it ran before is not known"
   }
 
   /// The tally of a guest that goes: wherever it goes on, a register that is open now begins closed.
@@ -312,11 +305,29 @@ extension CounterRates {
   }
 }
 
+/// KVM's own counters at one moment; or why it does not tell them, which takes this witness away, not the run.
+private enum SecondWitness {
+  case counters(Statistics)
+  case silent(String)
+
+  init(of cpu: borrowing VirtualCPU) {
+    do throws(KVMError) {
+      if let statistics = try cpu.statistics() {
+        self = .counters(statistics)
+      } else {
+        self = .silent("this KVM has no binary statistics (KVM_GET_STATS_FD, since Linux 5.14)")
+      }
+    } catch { self = .silent("KVM's own count cannot be read: \(error)") }
+  }
+
+  var statistics: Statistics? { if case .counters(let statistics) = self { statistics } else { nil } }
+  var silence: String? { if case .silent(let why) = self { why } else { nil } }
+}
+
 extension Statistics {
-  /// By how much each counter grew; nil without a reading from before.
-  fileprivate func growth(since before: Statistics?) -> [String: UInt64]? {
-    guard let before else { return nil }
-    return values.reduce(into: [:]) { growth, statistic in
+  /// By how much each counter grew.
+  fileprivate func growth(since before: Statistics) -> [String: UInt64] {
+    values.reduce(into: [:]) { growth, statistic in
       guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
       growth[statistic.key] = statistic.value[0] - old
     }

@@ -33,7 +33,7 @@ extension HostReport {
   /// The host in a few words, without reading all that a report holds: processor, module, kernel.
   public static func headline(files: HostFiles = HostFiles()) -> String {
     "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
-      + "Linux \(files.value("proc/sys/kernel/osrelease") ?? "?")"
+      + "Linux \(HostKernel.release(files: files) ?? "?")"
   }
 
   /// Adds what KVM offers.
@@ -75,7 +75,9 @@ extension HostReport {
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
       policies = Dictionary(
-        uniqueKeysWithValues: PolicyName.allCases.map { ($0.rawValue, Fact($0.support(on: abilities))) })
+        uniqueKeysWithValues: try PolicyName.allCases.map {
+          ($0.rawValue, Fact(try $0.support(on: abilities, tellingOn: kvm)))
+        })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
       specCtrlProof = unknown
@@ -112,10 +114,39 @@ extension HostReport.Fact {
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.level.word); \(protection.reason)")
+      self.init(works: true, seen: "protects: \(protection.sentence)")
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }
+}
+
+extension PolicyName {
+  /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
+  ///
+  /// Throws what making a machine throws, which is made only where it matters what the guest is told.
+  func support(on abilities: HostAbilities, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
+    let support = support(on: abilities)
+    guard case .supported(let protection) = support,
+      protection.misleads(
+        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: abilities), about: abilities.subject)
+    else { return support }
+    let told = try make(on: kvm, with: abilities, for: ToldContract(abilities: abilities))
+    return .supported(protection.given(told, about: abilities.subject))
+  }
+
+  /// What a guest is told, read back from a machine that is made for that.
+  private struct ToldContract: PolicyVisitor {
+    let abilities: HostAbilities
+
+    func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
+      try Machine(on: kvm, policy: policy, host: abilities, acceptingNoProtection: true).contract
+    }
+  }
+}
+
+extension Protection {
+  /// How far and why, as a person says it.
+  public var sentence: String { "\(level.word); \(reason)" }
 }
 
 extension Protection.Level {
@@ -160,7 +191,10 @@ extension SpeculationView {
     ]
     let has = bits.filter(\.1).map(\.0)
     let lacks = bits.filter { !$0.1 }.map(\.0)
-    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
+    let parts = [
+      has.joined(separator: ", "),
+      lacks.isEmpty ? "" : (lacks.count == 1 ? "no " : "none of ") + lacks.joined(separator: ", "),
+    ]
     return parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

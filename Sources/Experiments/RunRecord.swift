@@ -15,8 +15,10 @@ public struct RunRecord: Sendable {
   public let interceptsSubject: Interception
   /// The first witness.
   public let counters: ExitCounters
-  /// The second witness: by how much each of KVM's statistics grew; nil where this KVM has none.
+  /// The second witness: by how much each of KVM's statistics grew; nil where they could not be read.
   public let kvmStatistics: [String: UInt64]?
+  /// Why they could not, in a sentence; nil where they could.
+  public internal(set) var whyNoStatistics: String?
   /// The third witness.
   public let mailbox: Mailbox
   /// The samples that were completed.
@@ -82,9 +84,11 @@ public struct RunRecord: Sendable {
   public var cyclesPerIteration: [Double] {
     samples.dropFirst(firstOwnSample).map { Double($0.ticks) / Double($0.iterations) }
   }
-  /// Host cycles of the whole run over the exits to the VMM; nil without an exit.
+  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration, whose run is
+  /// something else than its exits: every guest has one, at its end.
   public var hostCyclesPerExit: Double? {
-    counters.total == 0 ? nil : Double(hostCycles) / Double(counters.total)
+    let done = samples.reduce(0) { $0 + UInt64($1.iterations) }
+    return counters.total > max(1, done) ? Double(hostCycles) / Double(counters.total) : nil
   }
 }
 

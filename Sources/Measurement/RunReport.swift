@@ -81,11 +81,14 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public var lightExits: UInt64?
     /// Every statistic that grew.
     @Nullable public var statistics: [String: UInt64]?
+    /// Why there are none, in a sentence; null where there are.
+    @Nullable public var whyNone: String?
 
-    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?) {
+    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?, whyNone: String? = nil) {
       self.exits = exits
       self.lightExits = lightExits
       self.statistics = statistics
+      self.whyNone = whyNone
     }
   }
 
@@ -161,7 +164,8 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The host's clock.
   public struct VMM: Codable, Equatable, Sendable {
-    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null without an exit.
+    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null for a guest that had no more
+    /// exits than iterations.
     @Nullable public var cyclesPerExit: Double?
     /// Host cycles from entry to exit, by what ended it, where that was asked for.
     @Nullable public var roundTrips: [String: CycleSummary]?

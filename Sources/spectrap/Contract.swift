@@ -3,6 +3,7 @@
 import ArgumentParser
 import Experiments
 import Hypervisor
+import Measurement
 import Migration
 import SystemPackage
 
@@ -41,15 +42,10 @@ struct Contract: ParsableCommand {
 }
 
 extension PoolContract {
-  private static let width = 100
-
   fileprivate var text: String {
-    var facts = Table()
+    var facts = TextTable()
     func add(_ name: String, _ names: [String], none: String = "nothing") {
-      let line = names.isEmpty ? none : names.joined(separator: ", ")
-      for (index, part) in line.wrapped(Self.width - 26, indent: 0).split(separator: "\n").enumerated() {
-        facts.add(index == 0 ? name : "", String(part))
-      }
+      facts.add(name, names.isEmpty ? none : names.joined(separator: ", "))
     }
     facts.add("vendor", vendor)
     facts.add("addresses", "\(physicalAddressBits) bits physical, \(linearAddressBits) bits linear")
@@ -62,28 +58,23 @@ extension PoolContract {
         tscKilohertz.map { "\(Double($0) / 1000) MHz on every host" }
           ?? "not known to run at one rate everywhere: a guest that moves is warned where it does not"
       ])
-    var text = "What a guest may be told on all of \(hosts.map(\.name).joined(separator: ", "))\n" + facts.text
+    let title = "What a guest may be told on all of \(hosts.map(\.name).joined(separator: ", "))"
+    var text = title.wrapped(width: Terminal.width) + facts.text(width: Terminal.width)
     for host in hosts { text += "\n" + host.text }
     return text
   }
 }
 
 extension PoolContract.Host {
-  private static let width = 100
-
   fileprivate var text: String {
-    var table = Table()
-    func add(_ name: String, _ text: String) {
-      for (index, line) in text.wrapped(Self.width - 26, indent: 0).split(separator: "\n").enumerated() {
-        table.add(index == 0 ? "  \(name)" : "", String(line))
-      }
-    }
+    var table = TextTable()
+    func add(_ name: String, _ text: String) { table.add("  \(name)", text) }
     add("policy", "\(policy.rawValue), protects: \(protection.word); \(reason)")
     for (name, costs) in [
       ("costs of CPUID", costs.cpuid), ("of ARCH_CAPABILITIES", costs.archCapabilities),
       ("of SPEC_CTRL", costs.specCtrl), ("of feature MSRs", costs.featureMSRs), ("clock", costs.clock),
       ("warnings", costs.warnings),
     ] where !costs.isEmpty { add(name, costs.joined(separator: ", ")) }
-    return name + "\n" + table.text
+    return name + "\n" + table.text(width: Terminal.width)
   }
 }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Experiments
+import Measurement
 import Migration
 import SystemPackage
 
@@ -21,9 +22,9 @@ struct Inspect: ParsableCommand {
       // Also where it is printed as it stands: what is of no experiment is no snapshot.
       let facts = try snapshot.summary()
       if json { return try Output.json(snapshot.guest) }
-      var table = Table()
+      var table = TextTable()
       for fact in facts { table.add(fact.name, fact.text) }
-      try Output.result(table.text)
+      try Output.result(table.text(width: Terminal.width))
     }
   }
 }

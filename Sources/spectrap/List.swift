@@ -99,14 +99,14 @@ private struct Inventory: Encodable {
     for (title, items) in [
       ("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies),
     ] {
-      var table = Table()
+      var table = TextTable()
       for item in items {
         let works = item.works.map { $0 ? "yes" : "no" } ?? "?"
         table.add("  \(item.name)", works, item.summary)
-        if item.works != true, let seen = item.seen { table.add("", "", "  \(seen)") }
+        if item.works != true, let seen = item.seen { table.add("", "", "here: \(seen)") }
       }
       text += "\(title)\(workloads[0].works == nil ? " (no KVM here to try them on)" : ", and whether they run here")\n"
-      text += table.text + "\n"
+      text += table.text(width: Terminal.width) + "\n"
     }
     return text
   }

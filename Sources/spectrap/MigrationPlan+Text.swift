@@ -2,19 +2,19 @@
 
 import Experiments
 import Hypervisor
+import Measurement
 import Migration
 
 extension MigrationPlan {
-  private static let width = 100
   private static let policyWidth = 23
 
   /// The text; with a legend where it is about kinds of host.
   func text(isOfClasses: Bool) -> String {
     var text = "A guest started at one host, going on at another under the same policy\n"
     if isOfClasses {
-      var legend = Table()
+      var legend = TextTable()
       for kind in HostClass.allCases { legend.add("  \(kind.rawValue)", kind.summary) }
-      text += legend.text
+      text += legend.text(width: Terminal.width)
     }
     for source in hosts {
       for destination in hosts {
@@ -48,9 +48,9 @@ extension MigrationPlan {
       case .notStarted: "no such guest: \(row.reason)"
       }
     let warned = ([answer] + row.warnings.map { "WARNING: " + $0 }).joined(separator: "; ")
-    let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(policyWidth, indent: 0)
+    let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(width: policyWidth)
       .split(separator: "\n").map(String.init)
-    let sentences = warned.wrapped(width - policyWidth - 4, indent: 0).split(separator: "\n").map(String.init)
+    let sentences = warned.wrapped(width: Terminal.width - policyWidth - 4).split(separator: "\n").map(String.init)
     var table = ""
     for index in 0..<max(names.count, sentences.count) {
       let name = index < names.count ? names[index] : ""

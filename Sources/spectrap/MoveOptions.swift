@@ -17,7 +17,8 @@ struct MoveOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
   var to: String?
 
-  @Option(help: "Who owns the MSR there (default: as here).")
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR there (default: as here)."), transform: PolicyName.argument)
   var policy: PolicyName?
 
   @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
@@ -26,16 +27,19 @@ struct MoveOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "How long the guest may be stopped in all: where the destination is not ready by then, it goes on here.",
-      valueName: "ms"))
+      valueName: "ms"),
+    transform: number(1...1e6, "ms"))
   var downTime = 300.0
 
   @Option(
     help: ArgumentHelp(
-      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"))
+      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"),
+    transform: whole(0...UInt32.max))
   var peerUser: UInt32?
 
   @Option(
-    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
+    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
   var timeLimit = 60.0
 
   /// Whether nothing about a move was chosen.
@@ -46,8 +50,6 @@ struct MoveOptions: ParsableArguments {
     guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
     _ = try UnixPath(to)
     if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
-    guard downTime >= 1, downTime <= 1e6 else { throw ValidationError("--down-time takes from 1 to 1000000 ms") }
-    try Run.validate(timeLimit: timeLimit)
   }
 
   func perform(kvm options: KVMOptions, json: Bool) throws {
@@ -67,7 +69,7 @@ struct MoveOptions: ParsableArguments {
     var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
     abilities.acceptsUnprotected = acceptUnprotected
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-    Interrupt.cancels(control)
+    try Interrupt.cancels(control)
     switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
     case .moved(let report): try report.tell(json: json)
     case .stayed(let record, let reason):
@@ -95,9 +97,11 @@ struct MoveOptions: ParsableArguments {
 /// A socket's address on the command line: `unix:` and a path.
 struct UnixPath {
   static let prefix = "unix:"
+  /// What the address of a socket has room for, without the zero at its end, in bytes; unix(7).
+  static let longest = 107
   let path: String
 
-  /// Throws `ValidationError` for another kind of address.
+  /// Throws `ValidationError` for another kind of address, and for a path that is too long for one.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
       throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
@@ -105,6 +109,11 @@ struct UnixPath {
     let bytes = ProgramArguments.bytes(of: String(text.dropFirst(Self.prefix.count)))
     guard let path = String(validating: bytes, as: UTF8.self) else {
       throw ValidationError("the path of a socket must be UTF-8")
+    }
+    guard bytes.count <= Self.longest else {
+      throw ValidationError(
+        "the path of a socket has at most \(Self.longest) bytes, and this one \(bytes.count); give a shorter one, or one "
+          + "from the working directory on")
     }
     self.path = path
   }
@@ -148,7 +157,7 @@ extension MoveReport {
   }
 
   private var text: String {
-    var table = Table(right: [1, 2, 3])
+    var table = TextTable(right: [1, 2, 3])
     table.add("Round", "pages sent", "ms", "written meanwhile")
     for (index, round) in rounds.enumerated() {
       table.add("\(index + 1)", "\(round.pages)", round.duration.milliseconds.rounded3, "\(round.dirtied)")
@@ -158,8 +167,8 @@ extension MoveReport {
       "The guest runs at \(destination.plain). It was stopped for \(downTime.milliseconds.rounded3) ms, "
       + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last "
       + (lastPages == 1 ? "page." : "\(lastPages) pages.")
-    let warned = warnings.map { "WARNING  \($0.plain)\n" }.joined()
-    return warned + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
+    return warnings.map { $0.plain.wrapped(width: Terminal.width, first: "WARNING  ", indent: 9) }.joined()
+      + table.text(width: Terminal.width) + "\n" + sentence.wrapped(width: Terminal.width)
   }
 }
 

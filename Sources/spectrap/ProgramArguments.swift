@@ -3,15 +3,20 @@
 // Facts: execve(2); path_resolution(7): every byte but 0 and the slash may be in a name.
 
 import ArgumentParser
+import CProgram
 import Glibc
 import SystemPackage
 
 enum ProgramArguments {
-  /// The words that the program was started with, its name first.
-  static var given: [[UInt8]] {
-    // Safe: the C library's list of as many strings, each of which ends with a zero, lives as long as the program.
-    (0..<Int(CommandLine.argc)).compactMap { index in
-      unsafe CommandLine.unsafeArgv[index].map { word in
+  /// The words that the program was started with, its name first; nil where not even that was passed on.
+  ///
+  /// Swift's own list is empty where /proc is not mounted.
+  static var given: [[UInt8]]? {
+    let count = cprogram_word_count()
+    guard count > 0 else { return nil }
+    return (0..<count).compactMap { number in
+      // Safe: each word ends with a zero, and is there as long as the program runs.
+      unsafe cprogram_word(number).map { word in
         unsafe UnsafeBufferPointer(start: word, count: strlen(word)).map { UInt8(bitPattern: $0) }
       }
     }

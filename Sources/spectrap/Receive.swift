@@ -21,12 +21,15 @@ struct Receive: ParsableCommand {
     help: ArgumentHelp("The MSR that the guest's policy is about.", valueName: "name|0xN"), transform: MSR.argument)
   var msr: MSR = .specCtrl
 
-  @Option(help: ArgumentHelp("Stop the guest after this many seconds; 0 for no limit.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Stop the guest after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
   var timeLimit = 60.0
 
   @Option(
     help: ArgumentHelp(
-      "Take a guest of this user's process, too (by default only of yours, or of root's).", valueName: "number"))
+      "Take a guest of this user's process, too (by default only of yours, or of root's).", valueName: "number"),
+    transform: whole(0...UInt32.max))
   var peerUser: UInt32?
 
   @Flag(help: "Print JSON (docs/json.md).")
@@ -34,10 +37,7 @@ struct Receive: ParsableCommand {
 
   @OptionGroup var kvm: KVMOptions
 
-  func validate() throws {
-    _ = try UnixPath(address)
-    try Run.validate(timeLimit: timeLimit)
-  }
+  func validate() throws { _ = try UnixPath(address) }
 
   func run() throws {
     try Failure.reporting {
@@ -46,7 +46,7 @@ struct Receive: ParsableCommand {
       // Now, not while a guest is stopped.
       offer.abilities = try offer.abilities.withCosts(on: kvm)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control)
+      try Interrupt.cancels(control)
       let listener = try Listener(at: try UnixPath(address).path, for: PeerRule(other: peerUser))
       Output.error("spectrap: waiting for a guest at \(address)")
       let record = try record(at: listener, on: kvm, offering: offer, control)

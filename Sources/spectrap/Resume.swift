@@ -18,21 +18,23 @@ struct Resume: ParsableCommand {
   @Argument(help: "The file.", transform: FilePath.argument)
   var file: FilePath
 
-  @Option(help: "Who owns the MSR from now on (default: as before).")
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR from now on (default: as before)."),
+    transform: PolicyName.argument)
   var policy: PolicyName?
 
   @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
   var acceptUnprotected = false
 
-  @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
   var timeLimit = 60.0
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
   @OptionGroup var kvm: KVMOptions
-
-  func validate() throws { try Run.validate(timeLimit: timeLimit) }
 
   func run() throws {
     try Failure.reporting {
@@ -42,7 +44,7 @@ struct Resume: ParsableCommand {
       var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
       abilities.acceptsUnprotected = acceptUnprotected
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control)
+      try Interrupt.cancels(control)
       let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
       try Run.tell(record, entryChoice: "as it was started", json: json)
       try Run.complain(of: record.stopped, after: timeLimit)

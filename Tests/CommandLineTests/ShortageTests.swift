@@ -46,21 +46,6 @@ struct ShortageTests {
     #expect(outcome.status == 71, "\(outcome.errors)")
     #expect(outcome.errors.contains("ulimit -i"))
   }
-
-  @Test("of descriptors for KVM's count leaves a run with two witnesses, which it says")
-  func twoWitnesses() throws {
-    // KVM's statistics are the last descriptor that a run opens: one too few for it is enough for all else.
-    var found: Outcome?
-    for count in 4...12 where found == nil {
-      let outcome = try Spectrap.run(
-        ["run", "chatty", "--entry", "none", "--iterations", "5", "--json"], under: ["prlimit", "--nofile=\(count)"])
-      if outcome.status == 0 { found = outcome } else { #expect(outcome.status != 69, "\(outcome.errors)") }
-    }
-    let result = try JSONValue(parsing: try #require(found).output)
-    #expect(result["kvm.exits"] == .null && result["exits.byReason.portOut"]?.count == 6)
-    let warnings = result["warnings"]?.elements.map(\.name) ?? []
-    #expect(warnings.contains { $0.contains("two witnesses") && $0.contains("KVM_GET_STATS_FD") }, "\(warnings)")
-  }
 }
 
 private enum Shortage {

@@ -72,7 +72,7 @@ extension KVMError: CustomStringConvertible {
   public var description: String {
     switch operation {
     case .open(let path):
-      "\(path): \(code)\(Self.advice(code))"
+      "\(path): \(code)\(Self.advice(code, about: path))"
     case .map(let bytes): "mapping \(bytes) bytes: \(code)"
     case .readStatistics: "reading KVM's statistics: \(code)"
     case .request(let request): "KVM refused \(request.name): \(code)\(Self.cause(of: request, code))"
@@ -101,10 +101,10 @@ extension KVMError: CustomStringConvertible {
     }
   }
 
-  private static func advice(_ code: Errno) -> String {
+  private static func advice(_ code: Errno, about device: FilePath) -> String {
     switch code {
     case .permissionDenied, .notPermitted:
-      "; add yourself to the group \"kvm\" or run as root"
+      "; \(DeviceAccess(to: device)?.advice ?? "run as root")"
     case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
       "; load kvm_intel or kvm_amd, and enable VMX or SVM in the firmware"
     case .init(rawValue: ENOTTY), .isDirectory, .invalidArgument:

@@ -66,6 +66,12 @@ public final class RunControl: Sendable {
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 
+  /// Whether the run that is under way is to stop, for whatever has to wait outside of KVM_RUN: the signal that interrupts that wait is
+  /// the one that interrupts KVM_RUN.
+  public var isDue: Bool {
+    shared.withLock { $0.shouldStop || $0.deadline.map { ContinuousClock.now >= $0 } ?? false }
+  }
+
   /// Why the run that is under way should stop, nil when it may go on: asked after each interrupted KVM_RUN.
   @usableFromInline var stop: Stop? {
     shared.withLock { shared in

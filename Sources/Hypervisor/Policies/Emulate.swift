@@ -86,8 +86,7 @@ public struct Emulate: Policy {
       return .supported(
         Protection(
           .none,
-          "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted, and a guest that relies "
-            + "on the IBRS_ALL that it is told is worse off than under no policy"))
+          "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted"))
     }
     guard abilities.register.isHeld else {
       return .supported(

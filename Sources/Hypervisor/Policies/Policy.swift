@@ -238,6 +238,20 @@ public struct Protection: Equatable, Sendable {
     self.reason = reason
   }
 
+  /// Whether a guest that is told this may rely on a protection that a policy for this MSR does not give it.
+  public func misleads(guestTold contract: GuestContract, about subject: MSR) -> Bool {
+    level == .none && subject == .specCtrl && contract.cpuid.has(.archCapabilities)
+      && contract.archCapabilities.contains(.ibrsAll)
+  }
+
+  /// The same for a guest that is told this, as read back from KVM, under a policy for this MSR.
+  public func given(_ contract: GuestContract, about subject: MSR) -> Protection {
+    guard misleads(guestTold: contract, about: subject) else { return self }
+    return Protection(
+      level,
+      reason + "; the guest is told IBRS_ALL all the same, and one that relies on it is worse off than under no policy")
+  }
+
   /// What is said of a policy that traps the writes of an MSR other than IA32_SPEC_CTRL.
   static func ofTrappedWrites(_ subject: MSR) -> Protection {
     subject.isCommand

@@ -13,7 +13,8 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   public var summary: String {
     switch self {
     case .passthrough: "the register is the guest's and KVM switches it; nothing is intercepted"
-    case .emulate: "writes are trapped and kept in a shadow, a no-op under IBRS_ALL; the guest is told IBRS_ALL"
+    case .emulate:
+      "writes are trapped and kept in a shadow, a no-op under IBRS_ALL, which KVM is asked to tell the guest"
     case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
     case .manual: "read after every exit, written only where guest's and host's value differ, one level up"
     case .shadow: "writes are trapped: the guest reads a shadow, the host keeps its bits (IBRS), the rest goes through"

@@ -114,7 +114,7 @@ extension MovingGuest {
     let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
     guard supported.level == .guest else {
       return knowsRegister
-        ? supported
+        ? supported.given(contract, about: subject)
         : Protection(.none, "the guest was not told of IA32_SPEC_CTRL, and the host restricts nothing for it")
     }
     guard knowsRegister else {

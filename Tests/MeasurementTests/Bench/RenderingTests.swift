@@ -24,6 +24,36 @@ struct RenderingTests {
     #expect(!lines(report.text).contains { $0.count > 100 && !$0.hasPrefix("neverending") })
   }
 
+  @Test("The text fits narrower terminals, too, and loses nothing by it", arguments: [60, 80])
+  func narrow(width: Int) {
+    let text = MadeUp.whole.text(width: width)
+    #expect(lines(text).allSatisfy { $0.count <= width }, "\(lines(text).filter { $0.count > width })")
+    func words(_ text: String) -> [String] { text.split(whereSeparator: \.isWhitespace).map(String.init).sorted() }
+    #expect(words(text) == words(MadeUp.whole.text))
+  }
+
+  @Test("A table is made narrower by breaking its last sentences, or setting first cells apart, or folding its rows")
+  func tables() {
+    var facts = TextTable()
+    facts.add("name", "a sentence of several words that goes on and on")
+    facts.add("other", "short")
+    #expect(facts.text(width: 60) == "name   a sentence of several words that goes on and on\nother  short\n")
+    #expect(
+      facts.text(width: 36)
+        == "name   a sentence of several words\n       that goes on and on\nother  short\n")
+    #expect(
+      facts.text(width: 20) == "name\n  a sentence of\n  several words that\n  goes on and on\nother\n  short\n")
+    var numbers = TextTable(right: [1, 2])
+    numbers.add("a long name", "1234567", "89")
+    numbers.add("short", "1", "2")
+    #expect(numbers.text(width: 24) == "a long name  1234567  89\nshort              1   2\n")
+    #expect(numbers.text(width: 18) == "a long name\n       1234567  89\nshort        1   2\n")
+    #expect(numbers.text(width: 12) == "a long name\n  1234567\n  89\nshort\n        1\n   2\n")
+    var hostile = TextTable()
+    hostile.add("one\ntwo", "three\r\nfour")
+    #expect(hostile.text(width: 80) == "one two  three four\n")
+  }
+
   @Test("A row says workload, policy, place, cycles, ratio and exits")
   func row() throws {
     let row = try #require(lines(MadeUp.whole.text).first { $0.hasPrefix("ibrs  ") && $0.contains("emulate") })
