@@ -268,7 +268,7 @@ struct ReportComparisonTests {
     let text = comparison.text(threshold: 9)
     let why = status == nil ? "" : " (it did not come back)"
     #expect(text.contains("Lost, in the second \(word)\(why): chatty/syscall/manual\n"))
-    #expect(text.contains("1 cell was lost"))
+    #expect(text.contains("1 cell is lost, which no threshold allows."))
     // What only the second has is no loss: it fails where both directions are asked for.
     let gained = ReportComparison(less, more)
     #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))

@@ -93,11 +93,10 @@ extension ReportComparison {
   private func summary(threshold: Double?, bothWays: Bool) -> [String] {
     var sentences = [headline(threshold: threshold, bothWays: bothWays)]
     let consequence = threshold == nil ? "." : ", which no threshold allows."
-    if !lost.isEmpty { sentences.append("\(lost.count) \(lost.count == 1 ? "cell was" : "cells were") lost" + consequence) }
-    if !void.isEmpty { sentences.append("\(void.count) \(void.count == 1 ? "cell is" : "cells are") void" + consequence) }
-    if judgesSomething, !undecided.isEmpty {
-      sentences.append("\(undecided.count) \(undecided.count == 1 ? "cell is" : "cells are") undecided.")
-    }
+    func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
+    if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
+    if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
+    if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
     if let open = openWords(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
     guard judgesSomething else { return sentences }
     sentences.append(
