@@ -1,6 +1,7 @@
 // The fourth witness: time stamps that cannot be are no result, whoever invents them.
 
 import Measurement
+import Migration
 import TestSupport
 import Testing
 

@@ -264,6 +264,7 @@ struct RenderingTests {
     table.add(["c", "2"])
     #expect(table.markdown == "| a\\|b | 1 |\n| --- | ---: |\n| c | 2 |\n")
     #expect(MadeUp.whole.markdown.contains("| claim | verdict | why |"))
+    #expect(MadeUp.whole.markdown.contains("\nClaimed by David Woodhouse, LKML, 2018-02-16 ("))
   }
 
   @Test(
