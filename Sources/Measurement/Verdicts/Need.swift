@@ -37,7 +37,7 @@ enum Need: Hashable, Sendable {
       }
     case .systemCall:
       guard let entry = Evidence(report: report).emptyEntry?.entry, !entry.isSystemCall else { return nil }
-      let works = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works }
+      let works = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works == true }
       return lack(
         of: "a system call", "the kernel was entered by \(entry)", outcome: works ? .notMeasured : .cannotBeTested)
     case .hardwareShadow:
