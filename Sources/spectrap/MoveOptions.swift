@@ -99,23 +99,19 @@ struct UnixPath {
   static let prefix = "unix:"
   /// What the address of a socket has room for, without the zero at its end, in bytes; unix(7).
   static let longest = 107
-  let path: String
+  let path: FilePath
 
   /// Throws `ValidationError` for another kind of address, and for a path that is too long for one.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
       throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
     }
-    let bytes = ProgramArguments.bytes(of: String(text.dropFirst(Self.prefix.count)))
-    guard let path = String(validating: bytes, as: UTF8.self) else {
-      throw ValidationError("the path of a socket must be UTF-8")
-    }
-    guard bytes.count <= Self.longest else {
+    path = try FilePath.argument(String(text.dropFirst(Self.prefix.count)))
+    guard path.length <= Self.longest else {
       throw ValidationError(
-        "the path of a socket has at most \(Self.longest) bytes, and this one \(bytes.count); give a shorter one, or one "
+        "the path of a socket has at most \(Self.longest) bytes, and this one \(path.length); give a shorter one, or one "
           + "from the working directory on")
     }
-    self.path = path
   }
 }
 

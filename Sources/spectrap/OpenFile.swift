@@ -3,6 +3,7 @@
 
 import CKVM
 import Glibc
+import Hypervisor
 import SystemPackage
 
 /// A file that is open; closed when the last owner goes.

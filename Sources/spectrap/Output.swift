@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Glibc
+import Hypervisor
 import Synchronization
 import SystemPackage
 

@@ -4,6 +4,7 @@
 import ArgumentParser
 import FoundationEssentials
 import Glibc
+import Hypervisor
 import Measurement
 import SystemPackage
 

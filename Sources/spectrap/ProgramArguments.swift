@@ -5,6 +5,7 @@
 import ArgumentParser
 import CProgram
 import Glibc
+import Hypervisor
 import SystemPackage
 
 enum ProgramArguments {
@@ -70,19 +71,5 @@ extension FilePath {
   static func argument(_ text: String) throws -> FilePath {
     guard !text.isEmpty else { throw ValidationError("an empty path names no file") }
     return FilePath(bytes: ProgramArguments.bytes(of: text))
-  }
-
-  /// A path of these bytes, of which none is 0.
-  init(bytes: some Sequence<UInt8>) {
-    // Safe: the array ends with a zero, and lives for the length of the call.
-    unsafe self.init(platformString: bytes.map { CInterop.PlatformChar(bitPattern: $0) } + [0])
-  }
-
-  /// The path's bytes.
-  var bytes: [UInt8] {
-    // Safe: the string is valid for the length of the call, and ends with a zero.
-    unsafe withPlatformString { start in
-      (0..<length).map { unsafe UInt8(bitPattern: start[$0]) }
-    }
   }
 }

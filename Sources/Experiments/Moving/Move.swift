@@ -2,11 +2,12 @@
 
 public import Hypervisor
 public import Migration
+public import SystemPackage
 
 /// Where a guest is to move, and on which terms.
 public struct MoveRequest: Codable, Sendable {
-  /// The path at which the destination waits.
-  public var path: String
+  /// The path at which the destination waits: its bytes, for JSON holds no others than those of UTF-8 in a string.
+  private let pathBytes: [UInt8]
   /// The policy there; nil for the guest's own.
   public var policy: PolicyName?
   /// Whether it may go where it is worse protected than here.
@@ -16,7 +17,10 @@ public struct MoveRequest: Codable, Sendable {
   public var peers = PeerRule()
 
   /// A move to the destination that waits at a path.
-  public init(to path: String) { self.path = path }
+  public init(to path: FilePath) { pathBytes = path.bytes }
+
+  /// The path at which the destination waits.
+  public var path: FilePath { FilePath(bytes: pathBytes) }
 }
 
 /// A destination that waits, and what it has said that it offers.

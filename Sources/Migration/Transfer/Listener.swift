@@ -7,7 +7,7 @@
 
 import Glibc
 import Synchronization
-import SystemPackage
+public import SystemPackage
 
 /// A socket that others can connect to; its file goes with the owner.
 public struct Listener: ~Copyable, Sendable {
@@ -23,7 +23,7 @@ public struct Listener: ~Copyable, Sendable {
   ///
   /// A file of a socket at which nobody listens any more is replaced. Throws `SocketError` when the path is taken, or no socket can
   /// be there.
-  public init(at path: String, for peers: PeerRule = PeerRule()) throws(SocketError) {
+  public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
     var address = try sockaddr_un(path)
     let folder = try LockedFolder(of: path, within: Self.patience)
     defer { withExtendedLifetime(folder) {} }
@@ -34,7 +34,7 @@ public struct Listener: ~Copyable, Sendable {
     } catch {
       // Refused: there is a socket, and nobody listens. Whatever else it is, somebody may.
       switch error.code {
-      case .connectionRefused where FileIdentity(path)?.isSocket == true: unsafe _ = unlink(path)
+      case .connectionRefused where FileIdentity(path)?.isSocket == true: path.unlink()
       case .noSuchFileOrDirectory, .connectionRefused: break
       default: throw SocketError("listening at \(path)", .addressInUse)
       }
@@ -87,12 +87,12 @@ public struct Listener: ~Copyable, Sendable {
 
 /// The file of a listener's socket; removed when the owner goes.
 public final class SocketFile: Sendable {
-  private let path: String
+  private let path: FilePath
   /// The file as it was made: somebody may have put another in its place.
   private let identity: FileIdentity
   private let isRemoved = Atomic(false)
 
-  fileprivate init(path: String, identity: FileIdentity) {
+  fileprivate init(path: FilePath, identity: FileIdentity) {
     self.path = path
     self.identity = identity
   }
@@ -102,8 +102,7 @@ public final class SocketFile: Sendable {
   /// Removes it, once, where it is still the one that was made.
   public func remove() {
     guard !isRemoved.exchange(true, ordering: .relaxed), FileIdentity(path) == identity else { return }
-    // Safe: the path is a string, which lives for the length of the call.
-    unsafe _ = unlink(path)
+    path.unlink()
   }
 }
 
@@ -114,10 +113,11 @@ private struct LockedFolder: ~Copyable {
   /// Locks the folder that a path lies in.
   ///
   /// Throws `SocketError` when there is none, or another process holds it for too long.
-  init(of path: String, within limit: Duration) throws(SocketError) {
-    let folder = FilePath(path).removingLastComponent()
-    let name = folder.isEmpty ? "." : folder.string
-    let opened = unsafe open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  init(of path: FilePath, within limit: Duration) throws(SocketError) {
+    let folder = path.removingLastComponent()
+    let name: FilePath = folder.isEmpty ? "." : folder
+    // Safe: the path is valid for the length of the call, and ends with a zero.
+    let opened = unsafe name.withPlatformString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
     guard opened >= 0 else { throw SocketError("listening at \(path)") }
     let deadline = ContinuousClock.now + limit
     while flock(opened, LOCK_EX | LOCK_NB) != 0 {
@@ -137,15 +137,21 @@ private struct LockedFolder: ~Copyable {
 
 /// Which file stands at a path.
 private struct FileIdentity: Equatable {
-  let device: dev_t
-  let inode: ino_t
+  let device: DeviceID
+  let inode: Inode
   let isSocket: Bool
 
   /// The file, not followed where it is a link; nil where there is none.
-  init?(_ path: String) {
-    var status = stat()
-    // Safe: the path is a string, and the structure this call's own.
-    guard unsafe lstat(path, &status) == 0 else { return nil }
-    (device, inode, isSocket) = (status.st_dev, status.st_ino, status.st_mode & S_IFMT == S_IFSOCK)
+  init?(_ path: FilePath) {
+    guard let status = try? Stat(path, followTargetSymlink: false) else { return nil }
+    (device, inode, isSocket) = (status.deviceID, status.inode, status.type == .socket)
+  }
+}
+
+extension FilePath {
+  /// Takes the name away, if that can be done.
+  fileprivate func unlink() {
+    // Safe: the path is valid for the length of the call, and ends with a zero.
+    unsafe withPlatformString { unsafe _ = Glibc.unlink($0) }
   }
 }

@@ -8,6 +8,7 @@
 import FoundationEssentials
 public import Hypervisor
 import Synchronization
+public import SystemPackage
 
 /// The source's side of one migration.
 public final class Sender: Sendable {
@@ -28,7 +29,7 @@ public final class Sender: Sendable {
   ///
   /// Throws `TransferError.socket` when nobody waits there whom the rule takes.
   public init(
-    to path: String, of peers: PeerRule = PeerRule(), patience: Patience = Patience(),
+    to path: FilePath, of peers: PeerRule = PeerRule(), patience: Patience = Patience(),
     unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
     do {

@@ -6,6 +6,7 @@
 // Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2).
 
 import Glibc
+import Hypervisor
 public import SystemPackage
 
 /// A call about a socket that failed.
@@ -62,7 +63,7 @@ public struct Connection: ~Copyable, Sendable {
   ///
   /// Throws `SocketError`: nobody listens there, the path is too long, or whoever listens is not one of `peers`.
   public init(
-    to path: String, of peers: PeerRule = PeerRule(), within limit: Duration = .zero,
+    to path: FilePath, of peers: PeerRule = PeerRule(), within limit: Duration = .zero,
     unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) {
     let made = try Self.make()
@@ -74,7 +75,7 @@ public struct Connection: ~Copyable, Sendable {
   }
 
   private func connect(
-    to path: String, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
+    to path: FilePath, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws(SocketError) {
     while let code = try connect(to: path) {
       guard code == .resourceTemporarilyUnavailable || code == .interrupted, ContinuousClock.now < deadline else {
@@ -86,7 +87,7 @@ public struct Connection: ~Copyable, Sendable {
   }
 
   /// Tries once; gives the error, nil where there is none.
-  private func connect(to path: String) throws(SocketError) -> Errno? {
+  private func connect(to path: FilePath) throws(SocketError) -> Errno? {
     var address = try sockaddr_un(path)
     // Safe: the structure is this call's own, for its own length.
     let result = unsafe withUnsafePointer(to: &address) { pointer in
@@ -247,13 +248,14 @@ extension sockaddr_un {
   /// The address of a path.
   ///
   /// Throws `SocketError` when it is too long for one.
-  init(_ path: String) throws(SocketError) {
+  init(_ path: FilePath) throws(SocketError) {
     self.init()
     sun_family = sa_family_t(AF_UNIX)
-    let bytes = Array(path.utf8)
+    let bytes = path.bytes
     // One byte for the zero at the end.
-    let fits = !bytes.isEmpty && bytes.count < MemoryLayout.size(ofValue: sun_path) && !bytes.contains(0)
-    guard fits else { throw SocketError("the path \(path)", .fileNameTooLong) }
+    guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: sun_path) else {
+      throw SocketError("the path \(path)", .fileNameTooLong)
+    }
     // Safe: shorter than the member, by the check.
     unsafe withUnsafeMutableBytes(of: &sun_path) { unsafe $0.copyBytes(from: bytes) }
   }

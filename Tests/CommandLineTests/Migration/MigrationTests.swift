@@ -3,6 +3,7 @@
 import FoundationEssentials
 import GuestImages
 import Glibc
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -246,7 +247,7 @@ struct MigrationTests {
     let destination = try Child([Spectrap.path, "receive", "unix:\(path)", "--json"])
     try destination.awaitErrors("waiting for a guest", by: deadline)
     do {
-      let bomb = try Sender(to: path)
+      let bomb = try Sender(to: FilePath(path))
       _ = try bomb.offer()
       try bomb.propose(memory: [GuestPhysicalRange(start: 0, count: 1 << 30)])
       // The refusal says why.
@@ -257,7 +258,7 @@ struct MigrationTests {
     }
     try destination.awaitErrors("still waiting", by: deadline)
     do {
-      let short = try Sender(to: path)
+      let short = try Sender(to: FilePath(path))
       _ = try short.offer()
       try short.propose(memory: [GuestPhysicalRange(start: 0, count: Layout.memorySize)])
     }

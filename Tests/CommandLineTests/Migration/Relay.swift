@@ -2,6 +2,7 @@
 
 import Glibc
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import Experiments
@@ -53,7 +54,7 @@ final class Relay: Sendable {
     at path: String, to destination: String, _ death: Death?, delaying delayed: MessageKind? = nil,
     by delay: Duration = .zero
   ) throws {
-    listener = try Listener(at: path)
+    listener = try Listener(at: FilePath(path))
     self.destination = destination
     self.death = death
     self.delayed = delayed
@@ -84,7 +85,8 @@ final class Relay: Sendable {
   }
 
   private func run() {
-    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: destination) else {
+    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: FilePath(destination))
+    else {
       return
     }
     let pipe = Pipe(source, other)

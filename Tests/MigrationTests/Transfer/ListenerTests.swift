@@ -18,13 +18,13 @@ struct ListenerTests: ~Copyable {
   private var isThere: Bool { unsafe access(path, F_OK) == 0 }
 
   private func error(at path: String) -> SocketError? {
-    do throws(SocketError) { _ = try Listener(at: path) } catch { return error }
+    do throws(SocketError) { _ = try Listener(at: FilePath(path)) } catch { return error }
     return nil
   }
 
   @Test("keeps the path to itself while it is there, also when so many wait that it cannot be connected to")
   func taken() throws {
-    let first = try Listener(at: path)
+    let first = try Listener(at: FilePath(path))
     #expect(error(at: path)?.code == .addressInUse)
     // Whoever fills the queue and is not accepted.
     var waiting: [End] = []
@@ -41,7 +41,7 @@ struct ListenerTests: ~Copyable {
   @Test("takes the place of one that is dead, and of no other file")
   func dead() throws {
     // A second name of the file outlives the listener, as the file does that of a process that was killed.
-    let first = try Listener(at: path)
+    let first = try Listener(at: FilePath(path))
     let name = path + ".dead"
     #expect(unsafe link(path, name) == 0)
     _ = consume first
@@ -56,9 +56,9 @@ struct ListenerTests: ~Copyable {
 
   @Test("leaves the file of another that has taken its place")
   func replaced() throws {
-    let first = try Listener(at: path)
+    let first = try Listener(at: FilePath(path))
     unsafe _ = unlink(path)
-    let second = try Listener(at: path)
+    let second = try Listener(at: FilePath(path))
     _ = consume first
     #expect(isThere && error(at: path)?.code == .addressInUse)
     _ = consume second
@@ -71,7 +71,7 @@ struct ListenerTests: ~Copyable {
     defer { unsafe _ = unlink(name) }
     // A dead one: bound, and nobody listens.
     let dead = try Connection.make()
-    var address = try sockaddr_un(name)
+    var address = try sockaddr_un(FilePath(name))
     let bound = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe bind(dead.descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -89,7 +89,7 @@ struct ListenerTests: ~Copyable {
     let count = both.boxes.withLock { $0.count }
     #expect(count == 1, "\(count) believe that they listen")
     // And whoever connects comes to that one.
-    #expect(throws: Never.self) { _ = try Connection(to: name) }
+    #expect(throws: Never.self) { _ = try Connection(to: FilePath(name)) }
   }
 
   /// Two threads that begin at the same moment.
@@ -115,7 +115,7 @@ struct ListenerTests: ~Copyable {
   /// A listener that outlives the thread that made it.
   private final class Box: Sendable {
     let listener: Listener
-    init(at path: String) throws { listener = try Listener(at: path) }
+    init(at path: String) throws { listener = try Listener(at: FilePath(path)) }
   }
 
   @Test("takes and gives nothing where a stranger is at the other end")
@@ -123,8 +123,8 @@ struct ListenerTests: ~Copyable {
     let rule = PeerRule()
     #expect(rule.takes(geteuid()) && rule.takes(0) && !rule.takes(4_000_000_000))
     #expect(PeerRule(other: 4_000_000_000).takes(4_000_000_000))
-    let listener = try Listener(at: path)
-    let own = try Connection(to: path)
+    let listener = try Listener(at: FilePath(path))
+    let own = try Connection(to: FilePath(path))
     guard let connection = try listener.accept(unless: { false }) else {
       Issue.record("nobody has connected")
       return
