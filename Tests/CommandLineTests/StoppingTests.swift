@@ -43,6 +43,8 @@ struct StoppingTests {
     if !byLimit {
       // Until then it is the shell.
       while child.fact("Name") != "spectrap" && ContinuousClock.now < deadline { usleep(1_000) }
+      // By then it waits for its reader.
+      sleep(3)
       _ = try child.interruptWhenReady(by: deadline)
     }
     let outcome = try child.outcome(by: deadline)
