@@ -23,14 +23,15 @@ extension Input {
     guard data.count <= longest << 20 else {
       throw Failure(status: .dataError, message: "\(path) is no \(what): it is longer than \(longest) MiB")
     }
-    guard let head = try? JSONDecoder().decode(Head.self, from: data), head.kind == kind else {
-      throw Failure(status: .dataError, message: "\(path) is no \(what)")
+    if let reason = Head.problem(in: data, kind: kind) {
+      throw Failure(status: .dataError, message: "\(path) is no \(what): \(reason)")
     }
-    guard head.schemaVersion == version else {
+    let found = try? JSONDecoder().decode(Head.self, from: data).schemaVersion
+    guard found == version else {
       throw Failure(
         status: .dataError,
-        message: "\(path) has schema version \(head.schemaVersion.map(String.init) ?? "none"), this program reads "
-          + "version \(version)")
+        message: "\(path) has \(found.map { "schema version \($0)" } ?? "no schema version"), and this program reads "
+          + "version \(version): write the file with this program, or read it with the one that wrote it")
     }
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
       throw Failure(
@@ -44,6 +45,17 @@ extension Input {
 private struct Head: Decodable {
   var schemaVersion: Int?
   var kind: String?
+
+  /// Why this cannot be a result of a kind, nil for none that is named; nil when it can.
+  static func problem(in data: Data, kind: String?) -> String? {
+    guard !data.isEmpty else { return "it is empty" }
+    let head: Head
+    do { head = try JSONDecoder().decode(Head.self, from: data) } catch DecodingError.typeMismatch(_, let context) {
+      return context.codingPath.isEmpty ? "it is JSON, but no object" : "its schema version or kind is of another type"
+    } catch { return "it is not JSON" }
+    guard head.kind != kind else { return nil }
+    return head.kind.map { "it says that it is of the kind \"\($0)\"" } ?? "it does not say of which kind it is"
+  }
 }
 
 /// The JSON of `probe`: the report under a schema version, and what the host offers guests that would come there.

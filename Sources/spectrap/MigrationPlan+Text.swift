@@ -10,7 +10,7 @@ extension MigrationPlan {
 
   /// The text; with a legend where it is about kinds of host.
   func text(isOfClasses: Bool) -> String {
-    var text = "A guest started at one host, going on at another under the same policy\n"
+    var text = "A guest started at one host, going on at another under the same policy".wrapped(width: Terminal.width)
     if isOfClasses {
       var legend = TextTable()
       for kind in HostClass.allCases { legend.add("  \(kind.rawValue)", kind.summary) }
@@ -18,7 +18,7 @@ extension MigrationPlan {
     }
     for source in hosts {
       for destination in hosts {
-        text += "\n\(source) -> \(destination)\n"
+        text += "\n" + "\(source) -> \(destination)".wrapped(width: Terminal.width)
         for group in groups(from: source, to: destination) { text += Self.lines(of: group) }
       }
     }

@@ -189,11 +189,20 @@ struct CompareTests {
     let file = try BenchResult.shared.get()
     try Spectrap.run("compare", file.path, "/nonexistent/result.json")
       .expectFailure(66, saying: "/nonexistent/result.json")
-    for text in ["", "{}", "[1]", "no JSON", #"{"kind":"compare","schemaVersion":1}"#] {
+    for (text, reason) in [
+      ("", "it is empty"), ("{}", "it does not say of which kind it is"), ("[1]", "it is JSON, but no object"),
+      ("no JSON", "it is not JSON"), (#"{"kind":7}"#, "of another type"),
+      (#"{"kind":"compare","schemaVersion":1}"#, "it says that it is of the kind \"compare\""),
+    ] {
       let other = try TemporaryFile()
       try Data(text.utf8).write(to: URL(filePath: other.path))
-      try compare(other, file).expectFailure(65, saying: other.path, "spectrap bench --json")
+      try compare(other, file)
+        .expectFailure(65, saying: "\(other.path) is no result of `spectrap bench --json`", reason)
     }
+    let unversioned = try TemporaryFile()
+    try Data(#"{"kind":"bench"}"#.utf8).write(to: URL(filePath: unversioned.path))
+    try compare(unversioned, file)
+      .expectFailure(65, saying: "has no schema version", "write the file with this program")
   }
 
   @Test("is refused where a result is cut off, lacks something, or is of a newer version")

@@ -40,7 +40,13 @@ struct StoppingTests {
     let arguments = endless("chatty", limit: byLimit ? "1" : "0") + ["--trace", "--json"]
     let child = try Child(["bash", "-c", script, "trace", Spectrap.path] + arguments)
     let deadline = ContinuousClock.now + .seconds(60)
-    if !byLimit { _ = try child.interruptWhenReady(by: deadline) }
+    if !byLimit {
+      // Until then it is the shell.
+      while child.fact("Name") != "spectrap" && ContinuousClock.now < deadline { usleep(1_000) }
+      // By then it waits for its reader.
+      sleep(3)
+      _ = try child.interruptWhenReady(by: deadline)
+    }
     let outcome = try child.outcome(by: deadline)
     #expect(outcome.status == (byLimit ? 75 : 130))
     try expectPartial(outcome, byLimit ? "timeLimit" : "cancelled")

@@ -19,8 +19,8 @@ struct ReportTests {
         "host.specCtrlProof", "host.speculation.cpu.archCapabilities", "host.speculation.cpu.ibrsAll",
         "host.speculation.guest", "host.speculation.kvm", "host.tsc.clocksource", "host.tsc.hertz", "host.tsc.source",
         "host.turbo",
-        "kvm.exits", "kvm.lightExits", "kvm.statistics", "msr.registerEnd", "msr.registerStart", "origin",
-        "stopped",
+        "kvm.exits", "kvm.lightExits", "kvm.statistics", "kvm.whyNone", "msr.registerEnd", "msr.registerStart",
+        "origin", "stopped",
         "vmm.cyclesPerExit", "vmm.roundTrips",
       ])
     let few = try JSONValue(encoding: try #require(Distribution([1])))

@@ -43,7 +43,7 @@ enum Sample {
     exits: RunReport.Exits(
       total: 201, byReason: ["writeMSR": 200, "portOut": 1],
       byMSR: ["0x48": RunReport.Accesses(reads: 0, writes: 200)], interruptions: 1),
-    kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205]),
+    kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205], whyNone: "known all the same"),
     guest: RunReport.Guest(
       cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), clockDoubt: "too long",
       kernelEntries: 100,
