@@ -61,7 +61,9 @@ struct Compare: ParsableCommand {
       }
       let share = threshold.map { $0 / 100 }
       try Output.result(
-        json ? try Output.encoded(comparison) : comparison.text(threshold: share, bothWays: bothWays, verbose: verbose))
+        json
+          ? try Output.encoded(comparison)
+          : comparison.text(threshold: share, bothWays: bothWays, verbose: verbose, width: Terminal.width))
       guard let share else { return }
       if !comparison.passes(threshold: share, bothWays: bothWays) { throw ExitCode(1) }
     }

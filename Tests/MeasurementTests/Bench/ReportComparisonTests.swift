@@ -338,6 +338,14 @@ struct ReportComparisonTests {
     #expect(ReportComparison(report(), report()).text(threshold: 0.05).contains("None of 2 cells became dearer"))
   }
 
+  @Test("The text fits narrower terminals, too", arguments: [80, 60])
+  func narrow(width: Int) {
+    let host = MadeUp.host(kernel: "6.13.0")
+    let text = ReportComparison(MadeUp.whole, report(1.1, host: host)).text(
+      threshold: 0.05, bothWays: true, width: width)
+    #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(text)")
+  }
+
   @Test("Of many parameters and mitigations that differ the text has their number, and each when it is asked for")
   func manyCircumstances() {
     var host = MadeUp.host(kernel: "6.13.0")

@@ -1,12 +1,14 @@
-// The comparison of two benchmarks as a person reads it, in at most 100 columns: what it comes to first, then the circumstances,
+// The comparison of two benchmarks as a person reads it: what it comes to first, then the circumstances,
 // then every cell, the worst first.
 
 extension ReportComparison {
-  /// The comparison as text; what became dearer by more than the threshold is marked, and with `bothWays` what became cheaper.
+  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with `bothWays` what became cheaper.
   ///
   /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their kind.
-  public func text(threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false) -> String {
-    let width = BenchReport.textWidth
+  public func text(
+    threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false, width: Int? = nil
+  ) -> String {
+    let width = width ?? BenchReport.textWidth
     var text = summary(threshold: threshold, bothWays: bothWays).map { $0.wrapped(width: width) }.joined()
     if !environment.isEmpty { text += "\nThese circumstances differ\n" }
     for line in circumstanceLines(verbose: verbose) { text += line.wrapped(width: width, first: "  ", indent: 6) }

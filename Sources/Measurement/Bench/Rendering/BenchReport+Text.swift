@@ -49,12 +49,14 @@ extension BenchReport {
       text += "Break-even: \(unit) per entry = base + per write x writes + per exit x exits".wrapped(width: width)
       text += modelTable.text(width: width)
       for caveat in modelCaveats { text += caveat.wrapped(width: width) }
-      if !winnerLines.isEmpty { text += "\(winnerTitle):\n" }
+      if !winnerLines.isEmpty { text += "\(winnerTitle):".wrapped(width: width) }
       for line in winnerLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
       for line in crossingLines { text += line.wrapped(width: width, first: "  ", indent: 6) }
     }
     if cells.contains(where: \.isMeasured) {
-      text += "\nSpread of the samples, \(unit) per iteration\n" + (spreadNote?.wrapped(width: width) ?? "")
+      text +=
+        "\n" + "Spread of the samples, \(unit) per iteration".wrapped(width: width)
+        + (spreadNote?.wrapped(width: width) ?? "")
       text += spreadTable.text(width: width)
     }
     return text
