@@ -99,6 +99,17 @@ extension VirtualCPU {
     return kilohertz.flatMap { $0 > 0 ? Int($0) : nil }
   }
 
+  /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it. Read it back.
+  ///
+  /// Throws `KVMError` when KVM fails to set it.
+  func takesTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
+    do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
+      let taken: Bool? = try error.absent(or: .ioError)
+      return taken ?? false
+    }
+    return true
+  }
+
   /// The guest-physical address behind a linear address of the guest's, nil where its page tables have none.
   ///
   /// Throws `KVMError` when KVM does not look.

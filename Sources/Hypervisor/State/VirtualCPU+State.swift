@@ -2,7 +2,6 @@
 // Facts: see VirtualCPUState; Linux arch/x86/kvm/x86.c (msrs_to_save, emulated_msrs: what KVM's list holds).
 
 import CKVM
-import SystemPackage
 
 extension ABIBytes {
   /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment that it is given, unusable
@@ -157,9 +156,7 @@ extension VirtualCPU {
       guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz),
         kilohertz != (try tscFrequency())
       else { return }
-      do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
-        let _: CInt? = try error.absent(or: .ioError)
-      }
+      _ = try takesTSCFrequency(kilohertz)
     } catch { throw .kvm(error) }
   }
 

@@ -39,7 +39,7 @@ enum Need: Hashable, Sendable {
       guard let entry = Evidence(report: report).emptyEntry?.entry, !entry.isSystemCall else { return nil }
       let works = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works == true }
       return lack(
-        of: "a system call", "the kernel was entered by \(entry)", outcome: works ? .notMeasured : .cannotBeTested)
+        of: "a system call", "the kernel was entered by \(entry)", outcome: mayWork ? .notMeasured : .cannotBeTested)
     case .hardwareShadow:
       guard let shadow = Evidence(report: report).shadow, shadow.place != .hardware else { return nil }
       return lack(
