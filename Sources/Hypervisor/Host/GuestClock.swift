@@ -33,26 +33,27 @@ public struct GuestClock: Equatable, Codable, Sendable {
 }
 
 extension GuestClock {
-  /// The clock of this host's guests, by asking a vCPU; nil where KVM does not tell.
+  /// The clock of this host's guests, by asking a vCPU; nil where KVM has none to tell.
   ///
-  /// Throws `KVMError` when KVM has no vCPU for that.
+  /// Throws `KVMError` when KVM fails, or has no vCPU for that.
   public init?(provedOn kvm: borrowing KVM) throws(KVMError) {
     let vm = try kvm.makeVM()
     let cpu = try vm.makeVCPU()
-    guard let rate = Self.rate(of: cpu) else { return nil }
+    guard let rate = try cpu.tscFrequency() else { return nil }
     kilohertz = rate
     // A rate below the processor's own: that is what only hardware can give.
     let other = rate / 5 * 4
-    canScale =
-      try kvm.value(of: .tscControl) > 0
-      && (try? cpu.descriptor.request(.setTSCFrequency, UInt(other))) != nil && Self.rate(of: cpu) == other
+    if try kvm.value(of: .tscControl) > 0 {
+      let set: CInt?
+      do { set = try cpu.descriptor.request(.setTSCFrequency, UInt(other)) } catch {
+        set = try error.absent(or: .ioError)
+      }
+      let held = try cpu.tscFrequency()
+      canScale = set != nil && held == other
+    } else {
+      canScale = false
+    }
     withExtendedLifetime(vm) {}
-  }
-
-  fileprivate static func rate(of cpu: borrowing VirtualCPU) -> Int? {
-    // Refused where the host's own counter is not stable.
-    guard let rate = try? cpu.descriptor.request(.getTSCFrequency), rate > 0 else { return nil }
-    return Int(rate)
   }
 }
 
@@ -61,10 +62,9 @@ extension VirtualCPU {
   ///
   /// Throws `VirtualCPUStateError.notHeld` when it does not: the rate is further away than this processor can scale.
   public func checkRate(_ kilohertz: Int?, on kvm: borrowing KVM) throws(VirtualCPUStateError) {
-    let scales: Bool
-    do { scales = try kvm.value(of: .tscControl) > 0 } catch { throw .kvm(error) }
-    guard scales, let kilohertz, let held = GuestClock.rate(of: self) else { return }
-    if GuestClock.isSame(held, kilohertz) { return }
+    let held: Int?
+    do { held = try kvm.value(of: .tscControl) > 0 ? tscFrequency() : nil } catch { throw .kvm(error) }
+    guard let kilohertz, let held, !GuestClock.isSame(held, kilohertz) else { return }
     throw .notHeld("rate of the time-stamp counter (\(held) kHz for \(kilohertz) kHz)")
   }
 }
