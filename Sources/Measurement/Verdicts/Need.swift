@@ -37,7 +37,8 @@ enum Need: Hashable, Sendable {
       }
     case .systemCall:
       guard let entry = Evidence(report: report).emptyEntry?.entry, !entry.isSystemCall else { return nil }
-      let works = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works == true }
+      // One of which it is not known may work.
+      let mayWork = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works != false }
       return lack(
         of: "a system call", "the kernel was entered by \(entry)", outcome: mayWork ? .notMeasured : .cannotBeTested)
     case .hardwareShadow:
