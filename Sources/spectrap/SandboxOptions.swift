@@ -8,7 +8,7 @@ import Sandbox
 struct SandboxOptions: ParsableArguments {
   @Flag(
     name: .customLong("no-sandbox"),
-    help: "Leave out the sandbox around the guest, which costs 1 to 2 % of an exit (docs/security.md).")
+    help: "Leave out the sandbox around the guest; it costs some 160 cycles an exit (docs/security.md).")
   var isLeftOut = false
 
   /// Closes it, unless it is to be left out; what this kernel lacks of it is said.
