@@ -74,8 +74,8 @@ import SystemPackage
       "handler": { _ = signal(SIGSYS, SIG_IGN) },
       "x32": { try check(raw: ckvm_syscall3(0x4000_0000 + 39, 0, 0, 0), unlessIs: ENOSYS) },
       "abort": { abort() },
-      // What the filter adds to an exit: the system call of one, on a descriptor that there is not. The least of many batches, which
-      // no other process and no interrupt was in.
+      // What the filter adds to an exit: the system call of one, on a descriptor that there is not. The least of many
+      // batches, which no other process and no interrupt was in.
       "cost": {
         var least = UInt64.max
         for _ in 0..<2_000 {
