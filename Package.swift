@@ -40,6 +40,10 @@ let package = Package(
       dependencies: ["CKVM", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .target(
+      name: "Sandbox",
+      dependencies: ["CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
+    .target(
       name: "Experiments",
       dependencies: ["Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
@@ -48,7 +52,7 @@ let package = Package(
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "CKVM", "CProgram", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
+        "CKVM", "CProgram", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -79,6 +83,11 @@ let package = Package(
     .executableTarget(
       name: "HandOver", dependencies: ["Hypervisor", "GuestImages", "Measurement"], path: "Tests/HandOver",
       swiftSettings: strict),
+    // Tries what a sandbox forbids: the test reads how it ends.
+    .executableTarget(
+      name: "SandboxProbe",
+      dependencies: ["CKVM", "Sandbox", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -103,7 +112,13 @@ let package = Package(
     // Depends on the programs so that they are built; the tests run them as a person does.
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["spectrap", "CountExits", "Experiments", "Hypervisor", "Migration", "TestSupport"],
+      dependencies: [
+        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Hypervisor", "Migration", "TestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SandboxTests",
+      dependencies: ["Sandbox", "CKVM"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(

@@ -97,7 +97,8 @@ public struct Experiment: Sendable {
     return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control))
+        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control,
+        beforeEntry: {}))
   }
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
@@ -112,11 +113,13 @@ public struct Experiment: Sendable {
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known already.
   ///
-  /// Throws as `run` does, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do not accept what
-  /// can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not take.
+  /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
+  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do not accept
+  /// what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not take.
   public func resume(
     _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
-    observing observation: Observation = .nothing, control: RunControl = RunControl()
+    observing observation: Observation = .nothing, control: RunControl = RunControl(),
+    beforeEntry: @escaping () throws -> Void = {}
   ) throws -> RunRecord {
     let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
     let abilities = accepted(abilities)
@@ -124,7 +127,7 @@ public struct Experiment: Sendable {
       on: kvm, with: abilities,
       for: ExperimentRun(
         experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
-        control: control))
+        control: control, beforeEntry: beforeEntry))
   }
 
   /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from then on.

@@ -6,6 +6,7 @@ import Experiments
 import GuestImages
 import Hypervisor
 import Migration
+import Sandbox
 import SystemPackage
 
 /// A failure with its exit status.
@@ -65,6 +66,7 @@ extension Failure {
       case is MSRAccessError, is GuestMemoryError: KVMError(behind: error).map(Self.status(of:)) ?? .unavailable
       case is ContractRefusal: .unavailable
       case let error as PoolError: Self.status(of: error)
+      case is SandboxError: .unavailable
       case let error as VirtualCPUStateError: Self.status(of: error)
       case is SnapshotError: .dataError
       case let error as SocketError: Self.status(of: error)

@@ -42,6 +42,8 @@ struct MoveOptions: ParsableArguments {
     transform: Run.timeLimits)
   var timeLimit = 60.0
 
+  @OptionGroup var sandbox: SandboxOptions
+
   /// Whether nothing about a move was chosen.
   var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
 
@@ -70,10 +72,13 @@ struct MoveOptions: ParsableArguments {
     abilities.acceptsUnprotected = acceptUnprotected
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     try Interrupt.cancels(control)
-    switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
+    let host = ToldHost(json: json)
+    switch try experiment.move(
+      snapshot, request, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+    {
     case .moved(let report): try report.tell(json: json)
     case .stayed(let record, let reason):
-      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.tell(record, entryChoice: "as it was started", on: host)
       try Run.complain(of: record.stopped, after: timeLimit)
       throw Failure(status: .software, message: "the guest stayed here: \(reason ?? "nobody wanted it to move")")
     }

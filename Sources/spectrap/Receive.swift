@@ -36,6 +36,7 @@ struct Receive: ParsableCommand {
   var json = false
 
   @OptionGroup var kvm: KVMOptions
+  @OptionGroup var sandbox: SandboxOptions
 
   func validate() throws { _ = try UnixPath(address) }
 
@@ -49,8 +50,9 @@ struct Receive: ParsableCommand {
       try Interrupt.cancels(control)
       let listener = try Listener(at: try UnixPath(address).path, for: PeerRule(other: peerUser))
       Output.error("spectrap: waiting for a guest at \(address)")
+      let host = ToldHost(json: json)
       let record = try record(at: listener, on: kvm, offering: offer, control)
-      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.tell(record, entryChoice: "as it was started", on: host)
       try Run.complain(of: record.stopped, after: timeLimit)
     }
   }
@@ -59,13 +61,18 @@ struct Receive: ParsableCommand {
   private func record(
     at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, _ control: RunControl
   ) throws -> RunRecord {
+    let enter = { [sandbox, file = listener.file] in
+      // Now: nobody else is waited for, and no file can be removed once the sandbox is closed.
+      file.remove()
+      try sandbox.close()
+    }
     while let connection = try listener.accept(
       unless: { control.isCancelled }, refusing: { Output.error("spectrap: \($0): sent away; still waiting") })
     {
       do {
-        return try Experiment.receive(from: connection, on: kvm, offering: offer, control: control) {
-          Output.error("spectrap: \($0)")
-        }
+        return try Experiment.receive(
+          from: connection, on: kvm, offering: offer, control: control, beforeEntry: enter,
+          telling: { Output.error("spectrap: \($0)") })
       } catch TransferError.nobody(let reason) {
         Output.error("spectrap: no guest has come (\(reason)); still waiting")
       }

@@ -35,6 +35,7 @@ struct Resume: ParsableCommand {
   var json = false
 
   @OptionGroup var kvm: KVMOptions
+  @OptionGroup var sandbox: SandboxOptions
 
   func run() throws {
     try Failure.reporting {
@@ -45,8 +46,10 @@ struct Resume: ParsableCommand {
       abilities.acceptsUnprotected = acceptUnprotected
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
-      let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
-      try Run.tell(record, entryChoice: "as it was started", json: json)
+      let host = ToldHost(json: json)
+      let record = try experiment.resume(
+        snapshot, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+      try Run.tell(record, entryChoice: "as it was started", on: host)
       try Run.complain(of: record.stopped, after: timeLimit)
     }
   }

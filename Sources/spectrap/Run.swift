@@ -195,11 +195,17 @@ struct Run: ParsableCommand {
   ///
   /// Throws `Failure` when standard output does not take it.
   static func tell(_ record: RunRecord, entryChoice: String, json: Bool) throws {
-    if json {
-      try Output.json(RunReport(record, host: HostReport(), entryChoice: entryChoice))
-    } else {
-      let report = RunReport(record, host: nil, entryChoice: entryChoice)
-      try Output.result(report.text(on: HostReport.headline()))
+    try tell(record, entryChoice: entryChoice, on: ToldHost(json: json))
+  }
+
+  /// Prints the result of a host that was looked at before.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  static func tell(_ record: RunRecord, entryChoice: String, on host: ToldHost) throws {
+    switch host {
+    case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))
+    case .headline(let headline):
+      try Output.result(RunReport(record, host: nil, entryChoice: entryChoice).text(on: headline))
     }
   }
 

@@ -18,14 +18,15 @@ extension Experiment {
   /// there: then it was not started; `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
-    control: RunControl
+    control: RunControl, beforeEntry: @escaping () throws -> Void = {}
   ) throws -> Departure {
     let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
     let abilities = accepted(abilities)
     return try policy.make(
       on: kvm, with: abilities,
       for: MovingAway(
-        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control))
+        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control,
+        beforeEntry: beforeEntry))
   }
 
   /// Runs it from its start, and moves its guest when somebody orders that at the desk.
@@ -48,7 +49,7 @@ extension Experiment {
   /// `resume` does when this host does not take it; the source is told why.
   public static func receive(
     from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
-    telling tell: @escaping (String) -> Void
+    beforeEntry: @escaping () throws -> Void = {}, telling tell: @escaping (String) -> Void
   ) throws -> RunRecord {
     // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
     let receiver: Receiver
@@ -70,7 +71,7 @@ extension Experiment {
         on: kvm, with: abilities,
         for: TakingOver(
           experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: abilities, control: control,
-          tell: tell))
+          beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.
       receiver.refuse("\(error)")
@@ -85,13 +86,16 @@ private struct MovingAway: PolicyVisitor {
   let request: MoveRequest
   let abilities: HostAbilities
   let control: RunControl
+  let beforeEntry: () throws -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     let host = try HostOffer(of: kvm, abilities: abilities)
+    let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
+    try beforeEntry()
     let destination: Destination
-    do { destination = try Destination(request, unless: { control.isCancelled }) } catch {
+    do { destination = try found.get() } catch {
       let stopped = try session.run(observing: .nothing, control: control)
       return .stayed(try session.record(stopped: stopped), "\(error)")
     }
@@ -141,6 +145,7 @@ private struct TakingOver: PolicyVisitor {
   let receiver: Receiver
   let abilities: HostAbilities
   let control: RunControl
+  let beforeEntry: () throws -> Void
   let tell: (String) -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
@@ -148,6 +153,7 @@ private struct TakingOver: PolicyVisitor {
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
     // Whatever can fail fails now, while the source still has the guest.
+    try beforeEntry()
     try session.prepare(for: control)
     switch receiver.takeOver(unless: { control.isCancelled }) {
     case .run: tell("the guest of \(snapshot.guest.origin) runs here")
