@@ -16,6 +16,8 @@ struct SandboxOptions: ParsableArguments {
   /// Throws `SandboxError` when the kernel refuses.
   func close() throws {
     guard !isLeftOut else { return }
+    // The terminal is asked while that may be done; the answer is kept.
+    _ = Terminal.width
     for lack in try Sandbox.all.close() { Output.error("spectrap: WARNING: \(lack)") }
   }
 }
