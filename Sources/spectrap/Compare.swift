@@ -53,11 +53,10 @@ struct Compare: ParsableCommand {
     try Failure.reporting {
       let comparison = ReportComparison(try BenchReport.read(first), try BenchReport.read(second))
       if !comparison.environment.isEmpty, !force {
-        let lines = comparison.circumstanceLines(verbose: verbose).map { "\n  \($0)" }
         throw Failure(
           status: .usage,
-          message:
-            "the two were measured under different circumstances; --force compares them all the same\(lines.joined())")
+          message: "the two were measured under different circumstances; --force compares them all the same",
+          details: comparison.circumstanceLines(verbose: verbose))
       }
       let share = threshold.map { $0 / 100 }
       try Output.result(

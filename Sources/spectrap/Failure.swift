@@ -13,6 +13,8 @@ import SystemPackage
 struct Failure: Error {
   let status: Status
   let message: String
+  /// What is told below the sentence, each on a line of its own: where one sentence would have to list many things.
+  var details: [String] = []
 
   enum Status: Int32 {
     case usage = 64
@@ -48,6 +50,7 @@ struct Failure: Error {
     if let code = error as? ExitCode { return code }
     let failure = error as? Failure ?? Failure(error)
     Output.error("spectrap: \(failure.message)")
+    for detail in failure.details { Output.error("  \(detail)") }
     return ExitCode(failure.status.rawValue)
   }
 }
