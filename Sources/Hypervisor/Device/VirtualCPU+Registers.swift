@@ -99,9 +99,9 @@ extension VirtualCPU {
     return kilohertz.flatMap { $0 > 0 ? Int($0) : nil }
   }
 
-  /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it. Read it back.
+  /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it.
   ///
-  /// Throws `KVMError` when KVM fails to set it.
+  /// KVM's word proves nothing: read it back. Throws `KVMError` when KVM fails to set it.
   func takesTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
     do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
       let taken: Bool? = try error.absent(or: .ioError)
