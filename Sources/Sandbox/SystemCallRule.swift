@@ -101,7 +101,7 @@ extension SystemCallRule {
   }
 
   /// The requests of a VM and a vCPU that exist: none that makes a further VM, vCPU, device or interrupt controller.
-  private static let requests: [UInt32] = [
+  private static let kvmRequests: [UInt32] = [
     Request.run,
     .getRegisters, .setRegisters, .getSpecialRegisters, .setSpecialRegisters, .getSpecialRegisters2,
     .setSpecialRegisters2, .getMSRs, .setMSRs, .getFPU, .setFPU, .getXSAVE, .getXSAVE2, .setXSAVE, .getXCRs, .setXCRs,
@@ -113,4 +113,10 @@ extension SystemCallRule {
     .hasDeviceAttribute, .getDeviceAttribute, .setDeviceAttribute, .enableCapability,
     .checkExtension, .getSupportedCPUID, .getMSRIndexList, .getMSRFeatureIndexList, .getMCECapabilities,
   ].map { UInt32($0.rawValue) }
+
+  private static let requests = kvmRequests + [tcgets, tiocgwinsz]
+
+  /// Whether a descriptor is a terminal, and how wide: asked of standard output when the result is told (ioctl_tty(2)).
+  private static let tcgets: UInt32 = 0x5401
+  private static let tiocgwinsz: UInt32 = 0x5413
 }
