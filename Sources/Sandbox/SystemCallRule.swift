@@ -40,8 +40,8 @@ extension SystemCallRule {
   /// The rules, the most frequent call first; `process` is this process's number.
   static func allowed(in process: UInt32) -> [SystemCallRule] {
     [
-      // KVM_RUN, and what a VM and its vCPU are asked and told.
-      SystemCallRule(16, .argument(1, isOneOf: requests)),
+      // KVM_RUN, and what a VM and its vCPU are asked and told; how wide the terminal is.
+      SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions)),
       // Memory, never executable.
       SystemCallRule(9, .bits(2, clear: protExec)),  // mmap
       SystemCallRule(10, .bits(2, clear: protExec)),  // mprotect
@@ -99,6 +99,9 @@ extension SystemCallRule {
       SystemCallRule(318),  // getrandom
     ]
   }
+
+  /// TCGETS, its younger form TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
+  private static let terminalQuestions: [UInt32] = [0x5401, 0x802c_542a, 0x5413]
 
   /// The requests of a VM and a vCPU that exist: none that makes a further VM, vCPU, device or interrupt controller.
   private static let kvmRequests: [UInt32] = [

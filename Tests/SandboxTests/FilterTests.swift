@@ -79,7 +79,8 @@ struct FilterTests {
   @Test(
     "looks at arguments",
     arguments: [
-      (16, [0, 0x5412], false), (16, [5, UInt64(Request.createVM.rawValue)], false),
+      (16, [0, 0x5412], false), (16, [1, 0x5413], true), (16, [1, 0x5401], true),
+      (16, [5, UInt64(Request.createVM.rawValue)], false),
       (16, [5, UInt64(Request.createDevice.rawValue)], false), (16, [5, UInt64(Request.getDirtyLog.rawValue)], true),
       // The kernel takes a request's lower half, so a higher one is no way around.
       (16, [5, 0x1_0000_5412], false),
