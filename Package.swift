@@ -48,13 +48,19 @@ let package = Package(
       dependencies: ["CKVM", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
     .target(
+      name: "Sandbox",
+      dependencies: ["CHost", "CKVM", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: strict),
+    .target(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
+    // C, for it runs before the Swift runtime starts.
+    .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration",
+        "CHost", "CProgram", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -85,6 +91,11 @@ let package = Package(
     .executableTarget(
       name: "HandOver", dependencies: ["Hypervisor", "GuestImages", "Measurement"], path: "Tests/HandOver",
       swiftSettings: strict),
+    // Tries what a sandbox forbids: the test reads how it ends.
+    .executableTarget(
+      name: "SandboxProbe",
+      dependencies: ["CHost", "CKVM", "Sandbox", .product(name: "SystemPackage", package: "swift-system")],
+      path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
@@ -116,13 +127,19 @@ let package = Package(
     // Depends on the programs so that they are built; the tests run them as a person does.
     .testTarget(
       name: "CommandLineTests",
-      dependencies: ["spectrap", "CountExits", "Experiments", "Host", "Hypervisor", "Migration", "TestSupport"],
+      dependencies: [
+        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Hypervisor", "Migration", "TestSupport",
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SandboxTests",
+      dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CHost", "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages",
+        "CHost", "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages", "Measurement",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),

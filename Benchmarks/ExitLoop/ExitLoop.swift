@@ -21,7 +21,7 @@ struct ExitLoop {
       try file.closeAfter { _ = try file.writeAll(program.bytes) }
       return
     }
-    var machine = try Machine(on: try KVM(), policy: Emulate())
+    var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
     try machine.vcpu.startInRealMode(at: UInt16(program.origin))

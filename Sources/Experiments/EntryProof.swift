@@ -5,11 +5,23 @@ public import Hypervisor
 
 /// What a tiny guest saw when it tried a kernel entry.
 public struct EntryProof: Equatable, Sendable {
+  /// What follows from it.
+  public enum Result: Equatable, Sendable {
+    /// The kernel ran in ring 0, and user mode went on after it.
+    case works
+    /// It did not.
+    case fails
+    /// The guest could not be run: nothing follows.
+    case unknown(ProofFailure)
+  }
+
   public let entry: Entry
-  /// Whether the kernel ran in ring 0, and user mode went on after it.
-  public let works: Bool
+  public let result: Result
   /// What was seen, in a sentence.
   public let seen: String
+
+  /// Whether it is proved that the entry works.
+  public var works: Bool { result == .works }
 
   /// How long the guest may take: it makes two entries.
   private static let timeLimit = Duration.seconds(2)
@@ -17,31 +29,47 @@ public struct EntryProof: Equatable, Sendable {
 
   /// Tries an entry.
   ///
-  /// Throws what making a machine throws; a guest that fails is an answer.
+  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws `GuestImageError` when there is
+  /// no such guest.
   public init(of entry: Entry, on kvm: borrowing KVM) throws {
     self.entry = entry
     let image = try GuestImage(.entryProof, entry: entry)
     do {
       let mailbox = try Self.run(image, on: kvm)
       let ring = mailbox.entryCS & 3
-      works = ring == 0 && mailbox.kernelEntries == UInt64(Self.iterations)
+      let works = ring == 0 && mailbox.kernelEntries == UInt64(Self.iterations)
+      result = works ? .works : .fails
       seen = works ? "the kernel was entered in ring 0" : "the kernel's code ran in ring \(ring)"
-    } catch let error as ExperimentError {
-      works = false
-      if case .guestFault(let fault) = error { seen = "\(fault)" } else { seen = "\(error)" }
-    } catch let error as RunError {
-      works = false
-      seen = error.summary
+    } catch {
+      if let failure = error as? ProofFailure ?? ProofFailure(behind: error) {
+        result = .unknown(failure)
+        seen = "not known: \(failure)"
+        return
+      }
+      result = .fails
+      switch error {
+      case ExperimentError.guestFault(let fault): seen = "\(fault)"
+      case let error as RunError: seen = error.summary
+      default: seen = "\(error)"
+      }
     }
+  }
+
+  /// The proof itself, if it is one.
+  ///
+  /// Throws `ExperimentError.unproved` when it could not be made.
+  public func made() throws(ExperimentError) -> EntryProof {
+    if case .unknown(let failure) = result { throw .unproved([("entry \(entry.rawValue)", failure)]) }
+    return self
   }
 
   /// The first entry that works, in the order of preference.
   ///
-  /// Throws `ExperimentError.noEntry` when none does.
+  /// Throws `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one that is preferred.
   public static func best(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {
-      let proof = try EntryProof(of: entry, on: kvm)
+      let proof = try EntryProof(of: entry, on: kvm).made()
       if proof.works { return proof }
       seen.append((entry, proof.seen))
     }
@@ -54,25 +82,14 @@ public struct EntryProof: Equatable, Sendable {
   }
 
   private static func run(_ image: GuestImage, on kvm: borrowing KVM) throws -> Mailbox {
-    var machine = try Machine(on: kvm, policy: NoPolicy())
+    var machine = try Machine(on: kvm)
     try machine.load(image, orders: [UInt32(iterations)])
     var ports = GuestPorts()
     var observer = NoObserver()
     let end = try machine.run(&ports, observer: &observer, control: RunControl(timeLimit: timeLimit))
-    guard end == .finished else { throw ExperimentError.mailbox("the guest did not come back") }
+    guard end == .finished else { throw ProofFailure.timedOut(timeLimit) }
     let mailbox = try machine.mailbox()
     if let fault = mailbox.fault { throw ExperimentError.guestFault(fault) }
     return mailbox
   }
-}
-
-/// No policy: for guests that are about something else.
-struct NoPolicy: Policy {
-  let subject = MSR.specCtrl
-  var intercepts: [MSR] { [] }
-  func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {}
-  func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
-    SubjectValue(guest: 0, register: nil)
-  }
-  static func support(on abilities: HostAbilities) -> PolicySupport { .supported(Protection(.none, "no policy")) }
 }

@@ -2,6 +2,7 @@
 
 public import GuestImages
 public import Hypervisor
+public import Migration
 
 /// One guest under one policy.
 public struct Experiment: Sendable {
@@ -92,30 +93,61 @@ public struct Experiment: Sendable {
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
-    let abilities = try abilities.measured(for: policy, on: kvm)
+    try check(on: kvm, abilities: abilities)
+    return try policy.make(
+      on: kvm, with: abilities,
+      for: ExperimentRun(
+        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control,
+        beforeEntry: {}))
+  }
+
+  /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
+  ///
+  /// Throws `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
+  func check(on kvm: borrowing KVM, abilities: HostAbilities) throws {
     _ = try policy.protection(on: abilities)
     if let reason = try workload.refusal(under: msr, on: kvm) {
       throw ExperimentError.workloadRefused(workload.name, reason)
     }
-    return try policy.make(
-      on: kvm, with: abilities,
-      for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control))
   }
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known already.
   ///
-  /// Throws as `run` does, and `VirtualCPUStateError` with what of the guest's state this host does not take.
+  /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
+  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do not accept
+  /// what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not take.
   public func resume(
     _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
-    observing observation: Observation = .nothing, control: RunControl = RunControl()
+    observing observation: Observation = .nothing, control: RunControl = RunControl(),
+    beforeEntry: @escaping () throws -> Void = {}
   ) throws -> RunRecord {
+    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
     let abilities = accepted(abilities)
     return try policy.make(
       on: kvm, with: abilities,
       for: ExperimentRun(
         experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
-        control: control))
+        control: control, beforeEntry: beforeEntry))
+  }
+
+  /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from then on.
+  ///
+  /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
+  func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities) throws
+    -> ExperimentSnapshot
+  {
+    let host = try HostOffer(of: kvm, abilities: abilities)
+    var snapshot = snapshot
+    let moving = try MovingGuest(snapshot)
+    for warning in Decision.warnings(of: moving, at: host) { snapshot.guest.warn(warning) }
+    switch Decision(of: moving, to: host, under: policy) {
+    case .allowed: break
+    case .refused(let reason): throw ExperimentError.mayNotGoOn(reason)
+    case .unprotected(let reason):
+      guard abilities.acceptsUnprotected else { throw ExperimentError.mayNotGoOn(Decision.advice(reason)) }
+      snapshot.guest.warn(Decision.warning(reason))
+    }
+    return snapshot
   }
 
   /// The abilities of the host, with what the user has accepted for this guest elsewhere.

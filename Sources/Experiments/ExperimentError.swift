@@ -26,6 +26,10 @@ public enum ExperimentError: Error, Sendable {
   case contradiction([String])
   /// None of the kernel entries switches rings here: each with what was seen.
   case noEntry([(Entry, String)])
+  /// What an experiment needs to know of the host could not be tried: each with the reason.
+  case unproved([(what: String, failure: ProofFailure)])
+  /// The guest of a snapshot may not go on at this host: the reason.
+  case mayNotGoOn(String)
 }
 
 extension ExperimentError: CustomStringConvertible {
@@ -52,6 +56,10 @@ extension ExperimentError: CustomStringConvertible {
     case .noEntry(let seen):
       "no kernel entry switches rings on this host: "
         + seen.map { "\($0.0.rawValue): \($0.1)" }.joined(separator: "; ") + "; use --entry none"
+    case .unproved(let proofs):
+      "it is not known what works on this host, for it could not be tried: "
+        + Self.reasons(of: proofs.map { ($0.what, "\($0.failure)") })
+    case .mayNotGoOn(let reason): "the guest may not go on here: \(reason)"
     }
   }
 

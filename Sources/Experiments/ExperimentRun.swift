@@ -9,13 +9,20 @@ struct ExperimentRun: PolicyVisitor {
   let observation: Observation
   let abilities: HostAbilities
   let control: RunControl
+  let beforeEntry: () throws -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
+    let keptBefore = VirtualMachine.keptMemory.count
     var session = try ExperimentSession(
       experiment, from: start, policy: policy, abilities: abilities, on: kvm)
+    try beforeEntry()
     let stopped = try session.run(observing: observation, control: control)
     var record = try session.record(stopped: stopped)
     if stopped == .paused { record.snapshot = try session.snapshot(on: kvm, origin: HostReport.headline()) }
+    // The machine goes here, and what it could not give back is said.
+    _ = consume session
+    let kept = Array(VirtualMachine.keptMemory.dropFirst(keptBefore))
+    if let warning = VirtualMachine.KeptMemory.warning(of: kept) { record.warnings.append(warning) }
     return record
   }
 }

@@ -17,10 +17,16 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private let past: PortableGuest<ExperimentState>?
   private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
-  private let statisticsAtStart: Statistics?
-  private var statistics: Statistics?
+  private let statisticsAtStart: SecondWitness
+  private var statistics = SecondWitness.silent("the guest has not run")
+  /// Whether the guest has yet to come to the pause that was ordered.
+  private var awaitsPause: Bool
   private var ports: GuestPorts
   private var hostCycles: UInt64 = 0
+  /// The host's clock at the first entry and at the last exit.
+  private var stay: (start: UInt64, end: UInt64)?
+  private let rates: CounterRates?
+  private var disturbance = RunRecord.Disturbance()
   private var roundTrips: [String: CycleSummary]?
 
   /// Makes the machine and puts the guest into it.
@@ -31,46 +37,53 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
     on kvm: borrowing KVM
   ) throws {
-    let protection = try experiment.policy.protection(on: abilities)
-    var intercepts: RunRecord.Interception =
-      !policy.intercepts.contains(experiment.msr) ? .never : policy.changesIntercepts ? .atTimes : .always
-    let contract: GuestContract
-    switch start {
-    case .image:
-      if let given = experiment.contract {
-        contract = given
-      } else {
-        contract = policy.contract(from: try GuestContract(offeredBy: kvm))
+    let presented: GuestContract? =
+      switch start {
+      case .image: experiment.contract
+      case .snapshot(let snapshot): snapshot.guest.machine.presented
       }
-      if let reason = experiment.workload.refusal(toldOf: contract) {
-        throw ExperimentError.workloadRefused(experiment.workload.name, reason)
-      }
-    case .snapshot(let snapshot): contract = snapshot.guest.machine.presented
+    // That a policy protects nothing is in every result: this is an instrument.
+    var machine = try Machine(
+      on: kvm, policy: policy, host: abilities, acceptingNoProtection: true, presenting: presented)
+    if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.presented) {
+      throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }
-    var machine = try Machine(on: kvm, policy: policy, presenting: contract)
+    let intercepted = machine.currentPolicy.intercepts.contains(experiment.msr)
+    let isFixed = !machine.currentPolicy.changesIntercepts
+    var intercepts: RunRecord.Interception = !intercepted ? .never : isFixed ? .always : .atTimes
     let past: PortableGuest<ExperimentState>?
+    let rates: CounterRates?
     let subjectAtStart: SubjectValue
+    let awaitsPause: Bool
     switch start {
     case .image(let image):
       try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
       past = nil
+      rates = nil
+      awaitsPause = experiment.pause != nil
       subjectAtStart = try machine.subjectValue()
     case .snapshot(let snapshot):
       var state = snapshot.guest.machine
       if snapshot.guest.policy != experiment.policy.rawValue { state.policyState = nil }
+      let hostRate = try machine.vcpu.tscFrequency()
       try machine.restore(state, snapshot.pages)
+      try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
+      rates = CounterRates(guest: try machine.vcpu.tscFrequency(), host: hostRate)
       past = snapshot.guest
+      awaitsPause = snapshot.guest.work.awaitsPause
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }
-    statisticsAtStart = try machine.vcpu.statistics()
+    statisticsAtStart = SecondWitness(of: machine.vcpu)
+    self.awaitsPause = awaitsPause
     ports = GuestPorts(for: experiment.workload)
     interceptsSubject = intercepts
     self.experiment = experiment
-    self.protection = protection
+    protection = machine.protection.given(machine.contract, about: experiment.msr)
     self.abilities = abilities
     self.machine = machine
     self.past = past
+    self.rates = rates
     self.subjectAtStart = subjectAtStart
   }
 
@@ -79,7 +92,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
     // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
-    ports = GuestPorts(for: experiment.workload)
+    ports = GuestPorts(for: experiment.workload, awaitingPause: awaitsPause)
     let end: Machine<P>.End
     switch observation {
     case .nothing:
@@ -97,10 +110,20 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       end = try timed(&counter, control)
     }
     // KVM's count first: finishing the last exit and reading registers must not be in it.
-    statistics = try machine.vcpu.statistics()
-    if ports.isPaused { machine.discountPortOut() }
+    statistics = SecondWitness(of: machine.vcpu)
+    if ports.isPaused {
+      machine.discountPortOut()
+      awaitsPause = false
+    }
     if let exit = try machine.vcpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
     if let fault = try machine.mailbox().fault { throw ExperimentError.guestFault(fault) }
+    if ports.isPaused {
+      let taken = try samples().count
+      guard taken == experiment.pause else {
+        throw ExperimentError.mailbox(
+          "the guest stopped after \(taken) samples for a pause that was ordered after \(experiment.pause ?? 0)")
+      }
+    }
     return switch end {
     case .finished: ports.isPaused ? .paused : nil
     case .stopped(let stop): stop
@@ -110,9 +133,24 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   @inline(__always) private mutating func timed<O: ExitObserver & ~Copyable>(
     _ observer: inout O, _ control: RunControl
   ) throws(RunError) -> Machine<P>.End {
+    let before = ThreadTime.now()
+    let interruptions = machine.counters.interruptions
     let began = ckvm_ordered_rdtsc()
-    defer { hostCycles &+= ckvm_ordered_rdtsc() &- began }
-    return try machine.run(&ports, observer: &observer, control: control)
+    let end: Machine<P>.End
+    do {
+      defer {
+        let ended = ckvm_ordered_rdtsc()
+        hostCycles &+= ended &- began
+        stay = (stay?.start ?? began, ended)
+      }
+      end = try machine.run(&ports, observer: &observer, control: control)
+    }
+    disturbance.add(before, ThreadTime.now())
+    // The last interruption of a run that was stopped was ordered.
+    let ordered: UInt64 = end == .finished ? 0 : 1
+    let signals = machine.counters.interruptions &- interruptions
+    disturbance.signals += signals > ordered ? signals - ordered : 0
+    return end
   }
 
   // MARK: Results
@@ -121,12 +159,15 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ///
   /// Throws `ExperimentError.contradiction` when the witnesses disagree.
   func record(stopped: RunControl.Stop?) throws -> RunRecord {
-    let record = RunRecord(
+    var record = RunRecord(
       experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
       counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
       samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
-      roundTrips: roundTrips, tally: tally, origin: past?.origin, warnings: past?.warnings ?? [])
+      hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
+      roundTrips: roundTrips, tally: tally,
+      origin: past?.origin, warnings: past?.warnings ?? [])
+    record.whyNoStatistics = whyNoStatistics
     try record.verify()
     return record
   }
@@ -159,7 +200,11 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     MovingGuest(
       contract: machine.contract, policy: experiment.policy, subject: experiment.msr, protection: protection.level,
       inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB,
-      hasWritten: machine.counters.hasWrittenSubject)
+      hasWritten: machine.counters.hasWrittenSubject,
+      featureMSRs: past.map { FeatureMSRs(among: $0.machine.cpu.msrs) } ?? host.featureMSRs ?? FeatureMSRs(),
+      tscKilohertz: host.clock.map { clock in
+        past?.machine.cpu.tscKilohertz.flatMap { clock.gives($0) ? $0 : nil } ?? clock.kilohertz
+      })
   }
 
   /// The guest that was stopped, as a snapshot.
@@ -182,9 +227,17 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }
 
   private var kvmStatistics: [String: UInt64]? {
-    guard let here = statistics.flatMap({ $0.growth(since: statisticsAtStart) }) else { return nil }
+    guard let before = statisticsAtStart.statistics, let here = statistics.statistics?.growth(since: before) else {
+      return nil
+    }
     guard let past else { return here }
     return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+  }
+
+  private var whyNoStatistics: String? {
+    if let silence = statisticsAtStart.silence ?? statistics.silence { return silence }
+    guard let past, past.work.kvmStatistics == nil else { return nil }
+    return "KVM's own count of the guest's exits where it ran before is not known"
   }
 
   /// The tally of a guest that goes: wherever it goes on, a register that is open now begins closed.
@@ -234,11 +287,47 @@ extension Machine where P: ~Copyable {
   }
 }
 
+extension RunRecord.Disturbance {
+  /// Adds what there was of it between two readings, the signals apart.
+  fileprivate mutating func add(_ before: ThreadTime, _ after: ThreadTime) {
+    let (elapsed, running) = (after.elapsed - before.elapsed, after.running - before.running)
+    seconds += elapsed / .seconds(1)
+    waited += max(.zero, elapsed - running) / .seconds(1)
+    preemptions += after.preemptions - before.preemptions
+  }
+}
+
+extension CounterRates {
+  /// The rates that KVM tells, nil where it does not.
+  fileprivate init?(guest: Int?, host: Int?) {
+    guard let guest, let host else { return nil }
+    self.init(guest: guest, host: host, tolerance: Self.toleranceOfKVM())
+  }
+}
+
+/// KVM's own counters at one moment; or why it does not tell them, which takes this witness away, not the run.
+private enum SecondWitness {
+  case counters(Statistics)
+  case silent(String)
+
+  init(of cpu: borrowing VirtualCPU) {
+    do throws(KVMError) {
+      if let statistics = try cpu.statistics() {
+        self = .counters(statistics)
+      } else {
+        self = .silent("this KVM has no binary statistics (KVM_GET_STATS_FD, since Linux 5.14)")
+      }
+    } catch { self = .silent("KVM's own count cannot be read: \(error)") }
+  }
+
+  var statistics: Statistics? { if case .counters(let statistics) = self { statistics } else { nil } }
+  var silence: String? { if case .silent(let why) = self { why } else { nil } }
+}
+
 extension Statistics {
-  /// By how much each counter grew; nil without a reading from before.
-  fileprivate func growth(since before: Statistics?) -> [String: UInt64]? {
-    guard let before else { return nil }
-    return values.reduce(into: [:]) { growth, statistic in
+  /// By how much each counter grew.
+  fileprivate func growth(since before: Statistics) -> [String: UInt64] {
+    values.reduce(into: [:]) { growth, statistic in
       guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
       growth[statistic.key] = statistic.value[0] - old
     }

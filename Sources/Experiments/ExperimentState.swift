@@ -41,6 +41,16 @@ public struct ExperimentState: Codable, Sendable {
 }
 
 extension ExperimentState {
+  /// Why no guest of an experiment has this memory, nil where it does.
+  static func refusal(ofMemory memory: [GuestPhysicalRange]) -> String? {
+    guard memory != [GuestPhysicalRange(start: 0, count: Layout.memorySize)] else { return nil }
+    let size = memory.reduce(0) { $0 + $1.count }
+    return "its memory is not that of our guests: it has \(size) bytes, and they have \(Layout.memorySize) from 0 on"
+  }
+
+  /// Whether the guest has yet to come to the pause that was ordered where it ran before.
+  var awaitsPause: Bool { pause.map { samplesTaken < $0 || (samplesTaken == $0 && !isBetweenSamples) } ?? false }
+
   /// When accesses have exited, as far as it shows in the counts: a register that was never opened was always closed.
   var interceptionSoFar: RunRecord.Interception {
     interception == .atTimes && (tally["opens"] ?? 0) == 0 ? .always : interception
@@ -72,9 +82,7 @@ extension Experiment {
     guard snapshot.guest.machine.counters.subject == snapshot.guest.machine.subject else {
       throw .snapshot("its policy and its counters are about different MSRs")
     }
-    guard snapshot.guest.machine.memory == [GuestPhysicalRange(start: 0, count: Layout.memorySize)] else {
-      throw .snapshot("its memory is not that of our guests")
-    }
+    if let reason = ExperimentState.refusal(ofMemory: snapshot.guest.machine.memory) { throw .snapshot(reason) }
     do { workload = try Workload(name, msr: state.msr, parameters: state.parameters) } catch {
       throw .snapshot("\(error)")
     }

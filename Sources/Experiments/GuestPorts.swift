@@ -10,11 +10,15 @@ struct GuestPorts: ExitHandler {
   private let resumesHalts: Bool
   /// Whether the guest's work is to store where there is no memory.
   private let takesStores: Bool
+  /// Whether a pause was ordered that the guest has not come to yet.
+  private let awaitsPause: Bool
   /// Whether the guest has come to the pause that was ordered.
   private(set) var isPaused = false
 
-  /// The devices for a guest that exits through its ports alone, or as this workload does.
-  init(for workload: Workload? = nil) {
+  /// The devices for a guest that exits through its ports alone, or as this workload does; it stops for a pause only where one was
+  /// ordered.
+  init(for workload: Workload? = nil, awaitingPause: Bool = false) {
+    awaitsPause = awaitingPause
     resumesHalts = (workload?.perIteration.halts ?? 0) > 0
     takesStores = (workload?.perIteration.stores ?? 0) > 0
   }
@@ -29,6 +33,7 @@ struct GuestPorts: ExitHandler {
   }
 
   private mutating func pause() -> Disposition {
+    guard awaitsPause else { return .unanswered }
     isPaused = true
     return .stop
   }

@@ -22,7 +22,7 @@ extension HostReport {
       vulnerabilities: Dictionary(kernel.vulnerabilities.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 }),
       tsc: TSC(
         hertz: cpu.tscFrequency.map { Double($0.hertz) }, source: cpu.tscFrequency?.source.rawValue,
-        invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc"),
+        invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc", clocksource: kernel.clocksource),
       smt: kernel.smt.control, governors: kernel.governors, turbo: kernel.turbo,
       processStoreBypass: "\(process.storeBypass)", processIndirectBranch: "\(process.indirectBranch)",
       speculation: Speculation(
@@ -33,7 +33,7 @@ extension HostReport {
   /// The host in a few words, without reading all that a report holds: processor, module, kernel.
   public static func headline(files: HostFiles = HostFiles()) -> String {
     "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
-      + "Linux \(files.value("proc/sys/kernel/osrelease") ?? "?")"
+      + "Linux \(HostKernel.release(files: files) ?? "?")"
   }
 
   /// Adds what KVM offers.
@@ -41,10 +41,11 @@ extension HostReport {
   /// Throws `KVMError` when KVM does not tell.
   public mutating func addOffer(of kvm: borrowing KVM) throws {
     speculation.kvm = SpeculationView(
-      try kvm.supportedCPUID(), archCapabilities: kvm.featureMSR(.archCapabilities))
+      try kvm.supportedCPUID(), archCapabilities: try kvm.featureMSR(.archCapabilities))
     var present: [String: Int] = [:]
     for capability in Capability.all {
-      if let value = try? kvm.value(of: capability), value > 0 { present["\(capability)"] = value }
+      let value = try kvm.value(of: capability)
+      if value > 0 { present["\(capability)"] = value }
     }
     capabilities = present
     if let kilohertz = try kvm.makeVM().makeVCPU().tscFrequency() {
@@ -53,37 +54,99 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees.
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives what the host can do with
+  /// IA32_SPEC_CTRL.
   ///
-  /// Throws what making a machine throws; a guest that fails is an answer.
-  public mutating func addProofs(on kvm: borrowing KVM) throws {
-    try addProofs(on: kvm, with: try HostAbilities(provedOn: kvm, subject: .specCtrl))
-  }
-
-  /// Adds the same, where it is known already what the host can do with IA32_SPEC_CTRL.
-  public mutating func addProofs(on kvm: borrowing KVM, with abilities: HostAbilities) throws {
-    specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
-    policies = Dictionary(
-      uniqueKeysWithValues: PolicyName.allCases.map { ($0.rawValue, Fact($0.support(on: abilities))) })
+  /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all else has been
+  /// added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
+  @discardableResult
+  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostAbilities {
+    var untried: [(what: String, failure: ProofFailure)] = []
+    /// What could be tried; nil, with a note of the reason, where it could not.
+    func tried<T>(_ what: String, _ proof: () throws -> T) throws -> T? {
+      do { return try proof() } catch {
+        guard let failure = error as? ProofFailure ?? ProofFailure(behind: error) else { throw error }
+        untried.append((what, failure))
+        return nil
+      }
+    }
+    let names = PolicyName.allCases.map(\.rawValue)
+    let abilities = try tried("SPEC_CTRL") { try HostAbilities(provedOn: kvm, subject: .specCtrl) }
+    if let abilities {
+      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
+      policies = Dictionary(
+        uniqueKeysWithValues: try PolicyName.allCases.map {
+          ($0.rawValue, Fact(try $0.support(on: abilities, tellingOn: kvm)))
+        })
+    } else if let failure = untried.last?.failure {
+      let unknown = Fact(works: nil, seen: "not known: \(failure)")
+      specCtrlProof = unknown
+      policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
+    }
     var proved: [String: Fact] = [:]
     for entry in Entry.ringSwitching {
       let proof = try EntryProof(of: entry, on: kvm)
-      proved[entry.rawValue] = Fact(works: proof.works, seen: proof.seen)
+      proved[entry.rawValue] = Fact(proof)
+      if case .unknown(let failure) = proof.result { untried.append(("entry \(entry.rawValue)", failure)) }
     }
     entries = proved
-    if let mailbox = try? EntryProof.report(on: kvm) { speculation.guest = SpeculationView(mailbox) }
+    if let mailbox = try tried("what a guest sees", { try EntryProof.report(on: kvm) }) {
+      speculation.guest = SpeculationView(mailbox)
+    }
+    guard let abilities, untried.isEmpty else { throw ExperimentError.unproved(untried) }
+    return abilities
   }
 }
 
 extension HostReport.Fact {
+  /// An entry's proof as a fact; one that could not be made is no answer.
+  public init(_ proof: EntryProof) {
+    let works: Bool? =
+      switch proof.result {
+      case .works: true
+      case .fails: false
+      case .unknown: nil
+      }
+    self.init(works: works, seen: proof.seen)
+  }
+
   /// A policy's support as a fact, with the protection in words.
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.level.word); \(protection.reason)")
+      self.init(works: true, seen: "protects: \(protection.sentence)")
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }
+}
+
+extension PolicyName {
+  /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
+  ///
+  /// Throws what making a machine throws, which is made only where it matters what the guest is told.
+  func support(on abilities: HostAbilities, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
+    let support = support(on: abilities)
+    guard case .supported(let protection) = support,
+      protection.misleads(
+        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: abilities), about: abilities.subject)
+    else { return support }
+    let told = try make(on: kvm, with: abilities, for: ToldContract(abilities: abilities))
+    return .supported(protection.given(told, about: abilities.subject))
+  }
+
+  /// What a guest is told, read back from a machine that is made for that.
+  private struct ToldContract: PolicyVisitor {
+    let abilities: HostAbilities
+
+    func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
+      try Machine(on: kvm, policy: policy, host: abilities, acceptingNoProtection: true).contract
+    }
+  }
+}
+
+extension Protection {
+  /// How far and why, as a person says it.
+  public var sentence: String { "\(level.word); \(reason)" }
 }
 
 extension Protection.Level {
@@ -128,7 +191,10 @@ extension SpeculationView {
     ]
     let has = bits.filter(\.1).map(\.0)
     let lacks = bits.filter { !$0.1 }.map(\.0)
-    let parts = [has.joined(separator: ", "), lacks.isEmpty ? "" : "no " + lacks.joined(separator: ", ")]
+    let parts = [
+      has.joined(separator: ", "),
+      lacks.isEmpty ? "" : (lacks.count == 1 ? "no " : "none of ") + lacks.joined(separator: ", "),
+    ]
     return parts.filter { !$0.isEmpty }.joined(separator: "; ")
   }
 }

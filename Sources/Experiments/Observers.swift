@@ -66,8 +66,9 @@ struct ExitTrace: ExitObserver {
     // A signal is no exit of the guest's: as many lines as exits are counted.
     guard exit != .interrupted else { return }
     number += 1
-    let rip = (try? cpu.registers().rip).map { " rip 0x" + String($0, radix: 16) } ?? ""
-    sink("\(number)\(rip) \(exit.line(data: cpu))")
+    // A line of text is no place to fail at: what KVM does not tell is a question mark.
+    let rip = (try? cpu.registers().rip).map { "0x" + String($0, radix: 16) } ?? "?"
+    sink("\(number) rip \(rip) \(exit.line(data: cpu))")
   }
 }
 

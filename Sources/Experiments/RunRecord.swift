@@ -15,8 +15,10 @@ public struct RunRecord: Sendable {
   public let interceptsSubject: Interception
   /// The first witness.
   public let counters: ExitCounters
-  /// The second witness: by how much each of KVM's statistics grew; nil where this KVM has none.
+  /// The second witness: by how much each of KVM's statistics grew; nil where they could not be read.
   public let kvmStatistics: [String: UInt64]?
+  /// Why they could not, in a sentence; nil where they could.
+  public internal(set) var whyNoStatistics: String?
   /// The third witness.
   public let mailbox: Mailbox
   /// The samples that were completed.
@@ -29,14 +31,31 @@ public struct RunRecord: Sendable {
   public let contract: GuestContract
   /// Host cycles from the first entry to the last exit.
   public let hostCycles: UInt64
+  /// The same on this host alone, and with the pauses in between, in which the guest's clock went on.
+  public let hostCyclesHere: UInt64
+  /// The rates of the guest's and this host's time-stamp counters; nil for a guest that has the host's.
+  let rates: CounterRates?
+  /// What kept the guest from running on this host.
+  public let disturbance: Disturbance
   public let roundTrips: [String: CycleSummary]?
   public let tally: [String: UInt64]
   /// The host that the guest came from, in words; nil for one that started here.
   public let origin: String?
-  /// What was given up when the guest was moved against advice.
-  public let warnings: [String]
+  /// What was given up when the guest was moved against advice, and what is missing or was lost here.
+  public internal(set) var warnings: [String]
   /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
   public internal(set) var snapshot: ExperimentSnapshot?
+
+  /// What kept a guest from running.
+  public struct Disturbance: Sendable {
+    /// How long its runs took, in seconds, and how long of that its thread did not run.
+    public internal(set) var seconds = 0.0
+    public internal(set) var waited = 0.0
+    /// How often its thread was taken off the processor while it wanted to run on.
+    public internal(set) var preemptions: UInt64 = 0
+    /// How often a signal that nobody here had ordered ended KVM_RUN.
+    public internal(set) var signals: UInt64 = 0
+  }
 
   /// When accesses of an MSR exit to the VMM.
   public enum Interception: String, Codable, Sendable {
@@ -65,9 +84,11 @@ public struct RunRecord: Sendable {
   public var cyclesPerIteration: [Double] {
     samples.dropFirst(firstOwnSample).map { Double($0.ticks) / Double($0.iterations) }
   }
-  /// Host cycles of the whole run over the exits to the VMM; nil without an exit.
+  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration, whose run is
+  /// something else than its exits: every guest has one, at its end.
   public var hostCyclesPerExit: Double? {
-    counters.total == 0 ? nil : Double(hostCycles) / Double(counters.total)
+    let done = samples.reduce(0) { $0 + UInt64($1.iterations) }
+    return counters.total > max(1, done) ? Double(hostCycles) / Double(counters.total) : nil
   }
 }
 
@@ -116,9 +137,9 @@ extension RunRecord {
     if completed && samples.count != experiment.orders.count {
       contradictions.append("\(samples.count) of \(experiment.orders.count) samples were taken")
     }
-    if protection.level == .always, let register = subjectAtEnd.register, register & SpecCtrl.ibrs.rawValue == 0 {
-      contradictions.append(
-        "IBRS was to be kept on, and \(experiment.msr) holds \(SpecCtrl(rawValue: register)) at the end")
+    if protection.level == .always, (subjectAtEnd.register ?? 0) & SpecCtrl.ibrs.rawValue == 0 {
+      let end = subjectAtEnd.register.map { "holds \(SpecCtrl(rawValue: $0))" } ?? "cannot be read"
+      contradictions.append("IBRS was to be kept on, and \(experiment.msr) \(end) at the end")
     }
     guard contradictions.isEmpty else { throw .contradiction(contradictions) }
   }

@@ -16,7 +16,9 @@ extension RunReport {
       protection: Protection(level: record.protection.level.rawValue, reason: record.protection.reason),
       warnings: record.warnings, origin: record.origin, completed: record.completed,
       stopped: record.stopped.map { "\($0)" }, exits: Exits(record.counters),
-      kvm: KVM(exits: record.kvmExits, lightExits: record.lightExits, statistics: record.kvmStatistics),
+      kvm: KVM(
+        exits: record.kvmExits, lightExits: record.lightExits, statistics: record.kvmStatistics,
+        whyNone: record.kvmStatistics == nil ? record.whyNoStatistics : nil),
       guest: Guest(record),
       vmm: VMM(cyclesPerExit: record.hostCyclesPerExit, roundTrips: record.roundTrips),
       msr: Register(
@@ -25,6 +27,11 @@ extension RunReport {
         registerEnd: record.subjectAtEnd.register),
       policyTally: record.tally)
   }
+}
+
+extension RunReport.Protection {
+  /// How far and why, in the words of every other output.
+  public var sentence: String { "\(Protection.Level(rawValue: level)?.word ?? level); \(reason)" }
 }
 
 extension RunReport.Exits {
@@ -41,10 +48,11 @@ extension RunReport.Exits {
 
 extension RunReport.Guest {
   fileprivate init(_ record: RunRecord) {
-    let distribution = Distribution(record.cyclesPerIteration)
+    let doubt = record.clockDoubt
+    let distribution = doubt == nil ? Distribution(record.cyclesPerIteration) : nil
     let isProbe = record.experiment.workload.name == .probe
     self.init(
-      cyclesPerIteration: distribution?.median, distribution: distribution,
+      cyclesPerIteration: distribution?.median, distribution: distribution, clockDoubt: doubt,
       kernelEntries: record.completed ? record.mailbox.kernelEntries : nil,
       expected: RunReport.Expected(
         msr: MSR(record.experiment.workload.msr).hex, msrReads: record.expected.reads,

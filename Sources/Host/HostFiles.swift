@@ -21,6 +21,9 @@ public struct HostFiles: Hashable, Sendable {
     self.root = root
   }
 
+  /// Whether the files are those of the host that this program runs on.
+  var isOfThisHost: Bool { root == "/" }
+
   /// The path of a file, given relative to the root.
   public func path(_ relative: String) -> FilePath {
     root.appending(FilePath(relative).removingRoot().components)

@@ -1,8 +1,11 @@
 // What the running kernel says of itself: its release, the vulnerabilities it sees and what it does about them, and
 // the settings that decide whether two measurements can be compared.
 //
-// Facts: Linux Documentation/ABI/testing/sysfs-devices-system-cpu (vulnerabilities, smt, cpufreq/boost);
+// Facts: uname(2), which tells the release where /proc is not mounted or shows processes alone; Linux
+// Documentation/ABI/testing/sysfs-devices-system-cpu (vulnerabilities, smt, cpufreq/boost);
 // Documentation/admin-guide/pm/cpufreq.rst and intel_pstate.rst; Documentation/timers/timekeeping.rst.
+
+import Glibc
 
 /// The kernel that this program runs on, by its own account.
 public struct HostKernel: Hashable, Sendable {
@@ -49,7 +52,7 @@ public struct HostKernel: Hashable, Sendable {
 
   /// Reads what the kernel says below the given root.
   public init(files: HostFiles = HostFiles()) {
-    release = files.value("proc/sys/kernel/osrelease")
+    release = Self.release(files: files)
     let folder = "sys/devices/system/cpu"
     vulnerabilities = files.names(in: "\(folder)/vulnerabilities").compactMap { name in
       files.value("\(folder)/vulnerabilities/\(name)").map { Vulnerability(name: name, text: $0) }
@@ -66,6 +69,20 @@ public struct HostKernel: Hashable, Sendable {
     clocksource = files.value("\(clocks)/current_clocksource")
     availableClocksources = (files.value("\(clocks)/available_clocksource") ?? "")
       .split(whereSeparator: \.isWhitespace).map(String.init)
+  }
+
+  /// The release of the kernel, as `uname -r` shows it; nil when unknown: below a root of its own, only a file tells it.
+  public static func release(files: HostFiles = HostFiles()) -> String? {
+    if let release = files.value("proc/sys/kernel/osrelease") { return release }
+    guard files.isOfThisHost else { return nil }
+    var names = utsname()
+    // Safe: the structure is this call's own.
+    guard unsafe uname(&names) == 0 else { return nil }
+    // Safe: the bytes are the structure's field, which holds a zero at its end.
+    let release = unsafe withUnsafeBytes(of: names.release) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return release.isEmpty ? nil : release
   }
 
   /// What the kernel says about spectre_v2, the vulnerability that IBRS is for; nil when it does not say.

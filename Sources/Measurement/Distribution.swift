@@ -12,7 +12,8 @@ public struct Distribution: Equatable, Sendable, Codable {
   public let p90: Double
   public let p99: Double
   public let maximum: Double
-  /// The mean, outliers included; nil in results from before there was the key.
+  /// The mean, outliers included; nil where it is not above zero, which no cost is, and in results from before there was the
+  /// key.
   @Nullable public private(set) var mean: Double?
   /// How many samples lie beyond the outer fences, three interquartile ranges from the quartiles; nil as above.
   @Nullable public private(set) var outliers: Int?
@@ -27,12 +28,11 @@ public struct Distribution: Equatable, Sendable, Codable {
     count = sorted.count
     minimum = sorted[0]
     maximum = sorted[sorted.count - 1]
-    median =
-      sorted.count.isMultiple(of: 2)
-      ? (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2 : sorted[sorted.count / 2]
+    median = sorted.middle ?? sorted[0]
     p90 = Self.quantile(0.9, sorted)
     p99 = Self.quantile(0.99, sorted)
-    mean = sorted.reduce(0, +) / Double(sorted.count)
+    let mean = sorted.reduce(0, +) / Double(sorted.count)
+    self.mean = mean.isCost ? mean : nil
     let fences = OuterFences.around(sorted)
     outliers = sorted.count { !fences.contains($0) }
     medianInterval95 = Self.medianRank(count: sorted.count).map { [sorted[$0], sorted[sorted.count - 1 - $0]] }

@@ -65,12 +65,15 @@ public struct HostReport: Codable, Equatable, Sendable {
     public var invariant: Bool
     /// Whether the kernel keeps its time by it.
     public var isClocksource: Bool
+    /// What the kernel keeps its time by; null where it does not say, and in results of older versions.
+    @Nullable public var clocksource: String?
 
-    public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool) {
+    public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool, clocksource: String? = nil) {
       self.hertz = hertz
       self.source = source
       self.invariant = invariant
       self.isClocksource = isClocksource
+      self.clocksource = clocksource
     }
   }
 
@@ -90,10 +93,11 @@ public struct HostReport: Codable, Equatable, Sendable {
 
   /// Something that works here or does not, and what was seen.
   public struct Fact: Codable, Equatable, Sendable {
-    public var works: Bool
+    /// Null where it could not be tried; then `seen` says why.
+    @Nullable public var works: Bool?
     public var seen: String
 
-    public init(works: Bool, seen: String) {
+    public init(works: Bool?, seen: String) {
       self.works = works
       self.seen = seen
     }

@@ -81,11 +81,14 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public var lightExits: UInt64?
     /// Every statistic that grew.
     @Nullable public var statistics: [String: UInt64]?
+    /// Why there are none, in a sentence; null where there are.
+    @Nullable public var whyNone: String?
 
-    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?) {
+    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?, whyNone: String? = nil) {
       self.exits = exits
       self.lightExits = lightExits
       self.statistics = statistics
+      self.whyNone = whyNone
     }
   }
 
@@ -94,6 +97,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
     @Nullable public var cyclesPerIteration: Double?
     @Nullable public var distribution: Distribution?
+    /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against them.
+    @Nullable public var clockDoubt: String?
     /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
     @Nullable public var kernelEntries: UInt64?
     /// What it was built to do in all.
@@ -106,11 +111,13 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public var probe: [ProbeStep]?
 
     public init(
-      cyclesPerIteration: Double?, distribution: Distribution?, kernelEntries: UInt64?, expected: Expected,
+      cyclesPerIteration: Double?, distribution: Distribution?, clockDoubt: String? = nil, kernelEntries: UInt64?,
+      expected: Expected,
       told: SpeculationView, sees: SpeculationView?, probe: [ProbeStep]?
     ) {
       self.cyclesPerIteration = cyclesPerIteration
       self.distribution = distribution
+      self.clockDoubt = clockDoubt
       self.kernelEntries = kernelEntries
       self.expected = expected
       self.told = told
@@ -157,7 +164,8 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The host's clock.
   public struct VMM: Codable, Equatable, Sendable {
-    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null without an exit.
+    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null for a guest that had no more
+    /// exits than iterations.
     @Nullable public var cyclesPerExit: Double?
     /// Host cycles from entry to exit, by what ended it, where that was asked for.
     @Nullable public var roundTrips: [String: CycleSummary]?

@@ -27,6 +27,10 @@ extension MSR {
   @inlinable public static var aperf: MSR { MSR(rawValue: 0xe8) }
   /// IA32_TSC_DEADLINE: when the local APIC timer fires, in time-stamp counts.
   @inlinable public static var tscDeadline: MSR { MSR(rawValue: 0x6e0) }
+  /// PLATFORM_INFO: ratios of the processor's clocks, and whether CPUID can be made to fault.
+  @inlinable public static var platformInfo: MSR { MSR(rawValue: 0xce) }
+  /// PERF_CAPABILITIES: what the performance monitoring can do beside CPUID, the format of branch records among it.
+  @inlinable public static var perfCapabilities: MSR { MSR(rawValue: 0x345) }
 
   // Speculation control and its relatives.
   /// IA32_SPEC_CTRL: speculation control: IBRS, STIBP, SSBD and their successors.
@@ -100,13 +104,16 @@ extension MSR {
   /// DE_CFG: decode configuration: whether LFENCE serialises.
   @inlinable public static var deCfg: MSR { MSR(rawValue: 0xc001_1029) }
 
+  /// VMX's capabilities, 0x480 to 0x493.
+  @inlinable public static var vmxCapabilities: ClosedRange<MSR> { MSR(rawValue: 0x480)...MSR(rawValue: 0x493) }
+
   /// The registers of the local APIC in x2APIC mode, 0x800 to 0x8ff.
   @inlinable public static var x2APIC: ClosedRange<MSR> { MSR(rawValue: 0x800)...MSR(rawValue: 0x8ff) }
 }
 
 extension MSR {
   /// Every register that has a name here, with its name in the manual.
-  public static let names: [(msr: MSR, name: String)] = architecturalNames + x2APICNames
+  public static let names: [(msr: MSR, name: String)] = architecturalNames + vmxNames + x2APICNames
 
   private static let architecturalNames: [(msr: MSR, name: String)] = [
     // Time, the local APIC, and what the firmware locks.
@@ -121,6 +128,8 @@ extension MSR {
     (.mperf, "IA32_MPERF"),
     (.aperf, "IA32_APERF"),
     (.tscDeadline, "IA32_TSC_DEADLINE"),
+    (.platformInfo, "MSR_PLATFORM_INFO"),
+    (.perfCapabilities, "IA32_PERF_CAPABILITIES"),
 
     // Speculation control and its relatives.
     (.specCtrl, "IA32_SPEC_CTRL"),
@@ -161,6 +170,14 @@ extension MSR {
     (.lsCfg, "LS_CFG"),
     (.deCfg, "DE_CFG"),
   ]
+
+  // Intel SDM vol. 3, appendix A (VMX capability reporting facility). The constants are only ever wanted as a range.
+  private static let vmxNames: [(msr: MSR, name: String)] =
+    [
+      "BASIC", "PINBASED_CTLS", "PROCBASED_CTLS", "EXIT_CTLS", "ENTRY_CTLS", "MISC", "CR0_FIXED0", "CR0_FIXED1",
+      "CR4_FIXED0", "CR4_FIXED1", "VMCS_ENUM", "PROCBASED_CTLS2", "EPT_VPID_CAP", "TRUE_PINBASED_CTLS",
+      "TRUE_PROCBASED_CTLS", "TRUE_EXIT_CTLS", "TRUE_ENTRY_CTLS", "VMFUNC", "PROCBASED_CTLS3", "EXIT_CTLS2",
+    ].enumerated().map { (MSR(rawValue: vmxCapabilities.lowerBound.rawValue + UInt32($0)), "IA32_VMX_" + $1) }
 
   // Intel SDM vol. 3, "x2APIC Register Address Space". The constants are only ever wanted as a range.
   private static let x2APICNames: [(msr: MSR, name: String)] = {

@@ -14,15 +14,25 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
       so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
+
+      A FILE is replaced in one step, or written to as it is where it is a device or a pipe; - is standard output, and \
+      the text goes to standard error then.
       """)
 
-  @Option(name: .customLong("workload"), help: "Measure these workloads and primitives only; may be given again.")
+  @Option(
+    name: .customLong("workload"),
+    help: .names(of: Workload.Name.self, "Measure these workloads and primitives only; may be given again."),
+    transform: Workload.Name.argument)
   var workloads: [Workload.Name] = []
 
-  @Option(name: .customLong("entry"), help: "Measure with these entries; may be given again.")
+  @Option(
+    name: .customLong("entry"), help: .names(of: Entry.self, "Measure with these entries; may be given again."),
+    transform: Entry.argument)
   var entries: [Entry] = []
 
-  @Option(name: .customLong("policy"), help: "Measure these policies only; may be given again.")
+  @Option(
+    name: .customLong("policy"), help: .names(of: PolicyName.self, "Measure these policies only; may be given again."),
+    transform: PolicyName.argument)
   var policies: [PolicyName] = []
 
   @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
@@ -40,23 +50,31 @@ struct BenchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Stop after this long (default: 30).", valueName: "seconds"))
   var time: Double?
 
-  @Option(help: ArgumentHelp("Measure so many rounds of every cell, whatever they take.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp("Measure so many rounds of every cell, whatever they take.", valueName: "count"),
+    transform: whole(1...1_000_000))
   var rounds: Int?
 
-  @Option(help: "The seed of every random choice (default: from the clock; it is printed).")
+  @Option(
+    help: "The seed of every random choice (default: from the clock; it is printed).", transform: whole(0...UInt64.max))
   var seed: UInt64?
 
-  @Option(help: "The processor to measure on (default: the last that this process may use).")
+  @Option(
+    help: "The processor to measure on (default: the last that this process may use).", transform: Self.processor)
   var cpu: Int?
 
-  @Option(help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"))
-  var json: String?
+  @Option(
+    help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"),
+    transform: FilePath.argument)
+  var json: FilePath?
 
-  @Option(help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"))
-  var csv: String?
+  @Option(
+    help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"), transform: FilePath.argument)
+  var csv: FilePath?
 
-  @Option(help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"))
-  var samplesCSV: String?
+  @Option(
+    help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"), transform: FilePath.argument)
+  var samplesCSV: FilePath?
 
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
@@ -73,8 +91,7 @@ struct BenchCommand: ParsableCommand {
     if let time, !(time > 0 && time <= 1e6) {
       throw ValidationError("--time takes more than 0 and at most 1000000 seconds")
     }
-    guard let rounds else { return }
-    guard (1...1_000_000).contains(rounds) else { throw ValidationError("--rounds takes 1 to 1000000") }
+    guard rounds != nil else { return }
     guard time == nil, precision == nil else {
       throw ValidationError(
         "--rounds measures so many rounds whatever they take and whatever is known by then; leave out "
@@ -86,16 +103,16 @@ struct BenchCommand: ParsableCommand {
     try Failure.reporting {
       // Where the result goes is made sure of before anything is measured.
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
-      let csvFile = try csv.map(ResultFile.init)
+      let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
       let options = options
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
-        throw Failure(status: .unavailable, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
+        throw Failure(status: .osError, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
       }
 
       let control = Bench.makeControl()
-      Interrupt.cancels(control)
+      try Interrupt.cancels(control)
       var progress = Progress(total: rounds == nil ? options.time / .seconds(1) : nil)
       let report = try bench.run(control: control) { progress.show($0) }
       progress.clear()
@@ -105,19 +122,51 @@ struct BenchCommand: ParsableCommand {
         Result { try jsonFile?.write(try Output.encoded(report)) },
         Result { try csvFile?.write(report.csv) },
         Result { try samplesFile?.write(report.samplesCSV) },
-        Result { try Output.result(markdown ? report.markdown : report.text) },
+        Result { try Output.result(markdown ? report.markdown : report.text(width: Terminal.width)) },
       ]
-      for result in written { try result.get() }
+      var unwritten: ExitCode?
+      for case .failure(let error) in written { unwritten = Failure.say(error) }
+      if let unwritten { throw unwritten }
       if report.partial {
         throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
       }
       let failed = report.cells.filter { $0.status == .failed || $0.status == .void }
       if !failed.isEmpty {
-        throw Failure(
-          status: .software,
-          message: "\(failed.count) cells gave no result: \(failed.map(\.id).joined(separator: ", "))")
+        throw Failure(status: .software, message: Self.sentence(about: failed))
       }
     }
+  }
+
+  /// What became of the cells without a result: those with the same cause together.
+  private static func sentence(about failed: [BenchReport.Cell]) -> String {
+    let causes = failed.map { "\($0.status.rawValue), \($0.reason ?? "for no known cause")" }
+    let groups = Set(causes).sorted().map { cause in
+      "\(zip(failed, causes).filter { $0.1 == cause }.map(\.0.id).joined(separator: ", ")) (\(cause))"
+    }
+    return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
+  }
+
+  /// A processor that this process may run on.
+  ///
+  /// Throws `ValidationError`, which says which those are.
+  private static func processor(_ text: String) throws -> Int {
+    let allowed = CPUAffinity.allowed
+    if let cpu = Int(text), allowed.contains(cpu) { return cpu }
+    throw ValidationError("give a processor that this process may run on: \(ranges(of: allowed))")
+  }
+
+  /// Ascending numbers in words: "0 to 3, 8".
+  private static func ranges(of numbers: [Int]) -> String {
+    var ranges: [ClosedRange<Int>] = []
+    for number in numbers {
+      if let last = ranges.last, last.upperBound == number - 1 {
+        ranges[ranges.count - 1] = last.lowerBound...number
+      } else {
+        ranges.append(number...number)
+      }
+    }
+    return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound) to \($0.upperBound)" }
+      .joined(separator: ", ")
   }
 
   /// About how many samples it will take at most, so far as that can be known before it is planned.
@@ -143,7 +192,7 @@ struct BenchCommand: ParsableCommand {
     options.rounds = rounds
     options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
     options.cpu = cpu
-    options.path = FilePath(kvm.path)
+    options.path = kvm.path
     options.version = Spectrap.configuration.version
     return options
   }

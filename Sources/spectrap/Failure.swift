@@ -6,12 +6,15 @@ import Experiments
 import GuestImages
 import Hypervisor
 import Migration
+import Sandbox
 import SystemPackage
 
 /// A failure with its exit status.
 struct Failure: Error {
   let status: Status
   let message: String
+  /// What is told below the sentence, each on a line of its own: where one sentence would have to list many things.
+  var details: [String] = []
 
   enum Status: Int32 {
     case usage = 64
@@ -20,6 +23,8 @@ struct Failure: Error {
     case noInput = 66
     case unavailable = 69
     case software = 70
+    /// The system failed at a call, or has too little of something at the moment.
+    case osError = 71
     case ioError = 74
     case timedOut = 75
     case noPermission = 77
@@ -30,14 +35,23 @@ struct Failure: Error {
   /// Runs a command's work; a failure is said on standard error and ends the program with its status.
   static func reporting(_ body: () throws -> Void) throws {
     do {
+      // Nothing is begun whose result nobody would get.
+      try Output.check()
       try body()
     } catch {
-      // A command's own exit status, with nothing to say.
-      if let code = error as? ExitCode { throw code }
-      let failure = error as? Failure ?? Failure(error)
-      Output.error("spectrap: \(failure.message)")
-      throw ExitCode(failure.status.rawValue)
+      throw say(error)
     }
+  }
+
+  /// Says a failure on standard error, and gives the status that it ends the program with.
+  static func say(_ error: any Error) -> ExitCode {
+    if error is Output.NobodyReads { Output.endUnread() }
+    // A command's own exit status, with nothing to say.
+    if let code = error as? ExitCode { return code }
+    let failure = error as? Failure ?? Failure(error)
+    Output.error("spectrap: \(failure.message)")
+    for detail in failure.details { Output.error("  \(detail)") }
+    return ExitCode(failure.status.rawValue)
   }
 }
 
@@ -51,12 +65,12 @@ extension Failure {
       case let error as ExperimentError: Self.status(of: error)
       case is GuestImageError: .usage
       case let error as RunError: Self.status(of: error)
-      case let error as MSRFilterError: if case .refused = error { .unavailable } else { .software }
-      case is MSRAccessError: .unavailable
+      case let error as MSRFilterError: KVMError(behind: error).map(Self.status(of:)) ?? .software
+      case is MSRAccessError, is GuestMemoryError: KVMError(behind: error).map(Self.status(of:)) ?? .unavailable
       case is ContractRefusal: .unavailable
       case let error as PoolError: Self.status(of: error)
-      case is GuestMemoryError: .unavailable
-      case let error as VirtualCPUStateError: if case .pending = error { .software } else { .unavailable }
+      case is SandboxError: .unavailable
+      case let error as VirtualCPUStateError: Self.status(of: error)
       case is SnapshotError: .dataError
       case let error as SocketError: Self.status(of: error)
       case let error as TransferError: Self.status(of: error)
@@ -69,13 +83,14 @@ extension Failure {
     switch (error.operation, error.code) {
     case (_, .permissionDenied), (_, .notPermitted): .noPermission
     case (.open(let path), .noSuchFileOrDirectory) where path != KVM.defaultPath: .noInput
-    default: .unavailable
+    default: error.isShortage ? .osError : .unavailable
     }
   }
 
   private static func status(of error: PolicyError) -> Status {
-    switch error {
-    case .refused, .msr, .filter: .unavailable
+    if let error = KVMError(behind: error) { return status(of: error) }
+    return switch error {
+    case .refused, .unprotected, .msr, .filter: .unavailable
     case .list: .usage
     case .entryLoad, .exitStore, .exitLoad: .software
     }
@@ -85,8 +100,22 @@ extension Failure {
     switch error {
     case .sampleCount, .iterationCount, .pause, .nothingToMeasure: .usage
     case .snapshot: .dataError
-    case .noEntry, .workloadRefused, .nothingMeasurable: .unavailable
+    case .noEntry, .workloadRefused, .nothingMeasurable, .mayNotGoOn: .unavailable
     case .guestFault, .mailbox, .contradiction: .software
+    case .unproved(let proofs):
+      switch proofs.first?.failure {
+      case .timedOut: .timedOut
+      case .call(let error): status(of: error) == .noPermission ? .noPermission : .osError
+      case nil: .software
+      }
+    }
+  }
+
+  private static func status(of error: VirtualCPUStateError) -> Status {
+    switch error {
+    case .kvm(let error): status(of: error)
+    case .pending: .software
+    case .size, .notHeld, .unreadable, .msrs, .contract: .unavailable
     }
   }
 
@@ -102,6 +131,7 @@ extension Failure {
     switch error {
     case .socket(let error): status(of: error)
     case .ended, .nobody: .unavailable
+    case .unknown: .timedOut
     case .protocolError: .software
     case .snapshot: .dataError
     }
@@ -115,7 +145,7 @@ extension Failure {
   }
 
   private static func status(of error: RunError) -> Status {
-    if case .kvm(let error) = error { return status(of: error) }
+    if let error = KVMError(behind: error) { return status(of: error) }
     return .software
   }
 }

@@ -1,92 +1,60 @@
-// Files that the program reads: what `probe --json` and `contract` have written, here or on another host.
+// What the program reads: files, pipes, devices; `-` is standard input. Never more than something of its kind can have.
+// Facts: open(2), read(2).
 
-import FoundationEssentials
-import Hypervisor
-import Measurement
-import Migration
+import ArgumentParser
+import Glibc
+import SystemPackage
 
-enum Input {
-  /// What stands in a file.
+/// Something that is read from its beginning on.
+struct Input {
+  /// How it is called, for messages.
+  let name: String
+  private let descriptor: FileDescriptor
+  /// Nil for a descriptor of the program's own, which stays open.
+  private let file: OpenFile?
+
+  /// Opens what stands at a path.
+  ///
+  /// Throws `Failure` when it cannot be opened.
+  init(_ path: FilePath) throws {
+    name = path == "-" ? "standard input" : "\(path)"
+    do throws(Errno) {
+      if case .descriptor(let own)? = try? Place(path, standard: .standardInput) {
+        (descriptor, file) = (own, nil)
+      } else {
+        let opened = try OpenFile(path, flags: O_RDONLY | O_NOCTTY)
+        (descriptor, file) = (opened.descriptor, opened)
+      }
+    } catch { throw Failure(error, "\(name) cannot be read", status: .noInput) }
+  }
+
+  /// At most so many bytes, fewer where it ends.
   ///
   /// Throws `Failure` when it cannot be read.
-  static func data(_ path: String) throws -> Data {
-    do { return try Data(contentsOf: URL(filePath: path)) } catch {
-      throw Failure(
-        status: .noInput, message: "\(path) cannot be read: there is no such file, or no permission to read it")
-    }
+  func read(_ count: Int) throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    do {
+      while bytes.count < count {
+        let part = unsafe try [UInt8](unsafeUninitializedCapacity: min(count - bytes.count, 1 << 20)) {
+          buffer, filled in
+          // Safe: the file is read into the buffer, and as many bytes count as were read.
+          filled = try unsafe descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        if part.isEmpty { break }
+        bytes += part
+      }
+    } catch let error as Errno { throw Failure(error, "\(name) cannot be read", status: .noInput) }
+    return bytes
   }
+}
 
-  /// A file's JSON as a value, its schema version checked first; `what` names what it should be.
+extension Input {
+  /// Checks that standard input, which can be read once, is asked for once.
   ///
-  /// Throws `Failure` when it cannot be read, or is something else.
-  static func json<Value: Decodable>(_ path: String, _ what: String, version: Int, kind: String? = nil) throws -> Value
-  {
-    let data = try data(path)
-    guard let head = try? JSONDecoder().decode(Head.self, from: data), head.kind == kind else {
-      throw Failure(status: .dataError, message: "\(path) is no \(what)")
+  /// Throws `ValidationError`.
+  static func check(_ paths: [FilePath]) throws {
+    guard paths.count(where: { $0 == "-" }) <= 1 else {
+      throw ValidationError("- is standard input, which can be read once; name a file for the others")
     }
-    guard head.schemaVersion == version else {
-      throw Failure(
-        status: .dataError,
-        message: "\(path) has schema version \(head.schemaVersion.map(String.init) ?? "none"), this program reads "
-          + "version \(version)")
-    }
-    do { return try JSONDecoder().decode(Value.self, from: data) } catch {
-      throw Failure(
-        status: .dataError,
-        message: "\(path) is no \(what), or damaged: \((error as? DecodingError)?.sentence ?? "\(error)")")
-    }
-  }
-}
-
-/// What every result begins with.
-private struct Head: Decodable {
-  var schemaVersion: Int?
-  var kind: String?
-}
-
-/// The JSON of `probe`: the report under a schema version, and what the host offers guests that would come there.
-struct HostDocument: Codable {
-  var schemaVersion = RunReport.currentSchemaVersion
-  var host: HostReport
-  /// Null where KVM was not there to ask.
-  @Nullable var offer: HostOffer?
-
-  init(host: HostReport, offer: HostOffer?) {
-    self.host = host
-    self.offer = offer
-  }
-}
-
-extension HostOffer {
-  /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last extension.
-  ///
-  /// Throws `Failure` when the file cannot be read, is something else, or was made without KVM.
-  static func read(_ path: String) throws -> HostOffer {
-    let document: HostDocument = try Input.json(
-      path, "result of `spectrap probe --json`", version: RunReport.currentSchemaVersion)
-    guard var offer = document.offer else {
-      throw Failure(
-        status: .dataError,
-        message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
-    }
-    let file = path.split(separator: "/").last.map(String.init) ?? path
-    let stem = file.lastIndex(of: ".").map { String(file[..<$0]) } ?? file
-    offer.name = stem.isEmpty ? file : stem
-    return offer
-  }
-}
-
-extension PoolContract {
-  /// The contract in a file of `spectrap contract`.
-  ///
-  /// Throws `Failure` when the file cannot be read or is something else.
-  static func read(_ path: String) throws -> PoolContract {
-    let contract: PoolContract = try Input.json(
-      path, "result of `spectrap contract`", version: currentSchemaVersion, kind: kind)
-    if let problem = contract.problem {
-      throw Failure(status: .dataError, message: "\(path) is no contract that can be kept: \(problem)")
-    }
-    return contract
   }
 }

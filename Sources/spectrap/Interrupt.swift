@@ -1,30 +1,42 @@
 // Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported. SIGUSR1 pauses a
 // guest that is to be kept in a file.
-// Facts: sigwait(3), pthread_sigmask(3).
+// Facts: sigwait(3), pthread_sigmask(3), pthread_create(3), signal(7): a signal to the process goes to any thread that lets it through.
 
 import Glibc
 import Hypervisor
+import SystemPackage
 
 enum Interrupt {
   /// From now on SIGINT and SIGTERM cancel `control`; a second one ends the program at once.
   ///
-  /// SIGUSR1 pauses it, where wanted.
-  static func cancels(_ control: RunControl, pausing: Bool = false) {
-    var signals = sigset_t()
-    // Safe: each call gets a structure of its own. The mask is set before the thread starts, which inherits it.
+  /// SIGUSR1 pauses it, where wanted. Throws `Failure` when the system has no thread left to wait for them; then they do what they
+  /// did before.
+  static func cancels(_ control: RunControl, pausing: Bool = false) throws {
+    var (signals, before) = (sigset_t(), sigset_t())
+    // Safe: each call gets structures of its own. The mask is set before the thread starts, which inherits it.
     unsafe sigemptyset(&signals)
     unsafe sigaddset(&signals, SIGINT)
     unsafe sigaddset(&signals, SIGTERM)
     if pausing { unsafe sigaddset(&signals, SIGUSR1) }
-    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, &before)
 
-    let waiter = Waiter(signals: signals, control: control)
+    let waiter = unsafe Unmanaged.passRetained(Waiter(signals: signals, control: control))
     var thread = pthread_t()
-    // Safe: the thread takes over the reference that is passed to it.
-    unsafe pthread_create(
+    // Safe: the thread takes over the one reference; where there is no thread, it is released here.
+    let failure = unsafe pthread_create(
       &thread, nil,
-      { unsafe Unmanaged<Waiter>.fromOpaque($0!).takeRetainedValue().run() },
-      Unmanaged.passRetained(waiter).toOpaque())
+      { argument in
+        unsafe Unmanaged<Waiter>.fromOpaque(argument!).takeRetainedValue().run()
+        return nil
+      }, waiter.toOpaque())
+    guard failure == 0 else {
+      unsafe waiter.release()
+      unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+      throw Failure(
+        status: .osError,
+        message: "no thread can be made to wait for Ctrl-C: \(Errno(rawValue: failure)); end other programs, or raise "
+          + "the limit of this user or control group (ulimit -u, pids.max)")
+    }
     pthread_detach(thread)
   }
 
@@ -37,19 +49,29 @@ enum Interrupt {
       self.control = control
     }
 
-    func run() -> UnsafeMutableRawPointer? {
+    func run() {
       var signals = signals
-      var received: CInt = 0
-      // Safe: both structures are this call's own.
       while true {
-        unsafe sigwait(&signals, &received)
-        if received == SIGUSR1 {
-          control.pause()
-        } else if control.isCancelled {
-          _exit(128 + received)
-        } else {
-          control.cancel()
+        var received: CInt = 0
+        // Safe: both structures are this call's own.
+        switch unsafe sigwait(&signals, &received) {
+        case 0: receive(received)
+        case EINTR: continue
+        default:
+          // Nobody can wait for them: they end the program again, which this thread lets them do.
+          unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+          while true { pause() }
         }
+      }
+    }
+
+    private func receive(_ signal: CInt) {
+      if signal == SIGUSR1 {
+        control.pause()
+      } else if control.isCancelled {
+        _exit(128 + signal)
+      } else {
+        control.cancel()
       }
     }
   }

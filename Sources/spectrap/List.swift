@@ -19,6 +19,7 @@ struct List: ParsableCommand {
     try Failure.reporting {
       let inventory = Inventory(on: try? kvm.open())
       if json { try Output.json(inventory) } else { try Output.result(inventory.text) }
+      if let failure = inventory.failure { throw failure }
     }
   }
 }
@@ -34,7 +35,11 @@ private struct Inventory: Encodable {
     @Nullable var seen: String?
   }
 
+  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies }
+
   let schemaVersion = 1
+  /// Why something could not be tried; nil when all could.
+  private(set) var failure: (any Error)?
   let workloads: [Item]
   let primitives: [Item]
   let entries: [Item]
@@ -43,10 +48,18 @@ private struct Inventory: Encodable {
   init(on kvm: consuming KVM?) {
     var host = HostReport()
     var refusals: [Workload.Name: String] = [:]
+    var untried: [Workload.Name: String] = [:]
+    var failure: (any Error)?
     if let kvm {
-      try? host.addProofs(on: kvm)
-      for name in Workload.Name.allCases { refusals[name] = (try? Workload(name).refusal(on: kvm)) ?? nil }
+      do { try host.addProofs(on: kvm) } catch { failure = error }
+      for name in Workload.Name.allCases {
+        do { refusals[name] = try Workload(name).refusal(on: kvm) } catch {
+          untried[name] = "not known: \(error)"
+          failure = failure ?? error
+        }
+      }
     }
+    self.failure = failure
     let entryFacts = host.entries
     entries = Entry.allCases.map { entry in
       let fact =
@@ -59,16 +72,22 @@ private struct Inventory: Encodable {
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
     }
     let working = Set(entries.filter { $0.works == true }.map(\.name))
+    let unknown = Set(entries.filter { $0.works == nil }.map(\.name))
     let guests = Workload.Name.allCases.map { name -> (kind: Workload.Kind, item: Item) in
       let workload = Workload(name)
       let possible = workload.entries.map(\.rawValue)
       let here = refusals[name] == nil ? possible.filter(working.contains) : []
+      let isUnknown =
+        untried[name] != nil || (refusals[name] == nil && here.isEmpty && possible.contains(where: unknown.contains))
       return (
         name.kind,
         Item(
           name: name.rawValue, summary: workload.summary, entries: possible,
-          works: entryFacts == nil ? nil : !here.isEmpty,
-          seen: entryFacts == nil ? nil : refusals[name] ?? "with \(here.joined(separator: ", "))")
+          works: entryFacts == nil || isUnknown ? nil : !here.isEmpty,
+          seen: entryFacts == nil
+            ? nil
+            : untried[name] ?? refusals[name]
+              ?? (isUnknown ? "not known: no entry of it could be tried" : "with \(here.joined(separator: ", "))"))
       )
     }
     workloads = guests.filter { $0.kind == .workload }.map(\.item)
@@ -80,14 +99,14 @@ private struct Inventory: Encodable {
     for (title, items) in [
       ("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies),
     ] {
-      var table = Table()
+      var table = TextTable()
       for item in items {
         let works = item.works.map { $0 ? "yes" : "no" } ?? "?"
         table.add("  \(item.name)", works, item.summary)
-        if item.works == false, let seen = item.seen { table.add("", "", "  \(seen)") }
+        if item.works != true, let seen = item.seen { table.add("", "", "here: \(seen)") }
       }
       text += "\(title)\(workloads[0].works == nil ? " (no KVM here to try them on)" : ", and whether they run here")\n"
-      text += table.text + "\n"
+      text += table.text(width: Terminal.width) + "\n"
     }
     return text
   }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Migration
+import SystemPackage
 
 struct Migrate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -10,7 +11,7 @@ struct Migrate: ParsableCommand {
       "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
     discussion: """
       Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
-      then it is stopped for the rest. If either side dies, the guest goes on at the other.
+      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the other.
 
       The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
       file that `spectrap probe --json` has written there.
@@ -21,8 +22,10 @@ struct Migrate: ParsableCommand {
   @Flag(help: "Print the decision for each source, destination and policy.")
   var plan = false
 
-  @Argument(help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"))
-  var hosts: [String] = []
+  @Argument(
+    help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    transform: FilePath.argument)
+  var hosts: [FilePath] = []
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
@@ -30,9 +33,10 @@ struct Migrate: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    try Input.check(hosts)
     if plan {
       guard move.isUntouched else {
-        throw ValidationError("--plan excludes --from, --to, --policy and --accept-unprotected")
+        throw ValidationError("--plan excludes --from, --to, --policy, --peer-user and --accept-unprotected")
       }
     } else {
       guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }

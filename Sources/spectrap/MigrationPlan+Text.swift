@@ -2,23 +2,23 @@
 
 import Experiments
 import Hypervisor
+import Measurement
 import Migration
 
 extension MigrationPlan {
-  private static let width = 100
   private static let policyWidth = 23
 
   /// The text; with a legend where it is about kinds of host.
   func text(isOfClasses: Bool) -> String {
-    var text = "A guest started at one host, going on at another under the same policy\n"
+    var text = "A guest started at one host, going on at another under the same policy".wrapped(width: Terminal.width)
     if isOfClasses {
-      var legend = Table()
+      var legend = TextTable()
       for kind in HostClass.allCases { legend.add("  \(kind.rawValue)", kind.summary) }
-      text += legend.text
+      text += legend.text(width: Terminal.width)
     }
     for source in hosts {
       for destination in hosts {
-        text += "\n\(source) -> \(destination)\n"
+        text += "\n" + "\(source) -> \(destination)".wrapped(width: Terminal.width)
         for group in groups(from: source, to: destination) { text += Self.lines(of: group) }
       }
     }
@@ -30,7 +30,7 @@ extension MigrationPlan {
     var groups: [[Row]] = []
     for row in rows where row.source == source && row.destination == destination {
       let position = groups.firstIndex { group in
-        group[0].outcome == row.outcome && group[0].reason == row.reason
+        group[0].outcome == row.outcome && group[0].reason == row.reason && group[0].warnings == row.warnings
           && group[0].protectionAtDestination == row.protectionAtDestination
       }
       if let position { groups[position].append(row) } else { groups.append([row]) }
@@ -47,9 +47,10 @@ extension MigrationPlan {
       case .refused: "refused: \(row.reason)"
       case .notStarted: "no such guest: \(row.reason)"
       }
-    let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(policyWidth, indent: 0)
+    let warned = ([answer] + row.warnings.map { "WARNING: " + $0 }).joined(separator: "; ")
+    let names = group.map(\.policy.rawValue).joined(separator: ", ").wrapped(width: policyWidth)
       .split(separator: "\n").map(String.init)
-    let sentences = answer.wrapped(width - policyWidth - 4, indent: 0).split(separator: "\n").map(String.init)
+    let sentences = warned.wrapped(width: Terminal.width - policyWidth - 4).split(separator: "\n").map(String.init)
     var table = ""
     for index in 0..<max(names.count, sentences.count) {
       let name = index < names.count ? names[index] : ""

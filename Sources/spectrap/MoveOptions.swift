@@ -5,6 +5,7 @@ import Experiments
 import Hypervisor
 import Measurement
 import Migration
+import SystemPackage
 
 struct MoveOptions: ParsableArguments {
   @Option(
@@ -16,29 +17,41 @@ struct MoveOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
   var to: String?
 
-  @Option(help: "Who owns the MSR there (default: as here).")
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR there (default: as here)."), transform: PolicyName.argument)
   var policy: PolicyName?
 
   @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
   var acceptUnprotected = false
 
-  @Option(help: ArgumentHelp("How long the guest may be stopped for its last pages.", valueName: "ms"))
-  var downTime = 30.0
+  @Option(
+    help: ArgumentHelp(
+      "How long the guest may be stopped in all: where the destination is not ready by then, it goes on here.",
+      valueName: "ms"),
+    transform: number(1...1e6, "ms"))
+  var downTime = 300.0
 
   @Option(
-    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"))
+    help: ArgumentHelp(
+      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"),
+    transform: whole(0...UInt32.max))
+  var peerUser: UInt32?
+
+  @Option(
+    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
   var timeLimit = 60.0
 
+  @OptionGroup var sandbox: SandboxOptions
+
   /// Whether nothing about a move was chosen.
-  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected }
+  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
 
   /// Throws `ValidationError` for what is missing or makes no sense.
   func check() throws {
     guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
     _ = try UnixPath(to)
     if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
-    guard downTime >= 0, downTime <= 1e6 else { throw ValidationError("--down-time takes from 0 to 1000000 ms") }
-    try Run.validate(timeLimit: timeLimit)
   }
 
   func perform(kvm options: KVMOptions, json: Bool) throws {
@@ -47,25 +60,25 @@ struct MoveOptions: ParsableArguments {
     request.policy = policy
     request.acceptsUnprotected = acceptUnprotected
     request.limits.downTime = .milliseconds(downTime)
+    request.peers = PeerRule(other: peerUser)
 
     if from.hasPrefix(UnixPath.prefix) {
       return try Self.tell(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
     }
-    var snapshot = try SnapshotInput.read(from)
+    let snapshot = try SnapshotInput.read(try FilePath.argument(from))
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
     var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
     abilities.acceptsUnprotected = acceptUnprotected
-    // It goes on here until it has moved.
-    try snapshot.admit(
-      at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
-      acceptingUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-    Interrupt.cancels(control)
-    switch try experiment.move(snapshot, request, on: kvm, abilities: abilities, control: control) {
+    try Interrupt.cancels(control)
+    let host = ToldHost(json: json)
+    switch try experiment.move(
+      snapshot, request, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+    {
     case .moved(let report): try report.tell(json: json)
     case .stayed(let record, let reason):
-      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Run.tell(record, entryChoice: "as it was started", on: host)
       try Run.complain(of: record.stopped, after: timeLimit)
       throw Failure(status: .software, message: "the guest stayed here: \(reason ?? "nobody wanted it to move")")
     }
@@ -76,9 +89,11 @@ struct MoveOptions: ParsableArguments {
     switch result {
     case .moved(let report): try report.tell(json: json)
     case .refused(let reason):
-      throw Failure(status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason)")
+      throw Failure(
+        status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason.plain)")
     case .failed(let reason):
-      throw Failure(status: .software, message: "the guest goes on where it is: \(reason)")
+      throw Failure(status: .software, message: "the guest goes on where it is: \(reason.plain)")
+    case .unknown(let reason): throw TransferError.unknown(reason.plain)
     case .ended: throw Failure(status: .software, message: "the guest ended before it could be moved")
     }
   }
@@ -87,14 +102,21 @@ struct MoveOptions: ParsableArguments {
 /// A socket's address on the command line: `unix:` and a path.
 struct UnixPath {
   static let prefix = "unix:"
-  let path: String
+  /// What the address of a socket has room for, without the zero at its end, in bytes; unix(7).
+  static let longest = 107
+  let path: FilePath
 
-  /// Throws `ValidationError` for another kind of address.
+  /// Throws `ValidationError` for another kind of address, and for a path that is too long for one.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
-      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:/tmp/spectrap.sock")
+      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
     }
-    path = String(text.dropFirst(Self.prefix.count))
+    path = try FilePath.argument(String(text.dropFirst(Self.prefix.count)))
+    guard path.length <= Self.longest else {
+      throw ValidationError(
+        "the path of a socket has at most \(Self.longest) bytes, and this one \(path.length); give a shorter one, or one "
+          + "from the working directory on")
+    }
   }
 }
 
@@ -136,17 +158,18 @@ extension MoveReport {
   }
 
   private var text: String {
-    var table = Table(right: [1, 2, 3])
+    var table = TextTable(right: [1, 2, 3])
     table.add("Round", "pages sent", "ms", "written meanwhile")
     for (index, round) in rounds.enumerated() {
       table.add("\(index + 1)", "\(round.pages)", round.duration.milliseconds.rounded3, "\(round.dirtied)")
     }
     table.add("stopped", "\(lastPages)", downTime.milliseconds.rounded3, "")
     let sentence =
-      "The guest runs at \(destination). It was stopped for \(downTime.milliseconds.rounded3) ms, "
+      "The guest runs at \(destination.plain). It was stopped for \(downTime.milliseconds.rounded3) ms, "
       + "\(expectedDownTime.milliseconds.rounded3) ms of which were expected for its last "
       + (lastPages == 1 ? "page." : "\(lastPages) pages.")
-    return warnings.map { "WARNING  \($0)\n" }.joined() + table.text + "\n" + sentence.wrapped(100, indent: 0) + "\n"
+    return warnings.map { $0.plain.wrapped(width: Terminal.width, first: "WARNING  ", indent: 9) }.joined()
+      + table.text(width: Terminal.width) + "\n" + sentence.wrapped(width: Terminal.width)
   }
 }
 

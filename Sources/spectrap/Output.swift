@@ -1,7 +1,9 @@
-// Where text goes: results to standard output, everything else to standard error. A result that cannot be written whole is
-// a failure, not a silence.
+// Where results go: to standard output. A result that cannot be written whole is a failure, not a silence.
 
 import FoundationEssentials
+import Glibc
+import Hypervisor
+import Synchronization
 import SystemPackage
 
 enum Output {
@@ -10,10 +12,51 @@ enum Output {
   /// Throws `Failure` when standard output does not take it (a full disk, say).
   static func result(_ text: String) throws { try write(text.printable) }
 
-  private static func write(_ text: String) throws {
-    do { try FileDescriptor.standardOutput.writeAll(text.utf8) } catch {
-      throw Failure(status: .ioError, message: "standard output: \(error)")
+  /// Writes a path on a line of its own, byte by byte where a program reads it.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  static func path(_ path: FilePath) throws {
+    if isatty(destination.rawValue) == 1 { return try result("\(path)\n") }
+    try write(path.bytes + Array("\n".utf8))
+  }
+
+  /// Whether a file has standard output to itself: what is for a person goes to standard error then.
+  private static let isTaken = Atomic(false)
+
+  /// From now on standard output is a file's.
+  static func takeStandardOutput() { isTaken.store(true, ordering: .relaxed) }
+
+  private static var destination: FileDescriptor {
+    isTaken.load(ordering: .relaxed) ? .standardError : .standardOutput
+  }
+
+  /// Checks that results can be written.
+  ///
+  /// Throws `Failure` when standard output is closed, or a device that takes nothing.
+  static func check() throws {
+    do throws(Errno) { try destination.checkForWriting() } catch { throw Failure(error, writing: name) }
+  }
+
+  private static var name: String { destination == .standardOutput ? "standard output" : "standard error" }
+
+  private static func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+  private static func write(_ bytes: [UInt8]) throws {
+    do { try destination.writeAll(bytes) } catch let error as Errno {
+      if error == .brokenPipe { throw NobodyReads() }
+      throw Failure(error, writing: name)
     }
+  }
+
+  /// Why a result went nowhere: who reads it has had enough.
+  struct NobodyReads: Error {}
+
+  /// Ends the program as every other one in a pipeline that nobody reads any more, without a word.
+  static func endUnread() -> Never {
+    _ = signal(SIGPIPE, SIG_DFL)
+    raise(SIGPIPE)
+    // Where the signal is blocked.
+    exit(128 + SIGPIPE)
   }
 
   /// Writes a value as JSON.
@@ -21,34 +64,12 @@ enum Output {
   /// Throws `Failure` when standard output does not take it.
   static func json(_ value: some Encodable) throws { try write(try encoded(value)) }
 
-  /// A value as JSON text: keys sorted, so that two results compare line by line.
+  /// A value as JSON text: keys sorted, so that two results compare line by line; what a terminal would obey as escapes.
   ///
   /// Throws what `JSONEncoder` throws.
   static func encoded(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
-  }
-
-  /// Writes a line for the person at the terminal.
-  static func error(_ line: String) { toTerminal(line.printable + "\n") }
-
-  /// Writes what replaces the line that stands there.
-  static func progress(_ text: String) { toTerminal("\r" + text) }
-
-  private static func toTerminal(_ text: String) {
-    // There is no one left to tell when standard error is closed.
-    _ = try? FileDescriptor.standardError.writeAll(text.utf8)
-  }
-}
-
-extension String {
-  /// The text without what changes more than the text on a terminal: words out of a file or from another host may be in it.
-  fileprivate var printable: String {
-    let isHarmless = { (scalar: Unicode.Scalar) in
-      scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control
-    }
-    if unicodeScalars.allSatisfy(isHarmless) { return self }
-    return String(String.UnicodeScalarView(unicodeScalars.map { isHarmless($0) ? $0 : "\u{fffd}" }))
+    return String(decoding: try encoder.encode(value), as: UTF8.self).printableJSON + "\n"
   }
 }

@@ -23,8 +23,7 @@ struct Probe: ParsableCommand {
       do {
         let kvm = try kvm.open()
         try host.addOffer(of: kvm)
-        let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
-        try host.addProofs(on: kvm, with: abilities)
+        let abilities = try host.addProofs(on: kvm)
         if json { offer = try HostOffer(of: kvm, abilities: abilities) }
       } catch { failure = error }
       // What can be told without KVM is told in any case; the failure follows.
@@ -36,7 +35,7 @@ struct Probe: ParsableCommand {
 
 extension HostReport {
   fileprivate var text: String {
-    var facts = Table()
+    var facts = TextTable()
     facts.add("CPU", cpuLine)
     facts.add(
       "kernel",
@@ -51,7 +50,7 @@ extension HostReport {
       [smt.map { "SMT \($0)" }, turbo.map { "turbo \($0 ? "on" : "off")" }].compactMap { $0 }
       + (governors.isEmpty ? ["no frequency governor"] : ["governor \(governors.joined(separator: ", "))"])
     facts.add("clocks", settings.joined(separator: ", "))
-    return facts.text + "\n" + speculationTable + proofTable + vulnerabilityLine
+    return facts.text(width: Terminal.width) + "\n" + speculationTable + proofTable + vulnerabilityLine
   }
 
   private var cpuLine: String {
@@ -69,7 +68,7 @@ extension HostReport {
 
   /// What each of the three sees: the columns of one table.
   private var speculationTable: String {
-    var table = Table()
+    var table = TextTable()
     table.add("", "CPU", "KVM", "guest")
     let views = [speculation.cpu, speculation.kvm, speculation.guest]
     func row(_ name: String, _ value: (SpeculationView) -> Bool?) {
@@ -81,27 +80,26 @@ extension HostReport {
     row("SSBD") { $0.ssbd }
     row("IBPB") { $0.ibpb }
     row("IBRS_ALL") { $0.ibrsAll }
-    return table.text + "\n"
+    return table.text(width: Terminal.width) + "\n"
   }
 
   private var proofTable: String {
     guard let specCtrlProof, let entries, let policies else { return "" }
-    var table = Table()
+    var table = TextTable()
     func row(_ name: String, _ fact: Fact?) {
       guard let fact else { return }
-      let lines = fact.seen.wrapped(70, indent: 0).split(separator: "\n").map(String.init)
-      table.add(name, fact.works ? "yes" : "no", lines.first ?? "")
-      for line in lines.dropFirst() { table.add("", "", line) }
+      table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
     }
     row("SPEC_CTRL holds a value", specCtrlProof)
     for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
     for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
-    return "Proved by trying\n" + table.text
+    return "Proved by trying\n" + table.text(width: Terminal.width)
   }
 
   private var vulnerabilityLine: String {
     let open = vulnerabilities.filter { $0.value.hasPrefix("Vulnerable") }.keys.sorted()
     guard !open.isEmpty else { return "" }
-    return "\nThe kernel calls itself vulnerable to " + open.joined(separator: ", ") + ".\n"
+    return "\n"
+      + "The kernel calls itself vulnerable to \(open.joined(separator: ", ")).".wrapped(width: Terminal.width)
   }
 }

@@ -1,157 +1,216 @@
-// A file for a result: it appears whole or not at all. What is no plain file (/dev/stdout, a pipe) is written to as it is.
-// Facts: rename(2) replaces a file in one step; both names must be in one file system, so the temporary one stands beside.
-// posix_fallocate(3) takes space that no other file gets; unlink(2): what is removed while it is open keeps its space until it is
-// closed; setrlimit(2): SIGXFSZ.
+// A place for a result, made sure of before there is one: what can fail at the end is tried at the start, and what
+// fails all the same does not take the result with it.
+//
+// A plain file is replaced in one step, with the owner and the mode that it had. One that cannot be (something is
+// mounted at it, it has an access control list, it or its folder belong to somebody else) is written in place, which
+// asks for the permission to write to it. What is no plain file is opened once, and written to as it is.
+//
+// Facts: open(2); rmdir(2); rename(2), EBUSY; inode(7); full(4); pipe(7); Linux fs/namei.c, may_delete.
 
+import CHost
 import Glibc
 import SystemPackage
 
-/// A place for a result, made sure of before there is one.
-struct ResultFile {
-  private let path: FilePath
-  private let temporary: FilePath
-  /// Whether the path is something that must not be replaced by a file.
-  private let isDevice: Bool
-  /// Space for the result until it is written; nil for a device.
-  private let reservation: Reservation?
+final class ResultFile {
+  /// How it is called, for messages.
+  private let name: String
+  private let place: Place
+  private let target: Target
+  private let permissions: FilePermissions
+
+  fileprivate enum Target {
+    /// One of the program's own descriptors, which stays open.
+    case descriptor(FileDescriptor)
+    case stream(OpenFile)
+    case new(NewFile, as: FilePath.Component)
+    case inPlace(OpenFile)
+  }
 
   /// Enough for a result without raw samples, in bytes.
   private static let small = 64 << 10
 
-  /// Makes sure that a file can be written there, of the size of most results.
+  /// Makes sure of a place for so many bytes, `-` being standard output; a file that is new gets these permissions.
   ///
-  /// Throws `Failure` when it cannot.
-  init(_ path: String) throws { try self.init(path, reserving: Self.small) }
+  /// Throws `Failure` when they cannot be written there.
+  init(
+    _ path: FilePath, reserving bytes: Int = small,
+    permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
+  ) throws {
+    self.permissions = permissions
+    name = path == "-" ? "standard output" : "\(path)"
+    place = try Place(path, standard: .standardOutput)
+    do { target = try Target(place, reserving: bytes, permissions: permissions) } catch let error as Errno {
+      throw Failure(error, writing: name)
+    }
+    if isStandardOutput { Output.takeStandardOutput() }
+  }
 
-  /// Makes sure that a file of so many bytes can be written there, where its file system can tell.
+  /// Whether it is standard output, however it is called.
+  private var isStandardOutput: Bool {
+    if case .descriptor(.standardOutput) = target { true } else { false }
+  }
+
+  deinit { if case .inPlace(let file) = target { file.release() } }
+
+  /// Writes the whole result.
   ///
-  /// Throws `Failure` when it cannot.
-  init(_ path: String, reserving bytes: Int) throws {
-    self.path = FilePath(path)
-    temporary = FilePath("\(path).\(getpid()).partial")
-    let kind = Self.kind(of: path)
-    isDevice = kind != S_IFREG && kind != S_IFDIR
-    guard kind != S_IFDIR else { throw Failure(status: .ioError, message: "\(path) is a folder") }
+  /// Throws `Failure` when the system does not take it; it says where the result is instead.
+  func write(_ text: String) throws { try write(Array(text.utf8)) }
+
+  /// Writes the whole result.
+  ///
+  /// Throws `Failure` when the system does not take it; it says where the result is instead.
+  func write(_ bytes: [UInt8]) throws {
     do {
-      reservation = isDevice ? nil : try Reservation(of: bytes, at: temporary)
+      switch target {
+      case .descriptor(let descriptor): try descriptor.writeAll(bytes)
+      case .stream(let file): try file.descriptor.writeAll(bytes)
+      case .inPlace(let file): try file.replaceContents(by: bytes)
+      case .new(let file, let name):
+        try file.write(bytes)
+        try file.appear(as: name)
+      }
     } catch let error as Errno {
-      throw Self.failure(error, self.path)
+      let failure = Failure(error, writing: name)
+      guard let path = rescue(bytes) else { throw failure }
+      throw Failure(status: failure.status, message: "\(failure.message); the result is in \(path)")
     }
   }
+}
 
-  /// What stands at a path; a plain file where nothing does.
-  private static func kind(of path: String) -> mode_t {
-    var status = stat()
-    // Safe: the path is a string, and the structure this call's own.
-    return unsafe stat(path, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
-  }
-
-  /// Writes the whole file.
-  ///
-  /// Throws `Failure` when the system does not take it; then nothing of it is left, and an older file stays as it was.
-  func write(_ text: String) throws { try write(text.utf8) }
-
-  /// Writes the whole file.
-  ///
-  /// Throws `Failure` when the system does not take it; then nothing of it is left, and an older file stays as it was.
-  func write(_ bytes: some Sequence<UInt8>) throws {
-    guard !isDevice else { return try write(bytes, to: path) }
-    reservation?.release()
-    do {
-      try write(bytes, to: temporary)
-      // Safe: both paths are strings, which live for the length of the call.
-      guard unsafe rename(temporary.string, path.string) == 0 else {
-        throw Failure(status: .ioError, message: "\(path): \(Errno(rawValue: errno))")
+extension ResultFile.Target {
+  /// Throws `Errno` or `Failure` when nothing can be written there.
+  fileprivate init(_ place: Place, reserving bytes: Int, permissions: FilePermissions) throws {
+    switch place {
+    case .descriptor(let descriptor):
+      try descriptor.checkForWriting()
+      self = .descriptor(descriptor)
+    case .stream(let folder, let name, let isLink):
+      let flags = O_WRONLY | O_NOCTTY | (isLink ? 0 : O_NOFOLLOW)
+      let file = try OpenFile(FilePath(root: nil, [name]), in: folder.file, flags: flags)
+      try file.descriptor.checkForWriting()
+      self = .stream(file)
+    case .name(let folder, let name, isTaken: false):
+      let file = try NewFile(in: folder, permissions: permissions)
+      try file.reserve(bytes)
+      self = .new(file, as: name)
+    case .name(let folder, let name, isTaken: true):
+      // Without a wait, should it have become a pipe; and no link, should it have become one.
+      let old = try OpenFile(
+        FilePath(root: nil, [name]), in: folder.file, flags: O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+      if let file = try old.successor(in: folder, as: name) {
+        try file.reserve(bytes)
+        self = .new(file, as: name)
+      } else {
+        try old.reserve(bytes)
+        self = .inPlace(old)
       }
+    }
+  }
+}
+
+extension OpenFile {
+  /// A new file that can take this one's name in the folder, with its owner and mode; nil when this must be written in
+  /// place.
+  ///
+  /// Throws `Errno` for what would fail in place as well, as a full disk.
+  fileprivate func successor(in folder: Folder, as name: FilePath.Component) throws(Errno) -> NewFile? {
+    let descriptor = descriptor.rawValue
+    if chost_is_mount_root(descriptor) || chost_has_access_list(descriptor) { return nil }
+    // Who removes a folder of this name is told first whether he may remove what stands there, and only then that it is
+    // no folder.
+    // Safe: the name is valid for the length of the call, and ends with a zero.
+    let trial = unsafe name.withPlatformString { unsafe unlinkat(folder.file.descriptor.rawValue, $0, AT_REMOVEDIR) }
+    guard trial < 0, errno == ENOTDIR else { return nil }
+    do throws(Errno) {
+      // Nobody else's until it has its mode.
+      let file = try NewFile(in: folder, permissions: .ownerReadWrite)
+      try file.takeAfter(try status)
+      return file
     } catch {
-      // Safe: the path is a string, which lives for the length of the call.
-      unsafe _ = unlink(temporary.string)
+      if [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error) { return nil }
       throw error
     }
   }
 
-  private func write(_ bytes: some Sequence<UInt8>, to file: FilePath) throws {
-    do {
-      let descriptor = try FileDescriptor.open(
-        file, .writeOnly, options: isDevice ? [.closeOnExec] : [.create, .truncate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
-      try descriptor.closeAfter {
-        _ = try descriptor.writeAll(bytes)
-        guard isDevice || fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
-      }
-    } catch let error as Errno {
-      throw Self.failure(error, path)
+  /// Takes so many bytes of space for this file where its file system can; its length stays.
+  ///
+  /// Throws `Errno` when there is no such space.
+  fileprivate func reserve(_ count: Int) throws(Errno) {
+    while true {
+      let error = CInt(-chost_fallocate_keeping_size(descriptor.rawValue, count))
+      if error == EINTR { continue }
+      if [ENOSPC, EDQUOT, EFBIG].contains(error) { throw Errno(rawValue: error) }
+      return
     }
   }
 
-  private static func failure(_ error: Errno, _ path: FilePath) -> Failure {
-    let status: Failure.Status = [.permissionDenied, .notPermitted].contains(error) ? .noPermission : .ioError
-    return Failure(status: status, message: "\(path) cannot be written: \(error)")
+  /// Gives back the space behind the file's end.
+  fileprivate func release() {
+    if let size = try? status.size { _ = ftruncate(descriptor.rawValue, Int(size)) }
+  }
+}
+
+extension FileDescriptor {
+  /// /dev/full, the device that is always full: major number 1, minor number 7.
+  private static let full = dev_t(1 << 8 | 7)
+
+  /// Checks that it is open for writing, and on no file system or device that takes nothing.
+  ///
+  /// Throws `Errno`.
+  func checkForWriting() throws(Errno) {
+    let flags = fcntl(rawValue, F_GETFL)
+    guard flags >= 0, flags & O_ACCMODE != O_RDONLY, flags & chost_o_path == 0 else { throw .badFileDescriptor }
+    let status = try Stat(self)
+    if status.type == .characterSpecial, status.rawValue.st_rdev == Self.full { throw .noSpace }
+    var space = statvfs()
+    // Safe: the structure is this call's own.
+    if status.type == .regular, unsafe fstatvfs(rawValue, &space) == 0, space.f_blocks > 0, space.f_bfree == 0 {
+      throw .noSpace
+    }
   }
 }
 
 extension ResultFile {
-  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for none.
-  ///
-  /// What is no plain file takes any number.
-  static func clash(of outputs: [(option: String, path: String?)]) -> (String, String)? {
-    var options: [Place: String] = [:]
-    for output in outputs {
-      guard let path = output.path, kind(of: path) == S_IFREG, let place = Place(path) else { continue }
-      if let other = options.updateValue(output.option, forKey: place) { return (other, output.option) }
+  /// Puts a result that its place did not take where it can be found, and gives that path: beside its place, else in
+  /// the folder for temporary files; nil when that fails as well, or when it was for a program's descriptor.
+  private func rescue(_ bytes: [UInt8]) -> FilePath? {
+    var folders: [Folder] = []
+    if case .descriptor = target { return nil }
+    if case .name(let folder, _, _) = place { folders.append(folder) }
+    // Safe: the string is copied at once.
+    let temporary = unsafe getenv("TMPDIR").map { unsafe FilePath(platformString: $0) } ?? "/tmp"
+    if let folder = try? Folder(temporary) { folders.append(folder) }
+
+    if case .new(let file, _) = target, let name = file.standsWhole { return folders.first?.path.appending(name) }
+    for folder in folders {
+      guard let file = try? NewFile(in: folder, permissions: permissions.intersection(.ownerReadWrite)) else {
+        continue
+      }
+      guard (try? file.write(bytes)) != nil, let name = try? file.appear() else { continue }
+      return folder.path.appending(name)
     }
     return nil
   }
 
-  /// A name in a folder, however the folder is called.
-  private struct Place: Hashable {
-    let device: dev_t
-    let folder: ino_t
-    let name: FilePath.Component
-
-    /// Nil where there is no such folder.
-    init?(_ text: String) {
-      let path = FilePath(text)
-      let folder = path.removingLastComponent()
-      var status = stat()
-      // Safe: the path is a string, and the structure this call's own.
-      guard let name = path.lastComponent, unsafe stat(folder.isEmpty ? "." : folder.string, &status) == 0 else {
-        return nil
-      }
-      (device, self.folder, self.name) = (status.st_dev, status.st_ino, name)
+  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for
+  /// none.
+  ///
+  /// A device or a pipe takes any number.
+  static func clash(of outputs: [(option: String, path: FilePath?)]) -> (String, String)? {
+    var options: [Place.Identity: String] = [:]
+    for output in outputs {
+      // What cannot be looked at is reported when it is to be opened.
+      guard let path = output.path, let place = try? Place(path, standard: .standardOutput),
+        let identity = place.identity
+      else { continue }
+      if let other = options.updateValue(output.option, forKey: identity) { return (other, output.option) }
     }
+    return nil
   }
 }
 
-/// Space on a disk, held by a file without a name: it is free again when it is released, at the latest when the program ends.
-private final class Reservation {
-  private var descriptor: FileDescriptor?
-
-  /// Makes a file at this path, takes its name away, and takes so many bytes for it where the file system can.
-  ///
-  /// Throws `Errno` when the file cannot be made, or there is no space.
-  init(of bytes: Int, at path: FilePath) throws {
-    let descriptor = try FileDescriptor.open(
-      path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
-    self.descriptor = descriptor
-    // Safe: the path is a string, which lives for the length of the call.
-    unsafe _ = unlink(path.string)
-    // A user's own limit is an error like any other, not the end of the program.
-    _ = signal(SIGXFSZ, SIG_IGN)
-    while true {
-      switch posix_fallocate(descriptor.rawValue, 0, bytes) {
-      case 0, EOPNOTSUPP, EINVAL, ENOSYS: return
-      case EINTR: continue
-      case let error: throw Errno(rawValue: error)
-      }
-    }
-  }
-
-  deinit { release() }
-
-  /// Gives the space back.
-  func release() {
-    try? descriptor?.close()
-    descriptor = nil
-  }
+extension Failure {
+  /// The failure to write something of this name.
+  init(_ error: Errno, writing name: String) { self.init(error, "\(name) cannot be written", status: .ioError) }
 }

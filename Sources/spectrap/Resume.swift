@@ -4,6 +4,7 @@ import ArgumentParser
 import Experiments
 import Hypervisor
 import Migration
+import SystemPackage
 
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,39 +15,41 @@ struct Resume: ParsableCommand {
       never stopped. The file stays as it is, so a guest can go on from it more than once.
       """)
 
-  @Argument(help: "The file.")
-  var file: String
+  @Argument(help: "The file.", transform: FilePath.argument)
+  var file: FilePath
 
-  @Option(help: "Who owns the MSR from now on (default: as before).")
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR from now on (default: as before)."),
+    transform: PolicyName.argument)
   var policy: PolicyName?
 
   @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
   var acceptUnprotected = false
 
-  @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
   var timeLimit = 60.0
 
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
   @OptionGroup var kvm: KVMOptions
-
-  func validate() throws { try Run.validate(timeLimit: timeLimit) }
+  @OptionGroup var sandbox: SandboxOptions
 
   func run() throws {
     try Failure.reporting {
-      var snapshot = try SnapshotInput.read(file)
+      let snapshot = try SnapshotInput.read(file)
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
       var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
       abilities.acceptsUnprotected = acceptUnprotected
-      try snapshot.admit(
-        at: try HostOffer(of: kvm, abilities: abilities), under: experiment.policy,
-        acceptingUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control)
-      let record = try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
-      try Run.tell(record, entryChoice: "as it was started", json: json)
+      try Interrupt.cancels(control)
+      let host = ToldHost(json: json)
+      let record = try experiment.resume(
+        snapshot, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+      try Run.tell(record, entryChoice: "as it was started", on: host)
       try Run.complain(of: record.stopped, after: timeLimit)
     }
   }

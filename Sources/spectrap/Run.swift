@@ -6,6 +6,7 @@ import GuestImages
 import Hypervisor
 import Measurement
 import Migration
+import SystemPackage
 
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,41 +18,52 @@ struct Run: ParsableCommand {
       contradict each other, there is no result.
       """)
 
-  @Argument(help: "The workload.")
+  @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
   var workload: Workload.Name
 
-  @Option(help: "Writes of the MSR at each kernel entry, for the workload ibrs (default: 2).")
+  @Option(
+    help: "Writes of the MSR at each kernel entry, for the workload ibrs (default: 2).",
+    transform: whole(Workload.values(of: "writesPerEntry")))
   var writesPerEntry: Int?
 
-  @Option(help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).")
+  @Option(
+    help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).",
+    transform: whole(Workload.values(of: "exitsPerEntry")))
   var exitsPerEntry: Int?
 
   @Option(
-    help: ArgumentHelp(
-      "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0)."))
+    help: "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0).",
+    transform: whole(Workload.values(of: "userBranches")))
   var userBranches: Int?
 
-  @Option(help: "Kernel entries in each phase, for the workload phases (default: 100).")
+  @Option(
+    help: "Kernel entries in each phase, for the workload phases (default: 100).",
+    transform: whole(Workload.values(of: "phaseLength")))
   var phaseLength: Int?
 
-  @Option(help: "How user mode reaches the kernel; the default is the best that works on this host.")
+  @Option(
+    help: .names(of: Entry.self, "How user mode reaches the kernel; the default is the best that works on this host."),
+    transform: Entry.argument)
   var entry: Entry?
 
-  @Option(help: "Who owns the MSR.")
+  @Option(help: .names(of: PolicyName.self, "Who owns the MSR."), transform: PolicyName.argument)
   var policy: PolicyName = .emulate
 
   @Option(
     help: ArgumentHelp(
-      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"))
-  var contract: String?
+      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"),
+    transform: FilePath.argument)
+  var contract: FilePath?
 
   @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
 
-  @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).")
+  @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).", transform: whole(1...Int.max))
   var iterations: Int?
 
-  @Option(help: "Timed samples that they are spread over (default: 20, or fewer for fewer iterations).")
+  @Option(
+    help: "Timed samples that they are spread over (default: 20, or fewer for fewer iterations).",
+    transform: whole(1...SampleRecord.maximumCount))
   var samples: Int?
 
   @Option(
@@ -60,7 +72,9 @@ struct Run: ParsableCommand {
     transform: MSR.argument)
   var msr: MSR = .specCtrl
 
-  @Option(help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"))
+  @Option(
+    help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Self.timeLimits)
   var timeLimit = 60.0
 
   @Flag(help: "Print each exit as it happens, one line each, on standard error.")
@@ -86,7 +100,6 @@ struct Run: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
-    try Self.validate(timeLimit: timeLimit)
     if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
       throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
     }
@@ -94,15 +107,6 @@ struct Run: ParsableCommand {
       throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
     }
     if phaseLength != nil, workload != .phases { throw ValidationError("--phase-length is for the workload phases") }
-    for (option, parameter, value) in [
-      ("--writes-per-entry", "writesPerEntry", writesPerEntry), ("--exits-per-entry", "exitsPerEntry", exitsPerEntry),
-      ("--user-branches", "userBranches", userBranches), ("--phase-length", "phaseLength", phaseLength),
-    ] {
-      let values = Workload.values(of: parameter)
-      guard value.map(values.contains) ?? true else {
-        throw ValidationError("\(option) takes from \(values.lowerBound) to \(values.upperBound)")
-      }
-    }
     if acceptUnprotected && policy != .adaptive {
       throw ValidationError("--accept-unprotected is for the policy adaptive")
     }
@@ -115,12 +119,8 @@ struct Run: ParsableCommand {
     _ = try migratable.map(UnixPath.init)
   }
 
-  /// Throws `ValidationError` for a time limit that is none.
-  static func validate(timeLimit: Double) throws {
-    guard timeLimit >= 0, timeLimit <= 1e9 else {
-      throw ValidationError("--time-limit takes from 0 (no limit) to 1000000000 seconds")
-    }
-  }
+  /// How long a guest may run at most, in seconds; 0 for as long as it takes.
+  static let timeLimits = number(0...1e9, "seconds")
 
   func run() throws {
     try Failure.reporting {
@@ -135,11 +135,12 @@ struct Run: ParsableCommand {
       if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
 
       let snapshot = try snapshotOrder
-      let file = try snapshot.map { try ResultFile($0.path) }
+      // It holds the guest's memory.
+      let file = try snapshot.map { try ResultFile($0.path, reserving: 256 << 10, permissions: .ownerReadWrite) }
 
       // From now on, for a signal may come while the host is still proved.
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
-      Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
+      try Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
@@ -162,9 +163,12 @@ struct Run: ParsableCommand {
       if let migratable {
         return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
       }
-      let record = try experiment.run(on: kvm, abilities: abilities, observing: observation, control: control)
-      if let guest = record.snapshot { try file?.write(try guest.encoded()) }
+      let record = try experiment.run(
+        on: kvm, abilities: abilities, observing: observation(under: control), control: control)
+      // A guest that cannot be written must not take its counts with it.
+      let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
       try Self.tell(record, entryChoice: choice, json: json)
+      try written.get()
       try Self.complain(of: record.stopped, after: timeLimit)
       if let path = snapshot?.path, record.snapshot == nil {
         throw Failure(status: .software, message: "the guest ended before it was paused; \(path) was not written")
@@ -191,26 +195,33 @@ struct Run: ParsableCommand {
   ///
   /// Throws `Failure` when standard output does not take it.
   static func tell(_ record: RunRecord, entryChoice: String, json: Bool) throws {
-    if json {
-      try Output.json(RunReport(record, host: HostReport(), entryChoice: entryChoice))
-    } else {
-      let report = RunReport(record, host: nil, entryChoice: entryChoice)
-      try Output.result(report.text(on: HostReport.headline()))
+    try tell(record, entryChoice: entryChoice, on: ToldHost(json: json))
+  }
+
+  /// Prints the result of a host that was looked at before.
+  ///
+  /// Throws `Failure` when standard output does not take it.
+  static func tell(_ record: RunRecord, entryChoice: String, on host: ToldHost) throws {
+    switch host {
+    case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))
+    case .headline(let headline):
+      try Output.result(RunReport(record, host: nil, entryChoice: entryChoice).text(on: headline))
     }
   }
 
   /// When the guest is to be put into which file; without a number, when the signal comes.
-  private var snapshotOrder: (iterations: Int?, path: String)? {
+  private var snapshotOrder: (iterations: Int?, path: FilePath)? {
     get throws {
       if snapshotAt.isEmpty { return nil }
       guard snapshotAt.count == 2 else {
         throw ValidationError("--snapshot-at takes two values: a number of iterations or \"signal\", and a file")
       }
-      if snapshotAt[0] == "signal" { return (nil, snapshotAt[1]) }
+      let path = try FilePath.argument(snapshotAt[1])
+      if snapshotAt[0] == "signal" { return (nil, path) }
       guard let iterations = Int(snapshotAt[0]), iterations >= 0 else {
         throw ValidationError("--snapshot-at \(snapshotAt[0]): give a number of iterations from 0 on, or \"signal\"")
       }
-      return (iterations, snapshotAt[1])
+      return (iterations, path)
     }
   }
 
@@ -223,15 +234,16 @@ struct Run: ParsableCommand {
       workload, msr: workload.ownMSR ?? msr.rawValue, parameters: chosen.compactMapValues { $0 })
   }
 
-  private var observation: Observation {
-    if trace { .trace { Output.error($0) } } else if histogram { .roundTrips } else { .nothing }
+  private func observation(under control: RunControl) -> Observation {
+    if trace { return .trace { Output.trace($0) { control.isDue } } }
+    return histogram ? .roundTrips : .nothing
   }
 
   /// The entry that was asked for, proved; or the best that works here.
   private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
     if let entry {
       guard entry != .none else { return (entry, "as asked for") }
-      let proof = try EntryProof(of: entry, on: kvm)
+      let proof = try EntryProof(of: entry, on: kvm).made()
       guard proof.works else {
         throw Failure(
           status: .unavailable,

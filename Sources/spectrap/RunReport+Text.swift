@@ -5,12 +5,9 @@ import GuestImages
 import Measurement
 
 extension RunReport {
-  /// How long a sentence's line may be, in characters.
-  private static let lineWidth = 84
-
   /// The text, with the host in a few words.
   func text(on host: String) -> String {
-    var facts = Table()
+    var facts = TextTable()
     let chosen = chosenParameters.map { ", \($0.key) \($0.value)" }.joined()
     facts.add(
       "workload",
@@ -18,26 +15,17 @@ extension RunReport {
         + (completed ? "" : stopped == "paused" ? ", PAUSED" : ", NOT COMPLETED"))
     facts.add("entry", "\(entry) (\(entryChoice))")
     facts.add("policy", "\(policy) of \(msr.name) (\(msr.index))")
-    let protects = (protectionWords[protection.level] ?? protection.level) + ": " + protection.reason
-    for (index, line) in protects.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
-      facts.add(index == 0 ? "protects" : "", String(line))
-    }
-    for warning in warnings {
-      for (index, line) in warning.wrapped(Self.lineWidth, indent: 0).split(separator: "\n").enumerated() {
-        facts.add(index == 0 ? "WARNING" : "", String(line))
-      }
-    }
+    facts.add("protects", protection.sentence)
+    for warning in warnings { facts.add("WARNING", warning) }
+    if let why = kvm.whyNone { facts.add("WARNING", "two witnesses instead of three: \(why)") }
     facts.add("host", host)
     if let origin { facts.add("came from", origin) }
     facts.add("guest's clock", guestLine)
-    facts.add(
-      "host's clock",
-      vmm.cyclesPerExit.map { "\(Self.cycles($0)) cycles per exit (the whole run, guest included, over its exits)" }
-        ?? "no exit")
+    facts.add("host's clock", hostLine)
     facts.add(msr.name, registerLine)
     facts.add("guest is told", guest.told.line)
     if let sees = guest.sees { facts.add("guest sees", sees.line) }
-    return facts.text + "\n" + exitTable + probeTable + roundTripTable
+    return facts.text(width: Terminal.width) + "\n" + exitTable + probeTable + roundTripTable
   }
 
   /// The parameters that are not the workload's default, by name.
@@ -46,17 +34,21 @@ extension RunReport {
     return parameters.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
   }
 
-  private var protectionWords: [String: String] {
-    ["guest": "as the guest chooses", "maskedBits": "the host's bits alone", "notApplicable": "not applicable"]
-  }
-
   private var guestLine: String {
+    if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
       ", 95 % interval \(Self.cycles($0[0])) to \(Self.cycles($0[1]))"
     }
     return "\(Self.cycles(distribution.median)) cycles per iteration (median\(interval ?? "")), "
       + "min \(Self.cycles(distribution.minimum)), max \(Self.cycles(distribution.maximum))"
+  }
+
+  private var hostLine: String {
+    if let cycles = vmm.cyclesPerExit {
+      return "\(Self.cycles(cycles)) cycles per exit (the whole run, guest included, over its exits)"
+    }
+    return exits.total == 0 ? "no exit" : "no cost of an exit: this guest has fewer exits than iterations"
   }
 
   private var registerLine: String {
@@ -67,7 +59,7 @@ extension RunReport {
   }
 
   private var exitTable: String {
-    var table = Table(right: [1, 2, 3])
+    var table = TextTable(right: [1, 2, 3])
     table.add("Exits", "VMM", "KVM", "guest was built for")
     let built = [
       "readMSR": guest.expected.msrReads, "writeMSR": guest.expected.msrWrites, "portOut": guest.expected.portOuts,
@@ -85,28 +77,28 @@ extension RunReport {
       table.add("policy: \(name)", "\(count)", "", "")
     }
     if exits.interruptions > 0 { table.add("interrupted by signals", "\(exits.interruptions)", "", "") }
-    return table.text
+    return table.text(width: Terminal.width)
   }
 
   private var probeTable: String {
     guard let steps = guest.probe else { return "" }
-    var table = Table()
+    var table = TextTable()
     for step in steps {
       table.add("  \(step.step)", Self.hex(step.value), step.faulted ? "#GP" : "ok")
     }
-    return "\nWhat the guest saw\n" + table.text
+    return "\nWhat the guest saw\n" + table.text(width: Terminal.width)
   }
 
   private var roundTripTable: String {
     guard let roundTrips = vmm.roundTrips else { return "" }
-    var table = Table(right: [1, 2, 3, 4, 5, 6])
+    var table = TextTable(right: [1, 2, 3, 4, 5, 6])
     table.add("KVM_RUN, cycles", "count", "min", "p50", "p90", "p99", "max")
     for (reason, summary) in roundTrips.sorted(by: { $0.key < $1.key }) {
       table.add(
         reason, "\(summary.count)", "\(summary.minimum)", "\(summary.p50)", "\(summary.p90)", "\(summary.p99)",
         "\(summary.maximum)")
     }
-    return "\n" + table.text
+    return "\n" + table.text(width: Terminal.width)
   }
 
   private static func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }

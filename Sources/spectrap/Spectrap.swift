@@ -1,6 +1,8 @@
 // The command line: what the program is called and what it can do. Each subcommand stands in a file of its own.
+// Facts: sysexits.h (EX_OSERR).
 
 import ArgumentParser
+import Glibc
 
 @main
 struct Spectrap: ParsableCommand {
@@ -12,4 +14,45 @@ struct Spectrap: ParsableCommand {
       Probe.self, List.self, Run.self, Resume.self, Inspect.self, Contract.self, Migrate.self, Receive.self,
       BenchCommand.self, Compare.self, Plot.self, Disassemble.self,
     ])
+
+  /// What stands before each error, whoever found it.
+  static let _errorPrefix = "spectrap: "
+
+  static func main() {
+    Start.prepare()
+    guard let words = ProgramArguments.given else {
+      Output.error(
+        "spectrap: started without its name and arguments, so what to do is not known; pass on at least a name")
+      Glibc.exit(Failure.Status.osError.rawValue)
+    }
+    do {
+      var command = try parse(words.dropFirst().map(ProgramArguments.string))
+      try command.run()
+    } catch {
+      end(with: error)
+    }
+  }
+
+  /// The command that the words order.
+  ///
+  /// Throws what the argument parser throws, and `ValidationError` for a command that there is none of.
+  private static func parse(_ words: [String]) throws -> any ParsableCommand {
+    let names = configuration.subcommands.map { $0._commandName }
+    if let word = words.first(where: { $0 != "help" }), !word.hasPrefix("-"), !names.contains(word) {
+      throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.sentence(for: word, among: names))")
+    }
+    return try parseAsRoot(NumberWords.joined(words))
+  }
+
+  /// Says what there is to say, and ends the program: with 0 where help was asked for and could be printed.
+  private static func end(with error: any Error) -> Never {
+    let status = exitCode(for: error)
+    let text = fullMessage(for: error, columns: Terminal.width)
+    guard status.isSuccess else {
+      if !text.isEmpty { Output.errors(text) }
+      Glibc.exit(status.rawValue)
+    }
+    do { try Output.result(text + "\n") } catch { Glibc.exit(Failure.say(error).rawValue) }
+    Glibc.exit(0)
+  }
 }

@@ -20,7 +20,7 @@ struct CompareTests {
     let file = try BenchResult.shared.get()
     let outcome = try compare(file, file, "--threshold", "1")
     #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.errors)")
-    #expect(outcome.output.contains("1.000") && outcome.output.contains("No cell became dearer"))
+    #expect(outcome.output.contains("1.000") && outcome.output.hasPrefix("None of "))
     #expect(!outcome.output.contains("differs"))
   }
 
@@ -65,7 +65,7 @@ struct CompareTests {
 
   @Test("fails where too few rounds leave nothing to judge: status 1, and says why")
   func tooFewRounds() throws {
-    let (first, second) = (try cut(to: 4, BenchResult.shared.get()), try cut(to: 4, dearer(by: 3)))
+    let (first, second) = (try cut(to: 3, BenchResult.shared.get()), try cut(to: 3, dearer(by: 3)))
     let outcome = try compare(first, second, "--threshold", "5")
     #expect(outcome.status == 1, "\(outcome.errors)")
     #expect(outcome.output.contains("Nothing could be judged") && outcome.output.contains("out/none/emulate"))
@@ -107,15 +107,79 @@ struct CompareTests {
   func clockRate() throws {
     let other = try BenchResult.copy { $0.change("clock") { $0.change("hertz") { $0 = .number(1e6) } } }
     let file = try BenchResult.shared.get()
-    try compare(file, other).expectFailure(64, saying: "TSC", "1.0 MHz", "--force")
+    let refused = try compare(file, other)
+    #expect(refused.status == 64 && refused.errors.contains("--force"), "\(refused.errors)")
+    #expect(refused.errors.contains("\n  TSC: ") && refused.errors.contains("-> 1.0 MHz"), "\(refused.errors)")
     #expect(try compare(file, other, "--force").status == 0)
+  }
+
+  /// The result with every sample of its cells replaced.
+  private func filled(with value: Double) throws -> TemporaryFile {
+    try BenchResult.copy {
+      $0.change("cells") { cells in
+        cells = .array(
+          cells.elements.map { cell in
+            var cell = cell
+            cell.change("rounds") { rounds in
+              rounds = .array(rounds.elements.map { .array($0.elements.map { _ in .number(value) }) })
+            }
+            return cell
+          })
+      }
+    }
+  }
+
+  @Test("of the largest numbers ends as any other", arguments: [1e308, 1.7e308, 1e-300])
+  func hugeNumbers(value: Double) throws {
+    let file = try filled(with: value)
+    let outcome = try compare(file, file, "--threshold", "5")
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("None of "), "\(outcome.errors)")
+    let other = try compare(file, try BenchResult.shared.get(), "--threshold", "5", "--both-ways", "--json")
+    #expect(other.status == 1, "\(other.errors)")
+    let folder = file.path + ".charts"
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let plot = try Spectrap.run("plot", file.path, "--output", folder, under: ["env", "PATH=/nonexistent"])
+    #expect(plot.status == 0, "\(plot.errors)")
+  }
+
+  @Test("fails where a cost is no cost, and says of which file", arguments: [0.0, -7])
+  func impossible(value: Double) throws {
+    let (file, other) = (try BenchResult.shared.get(), try filled(with: value))
+    for (first, second, side) in [(file, other, "second"), (other, file, "first")] {
+      let outcome = try compare(first, second, "--threshold", "50")
+      #expect(outcome.status == 1 && outcome.output.contains("Void, the \(side)'s median is "), "\(outcome.output)")
+      let json = try JSONValue(parsing: try compare(first, second, "--json").output)
+      #expect(json["void"]?.elements.isEmpty == false && json["cells"]?.elements == [])
+    }
+  }
+
+  @Test("is refused with a line for each circumstance that matters, and the number of the others")
+  func manyCircumstances() throws {
+    let other = try BenchResult.copy {
+      $0.change("host") { host in
+        host.change("kernel") { $0 = .string("1.2.13") }
+        host.change("moduleParameters") { parameters in
+          parameters = .object(Dictionary(uniqueKeysWithValues: (0..<40).map { ("p\($0)", .string("Y")) }))
+        }
+      }
+    }
+    let outcome = try compare(try BenchResult.shared.get(), other)
+    let lines = outcome.errors.split(separator: "\n")
+    #expect(outcome.status == 64 && lines.count == 3, "\(outcome.errors)")
+    #expect(lines.count < 2 || lines[1].hasPrefix("  kernel: ") && lines[1].hasSuffix("-> 1.2.13"))
+    #expect(lines.last?.contains("parameters of KVM's module") == true && lines.allSatisfy { $0.count < 300 })
+    let all = try compare(try BenchResult.shared.get(), other, "--verbose")
+    #expect(all.status == 64 && all.errors.split(separator: "\n").count > 41)
   }
 
   @Test("is refused where the circumstances differ, unless forced")
   func circumstances() throws {
     let other = try BenchResult.copy { $0.change("host") { $0.change("kernel") { $0 = .string("1.2.13") } } }
     let file = try BenchResult.shared.get()
-    try compare(file, other).expectFailure(64, saying: "different circumstances", "kernel", "1.2.13", "--force")
+    let refused = try compare(file, other)
+    #expect(refused.status == 64 && refused.errors.contains("--force"), "\(refused.errors)")
+    #expect(refused.errors.hasPrefix("spectrap: the two were measured under different circumstances"))
+    #expect(refused.errors.contains("\n  kernel: ") && refused.errors.contains("-> 1.2.13"), "\(refused.errors)")
     let forced = try compare(file, other, "--force")
     #expect(forced.status == 0 && forced.output.contains("1.2.13"))
   }
@@ -125,11 +189,20 @@ struct CompareTests {
     let file = try BenchResult.shared.get()
     try Spectrap.run("compare", file.path, "/nonexistent/result.json")
       .expectFailure(66, saying: "/nonexistent/result.json")
-    for text in ["", "{}", "[1]", "no JSON", #"{"kind":"compare","schemaVersion":1}"#] {
+    for (text, reason) in [
+      ("", "it is empty"), ("{}", "it does not say of which kind it is"), ("[1]", "it is JSON, but no object"),
+      ("no JSON", "it is not JSON"), (#"{"kind":7}"#, "of another type"),
+      (#"{"kind":"compare","schemaVersion":1}"#, "it says that it is of the kind \"compare\""),
+    ] {
       let other = try TemporaryFile()
       try Data(text.utf8).write(to: URL(filePath: other.path))
-      try compare(other, file).expectFailure(65, saying: other.path, "spectrap bench --json")
+      try compare(other, file)
+        .expectFailure(65, saying: "\(other.path) is no result of `spectrap bench --json`", reason)
     }
+    let unversioned = try TemporaryFile()
+    try Data(#"{"kind":"bench"}"#.utf8).write(to: URL(filePath: unversioned.path))
+    try compare(unversioned, file)
+      .expectFailure(65, saying: "has no schema version", "write the file with this program")
   }
 
   @Test("is refused where a result is cut off, lacks something, or is of a newer version")

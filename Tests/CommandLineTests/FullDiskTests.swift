@@ -20,6 +20,13 @@ struct FullDiskTests {
     #expect(outcome.output.isEmpty)
   }
 
+  @Test("that is full, and has standard output, is found out likewise")
+  func standardOutput() throws {
+    let outcome = try Disk.run(
+      Self.bench + ["--time", "600"], "tmpfs -o size=64k", filled: true, redirection: ">/mnt/text")
+    outcome.expectFailure(74, saying: "standard output cannot be written", "No space left")
+  }
+
   @Test("that has too little room for raw samples is found out likewise")
   func tooSmall() throws {
     let outcome = try Disk.run(Self.bench + ["--time", "600", "--json", "/mnt/result"], "tmpfs -o size=128k")
@@ -43,9 +50,11 @@ private enum Disk {
       .outcome(by: .now + Spectrap.patience).status) == 0
 
   /// Runs the program with a file system of this kind, filled to its end where that is wanted; and a command after it.
-  static func run(_ arguments: [String], _ kind: String, filled: Bool = false, after: String = ":") throws -> Outcome {
+  static func run(
+    _ arguments: [String], _ kind: String, filled: Bool = false, redirection: String = "", after: String = ":"
+  ) throws -> Outcome {
     let fill = filled ? "head -c 1000000 /dev/zero > /mnt/filler 2>/dev/null;" : ""
-    let script = "mount -t \(kind) none /mnt && { \(fill) \"$@\"; status=$?; \(after); exit $status; }"
+    let script = "mount -t \(kind) none /mnt && { \(fill) \"$@\" \(redirection); status=$?; \(after); exit $status; }"
     return try Spectrap.run(arguments, under: ["unshare", "--mount", "sh", "-c", script, "sh"])
   }
 }

@@ -19,7 +19,7 @@ struct ResultTests {
       "schemaVersion", "host", "workload", "parameters", "entry", "entryChoice", "policy", "iterations", "samples",
       "protection.level",
       "protection.reason", "completed", "stopped", "exits.total", "exits.byReason", "exits.byMSR",
-      "exits.interruptions", "kvm.exits", "kvm.lightExits", "kvm.statistics", "guest.cyclesPerIteration",
+      "exits.interruptions", "kvm.exits", "kvm.lightExits", "kvm.statistics", "kvm.whyNone", "guest.cyclesPerIteration",
       "guest.distribution.median", "guest.kernelEntries", "guest.expected.msr", "guest.expected.mmioWrites",
       "guest.expected.halts", "guest.told", "guest.sees", "guest.probe",
       "vmm.cyclesPerExit", "vmm.roundTrips", "msr.name", "msr.index", "msr.start", "msr.end", "msr.registerStart",
@@ -106,6 +106,67 @@ struct ResultTests {
     }
     let outs = outcome.output.split(separator: "\n").first { $0.hasPrefix("portOut") }
     #expect(outs?.split(separator: " ") == ["portOut", "51", "51"])
+  }
+
+  @Test("of `run` says of what the guest is told only what was read back, as `probe` and `list` do")
+  func told() throws {
+    for policy in ["emulate", "adaptive", "shadow", "passthrough"] {
+      let probe = try json("probe")["host.policies.\(policy)"]
+      guard probe?["works"] == .bool(true) else { continue }
+      let result = try json("run", "ibrs", "--iterations", "20", "--policy", policy)
+      let reason = try #require(result["protection.reason"]).name
+      let isMisled = result["guest.told.ibrsAll"] == .bool(true) && result["protection.level"] == .string("none")
+      #expect(reason.contains("the guest is told IBRS_ALL") == isMisled, "\(reason)")
+      let seen = try #require(probe?["seen"]).name
+      #expect(seen.contains("the guest is told IBRS_ALL") == isMisled, "\(seen)")
+      // One fact has one wording.
+      let text = try Spectrap.run("run", "ibrs", "--iterations", "20", "--policy", policy).output
+      let words = try #require(text.split(separator: "\n").first { $0.hasPrefix("protects ") }).dropFirst(8)
+      let level = try #require(words.split(separator: ";").first).drop { $0 == " " }
+      #expect(seen.hasPrefix("protects: \(level); "), "\(seen) \(words)")
+    }
+  }
+
+  @Test("names what the guest is told, and of more than one thing that it is not told, none")
+  func toldWords() throws {
+    let text = try Spectrap.run("run", "ibrs", "--iterations", "20").output
+    let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("guest is told") })
+    #expect(!line.contains(/\bno [^,]*,/), "\(line)")
+  }
+
+  @Test("holds a cost of an exit for a guest that exits, and none for one whose run is something else than its exits")
+  func costOfExit() throws {
+    for (workload, exits) in [("ibrs", true), ("chatty", true), ("bare", false), ("ibrs-all", false)] {
+      let result = try json("run", workload, "--iterations", "50")
+      #expect((result["vmm.cyclesPerExit"] != .null) == exits, "\(workload)")
+      let text = try Spectrap.run("run", workload, "--iterations", "50").output
+      #expect(text.contains("cycles per exit") == exits && text.contains("no cost of an exit") == !exits)
+    }
+  }
+
+  @Test(
+    "is had from two witnesses where KVM's own count is refused, and says so",
+    .enabled(if: (try? Spectrap.run(["--version"], under: ["prlimit"]).status) == 0, "needs prlimit (util-linux)"))
+  func twoWitnesses() throws {
+    // With ever fewer descriptors, the one for the statistics is the first that a run can do without.
+    var seen = false
+    for count in 4...12 {
+      let outcome = try Spectrap.run(
+        ["run", "ibrs", "--iterations", "20", "--json"], under: ["prlimit", "--nofile=\(count)"])
+      guard outcome.status == 0 else {
+        outcome.expectFailure(71, saying: "Too many open files")
+        continue
+      }
+      let result = try JSONValue(parsing: outcome.output)
+      #expect(result["exits.total"]?.count == 41)
+      #expect((result["kvm.exits"] == .null) == (result["kvm.whyNone"] != .null))
+      guard let why = result["kvm.whyNone"]?.name, !why.isEmpty else { continue }
+      seen = true
+      #expect(why.contains("KVM_GET_STATS_FD: Too many open files"))
+      let text = try Spectrap.run(["run", "ibrs", "--iterations", "20"], under: ["prlimit", "--nofile=\(count)"])
+      #expect(text.status == 0 && text.output.contains("WARNING         two witnesses instead of three: "))
+    }
+    #expect(seen)
   }
 
   @Test("of `probe` tells each proof with what was seen, the same that `list` tells")

@@ -56,6 +56,22 @@ struct SnapshotTests {
     #expect(result["exits.total"]?.count == 40_001 && result["guest.kernelEntries"]?.count == 40_000)
   }
 
+  @Test("holds the guest's memory, so it is its owner's alone; a file that was there keeps its mode")
+  func mode() throws {
+    let file = try paused(after: 3)
+    #expect(mode(of: file.path) == 0o600)
+    unsafe #expect(chmod(file.path, 0o640) == 0)
+    let outcome = try Spectrap.run("run", "ibrs", "--iterations", "100", "--snapshot-at", "5", file.path)
+    #expect(outcome.status == 0 && mode(of: file.path) == 0o640, "\(outcome.errors)")
+    #expect(try Spectrap.run("inspect", file.path).output.contains("5 of 100 iterations"))
+  }
+
+  private func mode(of path: String) -> mode_t? {
+    var status = stat()
+    // Safe: the path is a string, and the structure this call's own.
+    return unsafe stat(path, &status) == 0 ? status.st_mode & 0o777 : nil
+  }
+
   @Test("is shown by inspect, in words and as JSON, without KVM")
   func inspect() throws {
     let file = try paused(after: 40)

@@ -1,5 +1,6 @@
 // A run that does not come to its end: by its time limit, or by Ctrl-C.
 
+import Glibc
 import TestSupport
 import Testing
 
@@ -30,11 +31,53 @@ struct StoppingTests {
     if workload == "chatty" { try expectPartial(outcome, "cancelled") }
   }
 
+  @Test("by its time limit, or by Ctrl-C, ends also where nobody reads its trace", arguments: [true, false])
+  func unreadTrace(byLimit: Bool) throws {
+    // The shell holds the pipe's other end, so that writing to it neither fails nor goes on.
+    let script = """
+      pipe=$(mktemp -u) && mkfifo "$pipe" && exec 3<>"$pipe" && rm "$pipe" && exec "$@" 2>&3
+      """
+    let arguments = endless("chatty", limit: byLimit ? "1" : "0") + ["--trace", "--json"]
+    let child = try Child(["bash", "-c", script, "trace", Spectrap.path] + arguments)
+    let deadline = ContinuousClock.now + .seconds(60)
+    if !byLimit {
+      // Until then it is the shell.
+      while child.fact("Name") != "spectrap" && ContinuousClock.now < deadline { usleep(1_000) }
+      // By then it waits for its reader.
+      sleep(3)
+      _ = try child.interruptWhenReady(by: deadline)
+    }
+    let outcome = try child.outcome(by: deadline)
+    #expect(outcome.status == (byLimit ? 75 : 130))
+    try expectPartial(outcome, byLimit ? "timeLimit" : "cancelled")
+  }
+
   private func expectPartial(_ outcome: Outcome, _ reason: String) throws {
     let result = try JSONValue(parsing: outcome.output)
     #expect(result["completed"] == .bool(false) && result["stopped"] == .string(reason))
     let total = try #require(result["exits.total"]?.count)
     #expect(total > 0 && total < 4_000_000_000 && result["exits.byReason.portOut"]?.count == total)
     #expect(result["exits.interruptions"]?.count ?? 0 >= 1)
+  }
+}
+
+@Suite("A run whose signals nobody can wait for")
+struct SignalTests {
+  /// So that no thread can be made: root is bound by no such limit, and becomes somebody who is.
+  private static let withoutThreads =
+    (geteuid() == 0 ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []) + ["prlimit", "--nproc=1"]
+  /// Whether that works, for a user who may run the program at all.
+  private static let canBeTried =
+    (try? Child(withoutThreads + [Spectrap.path, "--version"]).outcome(by: .now + Spectrap.patience))?.status == 0
+
+  @Test(
+    "does not start: status 71, and what to do",
+    .enabled(if: canBeTried, "needs setpriv and prlimit (util-linux), and a program that others may run"))
+  func noThread() throws {
+    for arguments in [["run", "bare"], ["run", "bare", "--json"]] {
+      let outcome = try Spectrap.run(arguments, under: Self.withoutThreads)
+      outcome.expectFailure(71, saying: "no thread can be made to wait for Ctrl-C", "ulimit -u", "pids.max")
+      #expect(outcome.output.isEmpty)
+    }
   }
 }

@@ -31,7 +31,10 @@ struct UsageTests {
 
   @Test("asks for no iterations, or for fewer than samples", arguments: ["0", "-5"])
   func iterations(count: String) throws {
-    try Spectrap.run("run", "bare", "--iterations=\(count)").expectFailure(64, saying: "\(count) iterations over")
+    for words in [["--iterations=\(count)"], ["--iterations", count]] {
+      try Spectrap.run(["run", "bare"] + words)
+        .expectUsageError(saying: ["'\(count)'", "--iterations", "a whole number from 1 on"])
+    }
   }
 
   @Test("asks for more samples than iterations, or than there is room for")
@@ -39,8 +42,8 @@ struct UsageTests {
     try Spectrap.run("run", "bare", "--iterations", "3", "--samples", "5")
       .expectFailure(64, saying: "3 iterations over 5 samples")
     for count in ["0", "-1", "1000000"] {
-      try Spectrap.run("run", "bare", "--iterations", "2000000", "--samples=\(count)")
-        .expectFailure(64, saying: "\(count) samples: from 1 to ")
+      try Spectrap.run("run", "bare", "--iterations", "2000000", "--samples", count)
+        .expectUsageError(saying: ["'\(count)'", "--samples", "a whole number from 1 to "])
     }
   }
 
@@ -95,6 +98,73 @@ struct UsageTests {
 
   @Test("gives numbers that are none, or too large for any", arguments: ["many", "1.5", "99999999999999999999"])
   func numbers(text: String) throws {
-    try Spectrap.run("run", "bare", "--iterations", text).expectUsageError(saying: [text])
+    try Spectrap.run("run", "bare", "--iterations", text)
+      .expectUsageError(saying: [text, "give a whole number from 1 on"])
+  }
+
+  @Test("gives a number below zero, which is no option's name: the answer has the range")
+  func negative() throws {
+    for (words, range) in [
+      (["run", "ibrs", "--writes-per-entry", "-1"], "from 0 to 1000"),
+      (["run", "bare", "--time-limit", "-0.5"], "from 0 to 1000000000 seconds"),
+      (["bench", "--rounds", "-3"], "from 1 to 1000000"), (["bench", "--seed", "-1"], "from 0"),
+      (["bench", "--cpu", "-1"], "a processor that this process may run on: "),
+    ] { try Spectrap.run(words).expectUsageError(saying: ["The value '\(words.last ?? "")'", range]) }
+    // It is not taken from behind a flag, and what follows "--" is no option's value.
+    try Spectrap.run("run", "bare", "--json", "-5").expectUsageError(saying: ["--json", "-5"])
+    try Spectrap.run("run", "bare", "--samples", "--", "-5").expectUsageError(saying: ["--samples"])
+  }
+
+  @Test("names a processor that there is none of: the answer has those that there are")
+  func processor() throws {
+    for number in ["99999", "first"] {
+      try Spectrap.run("bench", "--cpu", number)
+        .expectUsageError(saying: [number, "give a processor that this process may run on: 0"])
+    }
+  }
+
+  @Test(
+    "has a letter wrong: the answer says what was meant",
+    arguments: [
+      (["bnech"], "bench"), (["help", "bnech"], "bench"), (["prob"], "probe"), (["run", "ibsr"], "ibrs"),
+      (["run", "bare", "--policy", "emulat"], "emulate"), (["run", "bare", "--policy", "pass"], "passthrough"),
+      (["run", "bare", "--entry", "sycsall"], "syscall"), (["bench", "--workload", "retpolin"], "retpoline"),
+      (["run", "bare", "--msr", "spec_ctl"], "IA32_SPEC_CTRL"), (["run", "bare", "--polcy", "emulate"], "'--policy'"),
+      (["disassemble", "ibrs-al"], "ibrs-all"), (["resume", "file", "--policy", "shadwo"], "shadow"),
+    ])
+  func suggestion(words: [String], meant: String) throws {
+    let outcome = try Spectrap.run(words)
+    #expect(outcome.status == 64)
+    #expect(outcome.errors.lowercased().contains("did you mean \(meant.lowercased())?"), "\(outcome.errors)")
+  }
+
+  @Test("has a word that is near to nothing: no guess is made", arguments: ["xyzzy", "x"])
+  func noSuggestion(word: String) throws {
+    for words in [[word], ["run", word], ["run", "bare", "--policy", word]] {
+      let outcome = try Spectrap.run(words)
+      outcome.expectUsageError(saying: [word, "give one of "])
+      #expect(!outcome.errors.contains("mean"))
+    }
+  }
+
+  @Test("has a socket's path that no address has room for")
+  func socketPath() throws {
+    let path = "unix:/" + String(repeating: "a", count: 107)
+    for words in [
+      ["receive", path], ["migrate", "--from", "guest.snap", "--to", path], ["run", "bare", "--migratable", path],
+    ] { try Spectrap.run(words).expectUsageError(saying: ["at most 107 bytes", "108"]) }
+  }
+
+  @Test("cannot write on the terminal: no character of it orders the text, and no line is forged")
+  func hostileWords() throws {
+    for scalar in ["\u{202e}", "\u{2066}", "\u{200f}", "\u{feff}", "\u{1b}[2J", "\u{9b}", "\u{e0041}", "\r"] {
+      let outcome = try Spectrap.run("run", "bare", "--policy", "a\(scalar)b")
+      outcome.expectUsageError(saying: ["a\u{fffd}"])
+      #expect(!outcome.errors.unicodeScalars.contains(scalar.unicodeScalars.first!))
+    }
+    for end in ["\n", "\u{2028}", "\u{2029}", "\u{85}", "\u{b}"] {
+      try Spectrap.run("compare", "none\(end)spectrap: all is well", "none")
+        .expectFailure(66, saying: "none\u{fffd}spectrap: all is well")
+    }
   }
 }

@@ -67,6 +67,29 @@ struct GuestFailureTests {
     }
   }
 
+  @Test("for a pause that nobody ordered ends with that exit")
+  func unorderedPause() {
+    #expect {
+      try run { $0.out(Port.pause, .al) }
+    } throws: { error in
+      guard case RunError.unanswered(.common(.portOut(let access)), _) = error else { return false }
+      return access.port == UInt16(Port.pause)
+    }
+  }
+
+  @Test("for a pause at another place than was ordered is found out")
+  func otherPause() throws {
+    var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 4, samples: 2)
+    try experiment.pause(after: 2)
+    experiment.workload.body = { $0.out(Port.pause, .al) }
+    #expect {
+      try experiment.run()
+    } throws: { error in
+      guard case ExperimentError.mailbox(let text) = error else { return false }
+      return text.contains("after 0 samples for a pause that was ordered after 1")
+    }
+  }
+
   @Test("and rings the doorbell early is no result: the counters contradict what was ordered")
   func earlyDoorbell() {
     #expect {

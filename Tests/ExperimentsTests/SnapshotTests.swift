@@ -65,6 +65,49 @@ struct SnapshotTests {
     return try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
   }
 
+  @Test("for a pause that nobody ordered where it is now ends with an error, though one was ordered before")
+  func unorderedPause() throws {
+    let experiment = try Experiment(.chatty, entry: .none, policy: .emulate, iterations: 9, samples: 3)
+    let (_, snapshot) = try stopped(experiment, after: 5)
+    // Its own OUT goes to the port of pauses from now on.
+    let (chatter, pause) = ([0xe6, Port.chatter], [0xe6, Port.pause]) as ([UInt8], [UInt8])
+    var changed = 0
+    let pages = snapshot.pages.map { page in
+      var bytes = page.bytes
+      for index in 0..<bytes.count - 1 where Array(bytes[index...index + 1]) == chatter {
+        bytes.replaceSubrange(index...index + 1, with: pause)
+        changed += 1
+      }
+      return GuestPage(address: page.address, bytes: bytes) ?? page
+    }
+    try #require(changed > 0)
+    #expect {
+      try resumed(ExperimentSnapshot(guest: snapshot.guest, pages: pages))
+    } throws: { error in
+      guard case RunError.unanswered(.common(.portOut(let access)), _) = error else { return false }
+      return access.port == UInt16(Port.pause)
+    }
+  }
+
+  @Test("goes on only where it may: the library asks what the command line asks")
+  func admitted() throws {
+    let experiment = try Experiment(.chatty, entry: .none, policy: .emulate, iterations: 9, samples: 3)
+    let (_, snapshot) = try stopped(experiment, after: 5)
+    let kvm = try KVM()
+    let here = try #require(try Host.proved().abilities[.specCtrl])
+    // A host of which this is known offers the guest no more than what it was told here, and not the policy.
+    let without = HostAbilities(
+      subject: .specCtrl, register: .faulted(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
+    let resumed = try Experiment(resuming: snapshot)
+    #expect {
+      try resumed.resume(snapshot, on: kvm, abilities: without)
+    } throws: { error in
+      guard case ExperimentError.mayNotGoOn(let reason) = error else { return false }
+      return !reason.isEmpty && "\(error)".hasPrefix("the guest may not go on here: ")
+    }
+    #expect(try resumed.resume(snapshot, on: kvm, abilities: here).completed)
+  }
+
   /// Expects that two guests did the same, as far as counts and mailbox tell.
   func expectSame(
     _ record: RunRecord, _ whole: RunRecord, _ what: Comment, counts: Bool = true,

@@ -116,6 +116,19 @@ struct WitnessTests {
   @Test("disagree when a sample is missing")
   func samples() { #expect(contradictions(of: .made(samples: 1)) == ["1 of 2 samples were taken"]) }
 
+  @Test("disagree when IBRS was to be kept on and is off at the end, or cannot be read there")
+  func ibrsKeptOn() throws {
+    let always = Protection(.always, "made up")
+    try RunRecord.made(protection: always, registerAtEnd: 1).verify()
+    #expect(
+      contradictions(of: .made(protection: always, registerAtEnd: 0))
+        == ["IBRS was to be kept on, and IA32_SPEC_CTRL holds \(SpecCtrl(rawValue: 0)) at the end"])
+    #expect(
+      contradictions(of: .made(protection: always, registerAtEnd: nil))
+        == ["IBRS was to be kept on, and IA32_SPEC_CTRL cannot be read at the end"])
+    try RunRecord.made(registerAtEnd: nil).verify()
+  }
+
   @Test("are all heard: every contradiction is told")
   func all() { #expect(contradictions(of: .made(writes: 19, kernelEntries: 9, kvmExits: 1, samples: 0)).count == 4) }
 
@@ -151,7 +164,9 @@ extension RunRecord {
   static func made(
     trapped: Bool = true, intercepts: Interception? = nil, stopped: RunControl.Stop? = nil, writes: UInt64 = 20,
     kernelEntries: UInt64 = 10,
-    kvmExits: UInt64? = 100, samples: Int = 2, tally: [String: UInt64] = [:],
+    kvmExits: UInt64? = 100, samples: Int = 2, stamps: [SampleRecord]? = nil, firstOwnSample: Int = 0,
+    hostCycles: UInt64 = 2100, rates: CounterRates? = nil, tally: [String: UInt64] = [:],
+    protection: Protection = Protection(.none, "made up"), registerAtEnd: UInt64? = 0,
     counting: (inout ExitCounters) -> Void = { _ in }
   ) -> RunRecord {
     // Its numbers are good, so neither of the two can fail.
@@ -162,12 +177,15 @@ extension RunRecord {
     counters.portOuts = 1
     counting(&counters)
     return RunRecord(
-      experiment: experiment, protection: Protection(.none, "made up"), stopped: stopped,
+      experiment: experiment, protection: protection, stopped: stopped,
       interceptsSubject: intercepts ?? (trapped ? .always : .never),
       counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, mailbox: .made(kernelEntries: kernelEntries),
-      samples: (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) }, firstOwnSample: 0,
-      subjectAtStart: SubjectValue(guest: 0, register: nil), subjectAtEnd: SubjectValue(guest: 0, register: 0),
-      contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: 2100, roundTrips: nil,
-      tally: tally, origin: nil, warnings: [])
+      samples: stamps ?? (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) },
+      firstOwnSample: firstOwnSample,
+      subjectAtStart: SubjectValue(guest: 0, register: nil),
+      subjectAtEnd: SubjectValue(guest: 0, register: registerAtEnd),
+      contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: hostCycles,
+      hostCyclesHere: hostCycles, rates: rates, disturbance: RunRecord.Disturbance(), roundTrips: nil, tally: tally,
+      origin: nil, warnings: [])
   }
 }

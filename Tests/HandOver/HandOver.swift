@@ -92,7 +92,7 @@ public struct HandOver {
 
   private func run(on kvm: borrowing KVM, keepingIBRSOn: Bool, _ outcome: inout Outcome) throws -> [String] {
     var machine = try Machine(
-      on: kvm, policy: Adaptive(subject: msr, costs: costs, keepingIBRSOn: keepingIBRSOn))
+      unproved: Adaptive(subject: msr, costs: costs, keepingIBRSOn: keepingIBRSOn), on: kvm)
     let program = try program()
     try machine.vm.addMemory(at: 0, count: 0x2_0000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))

@@ -1,5 +1,6 @@
 // What the kernel and its KVM module say of themselves, on made-up hosts and on this one.
 
+import Glibc
 import Host
 import TestSupport
 import Testing
@@ -52,6 +53,18 @@ struct HostKernelTests {
     #expect(kernel.release == nil && kernel.spectreV2 == nil && kernel.turbo == nil && kernel.clocksource == nil)
     #expect(kernel.smt.active == nil && kernel.smt.control == nil)
     #expect(kernel.vulnerabilities.isEmpty && kernel.scaling.isEmpty && kernel.availableClocksources.isEmpty)
+  }
+
+  @Test("tells this host's release also where /proc does not, and no other host's")
+  func releaseWithoutProc() throws {
+    var names = utsname()
+    // Safe: the structure is this call's own, and its field holds a zero at its end.
+    try #require(unsafe uname(&names) == 0)
+    let release = unsafe withUnsafeBytes(of: names.release) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    #expect(HostKernel.release() == release && HostKernel().release == release)
+    #expect(HostKernel.release(files: try FixtureTree().files) == nil)
   }
 
   @Test("says nothing where a switch holds something strange")

@@ -14,7 +14,7 @@ struct AdaptiveGuestTests {
   private static let costs = AdaptiveCosts(access: 4, exit: 3, price: 10, wholeExit: 1)
 
   private func machine(_ guest: MSRGuest, costs: AdaptiveCosts? = costs) throws -> Machine<Adaptive> {
-    var machine = try Machine(on: try KVM(), policy: Adaptive(subject: Self.msr, costs: costs))
+    var machine = try Machine(unproved: Adaptive(subject: Self.msr, costs: costs), on: try KVM())
     try machine.load(guest.program())
     return machine
   }
@@ -93,7 +93,8 @@ struct AdaptiveGuestTests {
   @Test("starts a guest that ran elsewhere closed, with its value", .holds(.kernelGSBase))
   func adopts() throws {
     let guest = MSRGuest([.read(Self.msr), .read(Self.msr), .read(Self.msr), .read(Self.msr)])
-    var machine = try Machine(on: try KVM(), policy: Adopting(adaptive: Adaptive(subject: Self.msr, costs: Self.costs)))
+    var machine = try Machine(
+      unproved: Adopting(adaptive: Adaptive(subject: Self.msr, costs: Self.costs)), on: try KVM())
     try machine.load(guest.program())
     var devices = Devices()
     #expect(try machine.run(&devices) == .finished)

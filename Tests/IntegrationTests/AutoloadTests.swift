@@ -155,11 +155,101 @@ struct AutoloadTests {
     #expect(registers.rip == RealMode.code)
   }
 
+  @Test("starts with what the vCPU has when the guest first runs, not when the machine was made")
+  func laterValue() throws {
+    let guest = MSRGuest([.read(Self.msr)])
+    var machine = try Machine(on: try KVM(), policy: Autoload(subject: Self.msr))
+    try machine.load(guest.program())
+    try machine.vcpu.write(Self.msr, 0x77)
+    let before = try machine.subjectValue()
+    #expect(before == SubjectValue(guest: 0x77, register: 0x77))
+    var devices = Devices()
+    let end = try machine.run(&devices)
+    #expect(end == .finished)
+    #expect(try guest.outcomes(in: machine.vm) == [.read(0x77)])
+    let after = try machine.vcpu.read(Self.msr)
+    #expect(after == 0x77)
+  }
+
+  /// IA32_EFER.LME.
+  private static let longMode: UInt64 = 1 << 8
+
+  @Test(
+    "aborts the entry at an IA32_EFER that would change the mode under paging, as a guest's WRMSR faults",
+    .holds(.efer))
+  func mode() throws {
+    for number in [1, 2] {
+      var entries = [MSREntry(.efer, StartState.efer), MSREntry(.efer, StartState.efer)]
+      entries[number - 1].value ^= Self.longMode
+      var machine = try Machine(
+        on: try KVM(),
+        policy: Autoload(subject: .efer, lists: try AutoloadLists(entryLoad: entries, exitStore: [], exitLoad: [])))
+      try machine.loadLong { asm in asm.hlt() }
+      var devices = Devices()
+      do throws(RunError) {
+        let end = try machine.run(&devices)
+        Issue.record("it ended: \(end)")
+      } catch {
+        guard case .policy(let failure) = error else { throw error }
+        #expect(failure == .entryLoad(index: number, entries[number - 1]))
+      }
+      let efer = try machine.vcpu.specialRegisters().efer
+      #expect(efer & Self.longMode != 0, "the vCPU's mode is as it was")
+    }
+  }
+
+  @Test("ends the run at an exit-load entry that would change the mode under paging, and names it", .holds(.efer))
+  func modeAtExit() throws {
+    let bad = MSREntry(.efer, StartState.efer ^ Self.longMode)
+    var machine = try Machine(
+      on: try KVM(),
+      policy: Autoload(subject: .efer, lists: try AutoloadLists(entryLoad: [], exitStore: [], exitLoad: [bad])))
+    try machine.loadLong { asm in asm.hlt() }
+    var devices = Devices()
+    do throws(RunError) {
+      let end = try machine.run(&devices)
+      Issue.record("it ended: \(end)")
+    } catch {
+      guard case .policy(let failure) = error else { throw error }
+      #expect(failure == .exitLoad(index: 1, bad))
+    }
+  }
+
+  @Test("lets a guest do with IA32_EFER what passthrough and manual let it do, no more and no less", .holds(.efer))
+  func modeOfTheGuest() throws {
+    func fault<P: Policy & ~Copyable>(_ policy: consuming P) throws -> GuestFault? {
+      var machine = try Machine(on: try KVM(), policy: policy)
+      let image = try GuestImage(Workload(.ibrs, msr: MSR.efer.rawValue), entry: .none)
+      try machine.load(image, orders: [1])
+      var ports = GuestPorts(for: Workload(.ibrs))
+      let end = try machine.run(&ports)
+      #expect(end == .finished)
+      return try machine.mailbox().fault
+    }
+    // The guest writes 1, which would end long mode: a #GP by the hardware's rule.
+    let faults = [
+      try fault(Passthrough(subject: .efer)), try fault(Manual(subject: .efer)), try fault(Autoload(subject: .efer)),
+    ]
+    #expect(faults.map { $0?.vector } == [13, 13, 13])
+    #expect(Set(faults.map { $0?.rip }).count == 1, "at the same instruction")
+  }
+
+  @Test("loads nothing that no guest here can write: the machine is not made", .missingMSRIsRefused)
+  func unwritable() throws {
+    let lists = try AutoloadLists(entryLoad: [MSREntry(TestHost.missingMSR, 0)], exitStore: [], exitLoad: [])
+    #expect {
+      _ = try Machine(on: try KVM(), policy: Autoload(subject: Self.msr, lists: lists))
+    } throws: { error in
+      guard case PolicyError.refused(policy: "autoload", let reason) = error else { return false }
+      return reason.contains(TestHost.missingMSR.hex)
+    }
+  }
+
   @Test("refuses an MSR that may not stand in the lists, when the machine is made")
   func forbidden() throws {
     let kvm = try KVM()
     do {
-      _ = try Machine(on: kvm, policy: Autoload(subject: .gsBase))
+      _ = try Machine(unproved: Autoload(subject: .gsBase), on: kvm)
       Issue.record("the machine was made")
     } catch let error as PolicyError {
       guard case .list(.forbidden(.entryLoad, index: 1, .gsBase, _)) = error else { throw error }

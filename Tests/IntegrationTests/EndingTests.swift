@@ -10,7 +10,7 @@ import Testing
 @Suite("A run", .needsKVM)
 struct EndingTests {
   /// The error of a guest that must fail.
-  private func failure<H: ExitHandler>(of machine: inout Machine<Passthrough>, _ handler: H) -> RunError? {
+  private func failure<H: ExitHandler>(of machine: inout Machine<NoPolicy>, _ handler: H) -> RunError? {
     var handler = handler
     do throws(RunError) {
       let end = try machine.run(&handler)
@@ -21,14 +21,14 @@ struct EndingTests {
 
   /// The error of a real-mode guest that must fail.
   private func failure<H: ExitHandler>(of program: Program, _ handler: H = NoDevices()) throws -> RunError? {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(program)
     return failure(of: &machine, handler)
   }
 
   @Test("ends with HLT, which the counters count once")
   func halt() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(RealMode.program { $0.hlt() })
     var devices = NoDevices()
     let end = try machine.run(&devices)
@@ -39,7 +39,7 @@ struct EndingTests {
 
   @Test("goes on behind an HLT when it is asked to")
   func haltAndGoOn() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(
       RealMode.program { asm in
         asm.hlt()
@@ -96,7 +96,7 @@ struct EndingTests {
 
   @Test("of a guest whose fault handlers fault ends with a triple fault and the registers")
   func tripleFault() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.loadLong { asm in
       asm.mov(.rbx, 0x1234_5678)
       asm.ud2()
@@ -137,7 +137,7 @@ struct EndingTests {
 
   @Test("of an INT3 in ring 0 ends in the guest's own handler, except where KVM interprets ring 0 and has no INT3")
   func int3() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     let image = try GuestImage(Workload(.bare), entry: .none)
     try machine.load(image, orders: [1])
     // In the place of the kernel's first instruction, with its fault handlers left alone.
@@ -158,7 +158,7 @@ struct EndingTests {
 
   @Test("leaves the machine fit for another run after an error")
   func goesOn() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(
       RealMode.program { asm in
         asm.in(.al, 0x60)

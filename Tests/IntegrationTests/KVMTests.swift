@@ -14,9 +14,9 @@ struct KVMTests {
   func basics() throws {
     let kvm = try KVM()
     let needed = [Capability.userMemory, .immediateExit, .extendedCPUID]
-    let found = needed.filter { kvm.has($0) }
+    let found = try needed.filter { try kvm.has($0) }
     #expect(found == needed)
-    let unknown = kvm.has(Capability(rawValue: 9999))
+    let unknown = try kvm.has(Capability(rawValue: 9999))
     #expect(!unknown)
     let model = try kvm.supportedCPUID()
     #expect(model.has(.msr))

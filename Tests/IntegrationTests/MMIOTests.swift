@@ -11,7 +11,7 @@ struct MMIOTests {
 
   @Test("gets stores of 1, 2 and 4 bytes, and answers loads of them, in real mode")
   func realMode() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(
       RealMode.program { asm in
         asm.mov(.ax, RealMode.hole >> 4)
@@ -45,7 +45,7 @@ struct MMIOTests {
   @Test("gets a store of 8 bytes and answers a load of them, in 64-bit mode")
   func longMode() throws {
     let hole: UInt64 = 0x1f_f000
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.loadLong { asm in
       asm.mov(.rax, Self.value)
       asm.mov(.absolute(hole + 8), .rax)

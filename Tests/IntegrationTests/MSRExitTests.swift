@@ -25,7 +25,7 @@ struct MSRExitTests {
     _ steps: [MSRStep], filters: [MSRFilter] = [], reasons: MSRExitReasons,
     answering policy: Answering = Answering(onRead: { .value(UInt64($0.rawValue)) }, onWrite: { _, _ in .accept })
   ) throws -> Result {
-    var machine = try Machine(on: try KVM(), policy: policy)
+    var machine = try Machine(unproved: policy, on: try KVM())
     let guest = MSRGuest(steps)
     try machine.load(guest.program())
     try machine.vm.enableMSRExits(reasons)
@@ -143,14 +143,52 @@ struct MSRExitTests {
       return nil
     }
     #expect(refusal(seventeen) == .tooManyRanges(17))
-    // KVM itself: a filter that denies everything, and ranges that decide no kind of access or one that there is not.
-    let invalid = MSRFilterError.refused(KVMError(.request(.setMSRFilter), .invalidArgument))
-    #expect(refusal(MSRFilter(unlisted: .deny)) == invalid)
+    #expect(refusal(MSRFilter(unlisted: .deny)) == .deniesEverything)
     for bit in 2..<32 as Range<UInt32> {
       let range = MSRFilter.Range(.specCtrl...(.specCtrl), accesses: .init(rawValue: 1 << bit))
-      #expect(refusal(MSRFilter(ranges: [range])) == invalid, "bit \(bit)")
+      #expect(refusal(MSRFilter(ranges: [range])) == .unknownAccess(range.msrs, range.accesses), "bit \(bit)")
     }
     #expect(refusal(MSRFilter()) == nil)
+    // The smallest filter that denies everything is one that KVM takes.
+    let nothing = MSRFilter.Range(.specCtrl...(.specCtrl), accesses: .all)
+    #expect(refusal(MSRFilter(ranges: [nothing], unlisted: .deny)) == nil)
+  }
+
+  @Test("hand over reads of FS and GS base while the filter denies them, each by itself, and none once it is lifted")
+  func segmentBases() throws {
+    let round: [MSRStep] = [.read(.fsBase), .read(.gsBase)]
+    func denying(_ msr: MSR) -> MSRFilter { .denying([msr], accesses: .read) }
+    let result = try run(
+      round + [.pause] + round + [.pause] + round,
+      filters: [denying(.fsBase), denying(.gsBase), MSRFilter()], reasons: .filter)
+    #expect(result.accesses == [read(.fsBase), read(.gsBase)])
+    // In real mode both bases are 0: the segments' selectors are.
+    #expect(
+      result.outcomes == [
+        .read(UInt64(MSR.fsBase.rawValue)), .read(0), .read(0), .read(UInt64(MSR.gsBase.rawValue)), .read(0), .read(0),
+      ])
+  }
+
+  @Test(
+    "are KVM's again once an allow list is lifted, but for the MSR that nobody knows", .missingMSRIsRefused)
+  func lifted() throws {
+    let unknown = Self.missing
+    let readable = MSRFilter.Range(.fmask...(.fmask), accesses: .write) { _ in true }
+    let known = MSRFilter.Range(unknown...unknown, accesses: .all) { _ in true }
+    let round: [MSRStep] = [
+      .write(.fmask, 0), .read(.fmask), .read(.gsBase), .read(unknown), .write(unknown, 0x1234),
+    ]
+    let result = try run(
+      round + [.pause] + round, filters: [MSRFilter(ranges: [readable, known], unlisted: .deny), MSRFilter()],
+      reasons: [.filter, .unknown])
+    let always = [read(unknown, .unknown), write(unknown, 0x1234, .unknown)]
+    #expect(result.accesses == [read(.fmask), read(.gsBase)] + always + always)
+    let number = { (msr: MSR) in MSROutcome.read(UInt64(msr.rawValue)) }
+    #expect(
+      result.outcomes == [
+        .written, number(.fmask), number(.gsBase), number(unknown), .written,
+        .written, .read(0), .read(0), number(unknown), .written,
+      ])
   }
 
   // MARK: The reasons

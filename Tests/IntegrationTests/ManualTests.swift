@@ -64,7 +64,7 @@ struct ManualGuestTests {
   @Test("says which MSR KVM does not read")
   func unreadable() throws {
     #expect(throws: PolicyError.msr(.unreadable(TestHost.missingMSR, index: 0))) {
-      _ = try Machine(on: try KVM(), policy: Manual(subject: TestHost.missingMSR))
+      _ = try Machine(unproved: Manual(subject: TestHost.missingMSR), on: try KVM())
     }
   }
 }

@@ -115,7 +115,7 @@ struct MemoryTests {
 
   @Test("is one for the guest and the VMM, across slots that lie side by side")
   func sharedWithTheGuest() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     let program = try RealMode.program { asm in
       asm.mov(.ax, 0x1000)
       asm.mov(.es, .ax, "0x10000, the second slot's start")
@@ -167,7 +167,7 @@ struct MemoryTests {
     let bytes = mapping.bytes
     let touched = (0..<bytes.byteCount).contains { unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) != 0 }
     #expect(!touched)
-    let still = cpu.physicalAddress(ofLinear: RealMode.code)
+    let still = try cpu.physicalAddress(ofLinear: RealMode.code)
     #expect(still != nil, "the vCPU itself is whole")
   }
 }

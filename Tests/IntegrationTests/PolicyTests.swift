@@ -46,7 +46,7 @@ struct EmulateGuestTests {
   func twoWrites(orders: [UInt32]) throws {
     let kvm = try KVM()
     let entry = try EntryProof.best(of: Entry.ringSwitching, on: kvm).entry
-    var machine = try Machine(on: kvm, policy: Emulate())
+    var machine = try Machine(on: kvm, policy: Emulate(), acceptingNoProtection: true)
     try machine.load(GuestImage(Workload(.ibrs), entry: entry), orders: orders)
     var devices = Devices()
     let end = try machine.run(&devices)
@@ -68,7 +68,7 @@ struct EmulateGuestTests {
       .read(.specCtrl), .write(.specCtrl, 1), .read(.specCtrl), .write(.specCtrl, 1 << 63), .read(.specCtrl),
       .write(.specCtrl, 1 << 9), .write(.specCtrl, 3), .read(.specCtrl), .write(.specCtrl, 0), .read(.specCtrl),
     ])
-    var machine = try Machine(on: try KVM(), policy: Emulate())
+    var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
     let before = try? machine.vcpu.read(.specCtrl)
     try machine.load(guest.program())
     var devices = Devices()
@@ -103,7 +103,7 @@ struct EmulateGuestTests {
   @Test("does not intercept IA32_PRED_CMD")
   func predCmd() throws {
     let guest = MSRGuest([.write(.predCmd, 1)])
-    var machine = try Machine(on: try KVM(), policy: Emulate())
+    var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
     try machine.load(guest.program())
     var devices = Devices()
     let end = try machine.run(&devices)

@@ -11,11 +11,11 @@ struct PortTests {
 
   /// Runs a real-mode program to its HLT.
   private func devices(
-    after program: Program, supply: [UInt8] = [], check: (borrowing Machine<Passthrough>) throws -> Void = { _ in }
+    after program: Program, supply: [UInt8] = [], check: (borrowing Machine<NoPolicy>) throws -> Void = { _ in }
   )
     throws -> Devices
   {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(program)
     var devices = Devices()
     devices.supply = supply

@@ -53,7 +53,7 @@ struct ResourceTests {
 
   /// Makes a VM with a vCPU and memory, runs a guest in it, and lets it go.
   private static func oneMachine(_ program: Program) throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(program)
     var devices = Devices()
     devices.supply = [5]
@@ -83,7 +83,7 @@ struct ResourceTests {
         // The policy refuses when the VM and its vCPU are there already; the memory, when it is.
         let kvm = try KVM()
         do {
-          _ = try Machine(on: kvm, policy: Autoload(subject: .gsBase))
+          _ = try Machine(unproved: Autoload(subject: .gsBase), on: kvm)
           Issue.record("the machine was made")
         } catch is PolicyError {}
         var vm = try kvm.makeVM()
@@ -99,11 +99,11 @@ struct ResourceTests {
 
   /// A machine that can stand in an array.
   private final class Resident {
-    var machine: Machine<Passthrough>
+    var machine: Machine<NoPolicy>
     var devices = Devices()
 
     init(_ program: Program, supply: [UInt8]) throws {
-      machine = try Machine(on: try KVM(), policy: Passthrough())
+      machine = try Machine(on: try KVM())
       try machine.load(program)
       devices.supply = supply
     }
@@ -126,7 +126,7 @@ struct ResourceTests {
 
   @Test("have exits that KVM's own statistics count as well", .needs(.binaryStatistics))
   func statistics() throws {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+    var machine = try Machine(on: try KVM())
     try machine.load(Self.program(exits: 200))
     let before = try machine.vcpu.statistics()?.exits
     var devices = Devices()

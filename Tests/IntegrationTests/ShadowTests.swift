@@ -42,7 +42,7 @@ struct ShadowGuestTests {
       .write(.specCtrl, 0), .read(.specCtrl), .pause, .write(.specCtrl, 2), .read(.specCtrl), .pause,
       .write(.specCtrl, 1 << 63), .write(.specCtrl, 1), .read(.specCtrl),
     ])
-    var machine = try Machine(on: try KVM(), policy: Shadow())
+    var machine = try Machine(on: try KVM(), policy: Shadow(), acceptingNoProtection: true)
     try machine.load(guest.program())
     var devices = Devices()
     for (read, register) in [(0, 1), (2, 3), (1, 1)] as [(UInt64, UInt64)] {
@@ -73,7 +73,7 @@ struct ShadowGuestTests {
   @Test("is a shadow alone where there is no register to write")
   func noRegister() throws {
     let guest = MSRGuest([.write(.specCtrl, 2), .read(.specCtrl), .write(.specCtrl, 1 << 63), .read(.specCtrl)])
-    var machine = try Machine(on: try KVM(), policy: Shadow(hasRegister: false))
+    var machine = try Machine(unproved: Shadow(hasRegister: false), on: try KVM())
     let before = try? machine.vcpu.read(.specCtrl)
     try machine.load(guest.program())
     var devices = Devices()
@@ -105,7 +105,7 @@ struct CommandProofTests {
       #expect([.accepted(wrote: 1), .faulted(wrote: 1), .ignored(wrote: 1)].contains(proof), "\(proof)")
       #expect(!proof.isHeld)
       let guest = MSRGuest([.write(msr, 1)])
-      var machine = try Machine(on: try KVM(), policy: Passthrough())
+      var machine = try Machine(on: try KVM())
       try machine.load(guest.program())
       var devices = Devices()
       _ = try machine.run(&devices)

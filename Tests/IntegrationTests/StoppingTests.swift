@@ -11,7 +11,7 @@ import Testing
 /// One after the other, because they measure time.
 @Suite("Stopping a run", .needsKVM, .serialized)
 struct StoppingTests {
-  typealias End = Machine<Passthrough>.End
+  typealias End = Machine<NoPolicy>.End
 
   /// Guests that never exit again once they spin.
   enum Spinner: CaseIterable, CustomTestStringConvertible {
@@ -20,8 +20,8 @@ struct StoppingTests {
     var testDescription: String { self == .ring0 ? "in ring 0, real mode" : "in ring 3, 64-bit mode" }
 
     /// A machine at the start of the guest: five OUTs in ring 0, then the loop; or the loop at once in ring 3.
-    func machine() throws -> Machine<Passthrough> {
-      var machine = try Machine(on: try KVM(), policy: Passthrough())
+    func machine() throws -> Machine<NoPolicy> {
+      var machine = try Machine(on: try KVM())
       switch self {
       case .ring0:
         try machine.load(
@@ -58,7 +58,7 @@ struct StoppingTests {
   private static let clock = ContinuousClock()
 
   /// What must hold of a spinning guest that was stopped: its exits until then, and where it stands.
-  private func check(_ machine: borrowing Machine<Passthrough>, _ spinner: Spinner) throws {
+  private func check(_ machine: borrowing Machine<NoPolicy>, _ spinner: Spinner) throws {
     let counted = machine.counters.byKind
     #expect(counted == (spinner.outs == 0 ? [:] : [.portOut: UInt64(spinner.outs)]))
     #expect(machine.counters.interruptions >= 1)
@@ -105,6 +105,49 @@ struct StoppingTests {
     #expect(late < Self.allowed)
   }
 
+  /// A guest in ring 3 that spins behind the byte of an INT3 which it never executes, and so looks for ever as if it owed its #BP.
+  ///
+  /// It has come there already.
+  private func debtor() throws -> Machine<NoPolicy> {
+    var machine = try Spinner.ring3.machine()
+    let user = try #require(
+      try GuestImage(Workload(.bare), entry: .breakpoint).programs.last?.program.labels["user"])
+    // jmp over the int3; int3; jmp to itself
+    try machine.vm.write([0xeb, 0x01, 0xcc, 0xeb, 0xfe], at: GuestPhysicalAddress(user))
+    var devices = Devices()
+    for _ in 0..<100 {
+      _ = try machine.run(&devices, within: .milliseconds(10))
+      if machine.guestState().registers.rip == user + 3 { return machine }
+    }
+    throw ExperimentError.mailbox("the guest did not come to its loop")
+  }
+
+  @Test("that spins behind an INT3 ends when its time is over, though it was paused before", .timeLimit(.minutes(2)))
+  func timeLimitOfDebtor() throws {
+    var machine = try debtor()
+    var devices = Devices()
+    let control = RunControl(timeLimit: .milliseconds(20))
+    control.pause()
+    var nothing = NoObserver()
+    let end = try machine.run(&devices, observer: &nothing, control: control)
+    #expect(end == .stopped(.timeLimit))
+    let again = try machine.run(&devices, observer: &nothing, control: control)
+    #expect(again == .stopped(.timeLimit), "the pause of the run before is not this one's")
+  }
+
+  @Test("that spins behind an INT3 is paused in the end, also without a limit", .timeLimit(.minutes(2)))
+  func pauseOfDebtor() throws {
+    var machine = try debtor()
+    var devices = Devices()
+    let control = RunControl()
+    control.pause()
+    var nothing = NoObserver()
+    let end = try machine.run(&devices, observer: &nothing, control: control)
+    #expect(end == .stopped(.paused))
+    let bytes = machine.guestState().instructionBytes
+    #expect(bytes.starts(with: [0xeb, 0xfe]))
+  }
+
   @Test("that was cancelled before it began ends at once, and so does the next", arguments: Spinner.allCases)
   func cancelBefore(spinner: Spinner) throws {
     let control = RunControl()
@@ -146,7 +189,7 @@ struct StoppingTests {
   func slowDevices() throws {
     let limit = Duration.milliseconds(50)
     let late = try lateness {
-      var machine = try Machine(on: try KVM(), policy: Passthrough())
+      var machine = try Machine(on: try KVM())
       try machine.load(
         RealMode.program { asm in
           asm.bind("again")
@@ -166,7 +209,7 @@ struct StoppingTests {
   func otherSignals() throws {
     let rounds: UInt32 = 4000
     var machine = try Machine(
-      on: try KVM(), policy: Answering(onRead: { _ in .value(7) }, onWrite: { _, _ in .accept }))
+      unproved: Answering(onRead: { _ in .value(7) }, onWrite: { _, _ in .accept }), on: try KVM())
     try machine.vm.enableMSRExits(.filter)
     try machine.vm.setMSRFilter(.denying([TestHost.missingMSR]))
     try machine.load(

@@ -82,7 +82,7 @@ struct AdaptiveTests {
     #expect(report.msr.registerStart == 1, "IBRS is kept on until then")
     #expect(report.msr.end == 0 && report.msr.registerEnd == 0)
     let text = try await LabHost.intel.result("adaptive-accepted-text")
-    #expect(text.status == 0 && text.output.contains("as the guest chooses: WARNING: the protection"))
+    #expect(text.status == 0 && text.output.contains("as the guest chooses; WARNING: the protection"))
   }
 
   @Test(arguments: ["intel", "intel-ibrs"])

@@ -9,7 +9,7 @@ struct IntelTests {
 
   @Test func `SPEC_CTRL is proved by a guest's write that reads back`() async throws {
     let proof = try #require(try await host.probe().specCtrlProof)
-    #expect(proof.works)
+    #expect(proof.works == true)
     #expect(proof.seen == "a guest wrote 0x1, and it read back")
   }
 
@@ -115,7 +115,7 @@ struct IBRSTests {
 
   @Test func `guests have SPEC_CTRL and see no IBRS_ALL, and the kernel writes IBRS for itself`() async throws {
     let probed = try await host.probe()
-    #expect(try #require(probed.specCtrlProof).works)
+    #expect(try #require(probed.specCtrlProof).works == true)
     #expect(probed.speculation.kvm?.ibrsAll == false)
     #expect(probed.vulnerabilities["spectre_v2"]?.hasPrefix("Mitigation: IBRS;") == true)
     #expect(try await host.run("passthrough").guest.sees?.ibrsAll == false)

@@ -45,7 +45,7 @@ struct JourneyTests {
         ("long", "spectrap run ibrs --entry syscall --iterations 30000 --snapshot-at 10 long.snap"),
         (
           "moved",
-          "sh -c 'spectrap receive unix:/s --json & sleep 1; spectrap migrate --from long.snap --to unix:/s >&2; wait'"
+          "sh -c 'spectrap receive unix:/s --json & sleep 1; spectrap migrate --from long.snap --to unix:/s --down-time 100000 >&2; wait'"
         ),
       ], files: [contract], wanted: ["own.snap", "emulated.snap", "pooled.snap"], into: first)
     let guests = ["own", "emulated", "pooled"].map { "\(first.path)/\($0).snap" }

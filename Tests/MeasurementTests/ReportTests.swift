@@ -11,14 +11,16 @@ struct ReportTests {
     let json = try JSONValue(encoding: Sample.sparse)
     #expect(
       json.nullPaths == [
-        "guest.cyclesPerIteration", "guest.distribution", "guest.kernelEntries", "guest.probe", "guest.sees",
+        "guest.clockDoubt", "guest.cyclesPerIteration", "guest.distribution", "guest.kernelEntries", "guest.probe",
+        "guest.sees",
         "guest.told.archCapabilities", "guest.told.ibrsAll", "host.capabilities", "host.cpu.family",
         "host.cpu.logicalCount", "host.cpu.microcode", "host.cpu.model", "host.cpu.modelNumber", "host.cpu.stepping",
         "host.cpu.vendor", "host.entries", "host.hypervisor", "host.kernel", "host.policies", "host.smt",
         "host.specCtrlProof", "host.speculation.cpu.archCapabilities", "host.speculation.cpu.ibrsAll",
-        "host.speculation.guest", "host.speculation.kvm", "host.tsc.hertz", "host.tsc.source", "host.turbo",
-        "kvm.exits", "kvm.lightExits", "kvm.statistics", "msr.registerEnd", "msr.registerStart", "origin",
-        "stopped",
+        "host.speculation.guest", "host.speculation.kvm", "host.tsc.clocksource", "host.tsc.hertz", "host.tsc.source",
+        "host.turbo",
+        "kvm.exits", "kvm.lightExits", "kvm.statistics", "kvm.whyNone", "msr.registerEnd", "msr.registerStart",
+        "origin", "stopped",
         "vmm.cyclesPerExit", "vmm.roundTrips",
       ])
     let few = try JSONValue(encoding: try #require(Distribution([1])))

@@ -15,7 +15,8 @@ enum Sample {
         vendor: "GenuineIntel", model: "a CPU", family: 6, modelNumber: 0x8f, stepping: 8, microcode: "0x2b",
         logicalCount: 2),
       isVirtualised: true, hypervisor: "KVMKVMKVM", vulnerabilities: ["spectre_v2": "Mitigation: IBRS"],
-      tsc: HostReport.TSC(hertz: 2.5e9, source: "CPUID", invariant: true, isClocksource: true), smt: "off",
+      tsc: HostReport.TSC(hertz: 2.5e9, source: "CPUID", invariant: true, isClocksource: true, clocksource: "tsc"),
+      smt: "off",
       governors: ["performance"], turbo: false, processStoreBypass: "enabled", processIndirectBranch: "enabled",
       speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view))
     host.specCtrlProof = HostReport.Fact(works: true, seen: "read back")
@@ -42,9 +43,10 @@ enum Sample {
     exits: RunReport.Exits(
       total: 201, byReason: ["writeMSR": 200, "portOut": 1],
       byMSR: ["0x48": RunReport.Accesses(reads: 0, writes: 200)], interruptions: 1),
-    kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205]),
+    kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205], whyNone: "known all the same"),
     guest: RunReport.Guest(
-      cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), kernelEntries: 100,
+      cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), clockDoubt: "too long",
+      kernelEntries: 100,
       expected: RunReport.Expected(msrReads: 0, msrWrites: 200, portOuts: 1), told: view, sees: view,
       probe: [RunReport.ProbeStep(step: "readAtStart", faulted: false, value: .max)]),
     vmm: RunReport.VMM(

@@ -51,7 +51,10 @@ struct PlanTests {
     let keys = Set((json["rows"]?.elements ?? []).map { $0.members.keys.sorted() })
     #expect(
       keys == [
-        ["destination", "outcome", "policy", "protectionAtDestination", "protectionAtSource", "reason", "source"]
+        [
+          "destination", "outcome", "policy", "protectionAtDestination", "protectionAtSource", "reason", "source",
+          "warnings",
+        ]
       ])
   }
 }

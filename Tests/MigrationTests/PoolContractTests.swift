@@ -133,6 +133,42 @@ struct PoolContractTests {
     #expect(problem { $0.linearAddressBits = -1 } != nil)
   }
 
+  @Test("names the rate that every host can give a guest's clock, and leaves out performance capabilities that differ")
+  func clocks() throws {
+    func contract(_ clocks: GuestClock?..., perf: [UInt64] = [0, 0]) throws -> PoolContract {
+      try PoolContract(
+        of: zip(clocks, perf).enumerated().map { index, parts in
+          var host = HostClass.ibrs.offer
+          host.name = "\(index)"
+          host.clock = parts.0
+          host.cpuid[CPUIDWord(1, 0, .ecx)] = FeatureMSRs.pdcm
+          host.featureMSRs = FeatureMSRs([MSREntry(.perfCapabilities, parts.1)])
+          return host
+        })
+    }
+    let slow = GuestClock(kilohertz: 2_000_000, canScale: false)
+    let fast = GuestClock(kilohertz: 3_000_000, canScale: true)
+    #expect(try contract(slow, fast).tscKilohertz == 2_000_000)
+    #expect(try contract(fast, slow).tscKilohertz == 2_000_000)
+    #expect(try contract(slow, GuestClock(kilohertz: 2_000_400, canScale: false)).tscKilohertz == 2_000_000)
+    #expect(try contract(slow, nil).tscKilohertz == nil)
+    let none = try contract(slow, GuestClock(kilohertz: 3_000_000, canScale: false))
+    #expect(none.tscKilohertz == nil && none.hosts.map(\.costs.clock) == [["2000.0 MHz"], ["3000.0 MHz"]])
+    #expect(try contract(slow, slow).cpuid[CPUIDWord(1, 0, .ecx)] == FeatureMSRs.pdcm)
+    let differing = try contract(slow, slow, perf: [0x2000, 0])
+    #expect(differing.cpuid[CPUIDWord(1, 0, .ecx)] == 0)
+    #expect(differing.hosts.map(\.costs.featureMSRs) == [[], ["IA32_PERF_CAPABILITIES"]])
+  }
+
+  @Test("of a file from before there were clocks and feature MSRs is read")
+  func older() throws {
+    var json = try JSONValue(encoding: try PoolContract(of: offers(.ibrs)))
+    for key in ["clock", "featureMSRs"] { json = json.replacing("hosts.0.costs.\(key)", with: nil) }
+    json = json.replacing("tscKilohertz", with: nil)
+    let read = try JSONDecoder().decode(PoolContract.self, from: Data(json.bytes))
+    #expect(read.tscKilohertz == nil && read.hosts[0].costs == PoolContract.Costs())
+  }
+
   @Test("masks every feature word of a CPUID, and the state that goes with it")
   func masking() throws {
     let model = CPUIDModel([

@@ -31,11 +31,11 @@ is_set_up() {
   [[ -f $(debian_file usr/share/bochs/BIOS-bochs-latest) ]]
 }
 
-# use_cache: lets programs that were unpacked into the cache find their libraries and plugins.
+# use_cache: lets programs that were unpacked into the cache be found, and find their libraries and plugins, whatever PATH is.
 use_cache() {
   local tree=$lab_cache/debian libraries
-  [[ -d $tree && $PATH != "$tree"* ]] || return 0
-  export PATH=$tree/usr/bin:$tree/bin:$PATH
+  [[ -d $tree ]] || return 0
+  [[ $PATH == "$tree/usr/bin:"* ]] || export PATH=$tree/usr/bin:$tree/bin:$PATH
   # Only for programs out of the cache: exporting this would hand it to swift and everything else.
   libraries=$tree/usr/lib/x86_64-linux-gnu:$tree/lib/x86_64-linux-gnu
   lab_environment=("LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio")

@@ -67,9 +67,9 @@ watch_machine() {
 
 time_is_up() {
   case $stage in
-    boot) fail $exit_timeout "the machine did not come up within $time_limit s, and was killed." ;;
+    boot) fail $exit_timeout "the machine did not come up within $time_limit s, and was killed; --time-limit gives it longer." ;;
     panic) machine_is_gone ;;
-    command) fail $exit_timeout "the command still ran after $time_limit s, and its machine was killed." ;;
+    command) fail $exit_timeout "the command still ran after $time_limit s, and its machine was killed; --time-limit gives it longer." ;;
     *) fail $exit_timeout "the machine did not power off within $time_limit s, and was killed." ;;
   esac
 }

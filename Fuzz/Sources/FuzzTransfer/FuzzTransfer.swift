@@ -27,7 +27,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   var size = CInt(4 * maximumInput)
   // Safe: the number lives for the length of the call.
   unsafe setsockopt(ends.1, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
-  try? there.send(Array(bytes.dropFirst()))
+  try? there.send(Array(bytes.dropFirst()), by: .now + .seconds(5))
   shutdown(ends.1, CInt(SHUT_WR))
   if bytes[0].isMultiple(of: 2) { receive(from: here) } else { send(to: here) }
   _ = consume there

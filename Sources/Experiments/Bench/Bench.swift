@@ -111,7 +111,13 @@ public struct Bench: ~Copyable {
     report.elapsed = Double((.now - start) / .milliseconds(1)) / 1000
     report.environment = BenchEnvironment(
       cpu: cpu, before: before, after: HostLoad(of: cpu), countsInstructions: sampling.countsInstructions)
+    // This thread is bound to that processor, so that CPUID tells of it.
+    report.environment.processor = cpu.map {
+      BenchEnvironment.Processor(HostProcessor($0, cpuid: .ofThisProcess()))
+    }
+    report.environment.neighbourProcessor = otherCPU.map { BenchEnvironment.Processor(HostProcessor($0)) }
     report.warnings = report.environment.warnings(on: host)
+    if let kept = VirtualMachine.KeptMemory.warning(of: VirtualMachine.keptMemory) { report.warnings.append(kept) }
     report.conclude()
     return report
   }
@@ -132,7 +138,14 @@ public struct Bench: ~Copyable {
       msr: BenchReport.Subject(name: "\(options.selection.msr)", index: options.selection.msr.hex),
       environment: BenchEnvironment(), warnings: [],
       // Where samples are differences of two, the clock's own cost is in none.
-      clock: BenchReport.Clock(overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz), cells: cells)
+      clock: BenchReport.Clock(
+        overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz, doubt: sampling.doubt), cells: cells)
+  }
+
+  /// Where neighbours on another processor run; nil where the plan has none, or there is no other.
+  private var otherCPU: Int? {
+    guard meters.contains(where: { $0.plan.neighbour == .otherCPU && $0.plan.experiment != nil }) else { return nil }
+    return allowedCPUs.last { $0 != cpu }
   }
 
   /// Whether all is measured that was asked for, after so many rounds.
@@ -156,7 +169,7 @@ public struct Bench: ~Copyable {
       meters[index].round(on: kvm, control: control)
       return
     }
-    guard let other = place == .sameCPU ? cpu : allowedCPUs.last(where: { $0 != cpu }) else {
+    guard let other = place == .sameCPU ? cpu : otherCPU else {
       meters[index].fail(.failed, "there is no processor for its neighbour")
       return
     }

@@ -101,7 +101,7 @@ struct BenchPlan {
     let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
     if selection.entries != [.none] {
       for entry in wanted {
-        let proof = try EntryProof(of: entry, on: kvm)
+        let proof = try EntryProof(of: entry, on: kvm).made()
         entries.append(proof)
         if proof.works, !selection.allEntries, selection.entries.isEmpty { break }
       }
@@ -139,14 +139,19 @@ struct BenchPlan {
     if wants(.ibrs), policies.contains(.passthrough) {
       // Two writes at each entry that KVM ends by itself, as the thread's hypervisor would have done with SPEC_CTRL.
       try plan(
-        Workload(.ibrs, msr: Self.standIn.rawValue), entry, .passthrough, on: kvm, msr: Self.standIn, against: bare)
+        Workload(.ibrs, msr: Self.standIn.rawValue), entry, .passthrough, on: kvm, msr: Self.standIn, against: bare,
+        isAsked: isPossible(.passthrough))
     }
     for policy in policies {
       for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
         try plan(Workload(name, msr: selection.msr.rawValue), entry, policy, on: kvm, against: bare)
       }
-      if wants(.ibpb) { try plan(Workload(.ibpb), entry, policy, on: kvm, msr: .predCmd, against: bare) }
+      if wants(.ibpb) {
+        try plan(
+          Workload(.ibpb), entry, policy, on: kvm, msr: .predCmd, against: bare,
+          isAsked: isPossible(policy) || selection.workloads.contains(.ibpb))
+      }
       if wants(.chatty) {
         let alone = BenchReport.Cell.identifier(
           workload: "chatty", entry: entry.rawValue, policy: policy.rawValue, exitsPerEntry: 1)
@@ -185,7 +190,9 @@ struct BenchPlan {
         try planPrimitive(.wrmsr(selection.msr.rawValue), policy, on: kvm)
       }
       if policies.contains(.passthrough) {
-        try planPrimitive(.wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn)
+        try planPrimitive(
+          .wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn,
+          isAsked: isPossible(.passthrough))
       }
     }
     for name in [Workload.Name.cpuid, .out, .mmio, .hlt] where wants(name) {
@@ -197,22 +204,25 @@ struct BenchPlan {
 
   /// The policy of the primitives that cost the same under each: `emulate` where it is wanted, else the first that is possible.
   private var anyPolicy: PolicyName {
-    let possible = policies.filter {
-      if case .supported = $0.support(on: abilities[selection.msr]!) { true } else { false }
-    }
+    let possible = policies.filter(isPossible)
     let candidates = possible.isEmpty ? policies : possible
     return candidates.contains(.emulate) ? .emulate : candidates[0]
   }
 
+  /// Whether this host can run a policy of the MSR that was asked about: what runs under it of another MSR is no answer.
+  private func isPossible(_ policy: PolicyName) -> Bool {
+    if case .supported = policy.support(on: abilities[selection.msr]!) { true } else { false }
+  }
+
   private mutating func planPrimitive(
-    _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil
+    _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil, isAsked: Bool = true
   ) throws {
     guard let loop = workload.baseline else { return }
     let id = BenchReport.Cell.identifier(
       workload: workload.name.rawValue, entry: "none", policy: policy.rawValue, msr: (msr ?? selection.msr).hex)
     let baseline = "\(id)/loop"
     try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
-    try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id)
+    try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id, isAsked: isAsked)
   }
 
   // MARK: One cell
@@ -250,10 +260,10 @@ struct BenchPlan {
       cell.status = .unsupported
       cell.reason = reason
     } else {
-      do {
-        if let reason = try self.refusal(of: workload, on: kvm) {
-          throw ExperimentError.workloadRefused(workload.name, reason)
-        }
+      // A proof that could not be made is no reason: it ends the plan.
+      let refusal = try self.refusal(of: workload, on: kvm)
+      do throws(ExperimentError) {
+        if let refusal { throw .workloadRefused(workload.name, refusal) }
         experiment = try Experiment(
           running: workload, entry: entry, policy: policy, msr: msr, iterations: 1, samples: 1)
       } catch {

@@ -115,6 +115,9 @@ struct CellMeter {
     // Summed up when it is asked for: doing so at each round takes the longer the more rounds there are.
     plan.cell.rounds.append(sampling.costs(of: settled, iterations: iterations))
     counted.iterations += record.iterations
+    var disturbance = plan.cell.disturbance ?? BenchReport.Cell.Disturbance()
+    disturbance.add(record.disturbance)
+    plan.cell.disturbance = disturbance
     // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its settled
     // state.
     let others = 1 + record.trappedBeforeOpening
@@ -131,6 +134,10 @@ struct CellMeter {
     experiment.orders = orders
     do {
       let record = try experiment.run(on: kvm, abilities: plan.abilities, control: control)
+      if let doubt = record.clockDoubt {
+        fail(.void, "the guest's time stamps cannot be believed: \(doubt)")
+        return nil
+      }
       if record.completed { return record }
       if record.stopped == .timeLimit { fail(.failed, "the guest took too long and was stopped") }
     } catch let error as ExperimentError {
@@ -162,6 +169,13 @@ struct CellMeter {
     guard counted.iterations > 0 else { return 0 }
     let light = counted.kvm.map { Double($0) - Double(counted.vmm) } ?? 0
     return (light + Double(counted.emulated)) / Double(counted.iterations)
+  }
+}
+
+extension BenchReport.Cell.Disturbance {
+  /// Adds what a run had of it.
+  fileprivate mutating func add(_ run: RunRecord.Disturbance) {
+    add(seconds: run.seconds, waited: run.waited, preemptions: run.preemptions, signals: run.signals)
   }
 }
 

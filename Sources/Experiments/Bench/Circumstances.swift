@@ -20,6 +20,16 @@ extension BenchEnvironment {
     if countsInstructions == true {
       warnings.append("the time-stamp counter counts instructions here: the figures are path lengths, not time")
     }
+    if let loadBefore, let count = host.cpu.logicalCount, loadBefore > max(0.5, Double(count) - 1) {
+      warnings.append(
+        "the load was \(hundredths(loadBefore)) on \(count) \(count == 1 ? "processor" : "processors") when the benchmark began, "
+          + "so that none was free for it: wait until other work has ended")
+    }
+    if let clocksource = host.tsc.clocksource, clocksource != "tsc" {
+      warnings.append(
+        "the kernel keeps its time by \(clocksource), not by the time-stamp counter, which the figures rest on: "
+          + "`dmesg | grep -i tsc` says why")
+    }
     if host.module == "kvm_pvm" {
       warnings.append("kvm_pvm virtualises in software: exits and ring 0 cost other amounts than under VMX or SVM")
     }
@@ -36,17 +46,30 @@ extension BenchEnvironment {
     if host.smt == "on" { warnings.append("SMT is on: a busy sibling thread takes a share of the core") }
     if let siblingShare, siblingShare > 0.05 {
       warnings.append(
-        "the sibling thread of processor \(processor) was busy for \(percent(siblingShare)) of the time, neighbours of this "
+        "the sibling thread of processor \(processorName) was busy for \(percent(siblingShare)) of the time, neighbours of this "
           + "benchmark's own included")
     }
     if let stealShare, stealShare > 0.01 {
-      warnings.append("\(percent(stealShare)) of the time of processor \(processor) was stolen by other machines")
+      warnings.append(
+        "\(percent(stealShare)) of the time of processor \(processorName) was stolen by other machines: measure "
+          + "when they are quiet")
     }
     if !host.tsc.invariant { warnings.append("the time-stamp counter is not said to be invariant") }
     return warnings
   }
 
-  private var processor: String { cpu.map(String.init) ?? "?" }
+  private var processorName: String { cpu.map(String.init) ?? "?" }
+
+  private func hundredths(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
 
   private func percent(_ share: Double) -> String { "\((share * 1000).rounded() / 10) %" }
+}
+
+extension BenchEnvironment.Processor {
+  /// One of the host's.
+  init(_ processor: HostProcessor) {
+    self.init(
+      cpu: processor.cpu, core: processor.core?.rawValue, capacity: processor.capacity,
+      maximumMegahertz: processor.maximumKilohertz.map { Double($0) / 1000 })
+  }
 }

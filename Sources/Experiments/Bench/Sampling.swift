@@ -11,35 +11,28 @@ struct Sampling {
   ///
   /// Where the clock counts instructions it is the same in every sample of every guest. Nil where it counts time.
   let fixedCost: Double?
+  /// Why the clock cannot be believed, without a full stop; nil where nothing speaks against it.
+  let doubt: String?
 
   /// Long against the clock's own cost, short against an interrupt's period.
   private static let seconds = 0.000_2
   /// Assumed where nobody tells how fast the clock runs.
   private static let unknownHertz = 1e9
-  /// The instructions of an iteration of the empty loop: INC, DEC, JNZ.
-  private static let loopInstructions = 3.0
-  /// Two pairs of lengths to find out by what the clock counts.
-  private static let lengths: [UInt32] = [1, 2, 128, 256]
-  /// How often each is taken: often enough that some samples have no interrupt in them.
-  private static let trials = 8
 
-  /// For a clock of this frequency, nil where nobody tells it.
-  init(hertz: Double?, fixedCost: Double? = nil) {
+  /// For a clock of this frequency, nil where nobody tells it, that counts this.
+  init(hertz: Double?, of nature: ClockNature = .time) {
     ticks = UInt64((hertz ?? Self.unknownHertz) * Self.seconds)
-    self.fixedCost = fixedCost
+    if case .instructions(let cost) = nature { fixedCost = cost } else { fixedCost = nil }
+    if case .neither(let reason) = nature { doubt = reason } else { doubt = nil }
   }
 
-  /// Finds out what the guest's clock counts, by a guest whose instructions are known: time is never the same number.
+  /// Finds out what the guest's clock counts.
   init(on kvm: borrowing KVM, hertz: Double?) throws(ExperimentError) {
     var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 1, samples: 1)
-    experiment.orders = (0..<Self.trials).flatMap { _ in Self.lengths }
+    experiment.orders = ClockNature.orders
     // Where it does not run, its cell says why.
     let samples = (try? experiment.run(on: kvm, control: Bench.makeControl()))?.samples ?? []
-    let least = Self.lengths.map(samples.least)
-    let isCount =
-      least[1] - least[0] == Self.loopInstructions
-      && least[3] - least[2] == Self.loopInstructions * Double(Self.lengths[3] - Self.lengths[2])
-    self.init(hertz: hertz, fixedCost: isCount ? 2 * least[0] - least[1] : nil)
+    self.init(hertz: hertz, of: ClockNature(of: samples))
   }
 
   var countsInstructions: Bool { fixedCost != nil }
@@ -56,9 +49,4 @@ struct Sampling {
       (Double(samples[index + 1].ticks) - Double(samples[index].ticks)) / Double(iterations)
     }
   }
-}
-
-extension [SampleRecord] {
-  /// The least ticks of the samples of so many iterations: an interrupt only adds.
-  func least(of iterations: UInt32) -> Double { Double(filter { $0.iterations == iterations }.map(\.ticks).min() ?? 0) }
 }

@@ -14,51 +14,64 @@ extension Experiment {
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
   ///
-  /// Throws as `resume` does, and `TransferError.ended` when it may not go there: then it was not started.
+  /// It must be allowed to go on here as well, until it has moved. Throws as `resume` does; `TransferError.ended` when it may not go
+  /// there: then it was not started; `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
-    control: RunControl
+    control: RunControl, beforeEntry: @escaping () throws -> Void = {}
   ) throws -> Departure {
+    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
     let abilities = accepted(abilities)
     return try policy.make(
       on: kvm, with: abilities,
       for: MovingAway(
-        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control))
+        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control,
+        beforeEntry: beforeEntry))
   }
 
   /// Runs it from its start, and moves its guest when somebody orders that at the desk.
   ///
-  /// Throws as `run` does.
+  /// Throws as `run` does, and `TransferError.unknown` as `move` does.
   public func run(
     on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
-    try policy.make(
+    let image = try GuestImage(workload, entry: entry)
+    try check(on: kvm, abilities: abilities)
+    return try policy.make(
       on: kvm, with: abilities,
       for: AwaitingOrders(
-        experiment: self, image: try GuestImage(workload, entry: entry), desk: desk, abilities: abilities,
-        control: control))
+        experiment: self, image: image, desk: desk, abilities: abilities, control: control))
   }
 
   /// Receives a guest and runs it to its end.
   ///
-  /// Throws `TransferError` when none comes (`nobody`, when the other side did not even propose one), and as `resume` does when
-  /// this host does not take it; the source is told why.
+  /// Throws `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after all, and as
+  /// `resume` does when this host does not take it; the source is told why.
   public static func receive(
     from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
-    telling tell: @escaping (String) -> Void
+    beforeEntry: @escaping () throws -> Void = {}, telling tell: @escaping (String) -> Void
   ) throws -> RunRecord {
     // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
     let receiver: Receiver
-    do { receiver = try Receiver(connection, offering: offer) } catch { throw error.beforeAnything }
     do {
-      let snapshot = try receiver.receive(as: ExperimentState.self, unless: { control.isCancelled })
+      receiver = try Receiver(connection, offering: offer, unless: { control.isCancelled })
+    } catch { throw error.beforeAnything }
+    let snapshot: ExperimentSnapshot
+    do throws(TransferError) {
+      snapshot = try receiver.receive(
+        as: ExperimentState.self, refusing: ExperimentState.refusal(ofMemory:), unless: { control.isCancelled })
+    } catch {
+      receiver.refuse("\(error)")
+      throw error.beforeAnything
+    }
+    do {
       let experiment = try Experiment(resuming: snapshot)
       let abilities = experiment.accepted(offer.abilities)
       return try experiment.policy.make(
         on: kvm, with: abilities,
         for: TakingOver(
           experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: abilities, control: control,
-          tell: tell))
+          beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.
       receiver.refuse("\(error)")
@@ -73,13 +86,16 @@ private struct MovingAway: PolicyVisitor {
   let request: MoveRequest
   let abilities: HostAbilities
   let control: RunControl
+  let beforeEntry: () throws -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     let host = try HostOffer(of: kvm, abilities: abilities)
+    let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
+    try beforeEntry()
     let destination: Destination
-    do { destination = try Destination(request) } catch {
+    do { destination = try found.get() } catch {
       let stopped = try session.run(observing: .nothing, control: control)
       return .stayed(try session.record(stopped: stopped), "\(error)")
     }
@@ -91,6 +107,7 @@ private struct MovingAway: PolicyVisitor {
       return .stayed(try session.record(stopped: stopped), reason)
     case .ended(let stopped):
       return .stayed(try session.record(stopped: stopped), "it ended before it could be moved")
+    case .unknown(let reason): throw TransferError.unknown(reason)
     }
   }
 }
@@ -116,6 +133,7 @@ private struct AwaitingOrders: PolicyVisitor {
       case .moved(let report): return .moved(report)
       case .refused, .failed: continue
       case .ended(let stopped): return .stayed(try session.record(stopped: stopped), nil)
+      case .unknown(let reason): throw TransferError.unknown(reason)
       }
     }
   }
@@ -127,16 +145,22 @@ private struct TakingOver: PolicyVisitor {
   let receiver: Receiver
   let abilities: HostAbilities
   let control: RunControl
+  let beforeEntry: () throws -> Void
   let tell: (String) -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
     guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
+    // Whatever can fail fails now, while the source still has the guest.
+    try beforeEntry()
+    try session.prepare(for: control)
     switch receiver.takeOver(unless: { control.isCancelled }) {
     case .run: tell("the guest of \(snapshot.guest.origin) runs here")
     case .runAlone: tell("the source died when the guest was whole here; it runs here")
-    case .forget(let reason): throw TransferError.ended("the source keeps its guest: \(reason)")
+    case .forget(let reason):
+      session.machine.release(control)
+      throw TransferError.ended("the source keeps its guest: \(reason)")
     }
     let stopped = try session.run(observing: .nothing, control: control)
     return try session.record(stopped: stopped)

@@ -2,19 +2,25 @@
 
 public import Hypervisor
 public import Migration
+public import SystemPackage
 
 /// Where a guest is to move, and on which terms.
 public struct MoveRequest: Codable, Sendable {
-  /// The path at which the destination waits.
-  public var path: String
+  /// The path at which the destination waits: its bytes, for JSON holds no others than those of UTF-8 in a string.
+  private let pathBytes: [UInt8]
   /// The policy there; nil for the guest's own.
   public var policy: PolicyName?
   /// Whether it may go where it is worse protected than here.
   public var acceptsUnprotected = false
   public var limits = PreCopyLimits()
+  /// Whose process may wait there.
+  public var peers = PeerRule()
 
   /// A move to the destination that waits at a path.
-  public init(to path: String) { self.path = path }
+  public init(to path: FilePath) { pathBytes = path.bytes }
+
+  /// The path at which the destination waits.
+  public var path: FilePath { FilePath(bytes: pathBytes) }
 }
 
 /// A destination that waits, and what it has said that it offers.
@@ -26,7 +32,7 @@ struct Destination: Sendable {
   ///
   /// Throws `TransferError` when nobody waits there, or it does not say what it offers.
   init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
-    sender = try Sender(to: request.path)
+    sender = try Sender(to: request.path, of: request.peers, unless: isCancelled)
     offer = try sender.offer(unless: isCancelled)
   }
 }
@@ -55,4 +61,6 @@ public enum MoveResult: Codable, Sendable {
   case failed(String)
   /// It ended here, or was stopped, before it could be moved.
   case ended(RunControl.Stop?)
+  /// It was handed over, and the destination does not say that it has it, for this reason: it does not go on here.
+  case unknown(String)
 }

@@ -3,6 +3,7 @@
 public import Hypervisor
 public import Migration
 import Synchronization
+public import SystemPackage
 
 /// Waits beside a running guest for somebody to order its move.
 public final class MoveDesk: Sendable {
@@ -38,9 +39,10 @@ public final class MoveDesk: Sendable {
   /// Waits at a path; an order pauses `control`, and the guest's run finds it.
   ///
   /// `close()` must follow. Throws `SocketError` when nothing can wait there; `Errno` when the system has no thread left.
-  public init(at path: String, pausing control: RunControl) throws {
+  public init(at path: FilePath, pausing control: RunControl) throws {
     let box = Box(try Listener(at: path))
     var started: Thread? = try Thread { [self] in
+      // Strangers are sent away.
       while let connection = try? box.listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
         guard let request = try? connection.order(as: MoveRequest.self) else { continue }
         // The guest runs on until there is somebody to move to.
@@ -78,7 +80,7 @@ public final class MoveDesk: Sendable {
   /// Orders the guest that runs beside the desk at a path to move, and waits for what comes of it.
   ///
   /// Throws `TransferError` when no guest runs there, or it ends without a word.
-  public static func order(_ request: MoveRequest, at path: String) throws(TransferError) -> MoveResult {
+  public static func order(_ request: MoveRequest, at path: FilePath) throws(TransferError) -> MoveResult {
     let connection: Connection
     do { connection = try Connection(to: path) } catch { throw .socket(error) }
     return try connection.order(request, answeredBy: MoveResult.self)

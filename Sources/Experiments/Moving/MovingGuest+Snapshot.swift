@@ -18,6 +18,7 @@ extension MovingGuest {
     self.init(
       contract: machine.told, policy: policy, subject: machine.subject, protection: protection,
       inUse: SpecCtrl(rawValue: machine.subjectValue ?? 0), hasIBPB: guest.work.hasIBPB,
-      hasWritten: machine.counters.hasWrittenSubject)
+      hasWritten: machine.counters.hasWrittenSubject, featureMSRs: FeatureMSRs(among: machine.cpu.msrs),
+      tscKilohertz: machine.cpu.tscKilohertz)
   }
 }

@@ -82,13 +82,20 @@ public enum GuestMemoryError: Error, Equatable, CustomStringConvertible {
 
 /// One memory slot: a range of guest-physical addresses and the mapping behind it.
 struct MemorySlot: ~Copyable, Sendable {
+  /// A mapping with an owner that can be kept for ever.
+  private final class Holder: @unchecked Sendable {
+    // @unchecked Sendable: only the slot uses it, and the slot has one owner.
+    var mapping: Mapping
+    init(_ mapping: consuming Mapping) { self.mapping = mapping }
+  }
+
   let range: GuestPhysicalRange
-  private var mapping: Mapping
+  private let holder: Holder
 
   init(range: GuestPhysicalRange, mapping: consuming Mapping) {
     precondition(range.count == mapping.count)
     self.range = range
-    self.mapping = mapping
+    holder = Holder(mapping)
   }
 
   /// The slot as KVM is told of it, but for its number.
@@ -97,27 +104,30 @@ struct MemorySlot: ~Copyable, Sendable {
   func region(flags: UInt32) -> kvm_userspace_memory_region {
     kvm_userspace_memory_region(
       slot: 0, flags: flags, guest_phys_addr: range.start.rawValue, memory_size: UInt64(range.count),
-      userspace_addr: unsafe UInt64(UInt(bitPattern: mapping.base)))
+      userspace_addr: unsafe UInt64(UInt(bitPattern: holder.mapping.base)))
   }
 
   /// The same memory in a mapping of its own.
-  func duplicate() throws(KVMError) -> MemorySlot { MemorySlot(range: range, mapping: try mapping.duplicate()) }
+  func duplicate() throws(KVMError) -> MemorySlot {
+    MemorySlot(range: range, mapping: try holder.mapping.duplicate())
+  }
+
+  /// Keeps the memory mapped until the process ends, whatever becomes of the slot.
+  func keepMapped() {
+    // Safe: the reference that is never released is one more than those that are.
+    unsafe _ = Unmanaged.passRetained(holder)
+  }
 
   /// The bytes at an address, nil when the slot does not hold the whole range.
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
     guard let offset = range.offset(of: address, length: count) else { return nil }
-    // Safe: the span is copied at once, whatever the guest writes meanwhile.
-    return unsafe mapping.bytes.extracting(offset..<offset + count).withUnsafeBytes { unsafe Array($0) }
+    return holder.mapping.copy(offset..<offset + count)
   }
 
   /// Writes bytes at an address; no, and nothing is written, when the slot does not hold the whole range.
   mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) -> Bool {
     guard let offset = range.offset(of: address, length: bytes.count) else { return false }
-    var memory = mapping.mutableBytes
-    // Safe: the slice of the buffer, which checks its bounds, is as long as the bytes.
-    unsafe memory.withUnsafeMutableBytes {
-      unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + bytes.count]).copyBytes(from: bytes)
-    }
+    holder.mapping.store(bytes, at: offset)
     return true
   }
 }

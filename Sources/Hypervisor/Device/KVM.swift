@@ -34,10 +34,10 @@ public struct KVM: ~Copyable, Sendable {
     Int(try descriptor.request(.checkExtension, UInt(capability.rawValue)))
   }
 
-  /// Whether KVM has a capability; no when it refuses the question.
-  public func has(_ capability: Capability) -> Bool {
-    ((try? value(of: capability)) ?? 0) > 0
-  }
+  /// Whether KVM has a capability.
+  ///
+  /// Throws `KVMError` when KVM refuses the question.
+  public func has(_ capability: Capability) throws(KVMError) -> Bool { try value(of: capability) > 0 }
 
   /// The CPUID that KVM can give a guest on this host.
   ///
@@ -79,11 +79,14 @@ public struct KVM: ~Copyable, Sendable {
   }
 
   /// The value of a feature MSR as KVM offers it to guests, nil where KVM has no such feature MSR.
-  public func featureMSR(_ msr: MSR) -> UInt64? {
+  ///
+  /// Throws `KVMError` when KVM fails to tell.
+  public func featureMSR(_ msr: MSR) throws(KVMError) -> UInt64? {
     var list = MSREntryList(capacity: 1)
     list[0] = kvm_msr_entry(index: msr.rawValue, reserved: 0, data: 0)
-    guard let read = try? list.request(.getMSRs, of: descriptor), read == 1 else { return nil }
-    return list[0].data
+    let read: CInt?
+    do { read = try list.request(.getMSRs, of: descriptor) } catch { read = try error.absent() }
+    return read == 1 ? list[0].data : nil
   }
 
   /// Makes an empty VM.
@@ -94,7 +97,7 @@ public struct KVM: ~Copyable, Sendable {
       do {
         let vm = Descriptor(owning: try descriptor.request(.createVM))
         // A VMX processor that cannot run real mode by itself needs three pages of the guest's address space for it.
-        if has(.setTSSAddress) { try vm.request(.setTSSAddress, Self.tssAddress) }
+        if try has(.setTSSAddress) { try vm.request(.setTSSAddress, Self.tssAddress) }
         return VirtualMachine(descriptor: vm, vcpuMapSize: vcpuMapSize)
       } catch  where error.code == .interrupted {
         continue

@@ -34,25 +34,77 @@ public struct KVMError: Error, Equatable, Sendable {
   }
 }
 
+extension KVMError {
+  /// Whether the host or this process has too little of something at the moment, so that the same call may succeed later.
+  public var isShortage: Bool {
+    switch code {
+    case .noMemory, .resourceTemporarilyUnavailable, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace,
+      .noBufferSpace, .diskQuotaExceeded, .interrupted:
+      true
+    default: operation == .arm
+    }
+  }
+
+  /// The call into the kernel whose failure is behind an error of this library's; nil where none is.
+  public init?(behind error: any Error) {
+    switch error {
+    case let error as KVMError: self = error
+    case RunError.kvm(let error), GuestMemoryError.refused(let error), MSRAccessError.refused(let error),
+      MSRFilterError.refused(let error), VirtualCPUStateError.kvm(let error):
+      self = error
+    case RunError.policy(let error): self.init(behind: error)
+    case PolicyError.msr(let error): self.init(behind: error)
+    case PolicyError.filter(let error): self.init(behind: error)
+    default: return nil
+    }
+  }
+
+  /// Nil when the error says that KVM does not have what it was asked for: ENOTTY or EINVAL, or what `other` is for the request.
+  ///
+  /// Throws the error itself when it says anything else: then it is not known whether KVM has it.
+  func absent<T>(or other: Errno? = nil) throws(KVMError) -> T? {
+    guard code == Errno(rawValue: ENOTTY) || code == .invalidArgument || code == other else { throw self }
+    return nil
+  }
+}
+
 extension KVMError: CustomStringConvertible {
   public var description: String {
     switch operation {
     case .open(let path):
-      "\(path): \(code)\(Self.advice(code))"
+      "\(path): \(code)\(Self.advice(code, about: path))"
     case .map(let bytes): "mapping \(bytes) bytes: \(code)"
     case .readStatistics: "reading KVM's statistics: \(code)"
-    case .request(let request): "KVM refused \(request.name): \(code)"
+    case .request(let request): "KVM refused \(request.name): \(code)\(Self.cause(of: request, code))"
     case .checkVersion(let found):
       "KVM speaks API version \(found), Spectrap version \(KVM_API_VERSION); use a Linux kernel of 2.6.22 or later"
     case .duplicate: "making a second descriptor: \(code)"
-    case .arm: "preparing the run's time limit: \(code)"
+    case .arm:
+      "preparing the run's time limit: \(code)"
+        + (code == .resourceTemporarilyUnavailable
+          ? "; this user has no timer left: the limit of pending signals is reached (ulimit -i)" : "")
     }
   }
 
-  private static func advice(_ code: Errno) -> String {
+  /// The likely cause of an error number that the KVM API document does not give for a request: limits of this process, and filters
+  /// of its system calls.
+  private static func cause(of request: Request, _ code: Errno) -> String {
+    switch (request, code) {
+    // A VM's thread kvm-nx-lpage-recovery is made with the VM, and since Linux 6.13 at its first KVM_RUN
+    // (arch/x86/kvm/mmu/mmu.c, kvm_mmu_post_init_vm; -ENOMEM until 6.15, whatever the reason).
+    case (.createVM, .resourceTemporarilyUnavailable), (.run, .resourceTemporarilyUnavailable):
+      "; KVM starts a thread for each VM, and this user or control group may have no more of them (ulimit -u, pids.max)"
+    case (.run, .noMemory):
+      "; memory is short here or limited (memory.max, ulimit -v), or KVM may start no thread for the VM (ulimit -u, pids.max)"
+    case (.run, .notPermitted): "; a seccomp filter or a security module may forbid it"
+    default: ""
+    }
+  }
+
+  private static func advice(_ code: Errno, about device: FilePath) -> String {
     switch code {
     case .permissionDenied, .notPermitted:
-      "; add yourself to the group \"kvm\" or run as root"
+      "; \(DeviceAccess(to: device)?.advice ?? "run as root")"
     case .noSuchFileOrDirectory, .noSuchAddressOrDevice, .operationNotSupportedByDevice:
       "; load kvm_intel or kvm_amd, and enable VMX or SVM in the firmware"
     case .init(rawValue: ENOTTY), .isDirectory, .invalidArgument:
@@ -68,6 +120,7 @@ extension Request {
     switch self {
     case .getAPIVersion: "KVM_GET_API_VERSION"
     case .createVM: "KVM_CREATE_VM"
+    case .setTSSAddress: "KVM_SET_TSS_ADDR"
     case .checkExtension: "KVM_CHECK_EXTENSION"
     case .getVCPUMapSize: "KVM_GET_VCPU_MMAP_SIZE"
     case .getSupportedCPUID: "KVM_GET_SUPPORTED_CPUID"

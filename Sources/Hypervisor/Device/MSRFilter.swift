@@ -108,6 +108,10 @@ public enum MSRFilterError: Error, Equatable, CustomStringConvertible {
   case rangeTooLong(ClosedRange<MSR>)
   /// A range that touches the x2APIC MSRs, which KVM never filters.
   case notFilterable(ClosedRange<MSR>)
+  /// A range that decides a kind of access which there is not.
+  case unknownAccess(ClosedRange<MSR>, MSRFilter.Access)
+  /// Everything is denied, and no range says of what.
+  case deniesEverything
   /// KVM refused the filter.
   case refused(KVMError)
 
@@ -120,6 +124,11 @@ public enum MSRFilterError: Error, Equatable, CustomStringConvertible {
         + "\(MSRFilter.maximumMSRsPerRange) MSRs in a range"
     case .notFilterable(let range):
       "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex): KVM never filters 0x800 to 0x8ff (x2APIC)"
+    case .unknownAccess(let range, let accesses):
+      "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex) for accesses "
+        + "0x\(String(accesses.rawValue, radix: 16)): there are reads (1) and writes (2)"
+    case .deniesEverything:
+      "an MSR filter without a range that denies everything: KVM takes none; add a range, which may allow nothing"
     case .refused(let error): "\(error)"
     }
   }
@@ -130,7 +139,10 @@ extension MSRFilter {
 
   func apply(to vm: borrowing Descriptor) throws(MSRFilterError) {
     guard ranges.count <= Self.maximumRanges else { throw .tooManyRanges(ranges.count) }
+    // KVM takes a filter without ranges for no filter at all, and no filter cannot deny (kvm_vm_ioctl_set_msr_filter).
+    guard unlisted == .allow || !ranges.isEmpty else { throw .deniesEverything }
     for range in ranges {
+      guard range.accesses.isSubset(of: .all) else { throw .unknownAccess(range.msrs, range.accesses) }
       guard range.count <= Self.maximumMSRsPerRange else { throw .rangeTooLong(range.msrs) }
       // A range across the x2APIC MSRs is fine as long as it denies none of them.
       if range.msrs.overlaps(Self.x2APIC) {

@@ -69,4 +69,19 @@ import SystemPackage
       unsafe _overrideLifetime(MutableRawSpan(_unsafeStart: base, byteCount: count), mutating: &self)
     }
   }
+
+  /// A copy of a part of the bytes.
+  func copy(_ range: Range<Int>) -> [UInt8] {
+    // Safe: the span is copied at once, whatever the guest writes meanwhile.
+    unsafe bytes.extracting(range).withUnsafeBytes { unsafe Array($0) }
+  }
+
+  /// Writes bytes, all of which must fit.
+  mutating func store(_ new: [UInt8], at offset: Int) {
+    var memory = mutableBytes
+    // Safe: the slice of the buffer, which checks its bounds, is as long as the bytes.
+    unsafe memory.withUnsafeMutableBytes {
+      unsafe UnsafeMutableRawBufferPointer(rebasing: $0[offset..<offset + new.count]).copyBytes(from: new)
+    }
+  }
 }

@@ -3,6 +3,7 @@
 // first that it refuses and tells how many it did.
 
 import CKVM
+import SystemPackage
 
 /// An MSR and its value.
 public struct MSREntry: Equatable, Sendable {
@@ -112,6 +113,27 @@ extension VirtualCPU {
   /// Throws `MSRAccessError` when KVM refuses.
   public func read(_ msr: MSR) throws(MSRAccessError) -> UInt64 { try readMSRs([msr])[0] }
 
+  /// Reads one MSR, nil where KVM does not have it.
+  ///
+  /// Throws `MSRAccessError.refused` when KVM fails to read it.
+  public func readIfPresent(_ msr: MSR) throws(MSRAccessError) -> UInt64? {
+    do { return try read(msr) } catch {
+      if case .unreadable = error { return nil }
+      throw error
+    }
+  }
+
+  /// Writes one MSR; no where KVM does not take the value.
+  ///
+  /// Throws `MSRAccessError.refused` when KVM fails to write it.
+  public mutating func writeIfTaken(_ msr: MSR, _ value: UInt64) throws(MSRAccessError) -> Bool {
+    do { try write(msr, value) } catch {
+      if case .unwritable = error { return false }
+      throw error
+    }
+    return true
+  }
+
   /// Writes one MSR.
   ///
   /// Throws `MSRAccessError` when KVM refuses.
@@ -121,6 +143,15 @@ extension VirtualCPU {
 }
 
 extension MSRAccessError {
+  /// The call that failed; an MSR that KVM does not have is an invalid argument.
+  var kvmError: KVMError {
+    switch self {
+    case .refused(let error): error
+    case .unreadable: KVMError(.request(.getMSRs), .invalidArgument)
+    case .unwritable: KVMError(.request(.setMSRs), .invalidArgument)
+    }
+  }
+
   func moved(by start: Int) -> MSRAccessError {
     switch self {
     case .unreadable(let msr, let index): .unreadable(msr, index: index + start)

@@ -2,6 +2,7 @@
 // Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.20 (CPUID), 4.31 (events), 4.56 (TSC), 4.16 (translate).
 
 public import CKVM
+import SystemPackage
 
 extension VirtualCPU {
   /// The general registers, RIP and RFLAGS.
@@ -88,17 +89,34 @@ extension VirtualCPU {
     return CPUIDModel(padded: (0..<list.count).map { CPUIDEntry(list[$0]) })
   }
 
-  /// The frequency of the guest's time-stamp counter in kHz, nil where KVM does not tell.
-  public func tscFrequency() -> Int? {
-    guard let kilohertz = try? descriptor.request(.getTSCFrequency), kilohertz > 0 else { return nil }
-    return Int(kilohertz)
+  /// The frequency of the guest's time-stamp counter in kHz, nil where KVM has none to tell.
+  ///
+  /// Throws `KVMError` when KVM fails to tell.
+  public func tscFrequency() throws(KVMError) -> Int? {
+    let kilohertz: CInt?
+    // EIO on a host whose TSC is not stable (section 4.56).
+    do { kilohertz = try descriptor.request(.getTSCFrequency) } catch { kilohertz = try error.absent(or: .ioError) }
+    return kilohertz.flatMap { $0 > 0 ? Int($0) : nil }
+  }
+
+  /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it.
+  ///
+  /// KVM's word proves nothing: read it back. Throws `KVMError` when KVM fails to set it.
+  func takesTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
+    do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
+      let taken: Bool? = try error.absent(or: .ioError)
+      return taken ?? false
+    }
+    return true
   }
 
   /// The guest-physical address behind a linear address of the guest's, nil where its page tables have none.
-  public func physicalAddress(ofLinear address: UInt64) -> GuestPhysicalAddress? {
+  ///
+  /// Throws `KVMError` when KVM does not look.
+  public func physicalAddress(ofLinear address: UInt64) throws(KVMError) -> GuestPhysicalAddress? {
     var translation = kvm_translation()
     translation.linear_address = address
-    guard (try? descriptor.request(.translate, &translation)) != nil, translation.valid != 0 else { return nil }
-    return GuestPhysicalAddress(rawValue: translation.physical_address)
+    try descriptor.request(.translate, &translation)
+    return translation.valid == 0 ? nil : GuestPhysicalAddress(rawValue: translation.physical_address)
   }
 }

@@ -2,12 +2,13 @@
 // Facts: KVM API document, sections 4.7 (KVM_CREATE_VCPU), 4.35 (KVM_SET_USER_MEMORY_REGION), 7.21 (user-space MSRs).
 
 import CKVM
+import Synchronization
 import SystemPackage
 
 /// A virtual machine.
 ///
 /// Invariant: no guest can reach a mapping that the VMM has given up. The slots are taken out of the VM before their
-/// mappings go, even when a vCPU outlives this value.
+/// mappings go, even when a vCPU outlives this value; the mapping of a slot that KVM does not take out stays for good.
 public struct VirtualMachine: ~Copyable, Sendable {
   /// How many memory slots a VM of ours can have.
   public static let maximumMemorySlots = 32
@@ -25,12 +26,26 @@ public struct VirtualMachine: ~Copyable, Sendable {
     for index in slots.indices where slots[index] != nil {
       var region = kvm_userspace_memory_region()
       region.slot = UInt32(index)
-      // A slot that KVM will not take out would leave the guest with memory that is about to be ours again.
       do { try descriptor.request(.setUserMemoryRegion, &region) } catch {
-        fatalError("KVM kept a memory slot of a VM that is gone: \(error)")
+        // KVM needs memory to take a slot out, and there may be none. The guest could still reach what the addresses come to stand
+        // for, so they are never given back.
+        slots[index]!.keepMapped()
+        Self.kept.withLock { $0.append(KeptMemory(range: slots[index]!.range, error: error)) }
       }
     }
   }
+
+  /// Memory that stays mapped until the process ends, because KVM did not take its slot out of a VM that is gone.
+  public struct KeptMemory: Sendable {
+    public let range: GuestPhysicalRange
+    /// Why KVM did not.
+    public let error: KVMError
+  }
+
+  private static let kept = Mutex<[KeptMemory]>([])
+
+  /// The memory that VMs of this process have left mapped so far.
+  public static var keptMemory: [KeptMemory] { kept.withLock { $0 } }
 
   // MARK: Memory
 
@@ -122,4 +137,14 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// KVM's own statistics of this VM, nil where this KVM has none.
   public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
+}
+
+extension VirtualMachine.KeptMemory {
+  /// What there is to say of such memory, in one sentence; nil where there is none.
+  public static func warning(of all: [VirtualMachine.KeptMemory]) -> String? {
+    guard let first = all.first else { return nil }
+    let count = all.reduce(0) { $0 + $1.range.count }
+    return "\(count) bytes of guests' memory stay mapped until this process ends, because KVM did not give them up: "
+      + "\(first.error)"
+  }
 }

@@ -16,6 +16,8 @@ import SystemPackage
 @safe struct KickTimer: @unchecked Sendable {
   // @unchecked Sendable: the handle means the same in every thread. It is a number in a pointer's clothes, and 0 is one.
   private let timer: timer_t?
+  private let thread: pthread_t
+  private let flag: UnsafeMutablePointer<UInt8>
   /// The signals that the thread blocked before.
   private let signalMask: sigset_t
 
@@ -49,6 +51,8 @@ import SystemPackage
   /// of this process is taken.
   init(setting flag: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     guard let signal = Self.signal else { throw KVMError(.arm, .resourceBusy) }
+    thread = pthread_self()
+    unsafe self.flag = unsafe flag
     // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own length.
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
@@ -71,13 +75,24 @@ import SystemPackage
   }
 
   /// Sends the signal after `delay`, and again every 10 ms; callable from any thread.
-  func start(after delay: Duration) {
+  ///
+  /// Throws `KVMError` when the kernel does not start the timer.
+  func start(after delay: Duration) throws(KVMError) {
     let (seconds, attoseconds) = delay.components
     // A delay of exactly zero would disarm the timer.
     let first = timespec(tv_sec: Int(max(0, seconds)), tv_nsec: max(1, Int(attoseconds / 1_000_000_000)))
     var setting = itimerspec(it_interval: Self.repetition, it_value: first)
     // Safe: the timer exists, by the invariant.
-    unsafe timer_settime(timer, 0, &setting, nil)
+    guard unsafe timer_settime(timer, 0, &setting, nil) == 0 else { throw KVMError(.arm, Errno(rawValue: errno)) }
+  }
+
+  /// Makes the thread leave the guest now, once, without the timer; callable from any thread.
+  ///
+  /// The byte is there before the signal: a KVM_RUN that begins after it returns at once, one that is under way by the signal.
+  func kick() {
+    // Safe: the byte is there until `remove()`, and so is the thread, which calls that.
+    unsafe flag.pointee = 1
+    if let signal = Self.signal { pthread_kill(thread, signal) }
   }
 
   /// Removes the timer and blocks again what the thread blocked before.

@@ -18,11 +18,49 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// What the guest was told, read back from KVM.
   public let contract: GuestContract
 
-  /// Makes a machine without memory, its MSRs intercepted as the policy wants; its guest is told the contract that is given, or
-  /// else what the policy makes of KVM's offer.
+  /// What the policy does for the guest's safety on this host.
+  public let protection: Protection
+
+  /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is given, or else
+  /// what the policy makes of KVM's offer.
   ///
-  /// Throws `KVMError`, `MSRFilterError`, `MSRAccessError` or `PolicyError` when KVM or the policy cannot.
-  public init(on kvm: borrowing KVM, policy: consuming P, presenting given: GuestContract? = nil) throws {
+  /// What the host can do is proved by trying, unless `host` says it already. A policy that protects nothing here, or a contract that
+  /// tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when this host cannot honour the
+  /// policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another
+  /// `PolicyError` when KVM or the policy fails; and what proving throws.
+  public init(
+    on kvm: borrowing KVM, policy: consuming P, host known: HostAbilities? = nil,
+    acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
+  ) throws {
+    var policy = policy
+    var host = try known ?? HostAbilities(provedOn: kvm, subject: policy.subject)
+    guard host.subject == policy.subject else {
+      throw PolicyError.refused(
+        policy: P.name, reason: "it is about \(policy.subject), and what was proved of the host about \(host.subject)")
+    }
+    _ = try policy.protection(on: host)
+    try policy.settle(on: &host, of: kvm)
+    let protection = try policy.protection(on: host)
+    let presented: GuestContract
+    if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
+    if !acceptingNoProtection {
+      guard protection.level != .none else {
+        throw PolicyError.unprotected(policy: P.name, reason: protection.reason)
+      }
+      guard host.hasIBRSAll || !presented.tellsIBRSAll else {
+        throw PolicyError.unprotected(
+          policy: P.name, reason: "the guest would be told IBRS_ALL, which this host does not have")
+      }
+    }
+    try self.init(unproved: policy, on: kvm, protection: protection, presenting: presented)
+  }
+
+  /// Makes a machine under a policy as it stands, of which nothing was proved: for what is not about the policy.
+  package init(
+    unproved policy: consuming P, on kvm: borrowing KVM,
+    protection: Protection = Protection(.none, "nothing was proved"),
+    presenting given: GuestContract? = nil
+  ) throws {
     let vm = try kvm.makeVM()
     let intercepts = policy.intercepts
     if !intercepts.isEmpty {
@@ -35,14 +73,15 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     try cpu.setCPUID(presented.cpuid)
     // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the guest
     // is told in the end is read back.
-    try? cpu.write(.archCapabilities, presented.archCapabilities.rawValue)
+    _ = try cpu.writeIfTaken(.archCapabilities, presented.archCapabilities.rawValue)
     policy.accept(presented)
     try policy.prepare(&cpu)
     contract = GuestContract(
       cpuid: try cpu.cpuid(),
-      archCapabilities: ArchCapabilities(rawValue: (try? cpu.read(.archCapabilities)) ?? 0))
+      archCapabilities: ArchCapabilities(rawValue: try cpu.readIfPresent(.archCapabilities) ?? 0))
     exitCounters = ExitCounters(subject: policy.subject)
     self.presented = presented
+    self.protection = protection
     self.vm = vm
     self.cpu = cpu
     self.policy = policy
@@ -69,9 +108,11 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
       unsafe cpu.immediateExit.pointee = 0
     }
     var end = try loop(&handler, &observer, control)
-    while end == .stopped(.paused), mayOweSoftException {
+    var attempts = 1
+    while end == .stopped(.paused), try mustGoOn(after: attempts) {
       control.pause(after: .milliseconds(1))
       end = try loop(&handler, &observer, control)
+      attempts += 1
     }
     return end
   }
@@ -164,20 +205,32 @@ extension Machine where P: ~Copyable {
   /// Throws `MSRAccessError` when KVM does not read it.
   public func subjectValue() throws(MSRAccessError) -> SubjectValue { try policy.subjectValue(in: cpu) }
 
+  /// Whether a guest that was paused so often must go on for a moment before it can be taken away.
+  ///
+  /// Each entry delivers what is owed, so only a guest that raises such an exception every time can owe one after all of these; and a
+  /// guest that never raises any can look as if it owed one for ever.
+  @usableFromInline func mustGoOn(after attempts: Int) throws(RunError) -> Bool {
+    guard attempts < 100 else { return false }
+    do { return try mayOweSoftException() } catch { throw .kvm(error) }
+  }
+
   /// Whether user mode stands behind an INT3 or INTO whose exception may still have to be delivered.
   ///
   /// KVM does not report a pending #BP or #OF (kvm_vcpu_ioctl_x86_get_vcpu_events), because the guest would execute the
   /// instruction again; under kvm_pvm RIP is behind it by then, and the exception would be lost with a guest that is taken away here.
-  @usableFromInline var mayOweSoftException: Bool {
-    guard let registers = try? cpu.registers(), let special = try? cpu.specialRegisters(),
-      special.cs.selector & 3 == 3
-    else { return false }
-    func byte(before offset: UInt64) -> UInt8? {
-      let linear = (special.cs.l == 0 ? special.cs.base : 0) &+ registers.rip &- offset
-      return cpu.physicalAddress(ofLinear: linear).flatMap { try? vm.read(1, at: $0).first }
-    }
-    let last = byte(before: 1)
-    return last == 0xcc || last == 0xce || (last == 3 && byte(before: 2) == 0xcd)
+  private func mayOweSoftException() throws(KVMError) -> Bool {
+    let special = try cpu.specialRegisters()
+    guard special.cs.selector & 3 == 3 else { return false }
+    let start = (special.cs.l == 0 ? special.cs.base : 0) &+ (try cpu.registers().rip)
+    let last = try byte(atLinear: start &- 1)
+    if last == 0xcc || last == 0xce { return true }
+    return last == 3 ? try byte(atLinear: start &- 2) == 0xcd : false
+  }
+
+  /// The byte at a linear address of the guest's; nil where its page tables lead to no memory.
+  private func byte(atLinear address: UInt64) throws(KVMError) -> UInt8? {
+    guard let physical = try cpu.physicalAddress(ofLinear: address) else { return nil }
+    do { return try vm.read(1, at: physical).first } catch { return nil }
   }
 
   /// Where the guest stands now.
@@ -188,8 +241,8 @@ extension Machine where P: ~Copyable {
     var bytes: [UInt8] = []
     for offset in 0..<16 as Range<UInt64> {
       let linear = (special.cs.l == 0 ? special.cs.base : 0) &+ registers.rip &+ offset
-      guard let address = cpu.physicalAddress(ofLinear: linear), let byte = try? vm.read(1, at: address) else { break }
-      bytes += byte
+      guard let byte = try? byte(atLinear: linear) else { break }
+      bytes.append(byte)
     }
     return GuestState(registers: registers, specialRegisters: special, instructionBytes: bytes)
   }

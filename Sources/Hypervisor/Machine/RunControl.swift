@@ -19,6 +19,8 @@ public final class RunControl: Sendable {
 
   private struct Shared {
     var timer: KickTimer?
+    /// Whether `prepare` has begun the next run already.
+    var isPrepared = false
     /// Of the run that is under way, or was paused and may go on.
     var deadline: ContinuousClock.Instant?
     var isCancelled = false
@@ -26,6 +28,12 @@ public final class RunControl: Sendable {
     var isPaused = false
 
     var shouldStop: Bool { isCancelled || isPauseWanted }
+
+    /// Makes the run that is under way ask why it should stop.
+    func kick(after delay: Duration = .zero) {
+      // Without the timer it is asked too early, which is better than never.
+      do { try timer?.start(after: delay) } catch { timer?.kick() }
+    }
   }
 
   private let shared = Mutex(Shared())
@@ -38,7 +46,7 @@ public final class RunControl: Sendable {
   public func cancel() {
     shared.withLock { shared in
       shared.isCancelled = true
-      shared.timer?.start(after: .zero)
+      shared.kick()
     }
   }
 
@@ -48,7 +56,7 @@ public final class RunControl: Sendable {
   @usableFromInline func pause(after delay: Duration) {
     shared.withLock { shared in
       shared.isPauseWanted = true
-      shared.timer?.start(after: delay)
+      shared.kick(after: delay)
     }
   }
 
@@ -58,36 +66,64 @@ public final class RunControl: Sendable {
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 
+  /// Whether the run that is under way is to stop, for whatever has to wait outside of KVM_RUN: the signal that interrupts that wait is
+  /// the one that interrupts KVM_RUN.
+  public var isDue: Bool {
+    shared.withLock { $0.shouldStop || $0.deadline.map { ContinuousClock.now >= $0 } ?? false }
+  }
+
   /// Why the run that is under way should stop, nil when it may go on: asked after each interrupted KVM_RUN.
   @usableFromInline var stop: Stop? {
     shared.withLock { shared in
       if shared.isCancelled { return .cancelled }
+      // Before the pause, which may have to be tried again and again: no guest can put off its end by that.
+      if let deadline = shared.deadline, ContinuousClock.now >= deadline {
+        (shared.isPauseWanted, shared.isPaused) = (false, false)
+        return .timeLimit
+      }
       if shared.isPauseWanted {
         shared.isPauseWanted = false
         shared.isPaused = true
         return .paused
       }
-      if let deadline = shared.deadline, ContinuousClock.now >= deadline { return .timeLimit }
       return nil
     }
   }
 
+  /// Begins this thread's next run now, so that it cannot fail to begin; its time runs from here.
+  ///
+  /// The run must follow, or `end()`. Throws as `begin` does.
+  func prepare(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
+    unsafe try begin(setting: immediateExit)
+    shared.withLock { $0.isPrepared = true }
+  }
+
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left, or another run
-  /// uses this control right now.
+  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left or does not start
+  /// it, or another run uses this control right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
+      if shared.isPrepared {
+        shared.isPrepared = false
+        return
+      }
       guard shared.timer == nil else { throw KVMError(.arm, .resourceBusy) }
       let timer = unsafe try KickTimer(setting: immediateExit)
       let now = ContinuousClock.now
-      if !shared.isPaused { shared.deadline = timeLimit.map { now + $0 } }
-      shared.isPaused = false
-      if shared.shouldStop {
-        timer.start(after: .zero)
-      } else if let deadline = shared.deadline {
-        timer.start(after: deadline - now)
+      let deadline = shared.isPaused ? shared.deadline : timeLimit.map { now + $0 }
+      do throws(KVMError) {
+        if shared.shouldStop {
+          try timer.start(after: .zero)
+        } else if let deadline {
+          try timer.start(after: deadline - now)
+        }
+      } catch {
+        timer.remove()
+        throw error
       }
+      shared.deadline = deadline
+      shared.isPaused = false
       shared.timer = timer
     }
   }
@@ -97,6 +133,7 @@ public final class RunControl: Sendable {
     shared.withLock { shared in
       shared.timer?.remove()
       shared.timer = nil
+      shared.isPrepared = false
       if !shared.isPaused { shared.deadline = nil }
     }
   }

@@ -14,30 +14,36 @@ public struct Adaptive: Policy {
   @usableFromInline var emulate: Emulate
   @usableFromInline var rule: AdaptiveRule
   /// Whether the register may ever be opened.
-  public let opens: Bool
+  public var opens: Bool { rule.costs.access > 0 }
   /// What the register holds while it is closed.
   private var resting: UInt64 = 0
 
+  public static var name: String { PolicyName.adaptive.rawValue }
   @inlinable public var subject: MSR { emulate.subject }
   @inlinable public var intercepts: [MSR] { [subject] }
   public var changesIntercepts: Bool { opens }
 
+  /// A guest whose register is opened and closed by what that costs on its host, or never where it may not be (see `support`).
+  public init(subject: MSR = .specCtrl) { self.init(subject: subject, costs: nil) }
+
   /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is closed
-  /// where that is asked for (see `Emulate`).
-  public init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
+  /// where that is asked for.
+  package init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
     emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
-    rule = AdaptiveRule(costs ?? AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1))
-    opens = rule.costs.access > 0
+    rule = Self.rule(costs)
   }
 
-  /// A guest on a host with these abilities; the costs are measured where the register may be opened and nobody has yet.
+  /// Measures the costs where the register may be opened and nobody has measured them yet.
   ///
-  /// Throws what making a VM to measure on throws.
-  public init(for abilities: HostAbilities, on kvm: borrowing KVM) throws {
-    let abilities = try abilities.measured(for: .adaptive, on: kvm)
-    self.init(
-      subject: abilities.subject, costs: abilities.adaptiveCosts,
-      keepingIBRSOn: abilities.canKeepIBRSOn)
+  /// Throws what making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
+    emulate.settle(on: &host, of: kvm)
+    host = try host.measured(for: .adaptive, on: kvm)
+    rule = Self.rule(host.mayOpen ? host.adaptiveCosts : nil)
+  }
+
+  private static func rule(_ costs: AdaptiveCosts?) -> AdaptiveRule {
+    AdaptiveRule(costs ?? AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1))
   }
 
   /// Whether the register is the guest's now.

@@ -2,10 +2,13 @@
 // way to choose VMX's own lists, so this models them one level up: around every KVM_RUN, on the vCPU's registers.
 // Facts: Intel SDM vol. 3C, 27.4, 28.4 and 28.6 (see AutoloadLists).
 
+import CKVM
+
 /// The policy `autoload`.
 ///
 /// While the guest runs, the vCPU's registers hold the guest's values; otherwise the host's.
 public struct Autoload: Policy, ~Copyable {
+  public static var name: String { PolicyName.autoload.rawValue }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
   /// How often each list was processed in full.
@@ -30,8 +33,14 @@ public struct Autoload: Policy, ~Copyable {
   private var exitLoad = MSRArea([])
   /// For each entry of the exit-store list, where its value goes in the entry-load list.
   private var destinations: [Int?] = []
+  /// Whether the lists are as the first entry needs them.
+  private var isFilled = false
+  /// What the guest reads of the subject where it ran before; nil for what the vCPU has.
+  private var adopted: UInt64?
+  /// Whether IA32_EFER is loaded by the lists: it has the guest's mode in it.
+  private var loadsMode = false
 
-  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has.
+  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has when it first runs.
   public init(subject: MSR = .specCtrl, listing msrs: [MSR]? = nil) {
     self.subject = subject
     source = .registers(msrs ?? [subject])
@@ -43,34 +52,91 @@ public struct Autoload: Policy, ~Copyable {
     source = .lists(lists)
   }
 
-  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
-    let lists: AutoloadLists
+  /// Makes sure that a guest could write what is loaded for it.
+  ///
+  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest. Throws
+  /// `PolicyError.refused` for the first that a guest cannot write, and what proving throws.
+  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
+    let loaded: [MSR]
     switch source {
-    case .lists(let given): lists = given
+    case .lists(let lists): loaded = (lists.entryLoad + lists.exitLoad).map(\.msr)
+    case .registers(let msrs): loaded = msrs
+    }
+    for msr in Set(loaded).subtracting([subject]).sorted() {
+      // What may not stand in a list at all is said of the list.
+      if AutoloadLists.forbidden(msr, in: .entryLoad) != nil { continue }
+      let proof = try RegisterProof(of: msr, on: kvm)
+      switch proof {
+      case .held, .accepted, .moving: continue
+      default:
+        throw PolicyError.refused(
+          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which no guest here can write: \(proof.sentence)")
+      }
+    }
+  }
+
+  public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
+    switch source {
+    case .lists(let lists): fill(lists)
     case .registers(let msrs):
       do {
         // Checked before it is read: a forbidden MSR is named as such, not as unreadable.
         _ = try AutoloadLists(entryLoad: msrs.map { MSREntry($0, 0) }, exitStore: msrs, exitLoad: [])
       } catch { throw .list(error) }
-      var entries: [MSREntry] = []
-      do { for (msr, value) in zip(msrs, try cpu.readMSRs(msrs)) { entries.append(MSREntry(msr, value)) } } catch {
-        throw .msr(error)
-      }
-      do { lists = try AutoloadLists(entryLoad: entries, exitStore: msrs, exitLoad: entries) } catch {
-        throw .list(error)
-      }
+      do { _ = try cpu.readMSRs(msrs) } catch { throw .msr(error) }
     }
+  }
+
+  /// Takes the values that the vCPU has, now that it is about to run.
+  private mutating func fill(from cpu: borrowing VirtualCPU) throws(PolicyError) {
+    guard case .registers(let msrs) = source else { return }
+    var entries: [MSREntry] = []
+    do { for (msr, value) in zip(msrs, try cpu.readMSRs(msrs)) { entries.append(MSREntry(msr, value)) } } catch {
+      throw .msr(error)
+    }
+    do { fill(try AutoloadLists(entryLoad: entries, exitStore: msrs, exitLoad: entries)) } catch { throw .list(error) }
+  }
+
+  private mutating func fill(_ lists: AutoloadLists) {
     entryLoad = MSRArea(lists.entryLoad)
     exitStore = MSRArea(lists.exitStore.map { MSREntry($0, 0) })
     exitLoad = MSRArea(lists.exitLoad)
     destinations = lists.exitStore.map { msr in lists.entryLoad.lastIndex { $0.msr == msr } }
+    loadsMode = (lists.entryLoad + lists.exitLoad).contains { $0.msr == .efer }
+    if let adopted { adopt(adopted) }
+    isFilled = true
   }
 
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
+    adopted = value
+    adopt(value)
+  }
+
+  private mutating func adopt(_ value: UInt64) {
     for index in 0..<entryLoad.count where entryLoad[index].msr == subject { entryLoad[index].value = value }
   }
 
+  /// The number of the entry, counted from 1, that changes the mode under paging; nil where there is none.
+  ///
+  /// A WRMSR of the guest's would fault on it (SDM, volume 3C, 27.4, on IA32_EFER.LME); KVM lets the VMM write it all the same.
+  private func entryThatChangesMode(_ list: borrowing MSRArea, of cpu: borrowing VirtualCPU) throws(PolicyError)
+    -> Int?
+  {
+    let special: kvm_sregs
+    do { special = try cpu.specialRegisters() } catch { throw .msr(.refused(error)) }
+    let (paging, longMode) = (UInt64(1) << 31, UInt64(1) << 8)
+    guard special.cr0 & paging != 0 else { return nil }
+    for index in 0..<list.count where list[index].msr == .efer {
+      if (list[index].value ^ special.efer) & longMode != 0 { return index + 1 }
+    }
+    return nil
+  }
+
   public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
+    if !isFilled { try fill(from: cpu) }
+    if loadsMode, let number = try entryThatChangesMode(entryLoad, of: cpu) {
+      throw .entryLoad(index: number, entryLoad[number - 1])
+    }
     do { try entryLoad.load(into: &cpu) } catch {
       switch error {
       case .unwritable(let entry, let index): throw .entryLoad(index: index + 1, entry)
@@ -91,6 +157,9 @@ public struct Autoload: Policy, ~Copyable {
       if let destination { entryLoad[destination].value = exitStore[index].value }
     }
     processed.exitStores &+= 1
+    if loadsMode, let number = try entryThatChangesMode(exitLoad, of: cpu) {
+      throw .exitLoad(index: number, exitLoad[number - 1])
+    }
     do { try exitLoad.load(into: &cpu) } catch {
       switch error {
       case .unwritable(let entry, let index): throw .exitLoad(index: index + 1, entry)
@@ -102,7 +171,7 @@ public struct Autoload: Policy, ~Copyable {
 
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     let register = try cpu.read(subject)
-    return SubjectValue(guest: entryLoad.value(of: subject) ?? register, register: register)
+    return SubjectValue(guest: entryLoad.value(of: subject) ?? adopted ?? register, register: register)
   }
 
   /// The guest's value of a listed MSR, as the next entry will load it; nil when it is not listed.

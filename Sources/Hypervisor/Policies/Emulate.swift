@@ -14,12 +14,21 @@ public struct Emulate: Policy {
   /// The bits whose write faults.
   @usableFromInline var reserved: UInt64 = 0
   /// The value that keeps the hardware's restriction on while the guest runs, nil where there is none to keep.
-  private let alwaysOn: SpecCtrl?
+  private var alwaysOn: SpecCtrl?
+
+  public static var name: String { PolicyName.emulate.rawValue }
 
   /// A guest whose accesses of this MSR are emulated; on a host that can keep IBRS on (see `support`), it is kept on.
-  public init(subject: MSR = .specCtrl, keepingIBRSOn: Bool = false) {
+  public init(subject: MSR = .specCtrl) { self.init(subject: subject, keepingIBRSOn: false) }
+
+  /// The same, where it is known whether IBRS can be kept on.
+  package init(subject: MSR = .specCtrl, keepingIBRSOn: Bool) {
     self.subject = subject
     alwaysOn = keepingIBRSOn && subject == .specCtrl ? .ibrs : nil
+  }
+
+  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) {
+    alwaysOn = host.canKeepIBRSOn ? .ibrs : nil
   }
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
@@ -67,7 +76,7 @@ public struct Emulate: Policy {
   }
 
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
-    SubjectValue(guest: shadow, register: try? cpu.read(subject))
+    SubjectValue(guest: shadow, register: try cpu.readIfPresent(subject))
   }
 
   public static func support(on abilities: HostAbilities) -> PolicySupport {
@@ -77,8 +86,7 @@ public struct Emulate: Policy {
       return .supported(
         Protection(
           .none,
-          "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted, and a guest that relies "
-            + "on the IBRS_ALL that it is told is worse off than under no policy"))
+          "the guest's writes change nothing, and this host has no IBRS_ALL: nothing is restricted"))
     }
     guard abilities.register.isHeld else {
       return .supported(

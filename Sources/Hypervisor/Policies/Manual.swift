@@ -8,6 +8,7 @@
 /// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. What differs from `autoload` is
 /// that a write which would change nothing is skipped.
 public struct Manual: Policy, ~Copyable {
+  public static var name: String { PolicyName.manual.rawValue }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
   /// What was done by hand.
@@ -25,23 +26,33 @@ public struct Manual: Policy, ~Copyable {
   private var guest: UInt64 = 0
   /// What the vCPU's register holds now.
   private var held: UInt64 = 0
+  /// Whether the guest has run.
+  private var hasStarted = false
+  /// What the guest reads where it ran before; nil for what the vCPU has.
+  private var adopted: UInt64?
   /// The memory of KVM's requests: one entry.
   private var list: MSRList
 
-  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has.
+  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has when it first runs.
   public init(subject: MSR = .specCtrl) {
     self.subject = subject
     list = MSRList([MSREntry(subject, 0)])
   }
 
   public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
-    do { held = try cpu.read(subject) } catch { throw .msr(error) }
-    (host, guest) = (held, held)
+    do { _ = try cpu.read(subject) } catch { throw .msr(error) }
   }
 
-  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { guest = value }
+  public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { adopted = value }
+
+  private mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {
+    do { held = try cpu.read(subject) } catch { throw .msr(error) }
+    (host, guest) = (held, adopted ?? held)
+    hasStarted = true
+  }
 
   public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
+    if !hasStarted { try start(cpu) }
     try write(guest, to: &cpu)
   }
 
@@ -65,7 +76,8 @@ public struct Manual: Policy, ~Copyable {
   }
 
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
-    SubjectValue(guest: guest, register: try cpu.read(subject))
+    let register = try cpu.read(subject)
+    return SubjectValue(guest: hasStarted ? guest : adopted ?? register, register: register)
   }
 
   public var tally: [(name: String, count: UInt64)] {

@@ -3,6 +3,7 @@
 
 /// The policy `passthrough`.
 public struct Passthrough: Policy {
+  public static var name: String { PolicyName.passthrough.rawValue }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
 

@@ -5,12 +5,16 @@
 ///
 /// The run loop is specialised for the policy, so a requirement that does nothing costs nothing.
 public protocol Policy: ~Copyable {
+  /// What it is called in messages.
+  static var name: String { get }
   /// The MSR that the policy is about.
   var subject: MSR { get }
   /// The MSRs whose accesses by the guest exit to the VMM.
   var intercepts: [MSR] { get }
   /// Whether that may change while the guest runs.
   var changesIntercepts: Bool { get }
+  /// Called at most once, first: learns what the host was proved to do, and adds to it what else this policy weighs.
+  mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws
   /// What the policy would have the guest told, from what KVM offers.
   func contract(from offer: GuestContract) -> GuestContract
   /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
@@ -41,9 +45,14 @@ public protocol Policy: ~Copyable {
 
   /// Whether a host that can do `abilities` can honour this policy, and what the guest is protected by.
   static func support(on abilities: HostAbilities) -> PolicySupport
+  /// The same for this very policy, which may have been made with values of its own.
+  func support(on abilities: HostAbilities) -> PolicySupport
 }
 
 extension Policy where Self: ~Copyable {
+  public static var name: String { "of this program's own" }
+  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {}
+  public func support(on abilities: HostAbilities) -> PolicySupport { Self.support(on: abilities) }
   public var changesIntercepts: Bool { false }
   public var state: [String: UInt64] { [:] }
   public mutating func adopt(_ state: [String: UInt64]) {}
@@ -57,6 +66,15 @@ extension Policy where Self: ~Copyable {
     throws(PolicyError)
   {}
   @inlinable public mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+}
+
+extension Policy where Self: ~Copyable {
+  /// How the guest is protected on a host with these abilities.
+  ///
+  /// Throws `PolicyError.refused` when the host cannot honour the policy.
+  func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
+    try support(on: abilities).protection(under: Self.name)
+  }
 }
 
 /// What a guest is told of the processor: CPUID, and IA32_ARCH_CAPABILITIES where CPUID announces it.
@@ -76,8 +94,11 @@ public struct GuestContract: Equatable, Sendable {
   public init(offeredBy kvm: borrowing KVM) throws(KVMError) {
     self.init(
       cpuid: try kvm.supportedCPUID(),
-      archCapabilities: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0))
+      archCapabilities: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0))
   }
+
+  /// Whether the guest is told that indirect branches are restricted all the time.
+  var tellsIBRSAll: Bool { cpuid.has(.archCapabilities) && archCapabilities.contains(.ibrsAll) }
 }
 
 /// The subject MSR at one moment.
@@ -126,8 +147,8 @@ public struct HostAbilities: Equatable, Codable, Sendable {
   public init(provedOn kvm: borrowing KVM, subject: MSR) throws {
     self.init(
       subject: subject, register: try RegisterProof(of: subject, on: kvm),
-      hasIBRSAll: ArchCapabilities(rawValue: kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
-      canInterceptMSRs: kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
+      hasIBRSAll: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
+      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
   }
 }
 
@@ -167,6 +188,16 @@ public enum PolicySupport: Equatable, Sendable {
 }
 
 extension PolicySupport {
+  /// The protection under the policy of this name.
+  ///
+  /// Throws `PolicyError.refused` when the host cannot honour it.
+  func protection(under policy: String) throws(PolicyError) -> Protection {
+    switch self {
+    case .supported(let protection): return protection
+    case .refused(let reason): throw .refused(policy: policy, reason: reason)
+    }
+  }
+
   /// The support of a policy that needs accesses of the MSR to reach the VMM: its refusal, nil where they can.
   static func refusalToIntercept(on abilities: HostAbilities) -> PolicySupport? {
     abilities.canInterceptMSRs
@@ -207,6 +238,20 @@ public struct Protection: Equatable, Sendable {
     self.reason = reason
   }
 
+  /// Whether a guest that is told this may rely on a protection that a policy for this MSR does not give it.
+  public func misleads(guestTold contract: GuestContract, about subject: MSR) -> Bool {
+    level == .none && subject == .specCtrl && contract.cpuid.has(.archCapabilities)
+      && contract.archCapabilities.contains(.ibrsAll)
+  }
+
+  /// The same for a guest that is told this, as read back from KVM, under a policy for this MSR.
+  public func given(_ contract: GuestContract, about subject: MSR) -> Protection {
+    guard misleads(guestTold: contract, about: subject) else { return self }
+    return Protection(
+      level,
+      reason + "; the guest is told IBRS_ALL all the same, and one that relies on it is worse off than under no policy")
+  }
+
   /// What is said of a policy that traps the writes of an MSR other than IA32_SPEC_CTRL.
   static func ofTrappedWrites(_ subject: MSR) -> Protection {
     subject.isCommand
@@ -224,6 +269,8 @@ public struct Protection: Equatable, Sendable {
 public enum PolicyError: Error, Equatable, Sendable {
   /// The host cannot honour the policy.
   case refused(policy: String, reason: String)
+  /// The policy would protect nothing on this host, and nobody has accepted that.
+  case unprotected(policy: String, reason: String)
   /// An MSR list breaks a rule of the hardware's.
   case list(AutoloadListError)
   /// The VM entry was aborted: entry `index` (from 1, as the hardware counts) of the entry-load list failed.
@@ -242,6 +289,8 @@ extension PolicyError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .refused(let policy, let reason): "policy \(policy) cannot run on this host: \(reason)"
+    case .unprotected(let policy, let reason):
+      "policy \(policy) does not protect its guest on this host, which must be accepted: \(reason)"
     case .list(let error): "\(error)"
     case .entryLoad(let index, let entry):
       "VM entry aborted: entry \(index) of the entry-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"

@@ -13,7 +13,8 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   public var summary: String {
     switch self {
     case .passthrough: "the register is the guest's and KVM switches it; nothing is intercepted"
-    case .emulate: "writes are trapped and kept in a shadow, a no-op under IBRS_ALL; the guest is told IBRS_ALL"
+    case .emulate:
+      "writes are trapped and kept in a shadow, a no-op under IBRS_ALL, which KVM is asked to tell the guest"
     case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
     case .manual: "read after every exit, written only where guest's and host's value differ, one level up"
     case .shadow: "writes are trapped: the guest reads a shadow, the host keeps its bits (IBRS), the rest goes through"
@@ -38,10 +39,7 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   ///
   /// Throws `PolicyError.refused` when the host cannot honour the policy.
   public func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
-    switch support(on: abilities) {
-    case .supported(let protection): return protection
-    case .refused(let reason): throw .refused(policy: rawValue, reason: reason)
-    }
+    try support(on: abilities).protection(under: rawValue)
   }
 
   /// What the policy would have a guest told on a host with these abilities, from what KVM offers.
@@ -67,25 +65,22 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
     }
   }
 
-  /// Makes the policy for a host with these abilities and hands it to the visitor.
+  /// Hands the policy to the visitor, which makes a machine of it on a host with these abilities.
   ///
   /// Inlinable, so that the visitor's code is specialised for each policy: the run loop in it is four times as long
-  /// otherwise. Throws `PolicyError.refused` when the host cannot honour it, and what the visitor and
-  /// measuring throw.
+  /// otherwise. Throws `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
   @inlinable public func make<V: PolicyVisitor>(
     on kvm: borrowing KVM, with abilities: HostAbilities, for visitor: V
   ) throws -> V.Result {
-    let protection = try protection(on: abilities)
+    _ = try protection(on: abilities)
     let subject = abilities.subject
     return switch self {
     case .passthrough: try visitor.visit(Passthrough(subject: subject), on: kvm)
-    case .emulate:
-      try visitor.visit(
-        Emulate(subject: subject, keepingIBRSOn: protection.level == .always), on: kvm)
+    case .emulate: try visitor.visit(Emulate(subject: subject), on: kvm)
     case .autoload: try visitor.visit(Autoload(subject: subject), on: kvm)
     case .manual: try visitor.visit(Manual(subject: subject), on: kvm)
-    case .shadow: try visitor.visit(Shadow(subject: subject, hasRegister: abilities.register.isHeld), on: kvm)
-    case .adaptive: try visitor.visit(try Adaptive(for: abilities, on: kvm), on: kvm)
+    case .shadow: try visitor.visit(Shadow(subject: subject), on: kvm)
+    case .adaptive: try visitor.visit(Adaptive(subject: subject), on: kvm)
     }
   }
 }

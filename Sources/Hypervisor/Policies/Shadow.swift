@@ -15,7 +15,7 @@ public struct Shadow: Policy {
   /// What the host keeps in them; nil for what the vCPU's register holds before it runs.
   private let wanted: UInt64?
   /// Whether there is a register: where there is none, the shadow is all.
-  private let hasRegister: Bool
+  private var hasRegister: Bool
 
   /// What the guest wrote last.
   @usableFromInline var shadow: UInt64 = 0
@@ -35,9 +35,19 @@ public struct Shadow: Policy {
   ///
   /// The host keeps `bits` in them, or what the register holds before the guest runs. The default is IBRS, kept on in
   /// IA32_SPEC_CTRL and as it is in any other MSR.
-  public init(
-    subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil,
-    hasRegister: Bool = true
+  public init(subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil) {
+    self.init(subject: subject, mask: mask, keeping: bits, hasRegister: true)
+  }
+
+  public static var name: String { PolicyName.shadow.rawValue }
+
+  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) {
+    hasRegister = host.register.isHeld
+  }
+
+  /// The same, where it is known whether there is a register.
+  package init(
+    subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil, hasRegister: Bool
   ) {
     self.subject = subject
     self.mask = mask
@@ -139,10 +149,24 @@ public struct Shadow: Policy {
   }
 
   public func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
-    SubjectValue(guest: shadow, register: try? cpu.read(subject))
+    SubjectValue(guest: shadow, register: try cpu.readIfPresent(subject))
   }
 
   public var tally: [(name: String, count: UInt64)] { [("registerWrites", registerWrites)] }
+
+  /// As the policy does with its own mask; one that does not keep IBRS set leaves that to the guest.
+  public func support(on abilities: HostAbilities) -> PolicySupport {
+    let support = Self.support(on: abilities)
+    guard abilities.subject == .specCtrl, case .supported(let protection) = support,
+      protection.level == .always || protection.level == .maskedBits
+    else { return support }
+    guard mask & (wanted ?? 0) & SpecCtrl.ibrs.rawValue == 0 else { return support }
+    return .supported(
+      Protection(
+        .maskedBits,
+        "the host keeps \(SpecCtrl(rawValue: mask & (wanted ?? 0))) set of \(SpecCtrl(rawValue: mask)), and IBRS is not "
+          + "among them"))
+  }
 
   public static func support(on abilities: HostAbilities) -> PolicySupport {
     if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }

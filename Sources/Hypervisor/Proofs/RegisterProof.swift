@@ -31,14 +31,14 @@ public enum RegisterProof: Equatable, Codable, Sendable {
 extension RegisterProof {
   /// Proves it on a VM made for that, with all of the CPUID that KVM offers.
   ///
-  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make one.
+  /// Throws `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
   public init(of msr: MSR, on kvm: borrowing KVM) throws {
     if msr.isCommand {
       self = try Self.ofCommand(msr, on: kvm)
       return
     }
     var guest = try Guest(on: kvm)
-    guard let before = try? guest.cpu.read(msr) else {
+    guard let before = try guest.cpu.readIfPresent(msr) else {
       self = .unreadable
       return
     }
@@ -46,7 +46,7 @@ extension RegisterProof {
     let wrote = before ^ 1
     switch try guest.end(writing: wrote, to: msr) {
     case .done:
-      let (after, again) = (try? guest.cpu.read(msr), try? guest.cpu.read(msr))
+      let (after, again) = (try guest.cpu.readIfPresent(msr), try guest.cpu.readIfPresent(msr))
       if after != again {
         self = .moving
       } else {

@@ -30,14 +30,13 @@ extension Machine where P: ~Copyable {
       let value = subjectIsReadable ? try policy.subjectValue(in: cpu).guest : nil
       return MachineState(
         presented: presented, told: contract, cpu: try cpu.state(with: try kvm.stateMSRs()), subject: policy.subject,
-        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, clock: vm.clock(),
+        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, clock: try vm.clock(),
         memory: vm.memory(), counters: counters)
-    } catch let error as KVMError {
-      throw .kvm(error)
     } catch let error as VirtualCPUStateError {
       throw error
     } catch {
-      throw .msrs([MSREntry(policy.subject, 0)])
+      if let error = KVMError(behind: error) { throw .kvm(error) }
+      throw .unreadable(policy.subject)
     }
   }
 
@@ -54,7 +53,7 @@ extension Machine where P: ~Copyable {
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }
     // Before the registers: with PAE paging, KVM reads the page-directory pointers from memory when CR3 is set.
     for page in pages { try vm.write(page) }
-    if let clock = state.clock, !vm.setClock(to: clock) {
+    if let clock = state.clock, try !vm.setClock(to: clock) {
       throw VirtualCPUStateError.notHeld("clock of \(clock) ns")
     }
     try cpu.restore(state.cpu, omitting: state.omittedMSRs)

@@ -36,10 +36,10 @@ extension VirtualCPU {
     do throws(KVMError) {
       return VirtualCPUState(
         registers: try get(.getRegisters, kvm_regs()), specialRegisters: try get(.getSpecialRegisters, kvm_sregs()),
-        xsave: try get(.getXSAVE, XSAVEArea(repeating: 0)), extendedControlRegisters: try? get(.getXCRs, kvm_xcrs()),
+        xsave: try get(.getXSAVE, XSAVEArea(repeating: 0)), extendedControlRegisters: try extendedControlRegisters(),
         debugRegisters: try get(.getDebugRegisters, kvm_debugregs()),
         multiprocessorState: try get(.getMPState, kvm_mp_state()), events: try get(.getEvents, kvm_vcpu_events()),
-        msrs: readable(msrs), tscKilohertz: tscFrequency())
+        msrs: try readable(msrs), tscKilohertz: try tscFrequency())
     } catch { throw .kvm(error) }
   }
 
@@ -54,7 +54,7 @@ extension VirtualCPU {
     }
     try set(.setXSAVE, state.xsave, XSAVEArea(repeating: 0), "floating-point and vector registers")
     try set(.setDebugRegisters, state.debugRegisters, kvm_debugregs(), "debug registers")
-    setRate(of: state)
+    try setRate(of: state)
     try restore(state.msrs.filter { !omitted.contains($0.msr) })
     try set(.setMPState, state.multiprocessorState, kvm_mp_state(), "MP state")
     try set(.setEvents, state.events, kvm_vcpu_events(), "pending events")
@@ -67,6 +67,11 @@ extension VirtualCPU {
     var value = empty
     try descriptor.request(request, &value)
     return ABIBytes(of: value)
+  }
+
+  /// Nil where KVM has none.
+  private func extendedControlRegisters() throws(KVMError) -> ABIBytes? {
+    do { return try get(.getXCRs, kvm_xcrs()) } catch { return try error.absent() }
   }
 
   private mutating func set<T: BitwiseCopyable>(
@@ -100,27 +105,45 @@ extension VirtualCPU {
   // MARK: MSRs
 
   /// The values of those MSRs that KVM reads for this vCPU.
-  private func readable(_ msrs: [MSR]) -> [MSREntry] {
-    msrs.compactMap { msr in (try? read(msr)).map { MSREntry(msr, $0) } }
-      .filter { !$0.msr.isUnlisted(withResetValue: $0.value) }
+  ///
+  /// Throws `KVMError` when KVM fails to read one that it may have.
+  private func readable(_ msrs: [MSR]) throws(KVMError) -> [MSREntry] {
+    var entries: [MSREntry] = []
+    for msr in msrs {
+      guard let value = try held(msr), !msr.isUnlisted(withResetValue: value) else { continue }
+      entries.append(MSREntry(msr, value))
+    }
+    return entries
+  }
+
+  /// The value of an MSR, nil where KVM does not have it.
+  private func held(_ msr: MSR) throws(KVMError) -> UInt64? {
+    do { return try readIfPresent(msr) } catch { throw error.kvmError }
+  }
+
+  /// Writes an MSR; whether the vCPU holds the value is to be read back.
+  private mutating func put(_ msr: MSR, _ value: UInt64) throws(KVMError) {
+    do { _ = try writeIfTaken(msr, value) } catch { throw error.kvmError }
   }
 
   /// Writes the MSRs whose value is not what the vCPU has anyway, and reads them back.
   ///
   /// One that this KVM does not have and that is 0 is left out: no guest has used it. Throws
-  /// `VirtualCPUStateError.msrs` with all that are not held.
+  /// `VirtualCPUStateError.msrs` with all that are not held, and `VirtualCPUStateError.kvm` when KVM fails.
   private mutating func restore(_ entries: [MSREntry]) throws(VirtualCPUStateError) {
     var refused: [MSREntry] = []
-    for entry in entries {
-      if entry.msr == .timeStampCounter {
-        if !setClock(to: entry.value) { refused.append(entry) }
-        continue
+    do throws(KVMError) {
+      for entry in entries {
+        if entry.msr == .timeStampCounter {
+          if try !setClock(to: entry.value) { refused.append(entry) }
+          continue
+        }
+        let before = try held(entry.msr)
+        if before == entry.value || before == nil && entry.value == 0 { continue }
+        try put(entry.msr, entry.value)
+        if try held(entry.msr) != entry.value { refused.append(entry) }
       }
-      let held = try? read(entry.msr)
-      if held == entry.value || held == nil && entry.value == 0 { continue }
-      try? write(entry.msr, entry.value)
-      if (try? read(entry.msr)) != entry.value { refused.append(entry) }
-    }
+    } catch { throw .kvm(error) }
     guard refused.isEmpty else { throw .msrs(refused) }
   }
 
@@ -128,10 +151,13 @@ extension VirtualCPU {
   ///
   /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on any host that
   /// cannot (KVM API document, section 4.55).
-  private func setRate(of state: VirtualCPUState) {
-    guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz), kilohertz != tscFrequency()
-    else { return }
-    _ = try? descriptor.request(.setTSCFrequency, UInt(kilohertz))
+  private func setRate(of state: VirtualCPUState) throws(VirtualCPUStateError) {
+    do throws(KVMError) {
+      guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz),
+        kilohertz != (try tscFrequency())
+      else { return }
+      _ = try takesTSCFrequency(kilohertz)
+    } catch { throw .kvm(error) }
   }
 
   /// Has the time-stamp counter go on from a value; no where it stands before it then.
@@ -139,9 +165,9 @@ extension VirtualCPU {
   /// KVM takes a write that is less than a second of the clock away from what it expects for an attempt to synchronise vCPUs, and
   /// drops its value (kvm_synchronize_tsc, until Linux 6.7 for the first write, too): so the clock is first set far away. A KVM
   /// whose guests have the host's clock (kvm_pvm) drops both.
-  private mutating func setClock(to value: UInt64) -> Bool {
-    try? write(.timeStampCounter, value &+ 1 << 40)
-    try? write(.timeStampCounter, value)
-    return ((try? read(.timeStampCounter)) ?? 0) >= value
+  private mutating func setClock(to value: UInt64) throws(KVMError) -> Bool {
+    try put(.timeStampCounter, value &+ 1 << 40)
+    try put(.timeStampCounter, value)
+    return (try held(.timeStampCounter) ?? 0) >= value
   }
 }

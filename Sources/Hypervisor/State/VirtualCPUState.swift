@@ -45,6 +45,8 @@ public enum VirtualCPUStateError: Error, Equatable, Sendable {
   case size(String)
   /// KVM took the structure and holds another value.
   case notHeld(String)
+  /// KVM does not read the MSR that the policy is about.
+  case unreadable(MSR)
   /// MSRs that KVM on this host refuses to set, or does not hold, each with the value that it should have.
   case msrs([MSREntry])
   /// What the guest is told would differ from what it was told: how, in words.
@@ -59,6 +61,7 @@ extension VirtualCPUStateError: CustomStringConvertible {
     case .kvm(let error): "\(error)"
     case .size(let what): "the \(what) are not as long as this KVM has them"
     case .notHeld(let what): "KVM on this host took the \(what) and holds others"
+    case .unreadable(let msr): "KVM does not read \(msr) (\(msr.hex)), so that the guest's value of it is not known"
     case .msrs(let entries):
       "KVM on this host does not hold "
         + entries.map { "\($0.msr) (\($0.msr.hex)) = 0x\(String($0.value, radix: 16))" }.joined(separator: ", ")

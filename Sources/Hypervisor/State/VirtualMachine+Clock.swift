@@ -4,17 +4,26 @@
 import CKVM
 
 extension VirtualMachine {
-  /// The clock in nanoseconds, nil where KVM does not tell.
-  func clock() -> UInt64? {
+  /// The clock in nanoseconds, nil where KVM has none to tell.
+  ///
+  /// Throws `KVMError` when KVM fails to tell.
+  func clock() throws(KVMError) -> UInt64? {
     var data = kvm_clock_data()
-    return (try? descriptor.request(.getClock, &data)) == nil ? nil : data.clock
+    do { try descriptor.request(.getClock, &data) } catch { return try error.absent() }
+    return data.clock
   }
 
-  /// Has the clock go on from a value in nanoseconds; no where it stands before it then.
-  mutating func setClock(to nanoseconds: UInt64) -> Bool {
+  /// Has the clock go on from a value in nanoseconds; no where it stands before it then, or KVM has none.
+  ///
+  /// Throws `KVMError` when KVM fails to set or tell it.
+  mutating func setClock(to nanoseconds: UInt64) throws(KVMError) -> Bool {
     var data = kvm_clock_data()
     data.clock = nanoseconds
-    guard (try? descriptor.request(.setClock, &data)) != nil, let held = clock() else { return false }
+    do { try descriptor.request(.setClock, &data) } catch {
+      let absent: Bool? = try error.absent()
+      return absent ?? false
+    }
+    guard let held = try clock() else { return false }
     return held >= nanoseconds
   }
 }

@@ -21,6 +21,28 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   /// Whether the time-stamp counter counts instructions, as in an emulator that is driven so; null where that was not
   /// found out.
   @Nullable public var countsInstructions: Bool?
+  /// What that CPU is; null where the thread was not pinned, and in results of older versions.
+  @Nullable public var processor: Processor? = nil
+  /// What the CPU is that neighbours on another one ran on; null where there were none.
+  @Nullable public var neighbourProcessor: Processor? = nil
+
+  /// What a CPU is, where those of a host differ.
+  public struct Processor: Codable, Equatable, Sendable {
+    public var cpu: Int
+    /// `performance` or `efficiency`; null where nobody says that there are several kinds.
+    @Nullable public var core: String?
+    /// Its capacity, of which the host's strongest has 1024; null where the kernel does not say.
+    @Nullable public var capacity: Int?
+    /// Null where the kernel does not say.
+    @Nullable public var maximumMegahertz: Double?
+
+    public init(cpu: Int, core: String?, capacity: Int?, maximumMegahertz: Double?) {
+      self.cpu = cpu
+      self.core = core
+      self.capacity = capacity
+      self.maximumMegahertz = maximumMegahertz
+    }
+  }
 
   public init(
     cpu: Int? = nil, loadBefore: Double? = nil, loadAfter: Double? = nil, stealShare: Double? = nil,

@@ -45,6 +45,8 @@ extension BenchReport {
     @Nullable public var baseline: String?
     /// How: a primitive's baseline loop is subtracted, a workload is divided by its bare entry.
     @Nullable public var baselineUse: BaselineUse?
+    /// What kept its guests from running while they were measured; null where it was not measured.
+    @Nullable public var disturbance: Disturbance? = nil
 
     /// The VM beside a bystander.
     public enum Neighbour: String, Codable, CaseIterable, Sendable {
@@ -142,8 +144,16 @@ extension BenchReport.Cell {
 
   /// The rounds without their warm-up.
   public var settledRounds: [[Double]] {
-    rounds.enumerated().map { Array($1.dropFirst($0 < warmUp.count ? warmUp[$0] : 0)) }
+    rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) }
   }
+
+  /// How many samples at the start of a round are warm-up, whatever a result out of a file says.
+  func warmUpLength(of round: Int) -> Int {
+    round < warmUp.count ? min(max(warmUp[round], 0), rounds[round].count) : 0
+  }
+
+  /// How many samples are warm-up.
+  var warmUpCount: Int { rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
 
   /// Adds a round's samples, in cycles per iteration, and brings the summary up to date.
   public mutating func add(round: [Double]) {

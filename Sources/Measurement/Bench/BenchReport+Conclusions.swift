@@ -35,7 +35,14 @@ extension BenchReport {
     public enum Outcome: String, Codable, CaseIterable, Sendable {
       case holds
       case doesNotHold
+      /// This host does not have what the claim is about, or cannot measure it.
       case cannotBeTested
+      /// This benchmark did not measure it.
+      case notMeasured
+      /// More rounds would tell.
+      case notEnoughRounds
+      /// The intervals are too wide, or the clock cannot be believed.
+      case notDecided
     }
 
     public init(claim: Claim, outcome: Outcome, figures: [Figure], reason: String) {

@@ -1,12 +1,20 @@
 // From the cells to what they say against each other.
 
 extension BenchReport {
-  /// A cell's cost over another's; nil where no round holds both.
-  ///
-  /// What is drawn follows from the report's seed and the two ids, so that other cells change nothing.
+  /// A cell's cost over another's; nil where it is not known.
   public func ratio(_ cell: Cell, over baseline: Cell, confidence: Double = 0.95) -> RatioEstimate? {
-    guard cell.isMeasured, baseline.isMeasured else { return nil }
-    return RatioEstimate(
+    try? knownRatio(cell, over: baseline, confidence: confidence)
+  }
+
+  /// A cell's cost over another's.
+  ///
+  /// What is drawn follows from the report's seed and the two ids, so that other cells change nothing. Throws `RatioUnknown`
+  /// where the samples leave it open.
+  func knownRatio(
+    _ cell: Cell, over baseline: Cell, confidence: Double = 0.95
+  ) throws(RatioUnknown) -> RatioEstimate {
+    guard cell.isMeasured, baseline.isMeasured else { throw .noCommonRound }
+    return try RatioEstimate(
       of: cell.settledRounds, over: baseline.settledRounds, confidence: confidence,
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) over \(baseline.id)"))
   }
@@ -32,7 +40,7 @@ extension BenchReport {
     let rounds = cell.settledRounds.filter { !$0.isEmpty }
     guard cell.isMeasured, rounds.count >= RatioEstimate.fewestRounds else { return nil }
     var generator = SeededGenerator(seed: seed, stream: cell.id)
-    return MedianBootstrap(rounds, rounds, paired: true, replicates: 1000, generator: &generator)?
+    return MedianBootstrap(rounds, rounds, replicates: 1000, generator: &generator)?
       .interval(confidence: 0.95) { median, _ in median }
   }
 
@@ -73,24 +81,18 @@ extension BenchReport {
       }
   }
 
-  /// The rounds that the strictest verdict needs.
-  ///
-  /// C4, C6 and C8 share their confidence out over the ratios that they compare (Bonferroni).
-  var fewestRoundsOfVerdicts: Int {
-    let evidence = Evidence(report: self)
-    let others = Set(cells.filter(\.isMeasured).map(\.policy)).count - 1
-    let shares = max(1, others, Verdict.pairsC4(evidence).count)
-    return RatioEstimate.fewestRounds(confidence: 1 - 0.05 / Double(shares))
-  }
-
-  /// Draws every conclusion from the cells: intervals, comparisons, verdicts, break-even; and warns of intervals from too few
-  /// rounds.
+  /// Draws every conclusion from the cells: intervals, warnings, comparisons, verdicts, break-even.
   public mutating func conclude() {
     for index in cells.indices {
-      guard let interval = medianInterval(of: cells[index]) else { continue }
-      cells[index].summary?.medianInterval95 = [interval.lowerBound, interval.upperBound]
+      let interval = medianInterval(of: cells[index]).map { [$0.lowerBound, $0.upperBound] }
+      guard let bounds = interval ?? cells[index].summary?.medianInterval95, bounds.count == 2 else { continue }
+      // No cost is below zero.
+      cells[index].summary?.medianInterval95 = bounds[1] > 0 ? [max(0, bounds[0]), bounds[1]] : nil
     }
-    if let lackOfRounds, !warnings.contains(lackOfRounds) { warnings.append(lackOfRounds) }
+    if clock.doubt == nil { clock.doubt = doubtOfClock }
+    let doubt = clock.doubt.map { ["the clock cannot be believed, and nothing is decided by it: \($0)"] } ?? []
+    warnings = (doubt + warnings + warningsOfCells + [lackOfRounds].compactMap { $0 }).uniqued
+    unknown = openFigures
     comparisons = divisions.compactMap { cell, baseline in
       ratio(cell, over: baseline).map {
         Comparison(
@@ -98,7 +100,7 @@ extension BenchReport {
           interval: [$0.interval.lowerBound, $0.interval.upperBound], differs: $0.differs)
       }
     }
-    breakEven = BreakEven(cells: cells, seed: seed)
+    breakEven = BreakEven(cells: cells, isExact: environment.countsInstructions == true, seed: seed)
     verdicts = Claim.allCases.map { Verdict(on: $0, from: self) }
   }
 

@@ -32,6 +32,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var warnings: [String]
   public var clock: Clock
   public var cells: [Cell]
+  /// The figures of measured cells that are not known, each with the reason.
+  public var unknown: [Unknown] = []
   public var comparisons: [Comparison]
   public var verdicts: [Verdict]
   /// Null where too few cells were measured to fit a cost model.
@@ -75,10 +77,13 @@ public struct BenchReport: Codable, Equatable, Sendable {
     public var overheadCycles: Double
     /// Ticks per second; null where nobody says.
     @Nullable public var hertz: Double?
+    /// Why its figures cannot be believed, without a full stop; null where they can.
+    @Nullable public var doubt: String?
 
-    public init(overheadCycles: Double, hertz: Double?) {
+    public init(overheadCycles: Double, hertz: Double?, doubt: String? = nil) {
       self.overheadCycles = overheadCycles
       self.hertz = hertz
+      self.doubt = doubt
     }
   }
 
@@ -108,7 +113,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   }
 
   /// What the clock counts: `cycles` or `instructions`.
-  public var unit: String { environment.countsInstructions == true ? "instructions" : "cycles" }
+  public var unit: String { countsInstructions ? "instructions" : "cycles" }
 
   /// The cell of this id.
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }

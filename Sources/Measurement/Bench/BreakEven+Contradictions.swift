@@ -7,15 +7,14 @@ extension BreakEven {
   /// leave out 1.
   static func contradictions(_ cells: [BenchReport.Cell], _ winners: [Winner], seed: UInt64) -> [Contradiction] {
     var contradictions: [Contradiction] = []
-    var seen: [BenchReport.Cell] = []
-    for cell in cells where !seen.contains(where: { $0.isSamePoint(as: cell) }) {
-      seen.append(cell)
-      let measured = cells.filter { $0.isSamePoint(as: cell) }
+    var seen: Set<Guest> = []
+    for cell in cells where seen.insert(cell.guest).inserted {
+      let measured = cells.filter { $0.guest == cell.guest }
       let named = winners.last { $0.exits == cell.exitsPerEntry && $0.from <= Double(cell.writesPerEntry) }
       guard let named, let own = measured.first(where: { $0.policy == named.policy }),
         let cheapest = measured.min(by: { $0.summary?.median ?? .infinity < $1.summary?.median ?? .infinity }),
         cheapest.policy != named.policy,
-        let estimate = RatioEstimate(
+        let estimate = try? RatioEstimate(
           of: own.settledRounds, over: cheapest.settledRounds,
           generator: SeededGenerator(seed: seed, stream: "break-even \(own.id) over \(cheapest.id)")),
         estimate.differs, estimate.ratio > 1 + tie
@@ -26,12 +25,5 @@ extension BreakEven {
           ratio: estimate.ratio, interval: [estimate.interval.lowerBound, estimate.interval.upperBound]))
     }
     return contradictions.sorted { ($0.exits, $0.writes) < ($1.exits, $1.writes) }
-  }
-}
-
-extension BenchReport.Cell {
-  /// Whether two cells differ in nothing but their policy.
-  fileprivate func isSamePoint(as other: Self) -> Bool {
-    workload == other.workload && writesPerEntry == other.writesPerEntry && exitsPerEntry == other.exitsPerEntry
   }
 }

@@ -8,8 +8,6 @@ extension BreakEven {
   static let tie = 0.02
   /// A stretch or a line below so many writes per entry decides nothing.
   static let fewWrites = 0.05
-  /// How many writes per entry a guest may make, for stretches that have no end.
-  static let manyWrites = 16.0
 
   /// The lines on which two policies cost the same, as far as they run where guests can be.
   static func crossings(_ models: [Model], mostExits: Double, _ replicates: Replicates? = nil) -> [Crossing] {
@@ -36,11 +34,15 @@ extension BreakEven {
     return crossings
   }
 
-  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on.
+  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on, up to the most that
+  /// were measured.
   ///
-  /// Of policies that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
+  /// The winner changes only where a crossing was measured: from the policy `below` to the one `above`. Of policies that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
   /// change the winner. Policies whose costs the noise does not tell apart are equals.
-  static func winners(_ models: [Model], exits: Int, _ replicates: Replicates? = nil) -> [Winner] {
+  static func winners(
+    _ models: [Model], exits: Int, mostWrites: Double, _ replicates: Replicates? = nil,
+    isMeasured: (_ below: String, _ above: String) -> Bool
+  ) -> [Winner] {
     func cost(_ model: Model, _ writes: Double) -> Double { model.cost(writes: writes, exits: Double(exits)) }
     guard let least = models.map({ cost($0, 0) }).min(),
       var current = models.filter({ cost($0, 0) <= least + tie * abs(least) }).min(by: { $0.perWrite < $1.perWrite })
@@ -49,12 +51,13 @@ extension BreakEven {
     var from = 0.0
     while true {
       // The next to win is the first line of a smaller slope to cross the current one; of two at a point, the flatter.
-      let next = models.filter { current.perWrite - $0.perWrite > sameCost * abs(current.perWrite) }
+      let next = models.filter { isMeasured(current.policy, $0.policy) && current.perWrite > $0.perWrite }
         .map { (model: $0, at: (cost($0, 0) - cost(current, 0)) / (current.perWrite - $0.perWrite)) }
+        .filter { $0.at < mostWrites }
         .min { ($0.at, $0.model.perWrite) < ($1.at, $1.model.perWrite) }
       let to = next.map { max($0.at, from) }
       if to.map({ $0 - from > fewWrites }) ?? true {
-        let ends = [from, to ?? max(from, manyWrites)]
+        let ends = [from, to ?? max(from, mostWrites)]
         let equals = models.filter { model in
           guard model.policy != current.policy else { return false }
           return ends.allSatisfy { writes in
@@ -81,12 +84,14 @@ extension BreakEven.Model {
   /// From how many writes on another policy is cheaper; nil where its writes are no cheaper.
   func crossing(_ other: Self, exits: Double) -> Double? {
     guard perWrite > other.perWrite else { return nil }
-    return (other.cost(writes: 0, exits: exits) - cost(writes: 0, exits: exits)) / (perWrite - other.perWrite)
+    let writes = (other.cost(writes: 0, exits: exits) - cost(writes: 0, exits: exits)) / (perWrite - other.perWrite)
+    return writes.isFinite ? writes : nil
   }
 
   /// How many writes more each exit moves that crossing by; nil where there is none.
   func crossingPerExit(_ other: Self) -> Double? {
     guard perWrite > other.perWrite else { return nil }
-    return (other.perExit - perExit) / (perWrite - other.perWrite)
+    let writes = (other.perExit - perExit) / (perWrite - other.perWrite)
+    return writes.isFinite ? writes : nil
   }
 }

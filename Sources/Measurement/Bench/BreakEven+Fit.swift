@@ -1,20 +1,22 @@
 // The break-even from measured cells.
 //
 // The model: an entry costs base + perWrite × writes + perExit × exits under each policy. It is fitted by least squares of
-// the relative errors on the medians, since costs span orders of magnitude, and on all cells of a policy. It is checked by
-// cross-validation: each cell is predicted from a fit of the others (leave-one-out; Hastie, Tibshirani and Friedman, "The
-// Elements of Statistical Learning", 7.10), which needs one cell more than the model has coefficients.
+// the relative errors on the medians, since costs span orders of magnitude. All policies are fitted on the same guests: where one
+// was fitted on other cells than another, what the cells differ in would look like what the policies differ in. The model is
+// checked by cross-validation: each cell is predicted from a fit of the others (leave-one-out; Hastie, Tibshirani and Friedman,
+// "The Elements of Statistical Learning", 7.10), which needs one cell more than the model has coefficients. No winner is named
+// by a model that was not checked, or that misses the unseen cells.
 
 extension BreakEven {
-  /// An error on unseen cells from which on the model is not to be relied on.
+  /// The largest error on unseen cells at which the model may name a winner.
   static let poorFit = 0.1
 
   /// The break-even of those cells that have the most in common: one entry, one MSR, no neighbour.
   ///
   /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or an exit:
-  /// it takes one side of the break-even or the other, and is left out. The seed draws the intervals. Nil where fewer than two
-  /// policies have cells enough.
-  public init?(cells: [BenchReport.Cell], seed: UInt64 = 0) {
+  /// it takes one side of the break-even or the other, and is left out. `isExact` says that the clock has no noise, so that
+  /// figures decide by themselves. The seed draws the intervals. Nil where fewer than two policies have cells enough.
+  public init?(cells: [BenchReport.Cell], isExact: Bool = false, seed: UInt64 = 0) {
     // User mode that works is no part of the model.
     let cells = cells.filter { $0.branches == 0 }
     let writers = cells.filter { $0.isMeasured && $0.workload == "ibrs" && $0.neighbour == nil && $0.entry != "none" }
@@ -24,25 +26,95 @@ extension BreakEven {
       return nil
     }
     let members = cells.filter { group.contains($0) && $0.policy != "adaptive" }
-    var models: [Model] = []
-    var checks: [Check] = []
-    var fitted: [(policy: String, cells: [BenchReport.Cell])] = []
-    for policy in members.map(\.policy).uniqued {
-      let own = members.filter { $0.policy == policy }.sorted { $0.order < $1.order }
-      let points = own.compactMap { cell in cell.summary.map { Point(cell, cost: $0.median) } }
-      guard own.contains(where: { $0.workload == "ibrs" }), let model = Model(policy, points) else { continue }
-      models.append(model)
-      checks += Self.crossValidation(policy, points)
-      fitted.append((policy, own))
+    let candidates = members.map(\.policy).uniqued.map { policy in
+      Candidate(policy, members.filter { $0.policy == policy }.sorted { $0.order < $1.order })
+    }.filter { candidate in candidate.cells.contains { $0.workload == "ibrs" } }
+    guard let fitted = Self.comparable(candidates) else { return nil }
+    let models = fitted.compactMap(\.model)
+    let checks = fitted.flatMap(\.checks)
+    let leftOut = candidates.map(\.policy).filter { policy in !fitted.contains { $0.policy == policy } }
+    if let reason = Self.distrust(checks) {
+      self.init(
+        models: models, checks: checks, crossings: [], winners: [], contradictions: [], leftOut: leftOut,
+        withheld: reason)
+      return
     }
-    guard models.count > 1 else { return nil }
-    let exits = Set(members.map(\.exitsPerEntry)).sorted()
-    let replicates = Replicates(fitted, seed: seed)
-    let winners = exits.flatMap { Self.winners(models, exits: $0, replicates) }
+    let exits = Set(fitted[0].cells.map(\.exitsPerEntry)).sorted()
+    let mostWrites = Double(fitted[0].cells.map(\.writesPerEntry).max() ?? 0)
+    let replicates = isExact ? nil : Replicates(fitted.map { ($0.policy, $0.cells) }, seed: seed)
+    let crossings = Self.crossings(models, mostExits: Double(exits.last ?? 0), replicates).filter {
+      Self.isMeasured($0, fitted, isExact: isExact, seed: seed)
+    }
+    let winners = exits.flatMap { exits in
+      Self.winners(models, exits: exits, mostWrites: mostWrites, replicates) { below, above in
+        crossings.contains { $0.below == below && $0.above == above }
+      }
+    }
     self.init(
-      models: models, checks: checks,
-      crossings: Self.crossings(models, mostExits: Double(exits.last ?? 0), replicates), winners: winners,
-      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, seed: seed))
+      models: models, checks: checks, crossings: crossings, winners: winners,
+      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, seed: seed), leftOut: leftOut)
+  }
+
+  /// Why a model with these checks may name no winner; nil where it may.
+  private static func distrust(_ checks: [Check]) -> String? {
+    guard let error = checks.map({ abs($0.relativeError) }).max() else {
+      return
+        "the model could not be checked, which needs one cell of a policy more than the three that determine its costs"
+    }
+    guard error > poorFit else { return nil }
+    return
+      "costs here are no straight lines: the model misses cells that it had not seen by up to \(Decimal.percent(error))"
+  }
+
+  /// A policy with the cells that it may be fitted on, no two of the same guest.
+  struct Candidate {
+    let policy: String
+    var cells: [BenchReport.Cell]
+
+    init(_ policy: String, _ cells: [BenchReport.Cell]) {
+      self.policy = policy
+      var seen: Set<Guest> = []
+      self.cells = cells.filter { $0.summary?.median.isCost ?? false && seen.insert($0.guest).inserted }
+    }
+
+    /// The fit; nil where the cells do not determine it.
+    var model: Model? { Model(policy, points) }
+
+    /// Each cell held against a fit of the others, as far as they determine one.
+    var checks: [Check] {
+      let points = points
+      return points.indices.compactMap { index in
+        var others = points
+        let point = others.remove(at: index)
+        return Model(policy, others).map { Check(point, predicted: $0.cost(writes: point.writes, exits: point.exits)) }
+      }
+    }
+
+    private var points: [Point] { cells.compactMap { cell in cell.summary.map { Point(cell, cost: $0.median) } } }
+  }
+
+  /// The policies that can be fitted on the same guests, cut down to those.
+  ///
+  /// As long as what all have in common is too little, the one that has the fewest guests is left out. Nil where fewer than two
+  /// are left.
+  private static func comparable(_ candidates: [Candidate]) -> [Candidate]? {
+    func firstThat(_ isEnough: (Candidate) -> Bool) -> [Candidate]? {
+      var left = candidates
+      while left.count > 1 {
+        let guests = left.map { Set($0.cells.map(\.guest)) }
+        let common = guests.reduce(guests[0]) { $0.intersection($1) }
+        let cut = left.map { candidate in
+          var candidate = candidate
+          candidate.cells.removeAll { !common.contains($0.guest) }
+          return candidate
+        }
+        if cut.allSatisfy(isEnough) { return cut }
+        guard let fewest = left.indices.min(by: { left[$0].cells.count < left[$1].cells.count }) else { return nil }
+        left.remove(at: fewest)
+      }
+      return nil
+    }
+    return firstThat { $0.model != nil && !$0.checks.isEmpty } ?? firstThat { $0.model != nil }
   }
 
   /// The largest relative error on cells that the models had not seen; nil where there were none.
@@ -56,15 +128,6 @@ extension BreakEven {
     func contains(_ cell: BenchReport.Cell) -> Bool {
       guard cell.isMeasured, cell.entry == entry, cell.neighbour == nil else { return false }
       return cell.workload == "ibrs" ? cell.msr == msr : ["bare", "chatty"].contains(cell.workload)
-    }
-  }
-
-  /// Each cell held against a fit of the others, as far as they determine one.
-  private static func crossValidation(_ policy: String, _ points: [Point]) -> [Check] {
-    points.indices.compactMap { index in
-      var others = points
-      let point = others.remove(at: index)
-      return Model(policy, others).map { Check(point, predicted: $0.cost(writes: point.writes, exits: point.exits)) }
     }
   }
 
@@ -88,10 +151,11 @@ extension BreakEven {
 extension BreakEven.Model {
   /// The model of a policy's cells; nil where they do not determine it.
   init?(_ policy: String, _ points: [BreakEven.Point]) {
-    guard points.allSatisfy({ $0.cost > 0 }),
+    guard points.allSatisfy({ $0.cost.isCost }),
       let coefficients = LeastSquares.fit(
         rows: points.map { [1, $0.writes, $0.exits] }, values: points.map(\.cost),
-        weights: points.map { 1 / ($0.cost * $0.cost) })
+        weights: points.map { 1 / ($0.cost * $0.cost) }),
+      coefficients.allSatisfy(\.isFinite)
     else { return nil }
     self.init(
       policy: policy, base: coefficients[0], perWrite: coefficients[1], perExit: coefficients[2],
@@ -110,7 +174,21 @@ extension BreakEven.Check {
   }
 }
 
+extension BreakEven {
+  /// What a cell's guest does, apart from the policy.
+  struct Guest: Hashable {
+    let workload: String
+    let writes: Int
+    let exits: Int
+  }
+}
+
 extension BenchReport.Cell {
+  /// What its guest does.
+  var guest: BreakEven.Guest {
+    BreakEven.Guest(workload: workload, writes: writesPerEntry, exits: exitsPerEntry)
+  }
+
   fileprivate var order: (Int, Int, String) { (writesPerEntry, exitsPerEntry, id) }
 }
 

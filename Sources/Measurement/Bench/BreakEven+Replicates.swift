@@ -16,7 +16,9 @@ extension BreakEven {
     init?(_ cells: [(policy: String, cells: [BenchReport.Cell])], seed: UInt64) {
       let rows = cells.map { policy, cells in (policy, cells.map(Row.init)) }
       let counts = rows.flatMap { $0.1.map(\.rounds) }
-      guard let fewest = counts.min(), fewest >= RatioEstimate.fewestRounds, let most = counts.max() else { return nil }
+      guard let fewest = counts.min(), fewest >= RatioEstimate.fewestRounds,
+        let most = cells.flatMap({ $0.cells.map(\.rounds.count) }).max()
+      else { return nil }
       rounds = fewest
       var generator = SeededGenerator(seed: seed, stream: "break-even")
       models = (0..<Self.count).compactMap { _ in

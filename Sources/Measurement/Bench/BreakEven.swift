@@ -13,6 +13,10 @@ public struct BreakEven: Codable, Equatable, Sendable {
   public var winners: [Winner]
   /// Where the measured cells contradict the winner.
   public var contradictions: [Contradiction]
+  /// The policies that were measured on too few of the guests that the others have in common, and are compared with none.
+  public var leftOut: [String]
+  /// Why no winner and no crossing is named, in a sentence without a full stop; null where the model is relied on.
+  @Nullable public var withheld: String?
 
   /// The cost of an entry under a policy: base + perWrite × writes + perExit × exits, in cycles.
   public struct Model: Codable, Equatable, Sendable {
@@ -86,7 +90,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var equals: [String]
     /// Writes per entry from which on it wins.
     public var from: Double
-    /// Writes per entry up to which it wins; null where it wins for ever.
+    /// Writes per entry up to which it wins; null where it wins up to the most that were measured.
     @Nullable public var to: Double?
     /// The 95 % interval of that: low, high; null where there are too few rounds, or noise leaves open whose writes are cheaper.
     @Nullable public var toInterval: [Double]?
@@ -128,21 +132,30 @@ public struct BreakEven: Codable, Equatable, Sendable {
   }
 
   public init(
-    models: [Model], checks: [Check], crossings: [Crossing], winners: [Winner], contradictions: [Contradiction]
+    models: [Model], checks: [Check], crossings: [Crossing], winners: [Winner], contradictions: [Contradiction],
+    leftOut: [String] = [], withheld: String? = nil
   ) {
     self.models = models
     self.checks = checks
     self.crossings = crossings
     self.winners = winners
     self.contradictions = contradictions
+    self.leftOut = leftOut
+    self.withheld = withheld
   }
 }
 
-extension KeyedDecodingContainer {
-  /// What the synthesised decoding of `contradictions` calls: results that were written before there were any have none.
-  func decode(
-    _ type: [BreakEven.Contradiction].Type, forKey key: Key
-  ) throws -> [BreakEven.Contradiction] {
-    try decodeIfPresent(type, forKey: key) ?? []
+extension BreakEven {
+  /// Decodes a break-even; results that were written before there were contradictions or policies left out have none.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      models: try container.decode([Model].self, forKey: .models),
+      checks: try container.decode([Check].self, forKey: .checks),
+      crossings: try container.decode([Crossing].self, forKey: .crossings),
+      winners: try container.decode([Winner].self, forKey: .winners),
+      contradictions: try container.decodeIfPresent([Contradiction].self, forKey: .contradictions) ?? [],
+      leftOut: try container.decodeIfPresent([String].self, forKey: .leftOut) ?? [],
+      withheld: try container.decodeIfPresent(String.self, forKey: .withheld))
   }
 }

@@ -11,24 +11,26 @@ struct MeanRatio {
 
   /// Estimates from rounds that are paired by index; those that lack either cell are left out.
   ///
-  /// Nil where the rounds are too few for an interval, and where the divisor's mean may be zero.
+  /// Nil where the rounds are too few for an interval, and where either mean may not be above zero.
   init?(of cell: [[Double]], over baseline: [[Double]], replicates: Int = 1000, generator: SeededGenerator) {
     var generator = generator
     let rounds = zip(cell, baseline).filter { !$0.isEmpty && !$1.isEmpty }.map { (Sum(of: $0), Sum(of: $1)) }
     guard rounds.count >= RatioEstimate.fewestRounds else { return nil }
     func ratio(_ drawn: [(Sum, Sum)]) -> Double {
       let baseline = drawn.reduce(Sum()) { $0 + $1.1 }.mean
-      return baseline > 0 ? drawn.reduce(Sum()) { $0 + $1.0 }.mean / baseline : .infinity
+      let quotient = baseline > 0 ? drawn.reduce(Sum()) { $0 + $1.0 }.mean / baseline : .infinity
+      return quotient.isNaN ? .infinity : quotient
     }
     let sorted = (0..<replicates).map { _ in
       ratio(rounds.map { _ in rounds[generator.index(below: rounds.count)] })
     }.sorted()
     let tail = MedianBootstrap.tail(confidence: 0.95, rounds: rounds.count)
     let last = Double(sorted.count - 1)
+    let low = sorted[Int((tail * last).rounded(.down))]
     let high = sorted[Int(((1 - tail) * last).rounded(.up))]
     self.ratio = ratio(rounds)
-    guard self.ratio.isFinite, high.isFinite else { return nil }
-    interval = sorted[Int((tail * last).rounded(.down))]...high
+    guard self.ratio.isNormal, low > 0, high.isFinite else { return nil }
+    interval = low...high
   }
 
   /// The samples of a round as far as a mean asks for them.

@@ -2,9 +2,9 @@
 //
 // Method: rounds are drawn with replacement, not samples, since samples of a round resemble each other (the cluster
 // bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds both
-// under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate alike. Only where there are too few rounds to tell how rounds differ
-// are the samples of a drawn round drawn anew as well. Intervals are percentile intervals, expanded for the number of rounds
-// (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the
+// under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate alike. Only where there are
+// too few rounds to tell how rounds differ are the samples of a drawn round drawn anew as well. Intervals are percentile
+// intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the
 // A/A test calls too many equal cells different.
 
 /// Replicates of two medians from rounds.
@@ -15,44 +15,38 @@ struct MedianBootstrap {
   /// The medians of what was measured.
   let first: Double
   let second: Double
-  /// How many rounds hold both cells; of independent cells, the fewer.
+  /// How many rounds hold both cells.
   let rounds: Int
   /// The medians of each replicate.
   private let replicates: [(first: Double, second: Double)]
 
-  /// Draws replicates; nil where a cell has no round.
+  /// Draws replicates; nil where a cell has no round, or a sample that is no finite number.
   ///
-  /// Paired rounds belong together by their index, and those that lack a cell are left out.
+  /// Rounds belong together by their index, and those that lack a cell are left out.
   init?(
-    _ firstRounds: [[Double]], _ secondRounds: [[Double]], paired: Bool, replicates count: Int,
-    generator: inout SeededGenerator
+    _ firstRounds: [[Double]], _ secondRounds: [[Double]], replicates count: Int, generator: inout SeededGenerator
   ) {
     let pairs = zip(firstRounds, secondRounds).filter { !$0.isEmpty && !$1.isEmpty }
-    var one = RankedSamples(paired ? pairs.map(\.0) : firstRounds.filter { !$0.isEmpty })
-    var other = RankedSamples(paired ? pairs.map(\.1) : secondRounds.filter { !$0.isEmpty })
-    rounds = min(one.rounds, other.rounds)
-    guard rounds > 0 else { return nil }
+    var one = RankedSamples(pairs.map(\.0))
+    var other = RankedSamples(pairs.map(\.1))
+    rounds = pairs.count
+    guard rounds > 0, one.isFinite, other.isFinite else { return nil }
     first = one.median
     second = other.median
     let drawSamples = rounds < Self.roundsEnough
     replicates = (0..<count).map { _ in
       one.clear()
       other.clear()
-      if paired {
-        for _ in 0..<one.rounds {
-          let round = generator.index(below: one.rounds)
-          one.add(round: round, drawing: drawSamples, &generator)
-          other.add(round: round, drawing: drawSamples, &generator)
-        }
-      } else {
-        one.addRounds(drawing: drawSamples, &generator)
-        other.addRounds(drawing: drawSamples, &generator)
+      for _ in 0..<one.rounds {
+        let round = generator.index(below: one.rounds)
+        one.add(round: round, drawing: drawSamples, &generator)
+        other.add(round: round, drawing: drawSamples, &generator)
       }
       return (one.drawnMedian, other.drawnMedian)
     }
   }
 
-  /// The interval that holds a figure of the two medians with this confidence.
+  /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two medians.
   func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
@@ -93,6 +87,9 @@ private struct RankedSamples {
 
   var rounds: Int { ranks.count }
 
+  /// Whether every sample is a finite number.
+  var isFinite: Bool { sorted.allSatisfy(\.isFinite) }
+
   mutating func clear() {
     for rank in draws.indices { draws[rank] = 0 }
     drawn = 0
@@ -108,16 +105,8 @@ private struct RankedSamples {
     drawn += own.count
   }
 
-  /// Draws as many rounds as there are.
-  mutating func addRounds(drawing: Bool, _ generator: inout SeededGenerator) {
-    for _ in 0..<rounds { add(round: generator.index(below: rounds), drawing: drawing, &generator) }
-  }
-
   /// The median of all samples.
-  var median: Double {
-    let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
-  }
+  var median: Double { sorted.middle ?? 0 }
 
   /// The median of the samples drawn.
   var drawnMedian: Double {
@@ -129,7 +118,7 @@ private struct RankedSamples {
         guard passed * 2 == drawn else { return sorted[rank] }
         lower = sorted[rank]
       } else if let lower {
-        return (lower + sorted[rank]) / 2
+        return midpoint(lower, sorted[rank])
       }
     }
     return lower ?? sorted[sorted.count - 1]

@@ -23,27 +23,24 @@ public struct RatioEstimate: Equatable, Sendable {
   public let interval: ClosedRange<Double>
   /// The confidence that was asked for: 0.95 is 95 %.
   public let confidence: Double
-  /// How many rounds hold both cells; of cells of different runs, the fewer.
+  /// How many rounds hold both cells.
   public let rounds: Int
 
   /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
   ///
-  /// Cells of different runs are not paired. The same seed gives the same interval. Nil where no round has both, and where the
-  /// divisor may be zero.
-  public init?(
-    of cell: [[Double]], over baseline: [[Double]], paired: Bool = true, confidence: Double = 0.95,
-    replicates: Int = 1000, generator: SeededGenerator
-  ) {
+  /// The same seed gives the same interval. Throws `RatioUnknown` where no round has both, and where either cost may not be above
+  /// zero.
+  public init(
+    of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
+    generator: SeededGenerator
+  ) throws(RatioUnknown) {
     var generator = generator
     guard
-      let bootstrap = MedianBootstrap(
-        cell, baseline, paired: paired, replicates: replicates, generator: &generator),
-      bootstrap.second > 0
-    else { return nil }
-    let interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
-    guard interval.upperBound.isFinite else { return nil }
-    ratio = bootstrap.first / bootstrap.second
-    self.interval = interval
+      let bootstrap = MedianBootstrap(cell, baseline, replicates: replicates, generator: &generator)
+    else { throw .noCommonRound }
+    ratio = try RatioUnknown.ratio(of: bootstrap.first, over: bootstrap.second).ratio
+    interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
+    guard interval.lowerBound > 0, interval.upperBound.isFinite else { throw .unbounded }
     self.confidence = confidence
     rounds = bootstrap.rounds
   }
@@ -54,7 +51,7 @@ public struct RatioEstimate: Equatable, Sendable {
   /// Whether the interval leaves out 1 and stands on enough rounds.
   public var differs: Bool { standsOnEnoughRounds && !interval.contains(1) }
 
-  /// The width of the interval as a share of the ratio; infinite for a ratio of zero.
+  /// The width of the interval as a share of the ratio.
   public var relativeWidth: Double {
     interval.lowerBound == interval.upperBound ? 0 : (interval.upperBound - interval.lowerBound) / ratio
   }
@@ -86,7 +83,7 @@ public struct DifferenceEstimate: Equatable, Sendable {
   ) {
     var generator = generator
     guard
-      let bootstrap = MedianBootstrap(cell, baseline, paired: true, replicates: replicates, generator: &generator)
+      let bootstrap = MedianBootstrap(cell, baseline, replicates: replicates, generator: &generator)
     else { return nil }
     difference = bootstrap.first - bootstrap.second
     interval = bootstrap.interval(confidence: confidence) { $0 - $1 }

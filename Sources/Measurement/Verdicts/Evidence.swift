@@ -3,9 +3,19 @@
 /// The measured cells, asked for by what they are.
 struct Evidence {
   let report: BenchReport
+  /// The confidence of each interval.
+  let confidence: Double
+
+  /// The evidence for a claim whose error of 5 % is shared out over so many comparisons (Bonferroni).
+  init(report: BenchReport, sharing comparisons: Int = 1) {
+    self.report = report
+    confidence = 1 - 0.05 / Double(max(1, comparisons))
+  }
 
   /// What a claim needs and the report does not have, with the figures that could be had without it.
   struct Missing: Error {
+    /// `cannotBeTested` where this host cannot do it, else `notMeasured`.
+    var outcome = BenchReport.Verdict.Outcome.notMeasured
     var reason: String
     var figures: [BenchReport.Figure] = []
   }
@@ -24,11 +34,28 @@ struct Evidence {
 
   /// The first measured cell of this kind, in the report's order.
   func find(_ what: String, where matches: (BenchReport.Cell) -> Bool) throws(Missing) -> BenchReport.Cell {
-    let candidates = report.cells.filter(matches)
-    if let cell = candidates.first(where: \.isMeasured) { return cell }
-    guard let failed = candidates.first else { throw Missing(reason: "\(what) was not measured") }
-    let why = failed.reason.map { ": \($0.withoutFullStop)" } ?? ""
-    throw Missing(reason: "\(what) was not measured (\(failed.status.words)\(why))")
+    try find(what, where: matches, tried: matches)
+  }
+
+  /// The same; where there is none, a cell that `tried` to be one tells why: what becomes of an instruction is known only when
+  /// it was measured.
+  func find(
+    _ what: String, where matches: (BenchReport.Cell) -> Bool, tried: (BenchReport.Cell) -> Bool
+  ) throws(Missing) -> BenchReport.Cell {
+    if let cell = report.cells.first(where: { $0.isMeasured && matches($0) }) { return cell }
+    let candidates = report.cells.filter(tried)
+    if let absent = candidates.first(where: { !$0.isMeasured }) {
+      let why = absent.reason.map { ": \($0.withoutFullStop)" } ?? ""
+      throw Missing(
+        outcome: absent.status == .unsupported ? .cannotBeTested : .notMeasured,
+        reason: "\(what) was not measured (\(absent.status.words)\(why))")
+    }
+    if let other = candidates.first {
+      throw Missing(
+        outcome: .cannotBeTested,
+        reason: "\(what) was not measured (in \(other.id) it ends in \(other.end.words) here)")
+    }
+    throw Missing(reason: "\(what) was not measured")
   }
 
   /// The measured cells of this kind, in the report's order.
@@ -46,14 +73,27 @@ struct Evidence {
     }
   }
 
-  /// The ratio of two cells as a finding.
+  /// The ratio of two cells.
   func ratio(
-    _ name: String, _ cell: BenchReport.Cell, over baseline: BenchReport.Cell, confidence: Double = 0.95
+    _ name: String, _ cell: BenchReport.Cell, over baseline: BenchReport.Cell
   ) throws(Missing) -> Finding {
-    guard let estimate = report.ratio(cell, over: baseline, confidence: confidence) else {
+    let estimate: RatioEstimate
+    do throws(RatioUnknown) {
+      estimate = try report.knownRatio(cell, over: baseline, confidence: confidence)
+    } catch {
+      throw Missing(reason: "\(cell.id) over \(baseline.id) is not known: \(error)")
+    }
+    return finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
+  }
+
+  /// What a cell costs more than another, in the clock's unit.
+  func difference(
+    _ name: String, _ cell: BenchReport.Cell, minus baseline: BenchReport.Cell
+  ) throws(Missing) -> Finding {
+    guard let estimate = report.difference(cell, minus: baseline, confidence: confidence) else {
       throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
     }
-    return Finding(name, estimate.ratio, estimate.interval, confidence, unit: "x", rounds: estimate.rounds)
+    return finding(name, estimate.difference, estimate.interval, unit: report.unit, rounds: estimate.rounds)
   }
 
   /// What a cell costs without its baseline loop, in the clock's unit.
@@ -64,29 +104,32 @@ struct Evidence {
     let loop = try find("the empty loop (\(own ?? "bare without user mode"))") {
       if let own { $0.id == own } else { $0.workload == "bare" && $0.entry == "none" }
     }
-    guard let estimate = report.difference(cell, minus: loop) else {
-      throw Missing(reason: "no round holds both \(cell.id) and \(loop.id)")
-    }
-    return Finding(name, estimate.difference, estimate.interval, 0.95, unit: report.unit, rounds: estimate.rounds)
+    return try difference(name, cell, minus: loop)
+  }
+
+  /// A figure; where the clock counts instructions there is no noise, and it is its own interval.
+  private func finding(
+    _ name: String, _ value: Double, _ interval: ClosedRange<Double>, unit: String, rounds: Int
+  ) -> Finding {
+    let interval = report.countsInstructions ? value...value : interval
+    return Finding(
+      figure: BenchReport.Figure(
+        name: name, value: value, interval: [interval.lowerBound, interval.upperBound], unit: unit),
+      interval: interval, confidence: confidence, rounds: rounds)
   }
 }
 
 extension Evidence.Finding {
-  init(
-    _ name: String, _ value: Double, _ interval: ClosedRange<Double>, _ confidence: Double, unit: String, rounds: Int
-  ) {
-    figure = BenchReport.Figure(
-      name: name, value: value, interval: [interval.lowerBound, interval.upperBound], unit: unit)
-    self.interval = interval
-    self.confidence = confidence
-    self.rounds = rounds
-  }
-
   /// The figure in words: "1.02 (1.01 to 1.03)", "1200 cycles (1180 to 1210)".
   var words: String {
-    let format = figure.unit == "x" ? Decimal.ratio : Decimal.cycles
-    return format(figure.value) + (figure.unit == "x" ? "" : " \(figure.unit)")
-      + " (\(format(interval.lowerBound)) to \(format(interval.upperBound)))"
+    let isRatio = figure.unit == "x"
+    let value = isRatio ? Decimal.ratio(figure.value) : "\(Decimal.cost(figure.value)) \(figure.unit)"
+    guard interval.lowerBound < interval.upperBound else { return value }
+    let bounds =
+      isRatio
+      ? "\(Decimal.ratio(interval.lowerBound)) to \(Decimal.ratio(interval.upperBound))"
+      : Decimal.costInterval(interval.lowerBound, interval.upperBound)
+    return "\(value) (\(bounds))"
   }
 
   /// Where the interval lies.
@@ -101,6 +144,66 @@ extension Evidence.Finding {
     case outside
     /// Across its edge: more measuring would tell.
     case across
+  }
+}
+
+extension [Evidence.Finding] {
+  /// The outcome when each of these figures has to lie inside the tolerance.
+  func outcome(in tolerance: ClosedRange<Double>) -> BenchReport.Verdict.Outcome {
+    let positions = map { $0.position(in: tolerance) }
+    if positions.contains(.outside) { return .doesNotHold }
+    return positions.contains(.across) ? .notDecided : .holds
+  }
+
+  /// The smallest and the largest ratio.
+  var range: String {
+    let ratios = map(\.figure.value)
+    let low = Decimal.ratio(ratios.min() ?? 1)
+    let high = Decimal.ratio(ratios.max() ?? 1)
+    return low == high ? low : "\(low) to \(high)"
+  }
+}
+
+extension BenchReport.Cell {
+  /// How many indirect branches its user mode makes before each entry.
+  var branches: Int { userBranches ?? 0 }
+
+  /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
+  func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
+    workload == "ibrs" && entry != "none" && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
+      && branches == 0
+  }
+
+  /// Whether it writes SPEC_CTRL itself.
+  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+
+  /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
+  var writesStandIn: Bool { msr == "0x3b" }
+
+  /// Whether its guest exits at all while it is measured, by the VMM's count where there is one.
+  var exits: Bool { vmmExitsPerEntry.map { $0 > 0.5 } ?? (exitsPerEntry > 0) }
+
+  /// Whether it differs from another cell in nothing but the policy.
+  func isLike(_ other: Self) -> Bool {
+    workload == other.workload && entry == other.entry && msr == other.msr && neighbour == other.neighbour
+      && writesPerEntry == other.writesPerEntry && exitsPerEntry == other.exitsPerEntry && branches == other.branches
+  }
+
+  /// What its guest does, in a few words.
+  var load: String {
+    "\(workload)/\(entry) at \(writesPerEntry) writes and \(exitsPerEntry) \(exitsPerEntry == 1 ? "exit" : "exits")"
+  }
+}
+
+extension BenchReport.Cell.Place {
+  /// The place as it stands in a sentence.
+  var words: String {
+    switch self {
+    case .hardware: "the hardware"
+    case .kvm: "KVM"
+    case .vmm: "the VMM"
+    case .none: "no place"
+    }
   }
 }
 

@@ -32,6 +32,12 @@ public enum Decision: Equatable, Sendable {
     self = losses.isEmpty ? .allowed(protection) : .unprotected(losses.joined(separator: "; "))
   }
 
+  /// What a guest that goes on at a host notices there and loses no protection by: each a warning that stays with it.
+  public static func warnings(of guest: MovingGuest, at host: HostOffer) -> [String] {
+    guard let clock = guest.changeOfClock(at: host), !guest.contract.cpuid.has(.invariantTSC) else { return [] }
+    return [clock]
+  }
+
   /// The decision in one word: `allowed`, `unprotected`, `refused`.
   public var word: String {
     switch self {
@@ -66,6 +72,12 @@ extension MovingGuest {
     let missing = told.subtracting(told.promises).missing(from: FeatureWords(tellable.cpuid))
     guard missing.isEmpty else {
       return "the guest was told \(missing.list), which the destination's KVM does not offer"
+    }
+    if let offered = host.featureMSRs {
+      let more = featureMSRs.missing(from: offered)
+      guard more.isEmpty else {
+        return "the guest was told values of \(more.map { "\($0)" }.list) that the destination's KVM does not take"
+      }
     }
     let (physical, linear) = contract.addressBits
     guard physical <= host.physicalAddressBits, linear <= host.linearAddressBits else {
@@ -102,7 +114,7 @@ extension MovingGuest {
     let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
     guard supported.level == .guest else {
       return knowsRegister
-        ? supported
+        ? supported.given(contract, about: subject)
         : Protection(.none, "the guest was not told of IA32_SPEC_CTRL, and the host restricts nothing for it")
     }
     guard knowsRegister else {
@@ -140,6 +152,9 @@ extension MovingGuest {
     if !broken.isEmpty {
       losses.append("the guest was told \(broken.list), which the destination does not promise")
     }
+    if contract.cpuid.has(.invariantTSC), let clock = changeOfClock(at: host) {
+      losses.append("the guest was told INVARIANT_TSC, and \(clock)")
+    }
     let warnings = contract.told.warningsMissed(at: tellable)
     // Where the host keeps IBRS on, the processor restricts RET's predictions as well, and nothing rests on retpolines.
     if !warnings.isEmpty, protection.level != .always {
@@ -148,6 +163,14 @@ extension MovingGuest {
           + "predicted otherwise")
     }
     return losses
+  }
+
+  /// How its clock differs at a host from what it was, in a clause; nil where it does not, or where that is not known.
+  fileprivate func changeOfClock(at host: HostOffer) -> String? {
+    guard let tscKilohertz, let clock = host.clock, !clock.gives(tscKilohertz) else { return nil }
+    return
+      "its time-stamp counter, which ran at \(tscKilohertz.megahertz), runs at \(clock.kilohertz.megahertz) at the "
+      + "destination, whose KVM cannot scale it: times that the guest computes from it are wrong"
   }
 
   /// Why the guest would be worse protected at a host than at the source; nil when it would not be.
@@ -186,6 +209,11 @@ extension NamedBits {
 
   /// The names as they stand in a sentence.
   var list: String { allNames.list }
+}
+
+extension Int {
+  /// A rate in kHz as a person reads it.
+  var megahertz: String { "\(Double(self) / 1000) MHz" }
 }
 
 extension [String] {

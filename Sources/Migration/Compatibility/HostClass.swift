@@ -29,7 +29,8 @@ public enum HostClass: String, CaseIterable, Sendable {
     var addable = FeatureWords()
     if self == .none { addable[CPUIDWord(7, 0, .edx)] = CPUFeature.specCtrl.mask }
     return HostOffer(
-      name: rawValue, telling: contract, addable: addable,
+      name: rawValue, telling: contract, addable: addable, featureMSRs: FeatureMSRs(),
+      clock: GuestClock(kilohertz: 2_000_000, canScale: false),
       abilities: HostAbilities(
         subject: .specCtrl, register: self == .none ? .faulted(wrote: 1) : .held(wrote: 1),
         hasIBRSAll: self == .ibrsAll, canInterceptMSRs: true))

@@ -24,12 +24,17 @@ public struct HostOffer: Equatable, Codable, Sendable {
   public var archCapabilities: ArchCapabilities
   /// The bits of IA32_SPEC_CTRL that a guest which is told all this may set; empty where no guest holds the register.
   public var specCtrl: SpecCtrl
+  /// The feature MSRs as KVM offers them; nil where that is not known: an older file, or a KVM that does not tell.
+  public var featureMSRs: FeatureMSRs?
+  /// The clock of guests; nil where it is not known.
+  public var clock: GuestClock?
   /// What was proved about IA32_SPEC_CTRL, or about the MSR that the guest's policy is about.
   public var abilities: HostAbilities
 
   /// The offer of a KVM that tells guests this, and has these abilities.
   public init(
-    name: String, telling contract: GuestContract, addable: FeatureWords = FeatureWords(), abilities: HostAbilities
+    name: String, telling contract: GuestContract, addable: FeatureWords = FeatureWords(),
+    featureMSRs: FeatureMSRs? = nil, clock: GuestClock? = nil, abilities: HostAbilities
   ) {
     self.name = name
     vendor = contract.cpuid.vendor ?? ""
@@ -37,6 +42,8 @@ public struct HostOffer: Equatable, Codable, Sendable {
     self.addable = addable
     (physicalAddressBits, linearAddressBits) = contract.addressBits
     archCapabilities = contract.told
+    self.featureMSRs = featureMSRs
+    self.clock = clock
     let writable = SpecCtrl.writable(on: contract.cpuid)
     specCtrl = abilities.subject == .specCtrl && abilities.register.isHeld ? writable : []
     self.abilities = abilities
@@ -67,7 +74,16 @@ public struct HostOffer: Equatable, Codable, Sendable {
     let (physical, linear) = offered.addressBits
     contract.cpuid.describe(
       vendor: offered.cpuid.vendor ?? "", physicalAddressBits: physical, linearAddressBits: linear)
-    self.init(name: name, telling: contract, addable: addable, abilities: abilities)
+    self.init(
+      name: name, telling: contract, addable: addable, featureMSRs: try kvm.featureMSRs().map { FeatureMSRs($0) },
+      clock: try GuestClock(provedOn: kvm), abilities: abilities)
+  }
+
+  /// Whether its words can be printed: an offer comes from another process, or out of a file.
+  public var isPlain: Bool {
+    var words = [name, vendor]
+    if case .inconclusive(let exit) = abilities.register { words.append(exit) }
+    return words.allSatisfy { $0.isPlain && $0.utf8.count <= 1000 }
   }
 
   /// This host in a few words: processor and KVM module.

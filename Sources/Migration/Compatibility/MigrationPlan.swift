@@ -21,6 +21,8 @@ public struct MigrationPlan: Encodable, Equatable, Sendable {
     public let protectionAtDestination: Protection.Level?
     /// In one sentence.
     public let reason: String
+    /// What the guest would notice there and be warned of ever after.
+    public let warnings: [String]
   }
 
   /// What becomes of the guest.
@@ -51,11 +53,13 @@ extension MigrationPlan.Row {
     switch policy.support(on: source.abilities) {
     case .refused(let reason):
       outcome = .notStarted
+      warnings = []
       (protectionAtSource, protectionAtDestination) = (nil, nil)
       self.reason = reason
     case .supported(let protection):
       let guest = MovingGuest(startedAt: source, under: policy, protectedBy: protection)
       let decision = Decision(of: guest, to: destination, under: policy)
+      warnings = decision.word == "refused" ? [] : Self.warnings(of: guest, from: source, at: destination)
       protectionAtSource = protection.level
       reason = decision.reason
       switch decision {
@@ -72,8 +76,19 @@ extension MigrationPlan.Row {
     }
   }
 
+  /// The warnings, and what an older file does not tell.
+  private static func warnings(of guest: MovingGuest, from source: HostOffer, at destination: HostOffer) -> [String] {
+    var warnings = Decision.warnings(of: guest, at: destination)
+    for host in [source, destination] {
+      if host.clock == nil { warnings.append("the rate of the time-stamp counter at \(host.name) is not known") }
+      if host.featureMSRs == nil { warnings.append("the feature MSRs of \(host.name) are not known") }
+      if source == destination { break }
+    }
+    return warnings
+  }
+
   private enum CodingKeys: String, CodingKey {
-    case source, destination, policy, outcome, protectionAtSource, protectionAtDestination, reason
+    case source, destination, policy, outcome, protectionAtSource, protectionAtDestination, reason, warnings
   }
 
   /// What is not known is null, so that every row has the same keys.
@@ -86,5 +101,6 @@ extension MigrationPlan.Row {
     try container.encode(protectionAtSource, forKey: .protectionAtSource)
     try container.encode(protectionAtDestination, forKey: .protectionAtDestination)
     try container.encode(reason, forKey: .reason)
+    try container.encode(warnings, forKey: .warnings)
   }
 }

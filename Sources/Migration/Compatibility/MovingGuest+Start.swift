@@ -17,6 +17,7 @@ extension MovingGuest {
     let contract = host.contract(under: policy)
     self.init(
       contract: contract, policy: policy, subject: host.abilities.subject, protection: protection.level,
-      inUse: SpecCtrl.writable(on: contract.cpuid).intersection(.ibrs), hasIBPB: host.hasIBPB)
+      inUse: SpecCtrl.writable(on: contract.cpuid).intersection(.ibrs), hasIBPB: host.hasIBPB,
+      featureMSRs: host.featureMSRs ?? FeatureMSRs(), tscKilohertz: host.clock?.kilohertz)
   }
 }

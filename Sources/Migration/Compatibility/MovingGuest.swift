@@ -21,11 +21,15 @@ public struct MovingGuest: Equatable, Sendable {
   public var hasIBPB: Bool
   /// Whether a trapped write of the register by the guest was counted.
   public var hasWritten: Bool
+  /// The feature MSRs that it can know.
+  public var featureMSRs: FeatureMSRs
+  /// The rate of its time-stamp counter in kHz, nil where it is not known.
+  public var tscKilohertz: Int?
 
   /// A guest that stands like this at the source.
   public init(
     contract: GuestContract, policy: PolicyName, subject: MSR, protection: Protection.Level, inUse: SpecCtrl,
-    hasIBPB: Bool, hasWritten: Bool = false
+    hasIBPB: Bool, hasWritten: Bool = false, featureMSRs: FeatureMSRs = FeatureMSRs(), tscKilohertz: Int? = nil
   ) {
     self.contract = contract
     self.policy = policy
@@ -34,6 +38,8 @@ public struct MovingGuest: Equatable, Sendable {
     self.inUse = inUse
     self.hasIBPB = hasIBPB
     self.hasWritten = hasWritten
+    self.featureMSRs = featureMSRs.known(by: contract.cpuid)
+    self.tscKilohertz = tscKilohertz
   }
 
   /// Whether the guest was told of IBRS_ALL.

@@ -20,6 +20,8 @@ public struct PoolContract: Equatable, Codable, Sendable {
   public var archCapabilities: ArchCapabilities
   /// The bits of IA32_SPEC_CTRL that the guest may set.
   public var specCtrl: SpecCtrl
+  /// The rate in kHz that a guest's time-stamp counter can keep on every host; nil where there is none, or some host's is not known.
+  public var tscKilohertz: Int?
   /// Each host of the pool, in the order given.
   public var hosts: [Host]
 
@@ -44,6 +46,10 @@ public struct PoolContract: Equatable, Codable, Sendable {
     public var specCtrl: [String] = []
     /// Warnings that it alone, or with others, makes necessary.
     public var warnings: [String] = []
+    /// Feature MSRs whose value elsewhere it does not take.
+    public var featureMSRs: [String] = []
+    /// The rate of its guests' clock, where the hosts have none in common.
+    public var clock: [String] = []
   }
 }
 
@@ -102,6 +108,11 @@ extension PoolContract {
     cpuid = Self.common(hosts.map(\.cpuid)).subtracting(Self.neverTold)
     physicalAddressBits = hosts.map(\.physicalAddressBits).min() ?? 0
     linearAddressBits = hosts.map(\.linearAddressBits).min() ?? 0
+    // What PDCM announces must be the same, or is not told.
+    if Set(hosts.map { $0.featureMSRs?[.perfCapabilities] }).count > 1 {
+      cpuid[CPUIDWord(1, 0, .ecx)] &= ~FeatureMSRs.pdcm
+    }
+    tscKilohertz = Self.commonRate(of: hosts.map(\.clock))
     let capabilities = hosts.map(\.archCapabilities)
     let warnings = capabilities.reduce(ArchCapabilities()) { $0.union($1) }.intersection(.warnings)
     let common = capabilities.reduce(first.archCapabilities) { $0.intersection($1) }
@@ -113,8 +124,18 @@ extension PoolContract {
       self.hosts.append(
         Host(
           name: host.name, policy: choice.policy, protection: choice.protection.level,
-          reason: choice.protection.reason, costs: Costs(of: host, among: hosts)))
+          reason: choice.protection.reason,
+          costs: Costs(of: host, among: hosts, sharing: tscKilohertz)))
     }
+  }
+
+  /// The rate that all of these clocks give a guest.
+  private static func commonRate(of clocks: [GuestClock?]) -> Int? {
+    let known = clocks.compactMap(\.self)
+    guard known.count == clocks.count, let rate = (known.first { !$0.canScale } ?? known.first)?.kilohertz else {
+      return nil
+    }
+    return known.allSatisfy { $0.gives(rate) } ? rate : nil
   }
 
   /// What all have: bits that all have, numbers that are the same everywhere.
@@ -139,7 +160,8 @@ extension PoolContract {
   func guest(under policy: PolicyName, subject: MSR) -> MovingGuest {
     // No host of the pool lacks the barrier if the contract has the bit for it.
     MovingGuest(
-      contract: told, policy: policy, subject: subject, protection: .none, inUse: [], hasIBPB: cpuid.has(.specCtrl))
+      contract: told, policy: policy, subject: subject, protection: .none, inUse: [], hasIBPB: cpuid.has(.specCtrl),
+      tscKilohertz: tscKilohertz)
   }
 
   /// The policies from the cheapest: nothing intercepted and nothing done at an exit; exits for the guest's own writes alone; work
@@ -158,7 +180,7 @@ extension PoolContract {
 }
 
 extension PoolContract.Costs {
-  fileprivate init(of host: HostOffer, among hosts: [HostOffer]) {
+  fileprivate init(of host: HostOffer, among hosts: [HostOffer], sharing rate: Int?) {
     let all = hosts.map(\.cpuid).reduce(FeatureWords()) { $0.featuresUnion($1) }
     cpuid =
       all.subtracting(PoolContract.neverTold).missing(from: host.cpuid)
@@ -170,5 +192,26 @@ extension PoolContract.Costs {
     specCtrl = hosts.reduce(SpecCtrl()) { $0.union($1.specCtrl) }.subtracting(host.specCtrl).allNames
     let unwarned = hosts.contains { !$0.archCapabilities.isSuperset(of: host.archCapabilities.intersection(.warnings)) }
     warnings = unwarned ? host.archCapabilities.intersection(.warnings).allNames : []
+    if let own = host.featureMSRs {
+      // VMX is told to no guest of a pool.
+      let others = hosts.compactMap(\.featureMSRs).flatMap { $0.missing(from: own) }
+      featureMSRs = Set(others).filter { !(MSR.vmxCapabilities ~= $0) }.sorted().map { "\($0)" }
+    }
+    if rate == nil, let own = host.clock { clock = [own.kilohertz.megahertz + (own.canScale ? ", scaled" : "")] }
+  }
+}
+
+extension PoolContract.Costs {
+  private enum CodingKeys: String, CodingKey { case cpuid, archCapabilities, specCtrl, warnings, featureMSRs, clock }
+
+  /// Files from before there were feature MSRs and clocks are read, too.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    cpuid = try container.decode([String].self, forKey: .cpuid)
+    archCapabilities = try container.decode([String].self, forKey: .archCapabilities)
+    specCtrl = try container.decode([String].self, forKey: .specCtrl)
+    warnings = try container.decode([String].self, forKey: .warnings)
+    featureMSRs = try container.decodeIfPresent([String].self, forKey: .featureMSRs) ?? []
+    clock = try container.decodeIfPresent([String].self, forKey: .clock) ?? []
   }
 }

@@ -24,6 +24,18 @@ public struct PortableGuest<Work: Codable & Sendable>: Codable, Sendable {
     self.machine = machine
     self.work = work
   }
+
+  /// The most warnings that a guest has.
+  static var maximumWarnings: Int { 64 }
+
+  /// Adds a warning that every later output of the guest says, unless it has it already.
+  public mutating func warn(_ text: String) {
+    let text = text.plain
+    guard !warnings.contains(text) else { return }
+    // A guest that has moved so often has lost more than anyone reads.
+    if warnings.count >= Self.maximumWarnings { warnings.removeLast(warnings.count - Self.maximumWarnings + 1) }
+    warnings.append(text)
+  }
 }
 
 /// A guest as a value: its state, and those pages of its memory that are not all zeroes.

@@ -144,9 +144,12 @@ extension PortableGuest {
       throw .malformed("\(error)")
     }
     try machine.memory.checkAsMemory()
-    guard ([origin, policy] + warnings).allSatisfy(\.isPrintable) else {
-      throw .malformed("there are control characters in its words")
+    guard warnings.count <= Self.maximumWarnings else { throw .tooLarge("\(warnings.count) warnings") }
+    let words = [origin, policy] + warnings
+    if let length = words.map(\.utf8.count).max(), length > String.longestFromElsewhere {
+      throw .tooLarge("a text of \(length) bytes")
     }
+    guard words.allSatisfy(\.isPlain) else { throw .malformed("there are control characters in its words") }
   }
 }
 
@@ -166,11 +169,6 @@ extension [GuestPhysicalRange] {
     let pages = reduce(0) { $0 + $1.count / GuestPage.size }
     guard pages <= SnapshotHeader.maximumPageCount else { throw .tooLarge("\(pages) pages of memory") }
   }
-}
-
-extension String {
-  /// Whether it changes nothing but the text on a terminal.
-  fileprivate var isPrintable: Bool { unicodeScalars.allSatisfy { $0.properties.generalCategory != .control } }
 }
 
 /// A page as it stands in files and goes over sockets: its address, then its bytes.

@@ -11,8 +11,8 @@
 //
 // Before that, where somebody else orders a running guest to move: `order` to the process that runs it, and its `answer`, JSON both.
 //
-// At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence: see Sender and
-// Receiver.
+// At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence and from the end of the
+// stream: the table in docs/migration.md.
 
 import Hypervisor
 
@@ -57,7 +57,17 @@ struct Message: Equatable, Sendable {
     Message(kind: kind, payload: Array(text.utf8.prefix(kind.limit)))
   }
 
-  var text: String { String(decoding: payload, as: UTF8.self) }
+  /// The reason in it, as one line: the other side may have written anything.
+  var text: String { String(decoding: payload, as: UTF8.self).plain }
+
+  /// The message as it goes over the stream.
+  var bytes: [UInt8] {
+    var header: [UInt8] = []
+    header.append(number: kind.rawValue)
+    header.append(number: CRC32C.of(payload))
+    header.append(number: UInt64(payload.count))
+    return header + payload
+  }
 }
 
 /// A transfer that failed.
@@ -70,14 +80,20 @@ public enum TransferError: Error, Equatable, Sendable {
   case ended(String)
   /// What came is no guest.
   case snapshot(SnapshotError)
-  /// The other side proposed no guest, for this reason.
+  /// No guest has come, for this reason.
   case nobody(String)
+  /// The guest has been handed over, and what became of it is not known, for this reason: it must not go on here.
+  case unknown(String)
 }
 
 extension TransferError {
-  /// The error of a stream on which no guest has been proposed yet, unless it is this side that gave up.
+  /// The error of a stream on which no whole guest has come, unless it is this side that gave up.
   public var beforeAnything: TransferError {
-    if case .socket(let error) = self, error.isCancellation { self } else { .nobody("\(self)") }
+    switch self {
+    case .socket(let error) where error.isCancellation: self
+    case .nobody: self
+    default: .nobody("\(self)")
+    }
   }
 }
 
@@ -88,30 +104,19 @@ extension TransferError: CustomStringConvertible {
     case .protocolError(let what): "the other side does not keep to the protocol: \(what)"
     case .ended(let reason): reason
     case .snapshot(let error): "\(error)"
-    case .nobody(let reason): "no guest was proposed: \(reason)"
+    case .nobody(let reason): "no guest has come: \(reason)"
+    case .unknown(let reason): reason
     }
   }
 }
 
 extension Connection {
-  /// Sends a message.
-  ///
-  /// Throws `TransferError.socket` when the other side is gone.
-  func send(_ message: Message) throws(TransferError) {
-    var header: [UInt8] = []
-    header.append(number: message.kind.rawValue)
-    header.append(number: CRC32C.of(message.payload))
-    header.append(number: UInt64(message.payload.count))
-    do { try send(header + message.payload) } catch { throw .socket(error) }
-  }
-
-  /// Receives the next message; waits for the whole of it at most `limit`, or for ever when that is nil.
+  /// Receives the next message, the whole of it until `deadline`.
   ///
   /// Throws `TransferError`: the stream broke, or what comes is no message.
   func message(
-    within limit: Duration? = nil, unless isCancelled: () -> Bool = { false }
+    by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) -> Message {
-    let deadline = limit.map { ContinuousClock.now + $0 }
     let header = try bytes(Message.headerSize, by: deadline, unless: isCancelled)
     let number = header.number(at: 0, as: UInt32.self)
     let length = header.number(at: 8, as: UInt64.self)
@@ -126,15 +131,8 @@ extension Connection {
   }
 
   private func bytes(
-    _ count: Int, by deadline: ContinuousClock.Instant?, unless isCancelled: () -> Bool
+    _ count: Int, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws(TransferError) -> [UInt8] {
     do { return try receive(count, by: deadline, unless: isCancelled) } catch { throw .socket(error) }
-  }
-
-  /// Waits until the other side has closed, whatever it says until then.
-  func drain() {
-    while true {
-      do { _ = try receive(1) } catch { if error.isEndOfStream { return } }
-    }
   }
 }

@@ -6,16 +6,22 @@ public import Hypervisor
 
 /// How long copying may go on, and when it has done enough.
 public struct PreCopyLimits: Codable, Sendable {
-  /// How long the guest may be stopped for its last pages.
+  /// How long the guest may be stopped in all: a source that has not been told `ready` by then takes it back.
   public var downTime: Duration
   /// After so many rounds the guest is stopped, whatever is left.
   public var rounds: Int
 
-  /// Limits; the default is 30 ms, after at most 30 rounds.
-  public init(downTime: Duration = .milliseconds(30), rounds: Int = 30) {
+  /// The most rounds that there can be.
+  public static let maximumRounds = 30
+
+  /// Limits; the default is 300 ms, as QEMU has it, after at most 30 rounds.
+  public init(downTime: Duration = .milliseconds(300), rounds: Int = Self.maximumRounds) {
     self.downTime = downTime
-    self.rounds = rounds
+    self.rounds = min(rounds, Self.maximumRounds)
   }
+
+  /// What of the down time the last pages may take: the rest is for the state, and for the destination's own work.
+  var timeForLastPages: Duration { downTime / 10 }
 }
 
 /// A copy of a running guest's memory to a destination, under way.
@@ -59,30 +65,35 @@ public struct PreCopy: ~Copyable, Sendable {
       left = []
       let clock = ContinuousClock()
       var sent = 0
-      let duration = try clock.measure { sent = try send(addresses, skippingZeroes: skippingZeroes, to: sender) }
+      let duration = try clock.measure {
+        sent = try send(addresses, skippingZeroes: skippingZeroes, to: sender, unless: isCancelled)
+      }
       skippingZeroes = false
       left = Set(try view.takeDirtyPages())
       rounds.append(Round(pages: sent, duration: duration, dirtied: left.count))
       // A guest that writes as fast as it is copied gains nothing from one more round.
       let isStuck = rounds.count > 2 && rounds.suffix(3).allSatisfy { $0.dirtied >= $0.pages && $0.pages > 0 }
-      if expectedDownTime <= limits.downTime || rounds.count >= limits.rounds || isStuck { return }
+      if expectedDownTime <= limits.timeForLastPages || rounds.count >= limits.rounds || isStuck { return }
     }
   }
 
-  /// Sends what is left of a guest that has stopped; gives the number of pages.
+  /// Sends what is left of a guest that has stopped, until `deadline`; gives the number of pages.
   ///
   /// Throws as `copy` does.
-  public mutating func finish(to sender: Sender) throws -> Int {
+  public mutating func finish(
+    to sender: Sender, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
+  ) throws -> Int {
     let addresses = left.union(try view.takeDirtyPages()).sorted()
     left = []
-    return try send(addresses, skippingZeroes: false, to: sender)
+    return try send(addresses, skippingZeroes: false, to: sender, by: deadline, unless: isCancelled)
   }
 
   private func send(
-    _ addresses: [GuestPhysicalAddress], skippingZeroes: Bool, to sender: Sender
+    _ addresses: [GuestPhysicalAddress], skippingZeroes: Bool, to sender: Sender,
+    by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool
   ) throws(TransferError) -> Int {
     let pages = addresses.compactMap { view.page(at: $0) }.filter { !skippingZeroes || !$0.isZero }
-    try sender.send(pages)
+    try sender.send(pages, by: deadline, unless: isCancelled)
     return pages.count
   }
 }

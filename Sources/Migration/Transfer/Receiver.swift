@@ -1,76 +1,93 @@
-// The destination's side of a migration.
+// The destination's side of a migration. The states and what ends each: the table in docs/migration.md.
 //
 // Until it has said `ready` the guest is none of its business: whatever goes wrong, it forgets what came. Once it has said `ready` it
-// holds a whole guest, and waits for one of three things: `commit`, and it runs the guest; `abort`, and it forgets it; the end of the
-// stream, which a living source does not cause without an `abort` before, and it runs the guest, which has nobody else. It says
-// `running` before the guest's first instruction, so that the source lets go of it first.
+// holds a whole guest and all that running it takes, and waits for one of three things: `commit`, and it runs the guest; `abort`, and
+// it forgets it; the end of the stream, which a living source does not cause without an `abort` before, and it runs the guest, which
+// has nobody else. It says `running` before the guest's first instruction, so that the source lets go of it first; where it cannot
+// say that to a source that lives, it does not run the guest.
 
 import FoundationEssentials
-import Hypervisor
+public import Hypervisor
 
 /// The destination's side of one migration.
 public final class Receiver: Sendable {
   private let connection: Connection
-
-  /// How long a source may take to propose a guest.
-  private static let patience = Duration.seconds(10)
+  private let patience: Patience
+  /// Until when the source must have proposed a guest.
+  private let deadline: ContinuousClock.Instant
 
   /// Greets a source with what this host offers.
   ///
   /// Throws `TransferError` when it is gone.
-  public init(_ connection: consuming Connection, offering offer: HostOffer) throws(TransferError) {
-    self.connection = connection
-    try self.connection.send(Message(kind: .offer, payload: try json(Greeting(offer))))
+  public convenience init(
+    _ connection: consuming Connection, offering offer: HostOffer, patience: Patience = Patience(),
+    unless isCancelled: () -> Bool = { false }
+  ) throws(TransferError) {
+    self.init(hearing: connection, patience: patience)
+    let greeting = Message(kind: .offer, payload: try json(Greeting(offer)))
+    do { try self.connection.send(greeting.bytes, by: deadline, unless: isCancelled) } catch {
+      throw .socket(error.cause)
+    }
   }
 
   /// A destination whose greeting has been said.
-  init(hearing connection: consuming Connection) { self.connection = connection }
+  init(hearing connection: consuming Connection, patience: Patience = Patience()) {
+    self.connection = connection
+    self.patience = patience
+    deadline = .now + patience.proposal
+  }
 
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
   ///
-  /// Throws `TransferError`: the source is gone or has other plans, or what comes is no guest.
-  public func receive<Work>(as: Work.Type, unless isCancelled: () -> Bool) throws(TransferError) -> Snapshot<Work> {
-    var memory: [GuestPhysicalRange]?
+  /// `refusal` says why no guest can have such memory here, nil where one can. What is held is never more than that memory. Throws
+  /// `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
+  public func receive<Work>(
+    as: Work.Type, refusing refusal: ([GuestPhysicalRange]) -> String? = { _ in nil }, unless isCancelled: () -> Bool
+  ) throws(TransferError) -> Snapshot<Work> {
+    let memory = try proposal(unless: isCancelled)
+    if let reason = refusal(memory) { throw .ended(reason) }
+    let deadline = ContinuousClock.now + patience.copying(memory.reduce(0) { $0 + $1.count })
     var pages: [GuestPhysicalAddress: GuestPage] = [:]
     while true {
-      let message: Message
-      do {
-        message = try connection.message(within: memory == nil ? Self.patience : nil, unless: isCancelled)
-      } catch {
-        throw memory == nil ? error.beforeAnything : error
-      }
-      switch (message.kind, memory) {
-      case (.proposal, nil):
-        do { memory = try Self.memory(message.payload) } catch { throw error.beforeAnything }
-      case (.pages, let ranges?):
+      let message = try connection.message(by: deadline, unless: isCancelled)
+      switch message.kind {
+      case .pages:
         do throws(SnapshotError) {
           for start in stride(from: 0, to: message.payload.count, by: PageRecord.size) {
             let record = Array(message.payload[start...].prefix(PageRecord.size))
             guard record.count == PageRecord.size else { throw .malformed("a part of a page") }
-            let page = try PageRecord.page(in: record, of: ranges)
-            pages[page.address] = page
+            let page = try PageRecord.page(in: record, of: memory)
+            // Memory begins as zeroes.
+            pages[page.address] = page.isZero ? nil : page
           }
         } catch { throw .snapshot(error) }
-      case (.state, let ranges?):
+      case .state:
         let guest: PortableGuest<Work>
         do { guest = try PortableGuest(decoding: message.payload) } catch { throw .snapshot(error) }
-        guard guest.machine.memory == ranges else { throw .protocolError("other memory than was proposed") }
+        guard guest.machine.memory == memory else { throw .protocolError("other memory than was proposed") }
         return Snapshot(guest: guest, pages: pages.values.sorted { $0.address < $1.address })
-      case (.abort, nil): throw .nobody("the source keeps its guest: \(message.text)")
-      case (.abort, _): throw .ended("the source keeps its guest: \(message.text)")
-      case (_, nil): throw .nobody("it said \(message.kind) at the wrong time")
+      case .abort: throw .ended("the source keeps its guest: \(message.text)")
       default: throw .protocolError("\(message.kind) at the wrong time")
       }
     }
   }
 
-  private static func memory(_ payload: [UInt8]) throws(TransferError) -> [GuestPhysicalRange] {
-    let ranges: [GuestPhysicalRange]
-    do { ranges = try JSONDecoder().decode([GuestPhysicalRange].self, from: Data(payload)) } catch {
-      throw .protocolError("\(error)")
-    }
-    do { try ranges.checkAsMemory() } catch { throw .snapshot(error) }
-    return ranges
+  /// The memory of the guest that is proposed.
+  private func proposal(unless isCancelled: () -> Bool) throws(TransferError) -> [GuestPhysicalRange] {
+    do throws(TransferError) {
+      let message = try connection.message(by: deadline, unless: isCancelled)
+      switch message.kind {
+      case .proposal: break
+      case .abort: throw .nobody("the source keeps its guest: \(message.text)")
+      default: throw .nobody("it said \(message.kind) at the wrong time")
+      }
+      let ranges: [GuestPhysicalRange]
+      do { ranges = try JSONDecoder().decode([GuestPhysicalRange].self, from: Data(message.payload)) } catch {
+        throw .protocolError("\(error)".plain)
+      }
+      do { try ranges.checkAsMemory() } catch { throw .snapshot(error) }
+      return ranges
+    } catch { throw error.beforeAnything }
   }
 
   /// What is to be done with a guest that is whole here.
@@ -84,26 +101,31 @@ public final class Receiver: Sendable {
   }
 
   /// Says that the guest is whole here, and waits for the source's word; who is cancelled by then leaves the guest to the source.
+  ///
+  /// All that running it takes must be there: from here on nothing may fail.
   public func takeOver(unless isCancelled: () -> Bool) -> TakeOver {
-    // A source that cannot be told any more has either said something before it closed, or is dead: reading tells.
-    try? connection.send(Message(kind: .ready))
-    do {
-      let message = try connection.message()
+    let deadline = ContinuousClock.now + patience.word
+    // A source that cannot be told has either said something before it closed, or is dead: reading tells.
+    _ = connection.say(Message(kind: .ready), by: deadline)
+    do throws(TransferError) {
+      let message = try connection.message(by: deadline, unless: isCancelled)
       switch message.kind {
       case .commit where isCancelled(): return .forget("stopped on request before it ran here")
-      case .commit:
-        try? connection.send(Message(kind: .running))
-        return .run
+      case .commit: break
       case .abort: return .forget(message.text)
       default: return .forget("it said \(message.kind) instead of commit")
       }
-    } catch .socket(let error) where error.isEndOfStream {
-      return .runAlone
     } catch {
-      return .forget("\(error)")
+      if case .socket(let error) = error, error.isEndOfStream { return .runAlone }
+      return .forget("no word from the source: \(error)")
+    }
+    return switch connection.say(Message(kind: .running), by: .now + patience.saying) {
+    case .said: .run
+    case .gone: .runAlone
+    case .unsaid: .forget("the source could not be told that it runs here: the system takes no message")
     }
   }
 
   /// Tells the source that its guest is not taken.
-  public func refuse(_ reason: String) { try? connection.send(.reason(.refuse, reason)) }
+  public func refuse(_ reason: String) { _ = connection.say(.reason(.refuse, reason), by: .now + .seconds(1)) }
 }

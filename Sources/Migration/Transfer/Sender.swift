@@ -1,35 +1,54 @@
-// The source's side of a migration.
+// The source's side of a migration. The states and what ends each: the table in docs/migration.md.
 //
-// The guest is the source's until `running` has come. Whatever goes wrong before that, the guest goes on here: a destination that is
-// gone runs nothing. After `commit` there is one thing left that ends the waiting: `running`, or the end of the stream, which a
-// destination does not close before it has said `running` unless it dies. A source that gives up before `commit` says `abort` first,
-// for a destination that was ready takes the end of the stream for the source's death, and runs the guest.
+// The guest is the source's until `running` has come. Whatever goes wrong before `commit`, the guest goes on here, and the destination
+// is told `abort` before the stream ends: a destination that holds a whole guest takes the end of the stream for the source's death,
+// and runs it. After `commit` two things say what became of the guest: `running`, and the end of the stream, which a destination
+// does not cause before `running` unless it does not run it. Silence says nothing: then the guest must not go on here.
 
 import FoundationEssentials
 public import Hypervisor
+import Synchronization
+public import SystemPackage
 
 /// The source's side of one migration.
 public final class Sender: Sendable {
   private let connection: Connection
+  private let patience: Patience
+  private let progress = Mutex(Progress())
 
-  /// How long the destination may take for a message while it is its turn.
-  private static let patience = Duration.seconds(10)
+  private struct Progress {
+    /// Until when memory may be copied.
+    var copying: ContinuousClock.Instant?
+    /// Whether half of a message is on the stream: nothing can be said after that, and no guest can have come whole.
+    var isCut = false
+    /// Whether the destination may hold a whole guest.
+    var mayBeWhole = false
+  }
 
   /// Connects to a destination that waits at a path.
   ///
-  /// Throws `TransferError.socket` when nobody waits there.
-  public init(to path: String) throws(TransferError) {
-    do { connection = try Connection(to: path) } catch { throw .socket(error) }
+  /// Throws `TransferError.socket` when nobody waits there whom the rule takes.
+  public init(
+    to path: FilePath, of peers: PeerRule = PeerRule(), patience: Patience = Patience(),
+    unless isCancelled: () -> Bool = { false }
+  ) throws(TransferError) {
+    do {
+      connection = try Connection(to: path, of: peers, within: patience.offer, unless: isCancelled)
+    } catch { throw .socket(error) }
+    self.patience = patience
   }
 
   /// A source at one end of a stream.
-  init(over connection: consuming Connection) { self.connection = connection }
+  init(over connection: consuming Connection, patience: Patience = Patience()) {
+    self.connection = connection
+    self.patience = patience
+  }
 
   /// What the destination offers: the first that it says.
   ///
   /// Throws `TransferError` when it does not, or speaks another version of the protocol.
   public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
-    let message = try connection.message(within: Self.patience, unless: isCancelled)
+    let message = try connection.message(by: .now + patience.offer, unless: isCancelled)
     switch message.kind {
     case .offer: return try Greeting(decoding: message.payload).offer
     case .refuse: throw .ended("the destination does not take a guest: \(message.text)")
@@ -37,23 +56,50 @@ public final class Sender: Sendable {
     }
   }
 
-  /// Says that a guest with this memory will come.
+  /// Says that a guest with this memory will come; from now on the time for copying it runs.
   ///
   /// Throws `TransferError` when the destination is gone.
-  public func propose(memory: [GuestPhysicalRange]) throws(TransferError) {
-    try connection.send(Message(kind: .proposal, payload: try json(memory)))
+  public func propose(
+    memory: [GuestPhysicalRange], unless isCancelled: () -> Bool = { false }
+  ) throws(TransferError) {
+    let deadline = ContinuousClock.now + patience.copying(memory.reduce(0) { $0 + $1.count })
+    progress.withLock { $0.copying = deadline }
+    try post(Message(kind: .proposal, payload: try json(memory)), by: deadline, unless: isCancelled)
   }
 
-  /// Sends pages; a page that was sent before is replaced.
+  /// Sends pages, by default as long as copying may take; a page that was sent before is replaced.
   ///
-  /// Throws `TransferError` when the destination is gone.
-  public func send(_ pages: [GuestPage]) throws(TransferError) {
+  /// Throws `TransferError` when the destination is gone, or the time is up.
+  public func send(
+    _ pages: [GuestPage], by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool = { false }
+  ) throws(TransferError) {
+    let deadline = deadline ?? progress.withLock { $0.copying } ?? .now + patience.copying
     for start in stride(from: 0, to: pages.count, by: Message.pagesInMessage) {
       var message = Message(kind: .pages)
       for page in pages[start...].prefix(Message.pagesInMessage) { PageRecord.append(page, to: &message.payload) }
-      try connection.send(message)
+      try post(message, by: deadline, unless: isCancelled)
     }
   }
+
+  /// Sends a message that decides nothing.
+  private func post(
+    _ message: Message, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
+  ) throws(TransferError) {
+    do throws(Connection.Cut) { try connection.send(message.bytes, by: deadline, unless: isCancelled) } catch {
+      if error.sent > 0 { progress.withLock { $0.isCut = true } }
+      throw reason(of: error.cause)
+    }
+  }
+
+  /// Why a stream has ended: what the destination said before it closed, where it said something.
+  private func reason(of error: SocketError) -> TransferError {
+    guard error.isEndOfStream, let last = try? connection.message(by: .now + .seconds(1)), last.kind == .refuse else {
+      return .socket(error)
+    }
+    return .ended("the destination does not take the guest: \(last.text)")
+  }
+
+  // MARK: The hand-over
 
   /// What became of a guest that was to be handed over.
   public enum HandOver: Equatable, Sendable {
@@ -61,34 +107,97 @@ public final class Sender: Sendable {
     case moved
     /// It is still here, for this reason.
     case kept(String)
+    /// It has been given away, and the destination does not say whether it has it: it must not go on here.
+    case unknown(String)
   }
 
   /// Hands the guest over: its state, all pages having been sent, and then the guest itself.
-  public func handOver<Work>(_ guest: PortableGuest<Work>) -> HandOver {
+  ///
+  /// A destination that is not ready by `deadline` does not get it.
+  public func handOver<Work>(
+    _ guest: PortableGuest<Work>, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
+  ) -> HandOver {
     do {
       let state: [UInt8]
       do { state = try guest.encoded() } catch { throw TransferError.protocolError("\(error)") }
-      try connection.send(Message(kind: .state, payload: state))
-      let answer = try connection.message(within: Self.patience)
+      progress.withLock { $0.mayBeWhole = true }
+      try post(Message(kind: .state, payload: state), by: deadline, unless: isCancelled)
+      let answer = try word(by: deadline, unless: isCancelled)
       switch answer.kind {
       case .ready: break
-      case .refuse: return .kept("the destination does not take the guest: \(answer.text)")
+      case .refuse: throw TransferError.ended("the destination does not take the guest: \(answer.text)")
       default: throw TransferError.protocolError("\(answer.kind) instead of ready")
       }
     } catch {
-      abort("the source keeps the guest: \(error)")
+      abort("\(error)")
       return .kept("before the destination was ready: \(error)")
     }
-    do { try connection.send(Message(kind: .commit)) } catch {
-      return .kept("the destination died before it could take over: \(error)")
+    switch connection.say(Message(kind: .commit), by: .now + patience.saying) {
+    case .said: return answer(unless: isCancelled)
+    case .gone: return .kept("the destination was gone before it could take over")
+    case .unsaid:
+      let reason = "the destination could not be told to take over: the system takes no message"
+      abort(reason)
+      return .kept(reason)
     }
-    if (try? connection.message())?.kind == .running { return .moved }
-    connection.drain()
-    return .kept("the destination died before it took over")
+  }
+
+  /// What the destination says of the state.
+  private func word(
+    by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
+  ) throws(TransferError) -> Message {
+    do throws(TransferError) { return try connection.message(by: deadline, unless: isCancelled) } catch {
+      guard case .socket(let cause) = error else { throw error }
+      throw reason(of: cause)
+    }
+  }
+
+  /// Waits for the word of a destination that has been told to take over.
+  private func answer(unless isCancelled: () -> Bool) -> HandOver {
+    let deadline = ContinuousClock.now + patience.answer
+    // Whoever is asked to stop looks a moment longer: the answer is on its way.
+    var asked: ContinuousClock.Instant?
+    func isOver() -> Bool {
+      guard isCancelled() else { return false }
+      if asked == nil { asked = .now }
+      return asked.map { $0.duration(to: .now) > .seconds(1) } ?? false
+    }
+    while true {
+      do throws(TransferError) {
+        let message = try connection.message(by: deadline, unless: isOver)
+        switch message.kind {
+        case .running: return .moved
+        case .refuse: return .kept("the destination did not take over: \(message.text)")
+        // It does not keep to the protocol; the end of the stream still says that it does not run the guest.
+        default: continue
+        }
+      } catch {
+        switch error {
+        case .socket(let error) where error.isEndOfStream: return .kept("the destination died before it took over")
+        case .protocolError: continue
+        default:
+          return .unknown(
+            "the destination was told to take the guest over, and does not say that it has (\(error)); it does not go on "
+              + "here, because it may run there")
+        }
+      }
+    }
   }
 
   /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source is dead.
-  public func abort(_ reason: String) { try? connection.send(.reason(.abort, reason)) }
+  ///
+  /// A destination that may hold the whole guest is told until it has heard it, or has lost its own patience and is gone. One that
+  /// does neither is stopped, or means no good: the stream to it stays open for as long as this process lives.
+  public func abort(_ reason: String) {
+    let (isCut, mayBeWhole) = progress.withLock { ($0.isCut, $0.mayBeWhole) }
+    guard !isCut else { return }
+    let limit = mayBeWhole ? patience.word + patience.answer : .seconds(1)
+    let said = connection.say(.reason(.abort, reason), by: .now + limit)
+    if mayBeWhole, said == .unsaid { Self.heldOpen.withLock { $0.append(self) } }
+  }
+
+  /// The streams whose end would say what is not so.
+  private static let heldOpen = Mutex<[Sender]>([])
 }
 
 /// What the destination says first.
@@ -110,10 +219,11 @@ struct Greeting: Codable, Sendable {
         throw TransferError.protocolError("version \(version) of it; this program speaks \(Self.currentVersion)")
       }
       self = try JSONDecoder().decode(Self.self, from: Data(payload))
+      guard offer.isPlain else { throw TransferError.protocolError("an offer with words that cannot be printed") }
     } catch let error as TransferError {
       throw error
     } catch {
-      throw .protocolError("\(error)")
+      throw .protocolError("\(error)".plain)
     }
   }
 }

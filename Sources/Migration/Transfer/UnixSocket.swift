@@ -1,7 +1,12 @@
 // A stream between two processes of one machine: a Unix socket, with the few calls that are needed.
-// Facts: unix(7), socket(2), connect(2), accept(2), send(2) (MSG_NOSIGNAL), poll(2).
+//
+// What a failed call means: end of file, EPIPE and ECONNRESET say that the other side has closed, or is dead. Nothing else says
+// anything about it: a call that fails for want of memory or buffers (ENOBUFS, ENOMEM), or was interrupted, is made again until the
+// phase's deadline.
+// Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2).
 
 import Glibc
+import Hypervisor
 public import SystemPackage
 
 /// A call about a socket that failed.
@@ -14,39 +19,75 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
   public var description: String { "\(what): \(code.map { "\($0)" } ?? "the other side is gone")" }
 }
 
+extension SocketError {
+  /// Whether the other side has closed, in whichever way.
+  var isEndOfStream: Bool { code.map(\.isDeathOfPeer) ?? true }
+
+  /// Whether this side gave up waiting because it was asked to.
+  var isCancellation: Bool { code == .canceled }
+
+  /// The error of the call that has just failed.
+  init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }
+  init(_ what: String, _ code: Errno?) { self.init(what: what, code: code) }
+}
+
+extension Errno {
+  fileprivate var isDeathOfPeer: Bool { self == .connectionReset || self == .brokenPipe }
+}
+
+/// A call that a test may have fail.
+enum SocketCall: String, CaseIterable, Sendable { case send, receive, poll }
+
 /// One end of a stream; closed when the owner goes.
 public struct Connection: ~Copyable, Sendable {
   let descriptor: CInt
+  /// The error that a call is to fail with instead of being made: for tests of what follows from a failure.
+  private let fault: (@Sendable (SocketCall) -> Errno?)?
 
-  /// How long the other side may take to read what is sent to it.
-  private static let sendingLimit = timeval(tv_sec: 10, tv_usec: 0)
-
-  init(owning descriptor: CInt) {
+  init(owning descriptor: CInt, failing fault: (@Sendable (SocketCall) -> Errno?)? = nil) {
     self.descriptor = descriptor
-    var limit = Self.sendingLimit
-    // Safe: the structure is this call's own, for its own length. Where it fails, sending may wait for longer.
-    unsafe _ = setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    self.fault = fault
   }
 
   deinit { close(descriptor) }
 
   /// A socket that is neither bound nor connected.
-  fileprivate static func make() throws(SocketError) -> Connection {
-    let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+  static func make() throws(SocketError) -> Connection {
+    let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue) | CInt(SOCK_NONBLOCK.rawValue)
+    let descriptor = socket(AF_UNIX, kind, 0)
     guard descriptor >= 0 else { throw SocketError("making a socket") }
     return Connection(owning: descriptor)
   }
 
-  /// Connects to the socket at a path.
+  /// Connects to the socket at a path; where so many wait there that there is no room, at most `limit`.
   ///
-  /// Throws `SocketError`: nobody listens there, or the path is too long.
-  public init(to path: String) throws(SocketError) {
+  /// Throws `SocketError`: nobody listens there, the path is too long, or whoever listens is not one of `peers`.
+  public init(
+    to path: FilePath, of peers: PeerRule = PeerRule(), within limit: Duration = .zero,
+    unless isCancelled: () -> Bool = { false }
+  ) throws(SocketError) {
     let made = try Self.make()
-    try made.connect(to: path)
+    try made.connect(to: path, by: .now + limit, unless: isCancelled)
+    if let stranger = try made.stranger(among: peers) {
+      throw SocketError("connecting to \(path), where user \(stranger) listens", .permissionDenied)
+    }
     self = made
   }
 
-  private func connect(to path: String) throws(SocketError) {
+  private func connect(
+    to path: FilePath, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
+  ) throws(SocketError) {
+    while let code = try connect(to: path) {
+      guard code == .resourceTemporarilyUnavailable || code == .interrupted, ContinuousClock.now < deadline else {
+        throw SocketError("connecting to \(path)", code)
+      }
+      if isCancelled() { throw SocketError("connecting to \(path)", .canceled) }
+      Self.rest()
+    }
+  }
+
+  /// Tries once; gives the error, nil where there is none.
+  private func connect(to path: FilePath) throws(SocketError) -> Errno? {
     var address = try sockaddr_un(path)
     // Safe: the structure is this call's own, for its own length.
     let result = unsafe withUnsafePointer(to: &address) { pointer in
@@ -54,163 +95,167 @@ public struct Connection: ~Copyable, Sendable {
         unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard result == 0 else { throw SocketError("connecting to \(path)") }
+    return result == 0 ? nil : Errno(rawValue: errno)
   }
 
-  /// Sends all of these bytes.
+  // MARK: Bytes
+
+  /// Bytes of a message that did not go out whole.
+  struct Cut: Error {
+    let cause: SocketError
+    /// How many went out.
+    let sent: Int
+  }
+
+  /// Sends all of these bytes until `deadline`.
   ///
-  /// Throws `SocketError` when the other side is gone.
-  func send(_ bytes: [UInt8]) throws(SocketError) {
-    var done = 0
-    while done < bytes.count {
-      // Safe: the rest of the array, which is held for the length of the call. Without the flag a closed stream would be a signal.
-      let sent = unsafe bytes.withUnsafeBytes {
-        unsafe Glibc.send(descriptor, $0.baseAddress! + done, $0.count - done, CInt(MSG_NOSIGNAL))
-      }
-      if sent < 0, errno == EINTR { continue }
-      if sent < 0, errno == EAGAIN { throw SocketError("sending", .timedOut) }
-      guard sent > 0 else { throw SocketError("sending") }
-      done += sent
+  /// Throws `Cut`: the other side has closed (no error number, EPIPE or ECONNRESET), or the time is up.
+  func send(
+    _ bytes: [UInt8], by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
+  ) throws(Cut) {
+    var sent = 0
+    var last: Errno?
+    while sent < bytes.count {
+      do throws(SocketError) {
+        try wait(for: POLLOUT, until: deadline, after: last, "sending", isCancelled)
+        switch transmit(bytes[sent...]) {
+        case .success(let count): sent += count
+        case .failure(let code) where code.isDeathOfPeer: throw SocketError("sending", code)
+        case .failure(let code):
+          last = code
+          Self.rest()
+        }
+      } catch { throw Cut(cause: error, sent: sent) }
     }
   }
 
-  /// Waits for exactly `count` bytes, at most until `deadline`, or for ever when it is nil.
+  /// Waits for exactly `count` bytes until `deadline`.
   ///
-  /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT).
+  /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error that kept coming).
   func receive(
-    _ count: Int, by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool = { false }
+    _ count: Int, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) -> [UInt8] {
     var bytes: [UInt8] = []
+    var last: Errno?
     while bytes.count < count {
-      try wait(until: deadline, isCancelled)
+      try wait(for: POLLIN, until: deadline, after: last, "waiting", isCancelled)
       // The buffer grows with what comes, not with what was promised.
       var part = [UInt8](repeating: 0, count: min(count - bytes.count, 1 << 16))
-      // Safe: the array is held for the length of the call, which writes at most its length.
-      let received = unsafe part.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
-      if received < 0, errno == EINTR { continue }
-      guard received > 0 else { throw SocketError("receiving", received == 0 ? nil : Errno(rawValue: errno)) }
-      bytes += part[..<received]
+      switch take(into: &part) {
+      case .success(0): throw SocketError("receiving", nil)
+      case .success(let received): bytes += part[..<received]
+      case .failure(let code) where code.isDeathOfPeer: throw SocketError("receiving", code)
+      case .failure(let code):
+        last = code
+        Self.rest()
+      }
     }
     return bytes
   }
 
-  private func wait(until deadline: ContinuousClock.Instant?, _ isCancelled: () -> Bool) throws(SocketError) {
+  /// Whether a message that decides who has the guest has reached the other side's end of the stream.
+  enum Said: Equatable, Sendable {
+    case said
+    /// No, and nobody is there any more.
+    case gone
+    /// No, not one byte of it, and the time is up.
+    case unsaid
+  }
+
+  /// Sends a message that decides who has the guest, and says what is certain of it.
+  ///
+  /// Such a message is short, and the kernel takes it whole or not at all (Linux net/unix/af_unix.c, unix_stream_sendmsg: one buffer).
+  func say(_ message: Message, by deadline: ContinuousClock.Instant) -> Said {
+    let bytes = message.bytes
+    var sent = 0
     while true {
-      if isCancelled() { throw SocketError("waiting", .canceled) }
-      let left = deadline.map { max(0, ($0 - .now) / .milliseconds(1)) } ?? .infinity
-      var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      // Safe: one structure, this call's own.
-      let ready = unsafe poll(&request, 1, CInt(min(left.rounded(.up), 50)))
+      switch transmit(bytes[sent...]) {
+      case .success(let count):
+        sent += count
+        if sent == bytes.count { return .said }
+        continue
+      case .failure(let code) where code.isDeathOfPeer: return .gone
+      case .failure: break
+      }
+      if hasHungUp { return .gone }
+      if sent == 0, ContinuousClock.now >= deadline { return .unsaid }
+      Self.rest()
+    }
+  }
+
+  // MARK: Calls
+
+  private func transmit(_ bytes: ArraySlice<UInt8>) -> Result<Int, Errno> {
+    if let code = fault?(.send) { return .failure(code) }
+    // Safe: the slice is held for the length of the call. Without the flag a closed stream would be a signal.
+    let sent = unsafe bytes.withUnsafeBytes {
+      unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+    }
+    return sent < 0 ? .failure(Errno(rawValue: errno)) : .success(sent)
+  }
+
+  private func take(into bytes: inout [UInt8]) -> Result<Int, Errno> {
+    if let code = fault?(.receive) { return .failure(code) }
+    // Safe: the array is held for the length of the call, which writes at most its length.
+    let received = unsafe bytes.withUnsafeMutableBytes {
+      unsafe recv(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
+    }
+    return received < 0 ? .failure(Errno(rawValue: errno)) : .success(received)
+  }
+
+  private func poll(_ events: CInt, milliseconds: CInt) -> Result<CInt, Errno> {
+    if let code = fault?(.poll) { return .failure(code) }
+    var request = pollfd(fd: descriptor, events: CShort(events), revents: 0)
+    // Safe: one structure, this call's own.
+    let ready = unsafe Glibc.poll(&request, 1, milliseconds)
+    return ready < 0 ? .failure(Errno(rawValue: errno)) : .success(CInt(request.revents))
+  }
+
+  /// Whether the other side says nothing more.
+  ///
+  /// POLLRDHUP, which C libraries hide without _GNU_SOURCE, is 0x2000.
+  private var hasHungUp: Bool {
+    if case .success(let events) = poll(0x2000, milliseconds: 0) { events & (0x2000 | POLLHUP) != 0 } else { false }
+  }
+
+  /// Waits until there is something to do, asking now and then whether that is still wanted.
+  private func wait(
+    for events: CInt, until deadline: ContinuousClock.Instant, after last: Errno?, _ what: String,
+    _ isCancelled: () -> Bool
+  ) throws(SocketError) {
+    var last = last
+    while true {
+      if isCancelled() { throw SocketError(what, .canceled) }
+      let left = (deadline - .now) / .milliseconds(1)
       // Who sends a byte now and then does not hold the time up.
-      if left == 0 { throw SocketError("waiting", .timedOut) }
-      if ready > 0 { return }
-      if ready < 0, errno != EINTR { throw SocketError("waiting") }
-    }
-  }
-}
-
-/// A socket that others can connect to; its file goes with the owner.
-public struct Listener: ~Copyable, Sendable {
-  private let socket: Connection
-  private let path: String
-  /// The file as it was made: somebody may have put another in its place.
-  private let file: FileIdentity
-
-  /// Listens at a path.
-  ///
-  /// A file of a socket at which nobody listens any more is replaced.
-  ///
-  /// Throws `SocketError` when the path is taken, or no socket can be there.
-  public init(at path: String) throws(SocketError) {
-    var address = try sockaddr_un(path)
-    do throws(SocketError) {
-      _ = try Connection(to: path)
-      throw SocketError("listening at \(path)", .addressInUse)
-    } catch {
-      // Refused: there is a socket, and nobody listens. Whatever else it is, somebody may.
-      switch error.code {
-      case .connectionRefused where FileIdentity(path)?.isSocket == true: unsafe _ = unlink(path)
-      case .noSuchFileOrDirectory, .connectionRefused: break
-      default: throw SocketError("listening at \(path)", .addressInUse)
+      guard left > 0 else { throw SocketError(what, last ?? .timedOut) }
+      switch poll(events, milliseconds: CInt(min(left.rounded(.up), 50))) {
+      case .success(let ready) where ready != 0: return
+      case .success: break
+      case .failure(.interrupted): break
+      case .failure(let code):
+        last = code
+        Self.rest()
       }
     }
-    let socket = try Connection.make()
-    let descriptor = socket.descriptor
-    // Safe: the structure is this call's own, for its own length.
-    let bound = unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    // Only the owner may connect: what comes in is a guest to run.
-    guard bound == 0, unsafe chmod(path, 0o600) == 0, listen(descriptor, 1) == 0 else {
-      throw SocketError("listening at \(path)")
-    }
-    guard let file = FileIdentity(path) else { throw SocketError("listening at \(path)") }
-    self.socket = socket
-    self.path = path
-    self.file = file
   }
 
-  // Safe: the path is a string, which lives for the length of the call.
-  deinit { if FileIdentity(path) == file { unsafe _ = unlink(path) } }
-
-  /// Waits for someone to connect; nil when `isCancelled` says so, which is asked every now and then.
-  ///
-  /// Throws `SocketError` when the system refuses.
-  public func accept(unless isCancelled: () -> Bool) throws(SocketError) -> Connection? {
-    while !isCancelled() {
-      var request = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
-      // Safe: one structure, this call's own.
-      let ready = unsafe poll(&request, 1, 50)
-      if ready == 0 || (ready < 0 && errno == EINTR) { continue }
-      // The address of the other side is not asked for.
-      let connection = Glibc.accept(socket.descriptor, nil, nil)
-      if connection >= 0 { return Connection(owning: connection) }
-      guard errno == EINTR || errno == ECONNABORTED else { throw SocketError("accepting a connection") }
-    }
-    return nil
-  }
-}
-
-/// Which file stands at a path.
-private struct FileIdentity: Equatable {
-  let device: dev_t
-  let inode: ino_t
-  let isSocket: Bool
-
-  /// The file, not followed where it is a link; nil where there is none.
-  init?(_ path: String) {
-    var status = stat()
-    // Safe: the path is a string, and the structure this call's own.
-    guard unsafe lstat(path, &status) == 0 else { return nil }
-    (device, inode, isSocket) = (status.st_dev, status.st_ino, status.st_mode & S_IFMT == S_IFSOCK)
-  }
-}
-
-extension SocketError {
-  /// Whether the other side has closed, in whichever way.
-  var isEndOfStream: Bool { code == nil || code == .connectionReset || code == .brokenPipe }
-
-  /// Whether this side gave up waiting because it was asked to.
-  var isCancellation: Bool { code == .canceled }
-
-  /// The error of the call that has just failed.
-  fileprivate init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }
-  fileprivate init(_ what: String, _ code: Errno?) { self.init(what: what, code: code) }
+  /// A moment in which the system may find what it lacked.
+  static func rest() { usleep(1_000) }
 }
 
 extension sockaddr_un {
   /// The address of a path.
   ///
   /// Throws `SocketError` when it is too long for one.
-  fileprivate init(_ path: String) throws(SocketError) {
+  init(_ path: FilePath) throws(SocketError) {
     self.init()
     sun_family = sa_family_t(AF_UNIX)
-    let bytes = Array(path.utf8)
+    let bytes = path.bytes
     // One byte for the zero at the end.
-    let fits = !bytes.isEmpty && bytes.count < MemoryLayout.size(ofValue: sun_path) && !bytes.contains(0)
-    guard fits else { throw SocketError("the path \(path)", .fileNameTooLong) }
+    guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: sun_path) else {
+      throw SocketError("the path \(path)", .fileNameTooLong)
+    }
     // Safe: shorter than the member, by the check.
     unsafe withUnsafeMutableBytes(of: &sun_path) { unsafe $0.copyBytes(from: bytes) }
   }

@@ -3,6 +3,7 @@
 import Glibc
 import Host
 import Synchronization
+import SystemPackage
 import Testing
 
 @testable import Experiments
@@ -40,16 +41,25 @@ final class Relay: Sendable {
   private let listener: Listener
   private let destination: String
   private let death: Death?
+  private let delayed: MessageKind?
+  private let delay: Duration
   private let children = Mutex<[Side: Child]>([:])
   private let isDoomed = Atomic(false)
   private let seenKinds = Mutex<[MessageKind]>([])
   private let threads = Mutex<[Joinable]>([])
 
   /// Waits at `path` for a source, on behalf of the destination at another path.
-  init(at path: String, to destination: String, _ death: Death?) throws {
-    listener = try Listener(at: path)
+  ///
+  /// The messages of one kind can be held up for a while.
+  init(
+    at path: String, to destination: String, _ death: Death?, delaying delayed: MessageKind? = nil,
+    by delay: Duration = .zero
+  ) throws {
+    listener = try Listener(at: FilePath(path))
     self.destination = destination
     self.death = death
+    self.delayed = delayed
+    self.delay = delay
     start { [self] in run() }
   }
 
@@ -76,7 +86,8 @@ final class Relay: Sendable {
   }
 
   private func run() {
-    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: destination) else {
+    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: FilePath(destination))
+    else {
       return
     }
     let pipe = Pipe(source, other)
@@ -86,11 +97,20 @@ final class Relay: Sendable {
 
   /// Forwards what a side says until it has closed; then the other side sees that.
   private func forward(_ side: Side, _ pipe: Pipe) {
-    func next() -> Message? { side == .source ? try? pipe.source.message() : try? pipe.destination.message() }
+    // As long as any test may take.
+    let deadline = ContinuousClock.now + .seconds(600)
+    func next() -> Message? {
+      side == .source ? try? pipe.source.message(by: deadline) : try? pipe.destination.message(by: deadline)
+    }
     func send(_ message: Message) {
-      if side == .source { try? pipe.destination.send(message) } else { try? pipe.source.send(message) }
+      if side == .source {
+        try? pipe.destination.send(message.bytes, by: deadline)
+      } else {
+        try? pipe.source.send(message.bytes, by: deadline)
+      }
     }
     while let message = next() {
+      if message.kind == delayed { Thread.sleep(for: delay) }
       // What the victim would say after the moment of its death was never said.
       if side == death?.victim, isDoomed.load(ordering: .sequentiallyConsistent) { continue }
       let isFirst = seenKinds.withLock { kinds in

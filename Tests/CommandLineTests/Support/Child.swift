@@ -83,21 +83,31 @@ struct Child: Sendable {
       timeToStop: interruptedAt.map { end - $0 })
   }
 
-  /// Sends a signal, SIGINT unless another is named, as soon as the program blocks it, which it does to wait for it.
+  /// Sends a signal, SIGINT unless another is named, 0 for none, as soon as the program blocks it, which it does to
+  /// wait for it.
   ///
   /// Gives the moment, nil when the program ended before. Throws `ChildError` when it does not get there in time.
   func interruptWhenReady(
     by deadline: ContinuousClock.Instant, with signal: CInt = SIGINT
   ) throws -> ContinuousClock.Instant? {
-    while blockedSignals & 1 << UInt64(signal - 1) == 0 {
-      guard ContinuousClock.now < deadline else { throw killed("never came to wait for signal \(signal)") }
-      if fact("State")?.hasPrefix("Z") != false { return nil }
-      usleep(1_000)
-    }
+    guard try awaitBlocked(signal == 0 ? SIGINT : signal, by: deadline) else { return nil }
     // A moment to get into the guest: this is about a run that is under way.
     usleep(100_000)
     kill(pid, signal)
     return .now
+  }
+
+  /// Waits until the program blocks a signal, which it does to wait for it; false when it ended before.
+  ///
+  /// Throws `ChildError` when it does not get there in time.
+  @discardableResult
+  func awaitBlocked(_ signal: CInt, by deadline: ContinuousClock.Instant) throws -> Bool {
+    while blockedSignals & 1 << UInt64(signal - 1) == 0 {
+      guard ContinuousClock.now < deadline else { throw killed("never came to wait for signal \(signal)") }
+      if fact("State")?.hasPrefix("Z") != false { return false }
+      usleep(1_000)
+    }
+    return true
   }
 
   private func killed(_ reason: String) -> ChildError {

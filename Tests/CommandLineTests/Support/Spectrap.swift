@@ -71,6 +71,8 @@ extension Outcome {
   func expectUsageError(saying words: [String], sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(status == 64, "\(errors)", sourceLocation: sourceLocation)
     #expect(output.isEmpty, sourceLocation: sourceLocation)
+    #expect(errors.hasPrefix("spectrap: ") && !errors.contains("Error:"), "\(errors)", sourceLocation: sourceLocation)
+    #expect(errors.contains("\nUsage: spectrap"), "\(errors)", sourceLocation: sourceLocation)
     for word in words { #expect(errors.contains(word), "\(errors)", sourceLocation: sourceLocation) }
   }
 }

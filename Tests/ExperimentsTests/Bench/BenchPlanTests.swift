@@ -180,6 +180,9 @@ struct BenchPlanTests {
         $0.workloads = [.bare]
       }
       #expect((text == nil) == possible, "\(policy): \(text ?? "")")
+      // What runs under that policy of another MSR is no answer.
+      let alone = refusal { $0.policies = [policy] }
+      #expect((alone == nil) == possible, "\(policy): \(alone ?? "")")
       if case .refused(let reason) = policy.support(on: try HostAbilities(provedOn: try KVM(), subject: .specCtrl)) {
         #expect(text?.contains(reason) == true && text?.contains("/\(policy.rawValue)") == true)
       }

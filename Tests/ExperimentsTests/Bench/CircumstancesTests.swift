@@ -23,6 +23,36 @@ struct CircumstancesTests {
     #expect(sibling.count == 1 && sibling[0].contains("sibling thread of processor 3 was busy for 6.1 %"))
   }
 
+  /// This host, changed.
+  private func host(_ change: (inout HostReport) -> Void) -> HostReport {
+    var host = HostReport()
+    change(&host)
+    return host
+  }
+
+  @Test(
+    "say that no processor was free for it when it began",
+    arguments: [
+      (0.99, 2, false), (3.5, 2, true), (1.2, 2, true), (62.9, 64, false), (0.4, 1, false), (0.6, 1, true),
+    ])
+  func load(average: Double, processors: Int, isWarnedOf: Bool) {
+    let host = host { $0.cpu.logicalCount = processors }
+    let warnings = BenchEnvironment(cpu: 1, loadBefore: average).warnings(on: host)
+      .filter { $0.contains("the load was \(average) on \(processors) processor") }
+    #expect(warnings.count == (isWarnedOf ? 1 : 0))
+  }
+
+  @Test("say that the kernel keeps its time by another clock")
+  func clocksource() {
+    func warnings(_ clocksource: String?) -> [String] {
+      BenchEnvironment(cpu: 1).warnings(on: host { $0.tsc.clocksource = clocksource }).filter {
+        $0.contains("keeps its time")
+      }
+    }
+    #expect(warnings("hpet").count == 1 && warnings("hpet")[0].contains("by hpet, not by the time-stamp counter"))
+    #expect(warnings("tsc").isEmpty && warnings(nil).isEmpty)
+  }
+
   @Test("between two readings of this host are those of one processor and one thread")
   func readings() throws {
     let cpu = try #require(CPUAffinity.allowed.last)

@@ -25,7 +25,7 @@ struct SamplingTests {
 
   @Test("Where it counts instructions, each sample gives its cost, the known fixed cost taken off")
   func instructions() {
-    let sampling = Sampling(hertz: 5e7, fixedCost: 5)
+    let sampling = Sampling(hertz: 5e7, of: .instructions(fixedCost: 5))
     #expect(sampling.countsInstructions && sampling.ticks == 10_000)
     #expect(sampling.costs(of: samples([(10, 305), (20, 605)]), iterations: 10) == [30, 30])
   }
@@ -61,15 +61,9 @@ struct SamplingTests {
         }
         records.append((UInt32(iterations), UInt64(now - start)))
       }
-      let costs = Sampling(hertz: 5e7, fixedCost: 5).costs(of: samples(records), iterations: 1)
+      let costs = Sampling(hertz: 5e7, of: .instructions(fixedCost: 5)).costs(of: samples(records), iterations: 1)
       #expect(try #require(Distribution(costs)).median == Double(cost), "phase \(phase)")
     }
-  }
-
-  @Test("A clock that counts time is not taken for one that counts instructions", .needsKVM)
-  func nature() throws {
-    // An emulator that counts instructions is a host of its own: the lab's tests ask there.
-    for _ in 0..<20 { #expect(try !Sampling(on: try KVM(), hertz: 1e9).countsInstructions) }
   }
 
   @Test("The least of samples is that of the samples of so many iterations")

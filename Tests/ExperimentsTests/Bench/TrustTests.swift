@@ -27,7 +27,7 @@ extension BenchesInTurn {
             Array(report.cells[2 * pair + cell].settledRounds[block * size..<(block + 1) * size])
           }
           // Where noise leaves no ratio (the divisor may be zero), nothing is called different.
-          let estimate = RatioEstimate(
+          let estimate = try? RatioEstimate(
             of: rounds(0), over: rounds(1), replicates: 300, generator: SeededGenerator(seed: UInt64(compared)))
           compared += 1
           different += estimate?.differs == true ? 1 : 0

@@ -31,6 +31,17 @@ struct MSRFilterTests {
     return nil
   }
 
+  @Test("that denies everything without a range, or decides an access that there is not, is refused with a word")
+  func refusedWithAWord() throws {
+    let refusal = try refusal(of: MSRFilter(unlisted: .deny))
+    #expect(refusal == .deniesEverything && "\(MSRFilterError.deniesEverything)".contains("add a range"))
+    let range = MSRFilter.Range(.specCtrl...(.specCtrl), accesses: .init(rawValue: 4))
+    let other = try self.refusal(of: MSRFilter(ranges: [range]))
+    #expect(other == .unknownAccess(range.msrs, range.accesses))
+    #expect(other.map { "\($0)" }?.contains("from 0x48 to 0x48 for accesses 0x4") == true)
+    #expect(try self.refusal(of: MSRFilter()) == nil)
+  }
+
   @Test("denies exactly the MSRs it is made for")
   func deniesExactly() {
     let denied: [MSR] = [.specCtrl, MSR(0x4a), .kernelGSBase, .sysenterESP, .specCtrl]

@@ -119,6 +119,33 @@ struct RunControlTests: ~Copyable {
     #expect(try during(control) { control.stop } == .cancelled)
   }
 
+  @Test("says that the limit has passed before it says paused, and the pause is gone with that run")
+  func limitBeforePause() throws {
+    let control = RunControl(timeLimit: .zero)
+    control.pause()
+    #expect(try during(control) { control.stop } == .timeLimit)
+    let later = RunControl(timeLimit: .milliseconds(1))
+    try during(later) {
+      later.pause()
+      usleep(2_000)
+      #expect(later.stop == .timeLimit)
+    }
+    #expect(try during(later) { later.stop } == nil, "a new run, with the whole limit and no pause")
+  }
+
+  @Test("does not begin a run whose timer the kernel does not start; a kick needs none")
+  func timerThatFails() throws {
+    let timer = unsafe try KickTimer(setting: flag)
+    timer.remove()
+    // The kernel knows it no more (timer_settime(2): EINVAL).
+    #expect(throws: KVMError(.arm, .invalidArgument)) { try timer.start(after: .zero) }
+    let other = unsafe try KickTimer(setting: flag)
+    unsafe flag.pointee = 0
+    other.kick()
+    #expect(isKicked())
+    other.remove()
+  }
+
   @Test("is for one run at a time, and free again after it")
   func oneAtATime() throws {
     let control = RunControl()

@@ -53,6 +53,27 @@ struct PolicySupportTests {
     #expect(level(Emulate.support(on: host)) == expected)
   }
 
+  @Test("says that a guest relies on an IBRS_ALL in vain where it is told one, and nowhere else", arguments: hosts)
+  func told(host: HostAbilities) throws {
+    let announced = CPUIDModel([CPUIDEntry(function: 7, edx: 1 << 29)])
+    let none = GuestContract(cpuid: CPUIDModel([]), archCapabilities: .ibrsAll)
+    let told = GuestContract(cpuid: announced, archCapabilities: .ibrsAll)
+    for policy in PolicyName.allCases {
+      guard case .supported(let protection) = policy.support(on: host) else { continue }
+      // What the policy wishes decides nothing: a KVM may tell the guest less.
+      #expect(!protection.reason.contains("is told"))
+      #expect(protection.given(none, about: host.subject) == protection)
+      #expect(
+        protection.given(GuestContract(cpuid: announced, archCapabilities: []), about: host.subject) == protection)
+      // A barrier that is dropped is another matter.
+      #expect(protection.given(told, about: .predCmd) == protection)
+      let given = protection.given(told, about: host.subject)
+      let isMisled = protection.level == .none && host.subject == .specCtrl
+      #expect(given.reason.contains("the guest is told IBRS_ALL") == isMisled, "\(given.reason)")
+      #expect(given.reason.hasPrefix(protection.reason) && given.level == protection.level)
+    }
+  }
+
   @Test(
     "of shadow needs interception; it keeps IBRS where there is a register, and says where that is not enough",
     arguments: hosts)
@@ -62,6 +83,15 @@ struct PolicySupportTests {
       !host.canInterceptMSRs
       ? nil : host.subject != .specCtrl ? .notApplicable : host.register.isHeld ? held : Protection.Level.none
     #expect(level(Shadow.support(on: host)) == expected)
+  }
+
+  @Test("of a shadow that does not keep IBRS set never says that IBRS is kept on")
+  func otherMask() {
+    let host = HostAbilities(subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
+    #expect(level(Shadow().support(on: host)) == .always)
+    for policy in [Shadow(mask: SpecCtrl.stibp.rawValue), Shadow(keeping: 0), Shadow(mask: 0)] {
+      #expect(level(policy.support(on: host)) == .maskedBits)
+    }
   }
 
   @Test("for a barrier lets the guest's own through, or says that they are dropped; there is no value to save")

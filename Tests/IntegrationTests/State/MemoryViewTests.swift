@@ -12,8 +12,8 @@ import Testing
 @Suite("A view of guest memory", .needsKVM, .timeLimit(.minutes(5)))
 struct MemoryViewTests {
   /// A real-mode guest that writes a byte at each of these addresses, and rings the doorbell after each group.
-  private func machine(writing groups: [[UInt64]]) throws -> Machine<Passthrough> {
-    var machine = try Machine(on: try KVM(), policy: Passthrough())
+  private func machine(writing groups: [[UInt64]]) throws -> Machine<NoPolicy> {
+    var machine = try Machine(on: try KVM())
     try machine.load(
       RealMode.program { asm in
         for group in groups {
@@ -86,12 +86,12 @@ struct MemoryViewTests {
   func exceptions() throws {
     let entries = try [Entry.breakpoint, .undefined].filter { try EntryProof(of: $0, on: try KVM()).works }
     for entry in entries {
-      var machine = try Machine(on: try KVM(), policy: Passthrough())
+      var machine = try Machine(on: try KVM())
       try machine.load(GuestImage(Workload(.bare), entry: entry), orders: [5, 5], pausingBefore: 1)
       try machine.vm.setDirtyLog(true)
       var view = try machine.vm.makeMemoryView()
       _ = try view.takeDirtyPages()
-      var ports = GuestPorts()
+      var ports = GuestPorts(awaitingPause: true)
       for isSecond in [false, true] {
         let before = try machine.vm.contents()
         _ = try machine.run(&ports)

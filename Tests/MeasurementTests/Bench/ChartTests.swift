@@ -102,4 +102,15 @@ struct ChartTests {
     let title = "\(chart?.specification["title"] ?? .null)"
     #expect(title.contains("6 of 48 samples"))
   }
+
+  @Test("An interval that reaches below zero leaves the axis as it is")
+  func unboundedBelow() throws {
+    var cell = MadeUp.cell("bare", "passthrough", cost: 100)
+    cell.summary = Distribution([-50, -40, 100, 100, 110, 120])
+    #expect(cell.summary?.medianInterval95?.first ?? 0 < 0)
+    let layers = Chart.all(of: MadeUp.unconcluded([cell])).first?.specification["layer"]?.elements
+    let domain = layers?.first?["encoding"]?["x"]?["scale"]?["domain"]?.elements ?? []
+    #expect(domain.count == 2)
+    for case .number(let bound) in domain { #expect(bound > 80 && bound < 130) }
+  }
 }

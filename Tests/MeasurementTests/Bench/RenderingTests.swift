@@ -24,6 +24,36 @@ struct RenderingTests {
     #expect(!lines(report.text).contains { $0.count > 100 && !$0.hasPrefix("neverending") })
   }
 
+  @Test("The text fits narrower terminals, too, and loses nothing by it", arguments: [60, 80])
+  func narrow(width: Int) {
+    let text = MadeUp.whole.text(width: width)
+    #expect(lines(text).allSatisfy { $0.count <= width }, "\(lines(text).filter { $0.count > width })")
+    func words(_ text: String) -> [String] { text.split(whereSeparator: \.isWhitespace).map(String.init).sorted() }
+    #expect(words(text) == words(MadeUp.whole.text))
+  }
+
+  @Test("A table is made narrower by breaking its last sentences, or setting first cells apart, or folding its rows")
+  func tables() {
+    var facts = TextTable()
+    facts.add("name", "a sentence of several words that goes on and on")
+    facts.add("other", "short")
+    #expect(facts.text(width: 60) == "name   a sentence of several words that goes on and on\nother  short\n")
+    #expect(
+      facts.text(width: 36)
+        == "name   a sentence of several words\n       that goes on and on\nother  short\n")
+    #expect(
+      facts.text(width: 20) == "name\n  a sentence of\n  several words that\n  goes on and on\nother\n  short\n")
+    var numbers = TextTable(right: [1, 2])
+    numbers.add("a long name", "1234567", "89")
+    numbers.add("short", "1", "2")
+    #expect(numbers.text(width: 24) == "a long name  1234567  89\nshort              1   2\n")
+    #expect(numbers.text(width: 18) == "a long name\n       1234567  89\nshort        1   2\n")
+    #expect(numbers.text(width: 12) == "a long name\n  1234567\n  89\nshort\n        1\n   2\n")
+    var hostile = TextTable()
+    hostile.add("one\ntwo", "three\r\nfour")
+    #expect(hostile.text(width: 80) == "one two  three four\n")
+  }
+
   @Test("A row says workload, policy, place, cycles, ratio and exits")
   func row() throws {
     let row = try #require(lines(MadeUp.whole.text).first { $0.hasPrefix("ibrs  ") && $0.contains("emulate") })
@@ -135,7 +165,58 @@ struct RenderingTests {
     // A mean that may as well be zero divides nothing.
     alone.add(round: [100, 100, -9000, 100])
     beside.add(round: [100, 100, 100, 100])
-    #expect(MadeUp.report([alone, beside]).text.contains("\n  chatty +same-cpu: emulate not known\n"))
+    let unknown = MadeUp.report([alone, beside])
+    #expect(
+      unknown.text.contains(
+        "\n  chatty +same-cpu: emulate not known (too few rounds, or a mean that may not be above zero)\n"))
+    // A mean below zero is no cost, neither here nor in the table of the samples, nor in JSON.
+    #expect(unknown.cells[0].summary?.mean == nil)
+    #expect(unknown.unknown.map(\.figure) == [.mean] && unknown.unknown.map(\.cell) == [alone.id])
+    #expect(unknown.text.contains("\nNot known, and shown as ?\n  mean cost: single samples are so far off"))
+    let row = try #require(lines(unknown.text).last { $0.hasPrefix("\(alone.id)  ") }).split(separator: " ")
+    #expect(row.suffix(6) == ["?", "100", "?", "101", "101", "101"], "\(row)")
+  }
+
+  @Test(
+    "No cost is printed that cannot be: a ratio that noise swallows is not known, and so is an instruction's net cost")
+  func impossible() throws {
+    func wild(_ cell: BenchReport.Cell, _ costs: [Double]) -> BenchReport.Cell {
+      var cell = cell
+      for index in 0..<12 { cell.add(round: [Double](repeating: costs[index % costs.count], count: 8)) }
+      return cell
+    }
+    var report = MadeUp.unconcluded([
+      MadeUp.cell("bare", "emulate", cost: 100, noise: 0, rounds: 12),
+      // Four of twelve rounds are negative: so may be the median.
+      wild(
+        MadeUp.cell("chatty", "emulate", cost: 1, rounds: 0, exits: 1, over: "bare/syscall/emulate"),
+        [-900, 100, 110, -800, 120, 130, 140]),
+      MadeUp.cell("bare", "none", "emulate", cost: 100, noise: 0, rounds: 12),
+      wild(
+        MadeUp.cell("cpuid", "none", "emulate", cost: 1, rounds: 0, minus: "bare/none/emulate"), [90, 105, 95, 112, 99]),
+    ])
+    report.clock = BenchReport.Clock(overheadCycles: 0, hertz: 2.6e9)
+    report.conclude()
+    #expect(report.comparisons.isEmpty)
+    #expect(
+      report.unknown.map { "\($0.cell) \($0.figure.rawValue)" } == [
+        "chatty/syscall/emulate mean", "chatty/syscall/emulate ratio", "cpuid/none/emulate netCost",
+      ])
+    let text = report.text
+    let row = try #require(lines(text).first { $0.hasPrefix("chatty ") })
+    #expect(row.contains("  at most 1") && row.split(separator: " ").suffix(3) == ["?", "1", "1"], "\(row)")
+    let cpuid = try #require(lines(text).first { $0.hasPrefix("cpuid ") }).split(separator: " ").map(String.init)
+    #expect(cpuid[3] == "?" && cpuid[4...5] == ["at", "most"], "\(cpuid)")
+    #expect(text.contains("ratio: the rounds disagree by more than the cost"))
+    #expect(
+      text.contains(
+        "cost without the loop: the rounds do not tell it from the loop around it:\n      cpuid/none/emulate\n"))
+    let spread = text[try #require(text.firstRange(of: "Spread of the samples")).lowerBound...]
+    #expect(spread.contains("the difference of a run of 2N iterations and one of N"))
+    #expect(spread.replacing("\n", with: " ").contains("32 of 432 are not above zero"))
+    // Only what says so by itself may be negative: an exponent, a name, an en dash; no figure is.
+    #expect(!text.contains(" -9") && !text.contains(" -8") && !text.contains(" -7"))
+    #expect(!report.csv.contains(",-"))
   }
 
   @Test("A report in which nothing was measured is still a text")
@@ -183,6 +264,7 @@ struct RenderingTests {
     table.add(["c", "2"])
     #expect(table.markdown == "| a\\|b | 1 |\n| --- | ---: |\n| c | 2 |\n")
     #expect(MadeUp.whole.markdown.contains("| claim | verdict | why |"))
+    #expect(MadeUp.whole.markdown.contains("\nClaimed by David Woodhouse, LKML, 2018-02-16 ("))
   }
 
   @Test(

@@ -28,8 +28,8 @@ struct MeanRatioTests {
     let beside = [[Double]](repeating: [100, 100, 100, 500], count: 6)
     let found = try #require(estimate(beside, over: alone))
     #expect(found.ratio == 2 && found.interval == 2...2)
-    let median = RatioEstimate(of: beside, over: alone, generator: SeededGenerator(seed: 1))
-    #expect(median?.ratio == 1)
+    let median = try RatioEstimate(of: beside, over: alone, generator: SeededGenerator(seed: 1))
+    #expect(median.ratio == 1)
   }
 
   @Test("After too few rounds, and over a mean that may be zero, nothing is known")
@@ -37,6 +37,7 @@ struct MeanRatioTests {
     let ten = [[Double]](repeating: [10], count: 6)
     #expect(estimate(Array(ten.prefix(4)), over: ten) == nil)
     #expect(estimate(ten, over: [[10], [-10], [10], [-10], [10], [10]]) == nil)
+    #expect(estimate([[10], [-10], [10], [-10], [10], [10]], over: ten) == nil)
     #expect(estimate(ten, over: [[], [], [10], [10], [10], [10]]) == nil)
     #expect(estimate([], over: []) == nil)
   }

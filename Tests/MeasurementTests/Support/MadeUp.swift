@@ -60,12 +60,20 @@ enum MadeUp {
     environment: BenchEnvironment = BenchEnvironment(cpu: 2),
     warnings: [String] = [], seed: UInt64 = 20_180_216
   ) -> BenchReport {
-    var report = BenchReport(
+    var report = unconcluded(cells, host: host, msr: msr, environment: environment, warnings: warnings, seed: seed)
+    report.conclude()
+    return report
+  }
+
+  /// A report of these cells, from which no conclusion has been drawn.
+  static func unconcluded(
+    _ cells: [Cell], host: HostReport = host(), msr: BenchReport.Subject = .specCtrl,
+    environment: BenchEnvironment = BenchEnvironment(cpu: 2), warnings: [String] = [], seed: UInt64 = 20_180_216
+  ) -> BenchReport {
+    BenchReport(
       version: "0.1.0", partial: false, ended: .precision, seed: seed, precision: 0.02, timeBudget: 30, elapsed: 12.3,
       host: host, msr: msr, environment: environment, warnings: warnings,
       clock: BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9), cells: cells)
-    report.conclude()
-    return report
   }
 
   /// What a write and an exit cost under each policy on the made-up host, in cycles.

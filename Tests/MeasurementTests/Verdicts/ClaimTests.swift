@@ -1,5 +1,6 @@
-import Measurement
 import Testing
+
+@testable import Measurement
 
 /// Each claim's rule, on cells that are made for each outcome.
 struct ClaimTests {
@@ -39,11 +40,30 @@ struct ClaimTests {
     #expect(verdict.reason.contains("exit to the VMM (out) 2399"))
   }
 
-  @Test("C1 cannot be tested where an interval lies across the edge, or a primitive is missing")
-  func c1CannotBeTested() {
-    #expect(outcome(.c1, primitives(entry: 500, light: 1500, heavy: 2500, noise: 0.2)).outcome == .cannotBeTested)
+  @Test("C1 is not decided where an interval lies across the edge, and not measured where a primitive is missing")
+  func c1Open() {
+    #expect(outcome(.c1, primitives(entry: 500, light: 1500, heavy: 2500, noise: 0.2)).outcome == .notDecided)
     let verdict = outcome(.c1, Array(primitives(entry: 1000, light: 1500, heavy: 2500).dropLast()))
+    #expect(verdict.outcome == .notMeasured)
     #expect(verdict.reason.contains("exit that reaches the VMM was not measured"))
+  }
+
+  @Test("C1 is about a system call: one that is not there cannot be tested, one that was left out was not measured")
+  func c1SystemCall() {
+    let cells = primitives(entry: 1000, light: 1500, heavy: 2500).map { cell in
+      var cell = cell
+      if cell.entry == "syscall" { cell.entry = "breakpoint" }
+      return cell
+    }
+    var host = MadeUp.host()
+    host.entries = ["syscall": HostReport.Fact(works: false, seen: "RIP = LSTAR, CPL 3")]
+    let broken = outcome(.c1, cells, host: host)
+    #expect(broken.outcome == .cannotBeTested && broken.figures.count == 3)
+    #expect(
+      broken.reason.hasPrefix(
+        "The claim is about a system call, and the kernel was entered by breakpoint; here all three lie"))
+    host.entries = ["syscall": HostReport.Fact(works: true, seen: "CS 0x8")]
+    #expect(outcome(.c1, cells, host: host).outcome == .notMeasured)
   }
 
   /// The cells of C3: two writes in the hardware, in KVM, in the VMM.
@@ -74,7 +94,47 @@ struct ClaimTests {
       ibrs: true, stibp: true, ssbd: true, ibpb: true, ibrsAll: true, archCapabilities: 2)
     #expect(outcome(.c3, writes(hardware: 2000, kvm: 3000, vmm: 9000), host: host) == verdict)
     let without = outcome(.c3, Array(writes(hardware: 2000, kvm: 3000, vmm: 9000).dropFirst()))
-    #expect(without.reason.contains("reach the hardware was not measured"))
+    #expect(without.outcome == .notMeasured && without.reason.contains("reach the hardware was not measured"))
+    let absent = MadeUp.absent("ibrs", "syscall", "passthrough", msr: "0x48", writes: 2, "guests have no such register")
+    let refused = outcome(.c3, [absent])
+    #expect(refused.outcome == .cannotBeTested && refused.reason.contains("guests have no such register"))
+  }
+
+  @Test("Claims about hardware without IBRS_ALL are judged alike, whoever says that it has it")
+  func hardwareWithoutIBRSAll() {
+    func view(_ ibrsAll: Bool?) -> SpeculationView {
+      SpeculationView(ibrs: true, stibp: true, ssbd: true, ibpb: true, ibrsAll: ibrsAll, archCapabilities: nil)
+    }
+    let cells: [BenchReport.Claim: [BenchReport.Cell]] = [
+      .c3: writes(hardware: 2000, kvm: 3000, vmm: 9000), .c7: faked(clear: 300, set: 3000),
+    ]
+    for (claim, cells) in cells {
+      // Without the msr driver a process does not see IA32_ARCH_CAPABILITIES, and KVM's word counts.
+      for (cpu, kvm, words) in [
+        (true, nil, "this host has it"), (nil, true, "this host has it"),
+        (nil, nil, "nobody says whether this host has it"),
+      ] as [(Bool?, Bool?, String)] {
+        var host = MadeUp.host(ibrsAll: cpu)
+        host.speculation.kvm = view(kvm)
+        let verdict = outcome(claim, cells, host: host)
+        #expect(verdict.outcome == .cannotBeTested && !verdict.figures.isEmpty)
+        #expect(verdict.reason.hasPrefix("The claim is about hardware without IBRS_ALL, and \(words); here "))
+      }
+      var host = MadeUp.host(ibrsAll: nil)
+      host.speculation.kvm = view(false)
+      #expect(outcome(claim, cells, host: host).outcome == .holds)
+    }
+  }
+
+  @Test("No claim is decided by a clock that counts instructions, and its figures have that unit")
+  func clock() {
+    for claim in BenchReport.Claim.allCases { #expect(claim.rule.needs.contains(.clockOfTime), "\(claim)") }
+    let report = MadeUp.report(
+      faked(clear: 300, set: 3000, noise: 0), environment: BenchEnvironment(countsInstructions: true))
+    let verdict = BenchReport.Verdict(on: .c7, from: report)
+    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.figures.map(\.unit) == ["instructions", "instructions", "x", "x", "x"])
+    #expect(verdict.reason.contains("add 3000 instructions with IBRS set, 300 instructions without"))
   }
 
   /// Guests that exit under manual and autoload: pairs of costs.
@@ -92,7 +152,7 @@ struct ClaimTests {
     #expect(outcome(.c4, lists([(4000, 4500), (6000, 6005)])).outcome == .holds)
     #expect(outcome(.c4, lists([(4000, 4500), (6600, 6000)])).outcome == .doesNotHold)
     #expect(outcome(.c4, lists([(4000, 4000), (6000, 6000)])).outcome == .doesNotHold)
-    #expect(outcome(.c4, lists([(4000, 4000)], noise: 0.4)).outcome == .cannotBeTested)
+    #expect(outcome(.c4, lists([(4000, 4000)], noise: 0.4)).outcome == .notDecided)
     #expect(outcome(.c4, lists([(4000, 4500)])).reason.contains("modelled around KVM_RUN"))
   }
 
@@ -136,9 +196,9 @@ struct ClaimTests {
     #expect(outcome(.c5, bystander(manual: 1.08, emulate: 1, beside: 1.2)).outcome == .doesNotHold)
   }
 
-  @Test("C5 cannot be tested where the noise is greater than the tax, or the bystander is missing")
-  func c5CannotBeTested() {
-    #expect(outcome(.c5, bystander(manual: 1.03, emulate: 1, beside: 1, noise: 0.3)).outcome == .cannotBeTested)
+  @Test("C5 is open where the noise is greater than the tax, or the bystander is missing")
+  func c5Open() {
+    #expect(outcome(.c5, bystander(manual: 1.03, emulate: 1, beside: 1, noise: 0.3)).outcome == .notDecided)
     let verdict = outcome(.c5, bystander(manual: 1, emulate: 1, beside: 1).filter { $0.policy != "manual" })
     #expect(verdict.reason == "The bystander under manual was not measured.")
   }
@@ -155,7 +215,7 @@ struct ClaimTests {
     let felt = outcome(.c6, retpolines([700, 700, 770]))
     #expect(felt.outcome == .doesNotHold)
     #expect(felt.reason.contains("autoload"))
-    #expect(outcome(.c6, retpolines([700, 700, 700], noise: 0.5)).outcome == .cannotBeTested)
+    #expect(outcome(.c6, retpolines([700, 700, 700], noise: 0.5)).outcome == .notDecided)
     #expect(outcome(.c6, retpolines([700])).reason.contains("under passthrough alone"))
   }
 
@@ -196,7 +256,7 @@ struct ClaimTests {
   func c7DoesNotHold() {
     #expect(outcome(.c7, faked(clear: 3000, set: 2900)).outcome == .doesNotHold)
     let open = outcome(.c7, faked(clear: 300, set: 330, noise: 0.2))
-    #expect(open.outcome == .cannotBeTested)
+    #expect(open.outcome == .notDecided)
     #expect(open.reason.contains("too wide to tell"))
   }
 
@@ -214,8 +274,11 @@ struct ClaimTests {
         return cell
       })
     #expect(trapped.outcome == .cannotBeTested)
-    let absent = MadeUp.absent("ibrs", "syscall", "passthrough", msr: "0x48", writes: 2, "guests have no such register")
-    #expect(outcome(.c7, [absent]).reason.contains("was not measured"))
+    let absent = Cell(
+      workload: "ibrs", entry: "syscall", policy: "passthrough", msr: "0x48", writesPerEntry: 2, userBranches: 100,
+      place: .none, status: .unsupported, reason: "guests have no such register")
+    #expect(outcome(.c7, [absent]).outcome == .cannotBeTested)
+    #expect(outcome(.c7, [absent]).reason.contains("not possible on this host: guests have no such register"))
   }
 
   /// The writer under shadow and two others.
@@ -231,11 +294,24 @@ struct ClaimTests {
   func c8() {
     let trapped = outcome(.c8, shadows(5100))
     #expect(trapped.outcome == .cannotBeTested)
-    #expect(trapped.reason.contains("KVM gives user space no hardware shadow of the register to use"))
+    #expect(trapped.reason.contains("hardware that shadows the register, and KVM gives user space none to use"))
     #expect(
       trapped.reason.hasSuffix(
-        "stands on a trap to the VMM; shadow's cost over that of the others: passthrough 3.00, emulate 1.02."))
+        "a write traps to the VMM; here shadow's cost over that of the others: passthrough 3.00, emulate 1.02."))
     #expect(trapped.figures.count == 2)
     #expect(outcome(.c8, Array(shadows(1).dropLast())).reason.contains("under shadow was not measured"))
+  }
+
+  @Test("C8 is decided where the writes under shadow reach hardware that shadows the register")
+  func c8Hardware() {
+    func inHardware(_ cost: Double) -> [BenchReport.Cell] {
+      shadows(cost).map { cell in
+        var cell = cell
+        if cell.policy == "shadow" { cell.place = .hardware }
+        return cell
+      }
+    }
+    #expect(outcome(.c8, inHardware(1690)).outcome == .holds)
+    #expect(outcome(.c8, inHardware(1900)).outcome == .doesNotHold)
   }
 }

@@ -1,5 +1,6 @@
-import Measurement
 import Testing
+
+@testable import Measurement
 
 /// What all verdicts have in common: what is missing is named, and what the host is is said.
 struct VerdictTests {
@@ -28,7 +29,7 @@ struct VerdictTests {
   @Test("Of nothing, nothing can be tested, and each verdict names what is missing")
   func nothing() {
     for verdict in MadeUp.report([]).verdicts {
-      #expect(verdict.outcome == .cannotBeTested)
+      #expect(verdict.outcome == .notMeasured)
       #expect(verdict.figures.isEmpty)
       #expect(verdict.reason.contains("not measured"))
     }
@@ -46,9 +47,9 @@ struct VerdictTests {
   @Test("Fewer rounds than an interval needs decide nothing")
   func fewRounds() {
     let verdict = verdict(.c2, MadeUp.report(writers(3, rounds: 3)))
-    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.outcome == .notEnoughRounds)
     #expect(
-      verdict.reason == "Only 3 rounds were measured, fewer rounds than this confidence needs: 5 for 95 %.")
+      verdict.reason == "Only 3 rounds were measured, and 95 % confidence needs 5: give --rounds 5, or more --time.")
     #expect(verdict.figures.count == 1)
   }
 
@@ -58,8 +59,9 @@ struct VerdictTests {
       MadeUp.report(MadeUp.policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds) })
     }
     let few = verdict(.c6, retpolines(rounds: 7))
-    #expect(few.outcome == .cannotBeTested && few.figures.count == 4)
-    #expect(few.reason == "Only 7 rounds were measured, fewer rounds than this confidence needs: 8 for 98.75 %.")
+    #expect(few.outcome == .notEnoughRounds && few.figures.count == 4)
+    #expect(
+      few.reason == "Only 7 rounds were measured, and 98.75 % confidence needs 8: give --rounds 8, or more --time.")
     #expect(verdict(.c6, retpolines(rounds: 8)).outcome == .holds)
   }
 
@@ -87,7 +89,7 @@ struct VerdictTests {
     let report = MadeUp.report(cells, msr: other)
     for verdict in report.verdicts where ![.c1, .c2].contains(verdict.claim) {
       #expect(verdict.outcome == .cannotBeTested && verdict.figures.isEmpty)
-      #expect(verdict.reason == "This benchmark is about IA32_KERNEL_GS_BASE, the claim about IA32_SPEC_CTRL.")
+      #expect(verdict.reason == "The claim is about IA32_SPEC_CTRL, and this benchmark is about IA32_KERNEL_GS_BASE.")
     }
     // What an exit costs is the same for every register; C2 is decided on the stand-in, and shows no other register's writes.
     #expect(verdict(.c1, report).outcome == verdict(.c1, MadeUp.whole).outcome)
@@ -112,8 +114,31 @@ struct VerdictTests {
     let report = MadeUp.report(writers(3), environment: BenchEnvironment(countsInstructions: true))
     let verdict = verdict(.c2, report)
     #expect(verdict.outcome == .cannotBeTested)
-    #expect(verdict.reason.contains("counts instructions, not cycles; by path lengths it holds: "))
+    #expect(
+      verdict.reason.hasPrefix(
+        "The claim is about time, and this host's clock counts instructions; by path lengths it holds: "))
     #expect(verdict.figures.count == 1)
+  }
+
+  @Test(
+    "There a figure is its own interval, and decides after one round",
+    arguments: [(3.0, "holds"), (9, "does not hold")])
+  func oneRoundOfInstructions(ratio: Double, words: String) {
+    let report = MadeUp.report(
+      writers(ratio, noise: 0, rounds: 1), environment: BenchEnvironment(countsInstructions: true))
+    let verdict = verdict(.c2, report)
+    #expect(verdict.reason.contains("by path lengths it \(words): "))
+    #expect(verdict.figures.map(\.interval) == [[ratio, ratio]])
+  }
+
+  @Test("Each outcome has words of its own, in text and in JSON")
+  func words() {
+    let outcomes = BenchReport.Verdict.Outcome.allCases
+    #expect(Set(outcomes.map(\.words)).count == outcomes.count)
+    // What results of older versions have in them.
+    for word in ["holds", "doesNotHold", "cannotBeTested"] {
+      #expect(BenchReport.Verdict.Outcome(rawValue: word) != nil)
+    }
   }
 
   @Test(
@@ -139,7 +164,7 @@ struct VerdictTests {
   @Test("An interval across the edge of the tolerance decides nothing")
   func across() {
     let verdict = verdict(.c2, MadeUp.report(writers(6, noise: 0.3)))
-    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.outcome == .notDecided)
     #expect(verdict.reason.contains("across the edge"))
   }
 
@@ -150,7 +175,7 @@ struct VerdictTests {
       MadeUp.cell("ibrs", "emulate", cost: 2100, msr: "0x48", writes: 2, place: .vmm, over: "bare/syscall/passthrough"),
     ]
     let verdict = verdict(.c2, MadeUp.report(cells))
-    #expect(verdict.outcome == .cannotBeTested)
+    #expect(verdict.outcome == .notMeasured)
     #expect(verdict.figures.map(\.name) == ["two writes ended by the VMM / bare"])
     #expect(verdict.reason.contains("with the writes ended by the VMM the ratio is 3.0"))
   }

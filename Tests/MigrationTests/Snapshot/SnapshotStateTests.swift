@@ -191,12 +191,35 @@ struct SnapshotStateTests {
   @Test("with control characters in its words is refused: they would reach a terminal")
   func controlCharacters() throws {
     for path in ["origin", "policy", "warnings.0"] {
-      for text in ["\u{1b}[2J", "a\rb", "a\nb", "\u{0}", "\u{9b}2J", "\u{7f}"] {
+      for text in ["\u{1b}[2J", "a\rb", "a\nb", "\u{0}", "\u{9b}2J", "\u{7f}", "\u{202e}b", "a\u{2028}b", "\u{2069}"] {
         let said = try sentence(path, .string(text))
         #expect(said?.contains("control characters") == true, "\(path)")
       }
       #expect(try sentence(path, .string("Größe 漢字 🙂")) == nil)
     }
+  }
+
+  @Test("with more warnings than a guest can have, or one that nobody reads, is refused")
+  func tooManyWarnings() throws {
+    let warnings = { (count: Int) in JSONValue.array(Array(repeating: .string("w"), count: count)) }
+    #expect(try sentence("warnings", warnings(64)) == nil)
+    #expect(try sentence("warnings", warnings(65))?.contains("65 warnings") == true)
+    #expect(try sentence("warnings", warnings(200_000))?.contains("200000 warnings") == true)
+    #expect(try sentence("warnings.0", .string(String(repeating: "w", count: 4096))) == nil)
+    #expect(try sentence("origin", .string(String(repeating: "w", count: 4097)))?.contains("4097 bytes") == true)
+  }
+
+  @Test("has each warning once, and never more than are read")
+  func warn() throws {
+    var guest = MadeSnapshot.snapshot.guest
+    for number in 0..<100 {
+      guest.warn("number \(number)")
+      guest.warn("number \(number)")
+    }
+    #expect(guest.warnings.count == 64 && Set(guest.warnings).count == 64)
+    #expect(guest.warnings.first == "made up" && guest.warnings.last == "number 99")
+    guest.warn("a\nb")
+    #expect(guest.warnings.last == "a?b")
   }
 
   // MARK: The experiment

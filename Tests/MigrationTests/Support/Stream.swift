@@ -2,6 +2,7 @@
 
 import Experiments
 import Glibc
+import SystemPackage
 import Testing
 
 @testable import Migration
@@ -9,7 +10,9 @@ import Testing
 /// One end of a stream, for any thread.
 final class End: Sendable {
   let connection: Connection
-  init(owning descriptor: CInt) { connection = Connection(owning: descriptor) }
+  init(owning descriptor: CInt, failing fault: (@Sendable (SocketCall) -> Errno?)? = nil) {
+    connection = Connection(owning: descriptor, failing: fault)
+  }
 }
 
 /// Makes both ends of a stream.
@@ -30,7 +33,7 @@ func connection(saying bytes: [UInt8]) throws -> Connection {
   let there = Connection(owning: ends.there)
   // More than a socket takes, and the test would wait for ever.
   try #require(bytes.count < 100_000)
-  try there.send(bytes)
+  try there.send(bytes, by: .now + .seconds(60))
   _ = consume there
   return here
 }

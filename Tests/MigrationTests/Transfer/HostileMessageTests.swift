@@ -104,6 +104,47 @@ struct HostileMessageTests {
     for before in [try memory, try memory + page(0)] { #expect(try refusal(before + abort) == .ended(why)) }
   }
 
+  @Test("that gives a reason of several lines, or one that rewrites the terminal, is quoted in one plain line")
+  func forged() throws {
+    let why = "no\nspectrap: the guest runs at home\u{1b}[2J\u{202e}\u{2028}"
+    let said = "the source keeps its guest: no?spectrap: the guest runs at home?[2J??"
+    #expect(try refusal(memory + Message.made(.abort, Array(why.utf8))) == .ended(said))
+    do { _ = try offered(Message.made(.refuse, Array(why.utf8))) } catch let error as TransferError {
+      #expect("\(error)".isPlain && "\(error)".contains("no?spectrap"))
+    }
+    let long = Message.made(.abort, [UInt8](repeating: 0x61, count: 10_000))
+    guard case .ended(let text)? = try refusal(memory + long) else {
+      Issue.record("it is taken")
+      return
+    }
+    #expect(text.count < 1100 && text.hasSuffix("…"))
+  }
+
+  @Test("whose offer has words that cannot be printed is not believed")
+  func forgedOffer() throws {
+    for text in ["a\nspectrap: b", "\u{1b}[2J", "\u{2066}", String(repeating: "a", count: 2000)] {
+      var offer = HostClass.ibrs.offer
+      offer.name = text
+      #expect(throws: TransferError.protocolError("an offer with words that cannot be printed")) {
+        _ = try offered(Message.made(.offer, try json(Greeting(offer))))
+      }
+    }
+  }
+
+  @Test("that proposes more memory than is wanted is refused at once, and told why; pages of zeroes are not kept")
+  func memoryBomb() throws {
+    let large = Message.made(.proposal, try json([GuestPhysicalRange(start: 0, count: 1 << 30)]))
+    let receiver = Receiver(hearing: try connection(saying: large))
+    #expect(throws: TransferError.ended("too much")) {
+      _ = try receiver.receive(as: ExperimentState.self, refusing: { _ in "too much" }, unless: { false })
+    }
+    let zeroes = Message.made(.pages, SnapshotBytes.little(0x9000 as UInt64) + [UInt8](repeating: 0, count: 4096))
+    let guest = try received(memory + zeroes + page(0x1000) + Message.made(.state, parts.state))
+    #expect(guest.pages.map(\.address) == [0x1000])
+    // And a page that has become zeroes is forgotten.
+    #expect(try received(memory + page(0x9000) + zeroes + Message.made(.state, parts.state)).pages.isEmpty)
+  }
+
   @Test("that proposes memory which cannot be is refused")
   func proposals() throws {
     func said(_ text: String) throws -> TransferError? { try refusal(Message.made(.proposal, Array(text.utf8))) }

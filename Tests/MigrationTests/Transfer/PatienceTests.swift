@@ -1,8 +1,10 @@
 // How long one side waits for the other.
 
+import Experiments
 import SystemPackage
 import Testing
 
+@testable import Hypervisor
 @testable import Migration
 
 @Suite("Patience with the other side", .timeLimit(.minutes(5)))
@@ -17,12 +19,12 @@ struct PatienceTests {
       let dripping = Task.detached {
         for byte in message.prefix(drips) {
           // The other side hangs up in the end.
-          guard (try? there.connection.send([byte])) != nil else { return }
+          guard (try? there.connection.send([byte], by: .now + .seconds(60))) != nil else { return }
           try? await Task.sleep(for: .milliseconds(1))
         }
       }
       #expect(throws: TransferError.socket(SocketError(what: "waiting", code: .timedOut))) {
-        _ = try here.connection.message(within: .milliseconds(200))
+        _ = try here.connection.message(by: .now + .milliseconds(200))
       }
       dripping.cancel()
     }
@@ -31,6 +33,83 @@ struct PatienceTests {
   @Test("is not needed where the whole message is there")
   func whole() throws {
     let connection = try connection(saying: Message.made(.abort, Array("enough".utf8)))
-    #expect(try connection.message(within: .seconds(20)).text == "enough")
+    #expect(try connection.message(by: .now + .seconds(20)).text == "enough")
+  }
+
+  @Test("ends in time with one that reads slowly: the whole phase has one deadline")
+  func slowReader() async throws {
+    let ends = try makeStream()
+    let (here, there) = (End(owning: ends.here), End(owning: ends.there))
+    let reading = Task.detached {
+      while (try? there.connection.receive(64, by: .now + .seconds(60))) != nil {
+        try? await Task.sleep(for: .milliseconds(5))
+      }
+    }
+    let error = #expect(throws: Connection.Cut.self) {
+      try here.connection.send([UInt8](repeating: 0, count: 8 << 20), by: .now + .milliseconds(300))
+    }
+    #expect(error?.cause.code == .timedOut && error?.sent ?? 0 > 0)
+    reading.cancel()
+  }
+
+  @Test("is not asked of who is cancelled, in whichever wait he is")
+  func cancelled() throws {
+    let ends = try makeStream()
+    let (here, there) = (End(owning: ends.here), End(owning: ends.there))
+    let far = ContinuousClock.now + .seconds(3600)
+    #expect(throws: TransferError.socket(SocketError(what: "waiting", code: .canceled))) {
+      _ = try here.connection.message(by: far, unless: { true })
+    }
+    let sending = #expect(throws: Connection.Cut.self) {
+      try here.connection.send([UInt8](repeating: 0, count: 8 << 20), by: far, unless: { true })
+    }
+    #expect(sending?.cause.code == .canceled)
+    withExtendedLifetime(there) {}
+  }
+
+  @Test("of a source ends with a destination that has not said whether it took over: the guest goes on nowhere here")
+  func unknown() throws {
+    let ends = try makeStream()
+    let there = End(owning: ends.there)
+    try there.connection.send(Message(kind: .ready).bytes, by: .now + .seconds(60))
+    var patience = Patience()
+    patience.answer = .milliseconds(100)
+    let sender = Sender(over: Connection(owning: ends.here), patience: patience)
+    guard case .unknown(let reason) = sender.handOver(MadeSnapshot.snapshot.guest, by: .now + .seconds(60)) else {
+      Issue.record("it is taken for known")
+      return
+    }
+    #expect(reason.contains("does not say") && reason.contains("may run there"))
+  }
+
+  @Test("of a destination ends with a source that says nothing after `ready`: the guest stays the source's")
+  func silentSource() throws {
+    let ends = try makeStream()
+    let there = End(owning: ends.there)
+    var patience = Patience()
+    patience.word = .milliseconds(100)
+    let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+    guard case .forget(let reason) = receiver.takeOver(unless: { false }) else {
+      Issue.record("it runs the guest")
+      return
+    }
+    #expect(reason.contains("no word from the source"))
+    withExtendedLifetime(there) {}
+  }
+
+  @Test("grows with the memory that is copied, and no source holds a destination for longer")
+  func copying() throws {
+    var patience = Patience()
+    #expect(patience.copying(0) == patience.copying)
+    #expect(patience.copying(1 << 30) > patience.copying(1 << 20))
+    patience.copying = .milliseconds(100)
+    let ends = try makeStream()
+    let there = End(owning: ends.there)
+    let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+    let memory = try json([GuestPhysicalRange(start: 0, count: 4096)])
+    try there.connection.send(Message.made(.proposal, memory), by: .now + .seconds(60))
+    #expect(throws: TransferError.socket(SocketError(what: "waiting", code: .timedOut))) {
+      _ = try receiver.receive(as: ExperimentState.self, unless: { false })
+    }
   }
 }

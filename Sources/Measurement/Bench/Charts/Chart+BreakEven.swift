@@ -19,7 +19,7 @@ extension Chart {
         for step in 0...steps {
           let writes = mostWrites * Double(step) / Double(steps)
           let cost = model.cost(writes: writes, exits: Double(count))
-          guard cost > 0 else { continue }
+          guard cost.isCost else { continue }
           costs.append(cost)
           data.append(point("model", model.policy, count, writes, cost))
         }
@@ -34,7 +34,7 @@ extension Chart {
       }
     }
     for cell in cells where exits.contains(cell.exitsPerEntry) {
-      guard let cost = cell.summary?.median, cost > 0 else { continue }
+      guard let cost = cell.summary?.median, cost.isCost else { continue }
       costs.append(cost)
       data.append(point("measured", cell.policy, cell.exitsPerEntry, Double(cell.writesPerEntry), cost))
     }

@@ -15,8 +15,8 @@ extension Chart {
       all += samples
       // Lines that run into each other at the median are told apart where each has its mark at another height.
       let height = 0.1 + 0.8 * (Double(index) + 0.5) / Double(cells.count)
-      let marked = max(Int(height * Double(samples.count)), samples.firstIndex { $0 > 0 } ?? 0)
-      for (rank, sample) in samples.enumerated() where sample > 0 {
+      let marked = max(Int(height * Double(samples.count)), samples.firstIndex(where: \.isCost) ?? 0)
+      for (rank, sample) in samples.enumerated() where sample.isCost {
         data.append([
           "primitive": .string(name), "cycles": .number(sample), "marked": .bool(rank == marked),
           "share": .number(Double(rank + 1) / Double(samples.count) * 100),
@@ -25,14 +25,14 @@ extension Chart {
     }
     guard !data.isEmpty else { return nil }
     // They count in the shares, but a logarithmic axis has no place for them.
-    let outside = all.count { $0 <= 0 }
+    let outside = all.count { !$0.isCost }
     let note =
       "Each line has one mark, at a height of its own, to tell it by."
       + (outside == 0
         ? "" : " \(outside) of \(all.count) samples cost no more than their loop and lie left of the axis.")
     let series = Series("primitive", names.uniqued)
     let x: JSONValue = [
-      "field": "cycles", "type": "quantitative", "scale": logarithmic(all.filter { $0 > 0 }),
+      "field": "cycles", "type": "quantitative", "scale": logarithmic(all),
       "axis": ["labelSeparation": 6],
       "title": .string("\(report.unit), logarithmic (each sample the mean of its iterations, the loop taken off)"),
     ]

@@ -82,10 +82,11 @@ public struct Chart: Equatable, Sendable {
     }
   }
 
-  /// A logarithmic scale that fits these values, with a margin of 15 %.
+  /// A logarithmic scale that fits these values, with a margin of 15 %; what is no cost has no place on it.
   static func logarithmic(_ values: [Double]) -> JSONValue {
-    let low = values.min() ?? 1
-    let high = values.max() ?? 10
-    return ["type": "log", "domain": [.number(low / 1.15), .number(high * 1.15)], "nice": false]
+    let costs = values.filter(\.isCost)
+    let low = max((costs.min() ?? 1) / 1.15, .leastNormalMagnitude)
+    let high = min(costs.max() ?? 10, .greatestFiniteMagnitude / 1.15) * 1.15
+    return ["type": "log", "domain": [.number(low), .number(high)], "nice": false]
   }
 }

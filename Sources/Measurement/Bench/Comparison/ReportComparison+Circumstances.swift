@@ -3,7 +3,7 @@
 
 extension ReportComparison.Circumstance {
   /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters, mitigations,
-  /// SMT, frequency control, the machine below, the clock's rate and what it counts.
+  /// SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU was measured on.
   static func differences(_ first: BenchReport, _ second: BenchReport) -> [Self] {
     let one = first.host
     let other = second.host
@@ -31,8 +31,10 @@ extension ReportComparison.Circumstance {
     ]
     return plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
       + clock(first.clock.hertz, second.clock.hertz)
-      + differences("parameter", one.moduleParameters, other.moduleParameters)
-      + differences("mitigation", one.vulnerabilities, other.vulnerabilities)
+      + processors("", first.environment.processor, second.environment.processor)
+      + processors("neighbour's ", first.environment.neighbourProcessor, second.environment.neighbourProcessor)
+      + differences(.parameter, one.moduleParameters, other.moduleParameters)
+      + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
   }
 
   /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
@@ -46,9 +48,23 @@ extension ReportComparison.Circumstance {
     return [Self(name: "TSC", first: text(first), second: text(second))]
   }
 
-  private static func differences(_ what: String, _ first: [String: String], _ second: [String: String]) -> [Self] {
+  /// Two CPUs that something ran on; results of older versions do not tell which kind they were.
+  private static func processors(
+    _ whose: String, _ first: BenchEnvironment.Processor?, _ second: BenchEnvironment.Processor?
+  ) -> [Self] {
+    guard let first, let second else { return [] }
+    func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "unknown" }
+    func megahertz(_ value: Double?) -> String { value.map { "\(Decimal.text($0, digits: 0)) MHz" } ?? "unknown" }
+    return [
+      ("core", text(first.core), text(second.core)), ("capacity", text(first.capacity), text(second.capacity)),
+      ("highest frequency", megahertz(first.maximumMegahertz), megahertz(second.maximumMegahertz)),
+    ].filter { $0.1 != $0.2 }.map { Self(kind: .host, name: whose + $0.0, first: $0.1, second: $0.2) }
+  }
+
+  private static func differences(_ kind: Kind, _ first: [String: String], _ second: [String: String]) -> [Self] {
     Set(first.keys).union(second.keys).sorted().filter { first[$0] != second[$0] }.map {
-      Self(name: "\(what) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
+      Self(
+        kind: kind, name: "\(kind.rawValue) \($0)", first: first[$0] ?? "none", second: second[$0] ?? "none")
     }
   }
 }

@@ -1,80 +1,144 @@
-// The comparison of two benchmarks as a person reads it, in at most 100 columns.
+// The comparison of two benchmarks as a person reads it: what it comes to first, then the circumstances,
+// then every cell, the worst first.
 
 extension ReportComparison {
-  /// The comparison as text; what became dearer by more than the threshold is marked, and with `bothWays` what became cheaper.
-  public func text(threshold: Double? = nil, bothWays: Bool = false) -> String {
-    let width = BenchReport.textWidth
-    var text = ""
-    if !environment.isEmpty { text += "These circumstances differ\n" }
-    for circumstance in environment {
-      text += "\(circumstance.name): \(circumstance.first) -> \(circumstance.second)"
-        .wrapped(width: width, first: "  ", indent: 6)
-    }
+  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with `bothWays` what became cheaper.
+  ///
+  /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their kind.
+  public func text(
+    threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false, width: Int? = nil
+  ) -> String {
+    let width = width ?? BenchReport.textWidth
+    var text = summary(threshold: threshold, bothWays: bothWays).map { $0.wrapped(width: width) }.joined()
+    if !environment.isEmpty { text += "\nThese circumstances differ\n" }
+    for line in circumstanceLines(verbose: verbose) { text += line.wrapped(width: width, first: "  ", indent: 6) }
+    if !notes.isEmpty { text += "\n" }
     for note in notes { text += note.wrapped(width: width, first: "Note: ", indent: 6) }
-    let dearer = Set(threshold.map { regressions(threshold: $0).map(\.cell) } ?? [])
-    let cheaper = Set(threshold.map { bothWays ? improvements(threshold: $0).map(\.cell) : [] } ?? [])
-    var table = TextTable(right: [1, 2, 3, 4])
-    table.add(["cell", "first", "second", "x", "95 % interval", ""])
-    for change in cells {
-      let interval = (change.interval ?? []).map(Decimal.ratio)
-      let verdict =
-        undecided.contains(change.cell)
-        ? "undecided"
-        : dearer.contains(change.cell)
-          ? "SLOWER" : cheaper.contains(change.cell) ? "FASTER" : change.differs ? "differs" : ""
-      table.add([
-        change.cell, Decimal.cycles(change.first), Decimal.cycles(change.second),
-        Decimal.text(change.ratio, digits: 3), interval.count == 2 ? "\(interval[0]) to \(interval[1])" : "", verdict,
-      ])
-    }
-    let heading = "\((unit ?? "ticks").capitalised) per iteration\n"
-    if !cells.isEmpty { text += (text.isEmpty ? "" : "\n") + heading + table.text(width: width) }
-    for why in lost.map(\.words).uniqued {
-      let ids = lost.filter { $0.words == why }.map(\.cell)
-      text += "Lost, in the second \(why): \(ids.joined(separator: ", "))".wrapped(width: width, indent: 2)
-    }
-    let others = [
-      (onlyInSecond, "Only in the second"),
-      (withoutRatio, "Without a ratio, since the first median is not above zero"),
-      (
-        undecided,
-        "Undecided, with fewer than \(RatioEstimate.fewestRounds) rounds on a side or an interval without bounds"
-      ),
-    ]
-    for (ids, what) in others where !ids.isEmpty {
-      text += "\(what): \(ids.joined(separator: ", "))".wrapped(width: width, indent: 2)
-    }
-    if let threshold {
-      for sentence in conclusion(threshold: threshold, bothWays: bothWays) { text += sentence.wrapped(width: width) }
-    }
+    if !cells.isEmpty { text += "\n" + table(threshold: threshold, bothWays: bothWays).text(width: width) }
+    for (what, ids) in absences { text += "\(what): \(ids.joined(separator: ", "))".wrapped(width: width, indent: 2) }
     return text
   }
 
-  /// What a threshold makes of it, in sentences.
-  private func conclusion(threshold: Double, bothWays: Bool) -> [String] {
-    guard judgesSomething || !lost.isEmpty || bothWays && !changes(threshold: threshold).isEmpty else {
-      return [
-        cells.isEmpty
-          ? "Nothing could be judged: no cell has a ratio."
-          : "Nothing could be judged: no cell has \(RatioEstimate.fewestRounds) rounds in both, and an interval. "
-            + "More --rounds or --time measure enough."
-      ]
+  // MARK: Cells
+
+  /// Every cell that has a ratio.
+  private func table(threshold: Double?, bothWays: Bool) -> TextTable {
+    var table = TextTable(right: [1, 2, 3, 4])
+    table.add(["cell", "first", "second", "x", isExact ? "" : "interval", ""])
+    for (change, standing) in worstFirst(threshold ?? 0) {
+      let interval = isExact ? [] : (change.interval ?? []).map { Decimal.text($0, digits: 3) }
+      table.add([
+        change.cell, Decimal.cycles(change.first), Decimal.cycles(change.second),
+        Decimal.text(change.ratio, digits: 3), interval.count == 2 ? "\(interval[0]) to \(interval[1])" : "",
+        mark(change, standing, threshold, bothWays),
+      ])
     }
-    let all = cells.count + onlyInFirst.count + onlyInSecond.count + withoutRatio.count
-    let beyond = bothWays ? changes(threshold: threshold).count : regressions(threshold: threshold).count
-    let judged = undecided.isEmpty ? "" : " that could be judged"
-    var sentences = [
-      (beyond == 0 ? "No cell\(judged)" : "\(beyond) of \(bothWays ? all : cells.count) cells")
-        + " \(bothWays ? "changed" : "became dearer") by more than \(Decimal.percent(threshold))"
-        + "\(bothWays && beyond > 0 ? ", or cannot be compared" : "")."
+    return table
+  }
+
+  /// What stands behind a cell's figures.
+  private func mark(_ change: CellChange, _ standing: Standing, _ threshold: Double?, _ bothWays: Bool) -> String {
+    switch standing {
+    case .undecided: "undecided"
+    case .dearer where threshold != nil: "SLOWER"
+    case .cheaper where threshold != nil && bothWays: "FASTER"
+    default: change.differs ? "differs" : ""
+    }
+  }
+
+  /// The cells with where they stand: those that became dearer before the others, and the dearest first in either part.
+  private func worstFirst(_ threshold: Double) -> [(change: CellChange, standing: Standing)] {
+    cells.map { ($0, standing(of: $0, threshold: threshold)) }.sorted { one, other in
+      if (one.1 == .dearer) != (other.1 == .dearer) { return one.1 == .dearer }
+      return (one.0.ratio, other.0.cell) > (other.0.ratio, one.0.cell)
+    }
+  }
+
+  /// The cells that have no place in the table or no verdict there, with the reason.
+  private var absences: [(what: String, ids: [String])] {
+    let lost = lost.map(\.words).uniqued.map { why in
+      ("Lost, in the second \(why)", self.lost.filter { $0.words == why }.map(\.cell))
+    }
+    let void = void.map(\.reason).uniqued.map { why in
+      ("Void, \(why)", self.void.filter { $0.reason == why }.map(\.cell))
+    }
+    let few = cells.filter { undecided.contains($0.cell) && $0.rounds < roundsNeeded }.map(\.cell)
+    let rest = [
+      ("Undecided, with fewer than \(roundsNeeded) rounds on a side", few),
+      ("Undecided, with an interval without bounds", undecided.filter { !few.contains($0) }),
+      ("Only in the second", onlyInSecond),
     ]
-    if !lost.isEmpty {
-      sentences.append("\(lost.count) \(lost.count == 1 ? "cell was" : "cells were") lost, which no threshold allows.")
-    }
-    if !undecided.isEmpty {
-      sentences.append("\(undecided.count) \(undecided.count == 1 ? "cell is" : "cells are") undecided.")
-    }
+    return (lost + void + rest).filter { !$0.1.isEmpty }
+  }
+
+  // MARK: Circumstances
+
+  /// The circumstances that differ, a line for each of the host's; parameters and mitigations are counted unless all are asked for.
+  public func circumstanceLines(verbose: Bool) -> [String] {
+    let shown = environment.filter { verbose || $0.kind == .host }
+    let lines = shown.map { "\($0.name): \($0.first) -> \($0.second)" }
+    let counts = [(Circumstance.Kind.parameter, "parameter", "of KVM's module"), (.mitigation, "mitigation", "")]
+      .compactMap { kind, what, whose -> String? in
+        let names = environment.filter { $0.kind == kind && !verbose }.map { $0.name.dropFirst(what.count + 1) }
+        guard !names.isEmpty else { return nil }
+        let some = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
+        return "\(names.count) \(what)\(names.count == 1 ? "" : "s")\(whose.isEmpty ? "" : " " + whose) (\(some))"
+      }
+    let rest = counts.isEmpty ? [] : ["\(counts.joined(separator: " and ")); --verbose shows both values"]
+    // What a file calls a line stays one line here.
+    return (lines + rest).map { $0.replacing("\n", with: " ") }
+  }
+
+  // MARK: Summary
+
+  /// What it comes to, in sentences.
+  private func summary(threshold: Double?, bothWays: Bool) -> [String] {
+    var sentences = [headline(threshold: threshold, bothWays: bothWays)]
+    let consequence = threshold == nil ? "." : ", which no threshold allows."
+    func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
+    if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
+    if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
+    if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
+    if let open = openWords(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
+    guard judgesSomething else { return sentences }
+    sentences.append(
+      isExact
+        ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so that the ratio decides by itself."
+        : "\((unit ?? "ticks").capitalised) per iteration. The intervals hold for all \(cells.count + void.count) cells at once "
+          + "with \(Decimal.percent(confidence)) confidence; a drift of the machine from one run to the other is in the ratios."
+    )
     return sentences
+  }
+
+  /// The first sentence.
+  private func headline(threshold: Double?, bothWays: Bool) -> String {
+    guard judgesSomething else {
+      return cells.isEmpty
+        ? "Nothing could be judged: no cell has a ratio."
+        : "Nothing could be judged: no cell has \(roundsNeeded) rounds in both, which \(cells.count + void.count) "
+          + "\(cells.count == 1 ? "cell needs" : "cells at once need"), and an interval. More --rounds or --time measure enough."
+    }
+    let dearer = regressions(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let cheaper = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let amount = threshold.map { " by more than \(Decimal.percent($0))" } ?? ""
+    let worst = dearer.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
+    let all = "\(cells.count) \(cells.count == 1 ? "cell" : "cells")"
+    let first = "\(dearer.isEmpty ? "None" : "\(dearer.count)") of \(all) became dearer\(amount)\(worst ?? "")"
+    guard threshold == nil || bothWays else { return first + "." }
+    return "\(first); \(cheaper.count) became cheaper."
+  }
+
+  /// How many cells a threshold leaves open, in a sentence; nil where there are none.
+  private func openWords(threshold: Double?, bothWays: Bool) -> String? {
+    guard let threshold else { return nil }
+    let open = cells.filter {
+      guard standing(of: $0, threshold: threshold) == .open else { return false }
+      return bothWays || $0.interval?.last ?? 0 > 1 + threshold
+    }
+    guard !open.isEmpty else { return nil }
+    return
+      "Of \(open.count) it cannot be told: \(open.count == 1 ? "its interval reaches" : "their intervals reach") "
+      + "beyond \(Decimal.percent(threshold))."
   }
 }
 

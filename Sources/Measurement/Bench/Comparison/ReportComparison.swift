@@ -4,7 +4,10 @@
 ///
 /// Ratios are the second over the first.
 public struct ReportComparison: Codable, Equatable, Sendable {
-  public var schemaVersion = BenchReport.currentSchemaVersion
+  /// The version of this schema.
+  public static let currentSchemaVersion = 2
+
+  public var schemaVersion = Self.currentSchemaVersion
   public var kind = "compare"
   /// What differs of the circumstances that matter; the benchmarks are of one host in one state where this is empty.
   public var environment: [Circumstance]
@@ -12,13 +15,17 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   public var notes: [String]
   /// What both clocks count, `cycles` or `instructions`; null where they differ in that.
   @Nullable public var unit: String?
+  /// The probability that every interval holds its ratio: 0.95 is 95 % for all of them together.
+  public var confidence: Double
+  /// How many rounds of a cell both need to have for such an interval.
+  public var roundsNeeded: Int
   /// The cells that both measured.
   public var cells: [CellChange]
   /// The ids of cells that only one of them measured.
   public var onlyInFirst: [String]
   public var onlyInSecond: [String]
-  /// The ids of cells that both measured and that have no ratio: the first median is not above zero.
-  public var withoutRatio: [String]
+  /// The cells that both measured and that have no ratio, each with the reason.
+  public var void: [VoidCell]
   /// The ids of cells that have a ratio which nobody can judge: they stand on too few rounds, or it has no bounds.
   public var undecided: [String]
   /// What became in the second of the cells that only the first measured.
@@ -26,11 +33,23 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// A circumstance that differs.
   public struct Circumstance: Codable, Equatable, Sendable {
+    public var kind: Kind
     public var name: String
     public var first: String
     public var second: String
 
-    public init(name: String, first: String, second: String) {
+    /// What it belongs to.
+    public enum Kind: String, Codable, CaseIterable, Sendable {
+      /// The machine, its kernel, or the clock.
+      case host
+      /// A parameter of KVM's module.
+      case parameter
+      /// A mitigation that the kernel reports.
+      case mitigation
+    }
+
+    public init(kind: Kind = .host, name: String, first: String, second: String) {
+      self.kind = kind
       self.name = name
       self.first = first
       self.second = second
@@ -45,9 +64,11 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public var second: Double
     /// The second median over the first.
     public var ratio: Double
-    /// Its 95 % interval: low, high; null where the samples leave it without bounds.
+    /// Its interval, low and high, which holds for all cells at once with the comparison's confidence; null where the rounds are
+    /// too few or leave it without bounds.
     @Nullable public var interval: [Double]?
-    /// Whether the interval leaves out 1 and stands on enough rounds.
+    /// Whether the interval leaves out 1; of clocks that count instructions, whether the medians are further apart than two
+    /// measurements of the same program.
     public var differs: Bool
     /// How many rounds the interval stands on: those of the result that has fewer.
     public var rounds: Int
@@ -62,6 +83,18 @@ public struct ReportComparison: Codable, Equatable, Sendable {
       self.interval = interval
       self.differs = differs
       self.rounds = rounds
+    }
+  }
+
+  /// A cell that both measured and that has no ratio.
+  public struct VoidCell: Codable, Equatable, Sendable {
+    public var cell: String
+    /// Why, in a sentence without a full stop.
+    public var reason: String
+
+    public init(cell: String, reason: String) {
+      self.cell = cell
+      self.reason = reason
     }
   }
 
@@ -92,40 +125,53 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// Compares two benchmarks cell by cell.
   ///
-  /// Rounds of different runs do not belong together, so that each run's rounds are drawn by themselves.
+  /// Rounds of different runs do not belong together, so that each run's rounds are taken by themselves (`RunRatio`). A cell's
+  /// figures come from its samples, whatever else the results say of them. Each interval's share of error is that of the whole
+  /// comparison over the number of cells that both measured (Bonferroni).
   public init(_ first: BenchReport, _ second: BenchReport) {
+    let before = first.cells.filter(\.isMeasured)
+    let after = Dictionary(second.cells.filter(\.isMeasured).map { ($0.id, $0) }, uniquingKeysWith: { one, _ in one })
+    let common = before.filter { after[$0.id] != nil }
+    let confidence = 1 - (1 - Self.wholeConfidence) / Double(max(common.count, 1))
+    self.confidence = Self.wholeConfidence
+    roundsNeeded = RankSum.fewest(confidence: confidence)
     environment = Circumstance.differences(first, second)
     notes = Self.notes(first, second)
-    let before = first.cells.filter(\.isMeasured)
-    let after = second.cells.filter(\.isMeasured)
     let unit = first.unit == second.unit ? first.unit : nil
     self.unit = unit
-    cells = before.compactMap { cell in
-      after.first { $0.id == cell.id }.flatMap { CellChange(cell, $0, seed: first.seed) }
+    cells = []
+    void = []
+    for cell in common {
+      do throws(RatioUnknown) {
+        let ratio = try RunRatio(
+          of: after[cell.id]?.settledRounds ?? [], over: cell.settledRounds, confidence: confidence)
+        cells.append(CellChange(cell.id, ratio, isExact: unit == "instructions"))
+      } catch {
+        void.append(
+          VoidCell(cell: cell.id, reason: error.words(dividend: "the second's median", divisor: "the first's median")))
+      }
     }
-    let compared = Set(cells.map(\.cell))
-    withoutRatio = before.map(\.id).filter { id in !compared.contains(id) && after.contains { $0.id == id } }
-    let unmatched = before.map(\.id).filter { id in !after.contains { $0.id == id } }
+    undecided = unit == "instructions" ? [] : cells.filter { $0.interval == nil }.map(\.cell)
+    let unmatched = before.map(\.id).filter { after[$0] == nil }
     onlyInFirst = unmatched
     lost = unmatched.map { Loss($0, in: second) }
-    onlyInSecond = after.map(\.id).filter { id in !before.contains { $0.id == id } }
-    undecided = unit == "instructions" ? [] : cells.filter { !$0.canBeJudged }.map(\.cell)
+    let ids = Set(before.map(\.id))
+    onlyInSecond = second.cells.filter(\.isMeasured).map(\.id).filter { !ids.contains($0) }
   }
+
+  /// The confidence of all intervals together.
+  private static let wholeConfidence = 0.95
 }
 
 extension ReportComparison.CellChange {
-  /// Whether the interval can be taken at its word.
-  fileprivate var canBeJudged: Bool { interval != nil && rounds >= RatioEstimate.fewestRounds }
+  /// How far the medians of one program may lie apart where the clocks count instructions: the lab's tests hold two runs to it.
+  private static let sameCount = 0.001
 
-  fileprivate init?(_ first: BenchReport.Cell, _ second: BenchReport.Cell, seed: UInt64) {
-    guard let before = first.summary?.median, let after = second.summary?.median, before > 0 else { return nil }
-    let estimate = RatioEstimate(
-      of: second.settledRounds, over: first.settledRounds, paired: false,
-      generator: SeededGenerator(seed: seed, stream: "compare \(first.id)"))
+  fileprivate init(_ id: String, _ ratio: RunRatio, isExact: Bool) {
+    let differs = isExact ? abs(ratio.ratio - 1) > Self.sameCount : ratio.interval.map { !$0.contains(1) } ?? false
     self.init(
-      cell: first.id, first: before, second: after, ratio: after / before,
-      interval: estimate.map { [$0.interval.lowerBound, $0.interval.upperBound] }, differs: estimate?.differs ?? false,
-      rounds: [first, second].map { $0.settledRounds.count { !$0.isEmpty } }.min() ?? 0)
+      cell: id, first: ratio.first, second: ratio.second, ratio: ratio.ratio,
+      interval: ratio.interval.map { [$0.lowerBound, $0.upperBound] }, differs: differs, rounds: ratio.rounds)
   }
 }
 

@@ -9,23 +9,33 @@ extension BenchReport {
       let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
       let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
       table.add([
-        model.policy, Decimal.cycles(model.base), Decimal.cycles(model.perWrite), Decimal.cycles(model.perExit),
+        model.policy, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
         errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
       ])
     }
     return table
   }
 
-  /// What to know of the model before relying on it; nil where it predicts the cells that it had not seen.
-  var modelCaveat: String? {
-    guard let error = breakEven?.worstError else {
-      return breakEven.map { _ in
-        "It could not be checked: that needs one cell of a policy more than the three that determine its costs."
-      }
+  /// What to know of the model before relying on it, each in a sentence: what it does not name, and what it cannot know.
+  var modelCaveats: [String] {
+    guard let breakEven else { return [] }
+    var caveats: [String] = []
+    if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
+    if !breakEven.leftOut.isEmpty {
+      caveats.append(
+        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.joined(separator: ", ")).")
     }
-    guard error > BreakEven.poorFit else { return nil }
-    return "Costs here are no straight lines: the model misses cells that it had not seen by up to "
-      + "\(Decimal.percent(error)), so rely on the measured cells where they differ."
+    if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
+      caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
+    }
+    return caveats
+  }
+
+  /// What stands above the winners.
+  var winnerTitle: String {
+    let fitted = Set((breakEven?.models ?? []).flatMap(\.fittedOn))
+    let most = cells.filter { fitted.contains($0.id) }.map(\.writesPerEntry).max() ?? 0
+    return "The cheapest policy, for up to \(counted(most, "write")) per entry, the most that was measured"
   }
 
   /// The cheapest policy, a line for each number of exits, and below it where the cells contradict that.
@@ -65,19 +75,25 @@ extension BreakEven.Winner {
 extension BreakEven.Contradiction {
   /// The contradiction in a sentence.
   fileprivate var words: String {
-    let bounds = interval.map(Decimal.ratio)
+    let bounds = interval.map(Decimal.ratio).joined(separator: " to ")
     return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
-      + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds[0]) to \(bounds[1]))"
+      + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds))"
   }
 }
 
 /// So many of something: "1 exit", "2 exits".
 private func counted(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
 
+extension Double {
+  /// A part of a cost: "?" where it is below zero.
+  fileprivate var asPart: String { self < 0 ? "?" : Decimal.cycles(self) }
+}
+
 extension [Double]? {
   /// An interval behind its figure: " (1.9 to 2.3)", " (bounds unknown)".
   func words(digits: Int) -> String {
     guard let self, self.count == 2 else { return " (bounds unknown)" }
+    if self[0] < 0, self[1] > 0 { return " (at most \(Decimal.text(self[1], digits: digits)))" }
     return " (\(Decimal.text(self[0], digits: digits)) to \(Decimal.text(self[1], digits: digits)))"
   }
 }

@@ -12,7 +12,7 @@ extension BenchReport {
 
   /// One row per cell, cycles and counts per iteration.
   ///
-  /// What is not known is empty. Lines end with CR and LF.
+  /// What is not known is empty, and so is what no cost can be, such as a least sample that is negative. Lines end with CR and LF.
   public var csv: String {
     ([Self.csvColumns] + cells.map(csvRow)).map { $0.map(Self.csvField).joined(separator: ",") + "\r\n" }.joined()
   }
@@ -28,7 +28,7 @@ extension BenchReport {
     for cell in cells {
       let id = Self.csvField(cell.id)
       for (round, samples) in cell.rounds.enumerated() {
-        let warmUp = round < cell.warmUp.count ? cell.warmUp[round] : 0
+        let warmUp = cell.warmUpLength(of: round)
         for (index, sample) in samples.enumerated() {
           text += "\(id),\(round),\(index),\(sample),\(index < warmUp)\r\n"
         }
@@ -39,6 +39,7 @@ extension BenchReport {
 
   private func csvRow(_ cell: Cell) -> [String] {
     func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    func cost(_ value: Double?) -> String { number(value.flatMap { $0.isCost ? $0 : nil }) }
     let comparison = comparison(of: cell)
     let summary = cell.summary
     let interval = summary?.medianInterval95
@@ -48,9 +49,9 @@ extension BenchReport {
     ]
     let statistics = [
       "\(cell.iterationsPerSample)", "\(cell.rounds.count)", "\(summary?.count ?? 0)",
-      summary?.outliers.map { "\($0)" } ?? "", "\(cell.warmUp.reduce(0, +))", number(summary?.minimum),
-      number(summary?.mean), number(summary?.median), number(interval?.first),
-      number(interval?.last), number(summary?.p90), number(summary?.p99), number(summary?.maximum),
+      summary?.outliers.map { "\($0)" } ?? "", "\(cell.warmUpCount)", cost(summary?.minimum),
+      cost(summary?.mean), cost(summary?.median), cost(interval?.first), cost(interval?.last), cost(summary?.p90),
+      cost(summary?.p99), cost(summary?.maximum),
       number(cell.vmmExitsPerEntry), number(cell.kvmExitsPerEntry),
     ]
     let ratio = [

@@ -17,6 +17,8 @@ extension BenchReport {
     }
     if !absences.isEmpty { text += "\n## Not measured\n\n" }
     for (why, ids) in absences { text += "- \(why): \(ids.map { "`\($0)`" }.joined(separator: ", "))\n" }
+    if !unknown.isEmpty { text += "\n## Not known, and shown as ?\n\n" }
+    for (why, ids) in unknownLines { text += "- \(why): \(ids.map { "`\($0)`" }.joined(separator: ", "))\n" }
     if !verdicts.isEmpty {
       var table = TextTable()
       table.add(["claim", "verdict", "why"])
@@ -24,14 +26,18 @@ extension BenchReport {
         table.add(["\(verdict.claim.rawValue): \(verdict.claim.summary)", verdict.outcome.words, verdict.reason])
       }
       text += "\n## The claims of 2018\n\n" + table.markdown
+      text += "\nClaimed by \(Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")).\n"
     }
     if breakEven != nil {
       text += "\n## Break-even\n\n\(unit.capitalised) per entry = base + per write x writes + per exit x exits.\n\n"
-      text += modelTable.markdown + "\n" + (modelCaveat.map { "\($0)\n\n" } ?? "")
+      text += modelTable.markdown + "\n" + modelCaveats.map { "\($0)\n\n" }.joined()
+      if !winnerLines.isEmpty { text += "\(winnerTitle):\n\n" }
       text += (winnerLines + crossingLines).map { "- \($0)\n" }.joined()
     }
     if cells.contains(where: \.isMeasured) {
-      text += "\n## Spread of the samples\n\n\(unit.capitalised) per iteration.\n\n" + spreadTable.markdown
+      text +=
+        "\n## Spread of the samples\n\n\(unit.capitalised) per iteration.\(spreadNote.map { " \($0)" } ?? "")\n\n"
+        + spreadTable.markdown
     }
     return text
   }

@@ -36,8 +36,9 @@ extension BenchReport {
           + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
       }
       table.add([
-        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cycles(summary.median),
-        summary.intervalWords, ratio ?? "-", cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
+        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
+        summary.intervalWords, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
+        cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
         cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
     }
@@ -55,9 +56,8 @@ extension BenchReport {
         ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
       table.add([
         cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
-        Decimal.cycles(net?.difference ?? summary.median),
-        net.map { "\(Decimal.cycles($0.interval.lowerBound)) to \(Decimal.cycles($0.interval.upperBound))" }
-          ?? summary.intervalWords,
+        net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
+        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalWords,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
     }
@@ -72,7 +72,9 @@ extension BenchReport {
     return bystanders.map(\.label).uniqued.compactMap { label in
       let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
         guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
-        guard let found = meanRatio(cell, over: alone) else { return "\(cell.policy) not known" }
+        guard let found = meanRatio(cell, over: alone) else {
+          return "\(cell.policy) not known (too few rounds, or a mean that may not be above zero)"
+        }
         let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
         return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
       }
@@ -83,6 +85,27 @@ extension BenchReport {
   /// What stands above those lines.
   static let companyTitle =
     "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
+
+  /// Whether such a figure of a cell is not known.
+  private func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
+    unknown.contains { $0.cell == cell.id && $0.figure == figure }
+  }
+
+  /// The figures that are not known, those of one kind with the same reason together.
+  var unknownLines: [(why: String, ids: [String])] {
+    let all = unknown.map { (id: $0.cell, why: "\($0.figure.words): \($0.reason)") }
+    return all.map(\.why).uniqued.map { why in (why, all.filter { $0.why == why }.map(\.id)) }
+  }
+
+  /// What the samples are, beside the table of their spread; nil where each is a figure by itself.
+  var spreadNote: String? {
+    guard samplesAreDifferences else { return nil }
+    let all = cells.filter(\.isMeasured).flatMap(\.settledRounds).flatMap { $0 }
+    let below = all.count { !$0.isCost }
+    return
+      "Each sample is the difference of a run of 2N iterations and one of N: what disturbs the shorter one makes it too "
+      + "small. \(below) of \(all.count) are not above zero; where such a one would stand, there is a ?."
+  }
 
   /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted; so are the outliers.
   var spreadTable: TextTable {
@@ -95,15 +118,15 @@ extension BenchReport {
       ]
       table.add(
         [
-          cell.id, "\(summary.count)", summary.outliers.map { "\($0)" } ?? "?", "\(cell.warmUp.reduce(0, +))",
-        ] + statistics.map { $0.map(Decimal.cycles) ?? "?" })
+          cell.id, "\(summary.count)", summary.outliers.map { "\($0)" } ?? "?", "\(cell.warmUpCount)",
+        ] + statistics.map(Decimal.cost))
     }
     return table
   }
 
   /// What was measured where and how, as names and values.
   var facts: [(name: String, value: String)] {
-    let warmUp = cells.reduce(0) { $0 + $1.warmUp.reduce(0, +) }
+    let warmUp = cells.reduce(0) { $0 + $1.warmUpCount }
     let samples = cells.reduce(0) { $0 + $1.rounds.reduce(0) { $0 + $1.count } }
     let rounds = cells.map(\.rounds.count).max() ?? 0
     let clock = clock.hertz.map { ", \(Decimal.text($0 / 1e6, digits: 0)) MHz" } ?? ""
@@ -155,29 +178,14 @@ extension BenchReport.Cell {
   }
 }
 
-extension BenchReport.Verdict.Outcome {
-  /// The outcome as a person says it.
-  public var words: String {
+extension BenchReport.Unknown.What {
+  /// The kind in words.
+  fileprivate var words: String {
     switch self {
-    case .holds: "holds"
-    case .doesNotHold: "does not hold"
-    case .cannotBeTested: "cannot be tested here"
-    }
-  }
-}
-
-extension BenchReport.Claim {
-  /// The claim in a few words.
-  public var summary: String {
-    switch self {
-    case .c1: "a trap and a system call each cost 1000 to 1500 cycles"
-    case .c2: "two trapped writes make an entry about 3 times slower"
-    case .c3: "that is on a par with really writing IBRS"
-    case .c4: "restoring by hand is faster than the automatic list"
-    case .c5: "a conditional restore taxes every guest, emulation only the writer"
-    case .c6: "a guest with retpolines does not care about the policy"
-    case .c7: "a guest told IBRS_ALL cannot move to a host without it"
-    case .c8: "hardware that keeps the protection on needs no trap, list or restore"
+    case .median: "cost"
+    case .mean: "mean cost"
+    case .ratio: "ratio"
+    case .netCost: "cost without the loop"
     }
   }
 }
@@ -186,6 +194,6 @@ extension Distribution {
   /// The median's interval in words.
   fileprivate var intervalWords: String {
     guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
-    return "\(Decimal.cycles(interval[0])) to \(Decimal.cycles(interval[1]))"
+    return Decimal.costInterval(interval[0], interval[1])
   }
 }

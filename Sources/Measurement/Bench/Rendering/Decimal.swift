@@ -21,8 +21,17 @@ enum Decimal {
   /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three digits that mean something and a power of 10.
   static func cycles(_ value: Double) -> String {
     guard value.isFinite, abs(value) >= 999_999_999.5 else { return text(value, digits: abs(value) < 100 ? 1 : 0) }
-    let power = log10(abs(value) * 1.0005).rounded(.down)
+    let power = (log10(abs(value)) + log10(1.0005)).rounded(.down)
     return "\(text(value / pow(10, power), digits: 2))e\(Int(power))"
+  }
+
+  /// What something costs, in cycles; "?" for what no cost can be: zero, a negative number, infinity.
+  static func cost(_ value: Double?) -> String { value.flatMap { $0.isCost ? cycles($0) : nil } ?? "?" }
+
+  /// The interval of a cost: "1180 to 1210"; "at most 40.0" where noise puts its lower bound at or below zero.
+  static func costInterval(_ low: Double, _ high: Double) -> String {
+    guard high.isCost else { return "?" }
+    return low.isCost ? "\(cycles(low)) to \(cycles(high))" : "at most \(cycles(high))"
   }
 
   /// A ratio: three digits that mean something.

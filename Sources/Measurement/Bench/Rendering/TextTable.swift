@@ -1,37 +1,95 @@
 // Plain text in columns, and sentences in lines.
 
-/// A table that is as wide as its cells; columns are set apart by two spaces.
-struct TextTable {
+/// A table as wide as its cells, or as narrow as it has to be; columns are set apart by two spaces.
+public struct TextTable {
   /// The columns that are flush right: numbers.
   let rightColumns: Set<Int>
   private(set) var rows: [[String]] = []
 
-  init(right: Set<Int> = []) { rightColumns = right }
+  /// A table whose columns of these numbers, from 0 on, are flush right.
+  public init(right: Set<Int> = []) { rightColumns = right }
 
-  mutating func add(_ row: [String]) { rows.append(row) }
+  /// Adds a row.
+  public mutating func add(_ cells: String...) { add(cells) }
 
-  /// The table in lines of at most `width` characters.
+  /// Adds a row; what ends a line within a cell becomes a space.
+  mutating func add(_ row: [String]) { rows.append(row.map { String($0.map { $0.isNewline ? " " : $0 }) }) }
+
+  /// What a last column must have for its sentences to be broken into lines there.
+  private static let narrowestSentence = 24
+
+  /// The table in lines of at most `width` characters, as far as its cells allow.
   ///
-  /// A first cell that does not fit stands on a line of its own above its row.
-  func text(width: Int) -> String {
-    let columnCount = rows.map(\.count).max() ?? 0
-    guard columnCount > 0 else { return "" }
-    var widths = (0..<columnCount).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-    let others = widths.dropFirst().reduce(0) { $0 + $1 + 2 }
-    widths[0] = max(0, min(widths[0], width - others))
-    return rows.map { row in
-      var lines = ""
+  /// Where it is too wide, the sentences of a last column that is flush left are broken into lines; or else first cells that do not fit
+  /// stand on lines of their own above their rows; or else each row takes several lines.
+  public func text(width: Int) -> String {
+    let widths = columnWidths
+    guard let first = widths.first, let last = widths.last else { return "" }
+    let whole = widths.reduce(0) { $0 + $1 + 2 } - 2
+    if whole <= width { return lines(widths) }
+    let room = width - (whole - last)
+    if !rightColumns.contains(widths.count - 1), room >= Self.narrowestSentence {
+      return lines(widths, breakingLastAt: room)
+    }
+    let others = whole - first
+    if others <= width { return lines([width - others] + widths.dropFirst()) }
+    return rows.map { folded($0, widths, at: width) }.joined()
+  }
+
+  private var columnWidths: [Int] {
+    (0..<(rows.map(\.count).max() ?? 0)).map { column in
+      rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+  }
+
+  /// The rows, a line each; a first cell that is wider than its column stands above its row.
+  private func lines(_ widths: [Int]) -> String {
+    rows.map { row in
       var cells = row
-      if cells[0].count > widths[0] {
-        lines = cells[0] + "\n"
-        cells[0] = ""
-      }
-      let line = cells.enumerated().map { column, cell in
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
-        return rightColumns.contains(column) ? padding + cell : cell + padding
-      }.joined(separator: "  ")
-      return lines + line.withoutTrailingSpaces + "\n"
+      guard let first = cells.first, first.count > widths[0] else { return line(cells, widths) }
+      cells[0] = ""
+      return first + "\n" + line(cells, widths)
     }.joined()
+  }
+
+  /// The rows, the cells of the last column in lines of at most `room` characters.
+  private func lines(_ widths: [Int], breakingLastAt room: Int) -> String {
+    rows.map { row in
+      guard row.count == widths.count, let sentence = row.last else { return line(row, widths) }
+      let parts = sentence.wrapped(width: room).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+      return parts.enumerated().map { number, part in
+        line((number == 0 ? row.dropLast() : row.dropLast().map { _ in "" }) + [String(part)], widths)
+      }.joined()
+    }.joined()
+  }
+
+  /// A row on as many lines as it takes, the later ones indented.
+  private func folded(_ row: [String], _ widths: [Int], at width: Int) -> String {
+    var text = ""
+    var start = 0
+    while start < row.count {
+      let indent = start == 0 ? 0 : 2
+      var (end, used) = (start + 1, indent + widths[start])
+      while end < row.count, used + 2 + widths[end] <= width {
+        used += 2 + widths[end]
+        end += 1
+      }
+      let blanks = String(repeating: " ", count: indent)
+      let line = blanks + line(row, widths, start..<end)
+      // A cell that is too wide even alone is a sentence.
+      text += line.count <= width + 1 ? line : row[start].wrapped(width: width, first: blanks, indent: indent)
+      start = end
+    }
+    return text
+  }
+
+  /// These cells of a row, or all, as one line.
+  private func line(_ row: [String], _ widths: [Int], _ columns: Range<Int>? = nil) -> String {
+    let line = (columns ?? row.indices).map { column in
+      let padding = String(repeating: " ", count: max(0, widths[column] - row[column].count))
+      return rightColumns.contains(column) ? padding + row[column] : row[column] + padding
+    }.joined(separator: "  ")
+    return line.withoutTrailingSpaces + "\n"
   }
 
   /// The table in GitHub's Markdown, the first row as its head.
@@ -59,7 +117,7 @@ extension String {
   /// The text in lines of at most `width` characters, broken at spaces, each ended; lines after the first are indented.
   ///
   /// A word that is longer than a line is broken where the line ends.
-  func wrapped(width: Int, first: String = "", indent: Int = 0) -> String {
+  public func wrapped(width: Int, first: String = "", indent: Int = 0) -> String {
     var lines: [String] = []
     var line = first
     var isEmpty = true

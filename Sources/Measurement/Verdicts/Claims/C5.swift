@@ -1,16 +1,20 @@
 // C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that writes.
 
-extension BenchReport.Verdict {
+extension ClaimRule {
+  /// The bystander `chatty`, which never writes the MSR.
+  ///
+  /// Two parts: under `manual` (the conditional restore) it costs more than under `passthrough`: the ratio's interval lies above
+  /// 1 and reaches `untaxed`; and under `emulate` it does not: the interval of emulate / passthrough does not reach above
+  /// `untaxed`, and beside the same neighbour it does not lie above. Both parts make the claim hold; a part that is refuted
+  /// makes it not hold. The ratio for `autoload` stands beside them.
+  static let c5 = ClaimRule(
+    source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
+    needs: [.specCtrl, .clockOfTime], judge: judgeC5)
+
   /// How much dearer a bystander may be and still count as untaxed: the default precision.
   static let untaxed = 1.02
 
-  /// Judges C5.
-  ///
-  /// The bystander `chatty`, which never writes the MSR. Two parts: under `manual` (the conditional restore) it costs more
-  /// than under `passthrough`: the ratio's interval lies above 1 and reaches `untaxed`; and under `emulate` it does not: the
-  /// interval of emulate / passthrough does not reach above `untaxed`, and beside the same neighbour it does not lie above.
-  /// Both parts make the claim hold; a part that is refuted makes it not hold. The ratio for `autoload` stands beside them.
-  static func ruleC5(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+  @Sendable private static func judgeC5(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     let restored = try tax("manual", evidence)
     let emulated = try tax("emulate", evidence)
     let listed = try? tax("autoload", evidence)
@@ -20,7 +24,7 @@ extension BenchReport.Verdict {
     let figures =
       "a bystander under manual costs \(restored.words) times what it costs under passthrough, "
       + "under emulate \(emulated.words)"
-    let outcome: Outcome
+    let outcome: BenchReport.Verdict.Outcome
     let reason: String
     if !taxedByEmulate.isEmpty {
       outcome = .doesNotHold
@@ -33,7 +37,7 @@ extension BenchReport.Verdict {
       outcome = .holds
       reason = figures
     } else {
-      outcome = .cannotBeTested
+      outcome = .notDecided
       reason = "\(figures): the intervals are too wide to tell"
     }
     return Ruling(outcome: outcome, findings: findings, reason: reason)

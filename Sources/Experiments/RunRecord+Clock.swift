@@ -1,0 +1,57 @@
+// The fourth witness: the guest's time stamps, held against the host's clock.
+//
+// All samples of a run lie between its first entry and its last exit, one after the other, and guest and host read one counter:
+// so the samples cannot last longer in all than that. The offset between the two does not matter, and there is no noise in it.
+// Facts: KVM API document, KVM_SET_TSC_KHZ; Linux arch/x86/kvm/x86.c, kvm_set_tsc_khz (a guest whose rate is within
+// tsc_tolerance_ppm of the host's has the host's) and kvm_scale_tsc (each reading is rounded down).
+
+import GuestImages
+import Hypervisor
+
+/// The rates of the guest's and the host's time-stamp counters.
+struct CounterRates: Equatable {
+  /// In kHz, as KVM was told.
+  let guest: Int
+  let host: Int
+  /// How many millionths of the host's rate KVM makes no difference of.
+  var tolerance = defaultTolerance
+
+  /// KVM's own, unless its module is told another.
+  private static let defaultTolerance = 250
+
+  /// What KVM's module says.
+  static func toleranceOfKVM(files: HostFiles = HostFiles()) -> Int {
+    files.value("sys/module/kvm/parameters/tsc_tolerance_ppm").flatMap { UInt16($0) }.map(Int.init) ?? defaultTolerance
+  }
+
+  /// By how many ticks the guest's counter can rise while the host's rises by so many, read so often; nil for more than there are.
+  func mostTicks(for hostTicks: UInt64, readings: Int) -> UInt64? {
+    guard guest > 0, host > 0 else { return hostTicks }
+    let isScaled = guest > host || (host - guest) * 1_000_000 > host * tolerance
+    guard isScaled else { return hostTicks }
+    let product = hostTicks.multipliedFullWidth(by: UInt64(guest))
+    guard product.high < UInt64(host) else { return nil }
+    let (ticks, overflow) = UInt64(host).dividingFullWidth(product).quotient.addingReportingOverflow(UInt64(readings))
+    return overflow ? nil : ticks
+  }
+}
+
+extension RunRecord {
+  /// Why the guest's time stamps cannot be believed, without a full stop; nil where nothing speaks against them.
+  public var clockDoubt: String? {
+    let own = samples.dropFirst(firstOwnSample)
+    let most =
+      rates.map { $0.mostTicks(for: hostCyclesHere, readings: 2 * own.count) } ?? hostCyclesHere
+    guard let most else { return nil }
+    var rest = most
+    for sample in own {
+      guard sample.ticks <= rest else {
+        return
+          "its samples last longer than the \(most) ticks that went by on the host's clock from its first entry to its "
+          + "last exit"
+      }
+      rest -= sample.ticks
+    }
+    return nil
+  }
+}

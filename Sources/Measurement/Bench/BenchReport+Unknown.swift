@@ -1,0 +1,77 @@
+// What the samples leave open: figures that would have to be above zero and are not, for noise is larger than they are.
+
+extension BenchReport {
+  /// A figure that is not known, and why.
+  public struct Unknown: Codable, Equatable, Sendable {
+    /// The id of the cell whose figure it is.
+    public var cell: String
+    public var figure: What
+    /// Why, in a sentence without a full stop.
+    public var reason: String
+
+    /// A kind of figure.
+    public enum What: String, Codable, CaseIterable, Sendable {
+      /// The median of a cell's samples.
+      case median
+      /// Their mean.
+      case mean
+      /// A cell's median over its baseline's.
+      case ratio
+      /// A primitive's median without its loop's.
+      case netCost
+    }
+
+    public init(cell: String, figure: What, reason: String) {
+      self.cell = cell
+      self.figure = figure
+      self.reason = reason
+    }
+  }
+
+  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by itself.
+  ///
+  /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
+  var samplesAreDifferences: Bool { clock.overheadCycles == 0 }
+
+  /// The figures of the measured cells that are not known.
+  var openFigures: [Unknown] {
+    cells.filter(\.isMeasured).flatMap { cell -> [Unknown] in
+      var open: [Unknown] = []
+      if cell.summary?.median.isCost != true {
+        open.append(Unknown(cell: cell.id, figure: .median, reason: "the median of the samples is not above zero"))
+      }
+      if cell.summary?.mean?.isCost != true {
+        open.append(
+          Unknown(
+            cell: cell.id, figure: .mean, reason: "single samples are so far off that the mean is not above zero"))
+      }
+      guard let use = cell.baselineUse, let id = cell.baseline, id != cell.id, let baseline = self.cell(id),
+        baseline.isMeasured
+      else { return open }
+      switch use {
+      case .divide:
+        do throws(RatioUnknown) { _ = try knownRatio(cell, over: baseline) } catch {
+          open.append(Unknown(cell: cell.id, figure: .ratio, reason: "\(error)"))
+        }
+      case .subtract:
+        if let net = difference(cell, minus: baseline), !net.isCost {
+          open.append(
+            Unknown(cell: cell.id, figure: .netCost, reason: "the rounds do not tell it from the loop around it"))
+        }
+      }
+      return open
+    }
+  }
+}
+
+extension DifferenceEstimate {
+  /// Whether the difference is what something costs: above zero, and its interval, too.
+  var isCost: Bool { difference.isCost && interval.lowerBound > 0 }
+}
+
+extension KeyedDecodingContainer {
+  /// What the synthesised decoding of a report calls: results from before there was the key name none.
+  func decode(_ type: [BenchReport.Unknown].Type, forKey key: Key) throws -> [BenchReport.Unknown] {
+    try decodeIfPresent(type, forKey: key) ?? []
+  }
+}

@@ -1,0 +1,55 @@
+// When there is no ratio: what it needs, and which part of that is missing.
+
+/// Why a ratio of two costs is not known.
+public enum RatioUnknown: Error, Equatable, Sendable {
+  /// No round has samples of both.
+  case noCommonRound
+  /// A sample is no finite number.
+  case notFinite
+  /// The median of what is divided is not above zero: noise is larger than the cost.
+  case dividend
+  /// The same of what it is divided by.
+  case divisor
+  /// The quotient is larger or smaller than a number can be.
+  case outOfRange
+  /// The interval reaches down to zero, or has no upper bound: the rounds disagree by more than the cost.
+  case unbounded
+}
+
+extension RatioUnknown {
+  /// Two costs and their ratio.
+  ///
+  /// Throws where a cost is not known, or is not positive and finite, or the ratio is not.
+  static func ratio(
+    of dividend: Double?, over divisor: Double?
+  ) throws(RatioUnknown) -> (dividend: Double, divisor: Double, ratio: Double) {
+    guard let dividend, let divisor else { throw .noCommonRound }
+    guard dividend.isFinite, divisor.isFinite else { throw .notFinite }
+    guard divisor.isCost else { throw .divisor }
+    guard dividend.isCost else { throw .dividend }
+    let ratio = dividend / divisor
+    guard ratio.isCost else { throw .outOfRange }
+    return (dividend, divisor, ratio)
+  }
+}
+
+extension RatioUnknown: CustomStringConvertible {
+  public var description: String { words(dividend: "the cell's median", divisor: "the baseline's median") }
+
+  /// The reason in a sentence without a full stop, the two costs called by these names.
+  func words(dividend: String, divisor: String) -> String {
+    switch self {
+    case .noCommonRound: "no round has samples of both"
+    case .notFinite: "a sample is no finite number"
+    case .dividend: "\(dividend) is not above zero, and no cost therefore"
+    case .divisor: "\(divisor) is not above zero, and no cost therefore"
+    case .outOfRange: "the costs are too far apart for a ratio"
+    case .unbounded: "the rounds disagree by more than the cost, so that its interval has no bounds"
+    }
+  }
+}
+
+extension Double {
+  /// Whether it can be what something costs: positive, finite, and no rounding error's size.
+  var isCost: Bool { isNormal && self > 0 }
+}

@@ -1,0 +1,66 @@
+// A claim of 2018 as a value: who made it, what must be so for a measurement to say anything of it, and what decides it.
+//
+// The figures of 2018 are hypotheses. A rule turns a claim into a tolerance for a measured figure: the claim holds where the
+// figure's whole interval lies inside, does not hold where it lies outside, and is not decided where it lies across the edge.
+// Estimates made in a mail are taken to a factor of two. Each claim stands in a file of its own, in the folder Claims.
+
+/// What was claimed, and how a measurement decides it.
+struct ClaimRule: Sendable {
+  let source: Source
+  /// The claim in a few words.
+  let wording: String
+  /// What must be so for the figures to say anything of it.
+  let needs: [Need]
+  /// How many comparisons share its error of 5 % (Bonferroni).
+  var comparisons: @Sendable (BenchReport) -> Int = { _ in 1 }
+  /// What the figures say.
+  let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
+
+  /// Where a claim was made.
+  struct Source: Hashable, Sendable {
+    let author: String
+    let date: String
+    /// The message's identifier on the Linux kernel mailing list.
+    let message: String
+
+    /// "x86/speculation: Support Enhanced IBRS on future CPUs", the answer that C1 to C8 are taken from.
+    static let enhancedIBRS = Source(
+      author: "David Woodhouse", date: "2018-02-16", message: "1518783021.7876.34.camel@infradead.org")
+  }
+}
+
+/// What a rule finds, before what the claim needs is looked at.
+struct Ruling {
+  /// `holds`, `doesNotHold` or `notDecided`.
+  var outcome: BenchReport.Verdict.Outcome
+  var findings: [Evidence.Finding]
+  /// Without a full stop.
+  var reason: String
+}
+
+extension BenchReport.Claim {
+  /// The claim itself.
+  var rule: ClaimRule {
+    switch self {
+    case .c1: .c1
+    case .c2: .c2
+    case .c3: .c3
+    case .c4: .c4
+    case .c5: .c5
+    case .c6: .c6
+    case .c7: .c7
+    case .c8: .c8
+    }
+  }
+
+  /// The claim in a few words.
+  public var summary: String { rule.wording }
+
+  /// Who made these claims, each source once: "David Woodhouse, 2018-02-16".
+  static func sources(of claims: [Self]) -> [String] {
+    claims.map { claim in
+      let source = claim.rule.source
+      return "\(source.author), LKML, \(source.date) (\(source.message))"
+    }.uniqued
+  }
+}

@@ -1,0 +1,73 @@
+// C2: two trapped writes make every kernel entry and exit about 3 times slower.
+
+extension ClaimRule {
+  /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the light
+  /// exit, on the stand-in MSR), once with the writes ended by the VMM.
+  ///
+  /// The thread speaks of traps that end inside the kernel, so the light ratio decides: the claim holds if its interval lies
+  /// within `slowdownTolerance`. The heavy ratio stands beside it. Where the kernel is not entered by a system call, the
+  /// reason says by what.
+  static let c2 = ClaimRule(
+    source: .enhancedIBRS, wording: "two trapped writes make an entry about 3 times slower", needs: [.clockOfTime],
+    judge: judgeC2)
+
+  /// A factor of two around 3.
+  static let slowdownTolerance = 1.5...6.0
+
+  @Sendable private static func judgeC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+    try evidence.judgeByLightExit(in: slowdownTolerance) { place throws(Evidence.Missing) in
+      let cell = try evidence.find("an entry with two writes that end in \(place.words)") {
+        $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
+      } tried: {
+        $0.isWriter() && $0.isToEnd(in: place)
+      }
+      let ratio = try evidence.ratio(
+        "two writes ended by \(place.words) / bare", cell, over: try evidence.bare(for: cell))
+      return (ratio, cell.entry)
+    } reason: { light, heavy, entry, position in
+      let aside = heavy.map { ", with the VMM doing so \($0.words)" } ?? ""
+      let caveat = entry.isSystemCall ? "" : "; the kernel was entered by \(entry), not by a system call"
+      return "with KVM ending the two writes an entry costs \(light.words) times a bare one\(aside); "
+        + "\(position) 1.5 to 6\(caveat)"
+    }
+  }
+}
+
+extension BenchReport.Cell {
+  /// Whether a guest that writes is there for writes that end in this place.
+  func isToEnd(in place: Place) -> Bool {
+    switch place {
+    case .hardware: writesSpecCtrl && policy == "passthrough"
+    case .kvm: writesStandIn
+    case .vmm: writesSpecCtrl && policy == "emulate"
+    case .none: false
+    }
+  }
+}
+
+extension Evidence {
+  /// Judges by the ratio with the writes ended by KVM; the one with the writes ended by the VMM stands beside it.
+  func judgeByLightExit(
+    in tolerance: ClosedRange<Double>,
+    ratio: (BenchReport.Cell.Place) throws(Missing) -> (finding: Finding, entry: String),
+    reason: (_ light: Finding, _ heavy: Finding?, _ entry: String, _ position: String) -> String
+  ) throws(Missing) -> Ruling {
+    let heavy = try? ratio(.vmm).finding
+    let light: (finding: Finding, entry: String)
+    do throws(Missing) { light = try ratio(.kvm) } catch {
+      throw Missing(
+        outcome: error.outcome,
+        reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.words)" } ?? ""),
+        figures: heavy.map { [$0.figure] } ?? [])
+    }
+    let position =
+      switch light.finding.position(in: tolerance) {
+      case .inside: "KVM's interval lies within"
+      case .outside: "KVM's interval lies outside"
+      case .across: "KVM's interval lies across the edge of"
+      }
+    return Ruling(
+      outcome: [light.finding].outcome(in: tolerance), findings: [light.finding] + (heavy.map { [$0] } ?? []),
+      reason: reason(light.finding, heavy, light.entry, position))
+  }
+}

@@ -1,0 +1,36 @@
+// C3: that is still on a par with really writing IBRS each time on hardware that has no IBRS_ALL.
+
+extension ClaimRule {
+  /// The entry with two trapped writes over the entry with two writes of SPEC_CTRL that reach the hardware, the trap ended by
+  /// KVM (which decides) and by the VMM (which stands beside it).
+  ///
+  /// The claim holds if the interval lies within `parTolerance`.
+  static let c3 = ClaimRule(
+    source: .enhancedIBRS, wording: "that is on a par with really writing IBRS",
+    needs: [.specCtrl, .hardwareWithoutIBRSAll, .clockOfTime], judge: judgeC3)
+
+  /// A factor of two around 1.
+  static let parTolerance = 0.5...2.0
+
+  @Sendable private static func judgeC3(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+    let passed = try evidence.find("an entry with two writes of SPEC_CTRL that reach the hardware") {
+      $0.isWriter() && $0.place == .hardware && $0.writesSpecCtrl
+    } tried: {
+      $0.isWriter() && $0.isToEnd(in: .hardware)
+    }
+    return try evidence.judgeByLightExit(in: parTolerance) { place throws(Evidence.Missing) in
+      let trapped = try evidence.find("an entry with two writes that end in \(place.words)") {
+        $0.isWriter() && $0.place == place && $0.entry == passed.entry
+      } tried: {
+        $0.isWriter() && $0.isToEnd(in: place) && $0.entry == passed.entry
+      }
+      let ratio = try evidence.ratio(
+        "two writes ended by \(place.words) / by the hardware", trapped, over: passed)
+      return (ratio, passed.entry)
+    } reason: { light, heavy, _, position in
+      let aside = heavy.map { ", by the VMM \($0.words)" } ?? ""
+      return "two writes trapped by KVM cost \(light.words) times two that reach the register\(aside); "
+        + "\(position) 0.5 to 2"
+    }
+  }
+}

@@ -1,0 +1,144 @@
+// The feature MSRs of a guest that moves: what beside CPUID it was told, and what of that a destination must offer.
+//
+// KVM holds what a VMM sets against what it offers itself, and refuses what is more. The rules here are KVM's, so that the decision
+// refuses what KVM would refuse once the guest has stopped.
+// Facts: Intel SDM vol. 3, appendix A (VMX capability reporting: A.1 basic information, A.3 to A.5 controls, of whose 64 bits the low
+// half says what must be 1 and the high half what may be 1, A.6 miscellaneous data, A.7 and A.8 fixed bits, A.9 VMCS enumeration,
+// A.10 VPID and EPT, A.11 VM functions) and 20.8 (IA32_PERF_CAPABILITIES); AMD APM vol. 2, DE_CFG; Linux
+// arch/x86/kvm/vmx/nested.c (vmx_set_vmx_msr and the functions that it calls), arch/x86/kvm/x86.c (kvm_set_msr_common).
+
+public import Hypervisor
+
+/// Feature MSRs and their values; one that is not there is not known to a guest, or reads as 0.
+public struct FeatureMSRs: Equatable, Sendable {
+  private var values: [MSR: UInt64]
+
+  /// These values; MSRs that stand for nothing here are left out.
+  ///
+  /// IA32_ARCH_CAPABILITIES is judged by itself; the microcode's revision and the clocks' ratios only describe.
+  public init(_ entries: some Sequence<MSREntry> = []) {
+    values = Dictionary(
+      entries.filter { ![.archCapabilities, .biosUpdateSignature, .platformInfo].contains($0.msr) }
+        .map { ($0.msr, $0.value) }, uniquingKeysWith: { $1 })
+  }
+
+  /// Those among a vCPU's MSRs that are known to tell features.
+  public init(among entries: some Sequence<MSREntry>) {
+    self.init(entries.filter { $0.msr == .perfCapabilities || $0.msr == .deCfg || MSR.vmxCapabilities ~= $0.msr })
+  }
+
+  /// A value, nil where it is not there.
+  public subscript(msr: MSR) -> UInt64? {
+    get { values[msr] }
+    set { values[msr] = newValue }
+  }
+
+  /// The MSRs, in ascending order.
+  public var msrs: [MSR] { values.keys.sorted() }
+
+  /// What a guest of this CPUID can know: VMX's where it was told VMX, IA32_PERF_CAPABILITIES where it was told PDCM.
+  public func known(by cpuid: CPUIDModel) -> FeatureMSRs {
+    let words = FeatureWords(cpuid)
+    let hasPDCM = words[CPUIDWord(1, 0, .ecx)] & Self.pdcm != 0
+    var known = self
+    known.values = values.filter { msr, _ in
+      switch msr {
+      case MSR.vmxCapabilities: cpuid.has(.vmx)
+      case .perfCapabilities: hasPDCM
+      default: true
+      }
+    }
+    return known
+  }
+
+  /// PDCM of CPUID.01H:ECX, which announces IA32_PERF_CAPABILITIES.
+  static let pdcm: UInt32 = 1 << 15
+
+  /// The MSRs whose value a host with these others does not take.
+  public func missing(from offer: FeatureMSRs) -> [MSR] {
+    msrs.filter { msr in !Self.takes(msr, values[msr] ?? 0, where: offer) }
+  }
+}
+
+extension FeatureMSRs {
+  /// Whether a KVM that offers these values takes this one of a guest's.
+  private static func takes(_ msr: MSR, _ told: UInt64, where offer: FeatureMSRs) -> Bool {
+    // A guest that reads 0 was told nothing; KVM reads 0 of an MSR that it does not have.
+    let offered = offer[msr] ?? 0
+    if told == offered { return true }
+    return switch msr.rawValue {
+    case 0x480: takesBasic(told, offered)
+    case 0x481...0x484, 0x48b, 0x48d...0x490: takesControls(told, offered)
+    case 0x485: takesMiscellaneous(told, offered, hasTimer: offer.hasPreemptionTimer)
+    // What must be 1 of CR0 and CR4: the guest must have been told all of it.
+    case 0x486, 0x488: told & offered == offered
+    // What may be 1 of them; which VPID, EPT and VM functions there are; IA32_VMX_PROCBASED_CTLS3 and EXIT_CTLS2 alike.
+    case 0x487, 0x489, 0x48c, 0x491...0x493: told & ~offered == 0
+    // The highest index of a VMCS field only describes.
+    case 0x48a: true
+    // Formats (bits 5:0 branch records, 11:8 PEBS) must be the same where the guest was told one; every other bit is a feature.
+    case MSR.perfCapabilities.rawValue:
+      told & ~offered & ~0xf3f == 0
+        && [0x3f, 0xf00].allSatisfy { told & $0 == 0 || told & $0 == offered & $0 }
+    case MSR.deCfg.rawValue: told & ~offered == 0
+    // What it means is not known.
+    default: false
+    }
+  }
+
+  /// The low half says which controls must be 1, the high half which may be: the destination must require no more, and allow no less.
+  private static func takesControls(_ told: UInt64, _ offered: UInt64) -> Bool {
+    let (low, high) = (UInt64(UInt32.max), UInt64(UInt32.max) << 32)
+    return offered & low & ~told == 0 && told & high & ~offered == 0
+  }
+
+  /// The same revision of the VMCS (bits 30:0), a VMCS no larger than the guest was told (44:32), and no feature more (49, 54, 55) nor
+  /// narrower addresses (48).
+  private static func takesBasic(_ told: UInt64, _ offered: UInt64) -> Bool {
+    func size(_ value: UInt64) -> UInt64 { value >> 32 & 0x1fff }
+    let features: UInt64 = 1 << 49 | 1 << 54 | 1 << 55 | 1 << 31 | 0x7 << 45 | 0xff << 56
+    return told & 0x7fff_ffff == offered & 0x7fff_ffff && size(offered) <= size(told) && told & features & ~offered == 0
+      && told >> 48 & 1 == 0
+  }
+
+  /// Features (5 to 8, 14, 15, 28 to 30), the rate of the preemption timer (4:0) where there is one, the number of CR3 targets (24:16)
+  /// and of MSRs in a list (27:25), and the MSEG revision (63:32).
+  private static func takesMiscellaneous(_ told: UInt64, _ offered: UInt64, hasTimer: Bool) -> Bool {
+    let features: UInt64 = 0x1e0 | 0xfe00 | 0xf << 28
+    func part(_ value: UInt64, _ shift: UInt64, _ mask: UInt64) -> UInt64 { value >> shift & mask }
+    return told & features & ~offered == 0 && (!hasTimer || told & 0x1f == offered & 0x1f)
+      && part(told, 16, 0x1ff) <= part(offered, 16, 0x1ff) && part(told, 25, 7) <= part(offered, 25, 7)
+      && told >> 32 == offered >> 32
+  }
+
+  /// Whether the VMX preemption timer may be used: bit 6 of the pin-based controls.
+  private var hasPreemptionTimer: Bool { (self[MSR(0x481)] ?? 0) >> 38 & 1 == 1 }
+}
+
+extension FeatureMSRs: Codable {
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    var entries: [MSREntry] = []
+    for key in container.allKeys {
+      // One way of writing each: the number in hexadecimal, `0x480`.
+      guard let msr = MSR(parsing: key.stringValue), msr.hex == key.stringValue else {
+        throw DecodingError.dataCorruptedError(
+          forKey: key, in: container, debugDescription: "\"\(key.stringValue.plain)\" is no MSR's number")
+      }
+      entries.append(MSREntry(msr, try container.decode(UInt64.self, forKey: key)))
+    }
+    self.init(entries)
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: Key.self)
+    for (msr, value) in values { try container.encode(value, forKey: Key(stringValue: msr.hex)) }
+  }
+}

@@ -1,0 +1,157 @@
+// Where others can connect: a socket with a name in a folder.
+//
+// Two that come to a dead socket's name at once must not both take its place: the first would wait behind a name that the second has
+// given to itself. So the folder is locked from the look at the name until somebody listens there.
+// Facts: unix(7), bind(2), listen(2), accept(2), flock(2) (a folder can be locked); Linux net/unix/af_unix.c (the file takes the
+// mode of the socket).
+
+import Glibc
+import Synchronization
+public import SystemPackage
+
+/// A socket that others can connect to; its file goes with the owner.
+public struct Listener: ~Copyable, Sendable {
+  private let socket: Connection
+  private let peers: PeerRule
+  /// Its file: without it nobody new can connect.
+  public let file: SocketFile
+
+  /// How long another process may hold the folder.
+  private static let patience = Duration.seconds(10)
+
+  /// Listens at a path for processes that `peers` takes.
+  ///
+  /// A file of a socket at which nobody listens any more is replaced. Throws `SocketError` when the path is taken, or no socket can
+  /// be there.
+  public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
+    var address = try sockaddr_un(path)
+    let folder = try LockedFolder(of: path, within: Self.patience)
+    defer { withExtendedLifetime(folder) {} }
+    do throws(SocketError) {
+      // Whoever listens there, friend or stranger.
+      _ = try Connection(to: path, of: peers)
+      throw SocketError("listening at \(path)", .addressInUse)
+    } catch {
+      // Refused: there is a socket, and nobody listens. Whatever else it is, somebody may.
+      switch error.code {
+      case .connectionRefused where FileIdentity(path)?.isSocket == true: path.unlink()
+      case .noSuchFileOrDirectory, .connectionRefused: break
+      default: throw SocketError("listening at \(path)", .addressInUse)
+      }
+    }
+    let socket = try Connection.make()
+    let descriptor = socket.descriptor
+    // Only the owner may connect: what comes in is a guest to run. The file takes this mode when it is made.
+    guard fchmod(descriptor, 0o600) == 0 else { throw SocketError("listening at \(path)") }
+    // Safe: the structure is this call's own, for its own length.
+    let bound = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard bound == 0, listen(descriptor, 1) == 0, let identity = FileIdentity(path) else {
+      throw SocketError("listening at \(path)")
+    }
+    self.socket = socket
+    self.peers = peers
+    file = SocketFile(path: path, identity: identity)
+  }
+
+  /// Waits for someone to connect whom the rule takes; nil when `isCancelled` says so, which is asked every now and then.
+  ///
+  /// `refusing` is told of the others, who are sent away. Throws `SocketError` when the system refuses.
+  public func accept(
+    unless isCancelled: () -> Bool, refusing: (SocketError) -> Void = { _ in }
+  ) throws(SocketError) -> Connection? {
+    while !isCancelled() {
+      var request = pollfd(fd: socket.descriptor, events: Int16(POLLIN), revents: 0)
+      // Safe: one structure, this call's own.
+      let ready = unsafe poll(&request, 1, 50)
+      if ready == 0 || (ready < 0 && errno == EINTR) { continue }
+      // The address of the other side is not asked for.
+      let descriptor = Glibc.accept(socket.descriptor, nil, nil)
+      if descriptor >= 0 {
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        let connection = Connection(owning: descriptor)
+        do throws(SocketError) {
+          guard let stranger = try connection.stranger(among: peers) else { return connection }
+          refusing(SocketError("user \(stranger) has connected", .permissionDenied))
+        } catch { refusing(error) }
+        continue
+      }
+      guard [EINTR, ECONNABORTED, EAGAIN].contains(errno) else { throw SocketError("accepting a connection") }
+    }
+    return nil
+  }
+}
+
+/// The file of a listener's socket; removed when the owner goes.
+public final class SocketFile: Sendable {
+  private let path: FilePath
+  /// The file as it was made: somebody may have put another in its place.
+  private let identity: FileIdentity
+  private let isRemoved = Atomic(false)
+
+  fileprivate init(path: FilePath, identity: FileIdentity) {
+    self.path = path
+    self.identity = identity
+  }
+
+  deinit { remove() }
+
+  /// Removes it, once, where it is still the one that was made.
+  public func remove() {
+    guard !isRemoved.exchange(true, ordering: .relaxed), FileIdentity(path) == identity else { return }
+    path.unlink()
+  }
+}
+
+/// A folder that no other of these processes changes sockets in, until the owner goes.
+private struct LockedFolder: ~Copyable {
+  private let descriptor: CInt
+
+  /// Locks the folder that a path lies in.
+  ///
+  /// Throws `SocketError` when there is none, or another process holds it for too long.
+  init(of path: FilePath, within limit: Duration) throws(SocketError) {
+    let folder = path.removingLastComponent()
+    let name: FilePath = folder.isEmpty ? "." : folder
+    // Safe: the path is valid for the length of the call, and ends with a zero.
+    let opened = unsafe name.withPlatformString { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    guard opened >= 0 else { throw SocketError("listening at \(path)") }
+    let deadline = ContinuousClock.now + limit
+    while flock(opened, LOCK_EX | LOCK_NB) != 0 {
+      let code = Errno(rawValue: errno)
+      guard code == .wouldBlock || code == .interrupted, ContinuousClock.now < deadline else {
+        close(opened)
+        throw SocketError("locking the folder of \(path)", code)
+      }
+      Connection.rest()
+    }
+    descriptor = opened
+  }
+
+  // Closing it takes the lock away.
+  deinit { close(descriptor) }
+}
+
+/// Which file stands at a path.
+private struct FileIdentity: Equatable {
+  let device: DeviceID
+  let inode: Inode
+  let isSocket: Bool
+
+  /// The file, not followed where it is a link; nil where there is none.
+  init?(_ path: FilePath) {
+    guard let status = try? Stat(path, followTargetSymlink: false) else { return nil }
+    (device, inode, isSocket) = (status.deviceID, status.inode, status.type == .socket)
+  }
+}
+
+extension FilePath {
+  /// Takes the name away, if that can be done.
+  fileprivate func unlink() {
+    // Safe: the path is valid for the length of the call, and ends with a zero.
+    unsafe withPlatformString { unsafe _ = Glibc.unlink($0) }
+  }
+}

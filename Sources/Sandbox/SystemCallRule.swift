@@ -1,0 +1,126 @@
+// The system calls that a process needs once its guest runs: the run loop's, those of stopping, snapshots and moves,
+// and those that the C library and Swift's runtime make by themselves. Whoever adds a call to one of these paths adds
+// it here.
+// Facts: arch/x86/entry/syscalls/syscall_64.tbl (numbers never change).
+
+import CHost
+import CKVM
+
+/// A system call that is allowed, and on what condition.
+struct SystemCallRule: Equatable {
+  let number: UInt32
+  let condition: Condition
+
+  /// What an argument must be, by its lower 32 bits: only for arguments of which the kernel looks at no others, so for
+  /// no pointer.
+  enum Condition: Equatable {
+    case always
+    /// One of these values.
+    case argument(Int, isOneOf: [UInt32])
+    /// Any value but this.
+    case forbidden(UInt32, inArgument: Int)
+    /// All of the bits `set`, and none of the bits `clear`.
+    case bits(Int, set: UInt32 = 0, clear: UInt32 = 0)
+    /// Answered with this error in the kernel's stead.
+    case fails(UInt16)
+  }
+
+  init(_ number: UInt32, _ condition: Condition = .always) {
+    self.number = number
+    self.condition = condition
+  }
+}
+
+extension SystemCallRule {
+  private static let protExec: UInt32 = 4
+  private static let cloneThread: UInt32 = 0x10000
+  private static let sigsys: UInt32 = 31
+  private static let eacces: UInt16 = 13
+  private static let enosys: UInt16 = 38
+
+  /// The rules, the most frequent call first; `process` is this process's number.
+  static func allowed(in process: UInt32) -> [SystemCallRule] {
+    [
+      // KVM_RUN, and what a VM and its vCPU are asked and told; how wide the terminal is.
+      SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions)),
+      // Memory, never executable.
+      SystemCallRule(9, .bits(2, clear: protExec)),  // mmap
+      SystemCallRule(10, .bits(2, clear: protExec)),  // mprotect
+      SystemCallRule(11),  // munmap
+      SystemCallRule(12),  // brk
+      SystemCallRule(25),  // mremap
+      SystemCallRule(28),  // madvise
+      // What is open already: results, the statistics, the other side of a move.
+      SystemCallRule(0),  // read
+      SystemCallRule(1),  // write
+      SystemCallRule(17),  // pread64
+      SystemCallRule(20),  // writev
+      SystemCallRule(3),  // close
+      SystemCallRule(32),  // dup
+      // A refusal, and no end: malloc looks at a setting in /proc before it gives a thread's memory back, and does
+      // without.
+      SystemCallRule(257, .fails(eacces)),  // openat
+      SystemCallRule(7),  // poll
+      SystemCallRule(271),  // ppoll
+      SystemCallRule(44),  // sendto
+      SystemCallRule(45),  // recvfrom
+      SystemCallRule(48),  // shutdown
+      // Deadlines and signals. Nobody takes the handler of a refused call away.
+      SystemCallRule(222),  // timer_create
+      SystemCallRule(223),  // timer_settime
+      SystemCallRule(226),  // timer_delete
+      SystemCallRule(13, .forbidden(sigsys, inArgument: 0)),  // rt_sigaction
+      SystemCallRule(14),  // rt_sigprocmask
+      SystemCallRule(15),  // rt_sigreturn
+      SystemCallRule(128),  // rt_sigtimedwait
+      SystemCallRule(131),  // sigaltstack
+      SystemCallRule(234, .argument(0, isOneOf: [process])),  // tgkill: abort(3)
+      SystemCallRule(219),  // restart_syscall
+      // Threads, and no other process: with clone3 the flags lie in memory, where no filter sees them. The C library
+      // then uses clone.
+      SystemCallRule(435, .fails(enosys)),  // clone3
+      SystemCallRule(56, .bits(0, set: cloneThread)),  // clone
+      SystemCallRule(273),  // set_robust_list
+      SystemCallRule(334),  // rseq
+      SystemCallRule(202),  // futex
+      SystemCallRule(24),  // sched_yield
+      SystemCallRule(203),  // sched_setaffinity
+      SystemCallRule(204),  // sched_getaffinity
+      SystemCallRule(39),  // getpid
+      SystemCallRule(186),  // gettid
+      SystemCallRule(60),  // exit
+      SystemCallRule(231),  // exit_group
+      // Clocks, where the kernel does not answer without a call; sleeping; random numbers for hash tables.
+      SystemCallRule(228),  // clock_gettime
+      SystemCallRule(229),  // clock_getres
+      SystemCallRule(96),  // gettimeofday
+      SystemCallRule(230),  // clock_nanosleep
+      SystemCallRule(35),  // nanosleep
+      SystemCallRule(98),  // getrusage
+      SystemCallRule(318),  // getrandom
+    ]
+  }
+
+  /// TCGETS, its younger form TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
+  private static let terminalQuestions: [UInt32] = [0x5401, 0x802c_542a, 0x5413]
+
+  /// The requests of a VM and a vCPU that exist: none that makes a further VM, vCPU, device or interrupt controller.
+  private static let kvmRequests: [UInt32] = [
+    Request.run,
+    .getRegisters, .setRegisters, .getSpecialRegisters, .setSpecialRegisters, .getSpecialRegisters2,
+    .setSpecialRegisters2, .getMSRs, .setMSRs, .getFPU, .setFPU, .getXSAVE, .getXSAVE2, .setXSAVE, .getXCRs, .setXCRs,
+    .getEvents, .setEvents, .getDebugRegisters, .setDebugRegisters, .getMPState, .setMPState, .getLocalAPIC,
+    .setLocalAPIC, .getNestedState, .setNestedState, .getCPUID2, .setCPUID2, .translate, .interrupt, .nmi,
+    .getTSCFrequency, .setTSCFrequency, .kvmclockControl, .setSignalMask, .setMCE,
+    .getClock, .setClock, .setMSRFilter, .setUserMemoryRegion, .getDirtyLog, .clearDirtyLog, .getStatisticsDescriptor,
+    .getIRQChip, .setIRQChip, .irqLine, .getPIT2, .setPIT2,
+    .hasDeviceAttribute, .getDeviceAttribute, .setDeviceAttribute, .enableCapability,
+    .checkExtension, .getSupportedCPUID, .getMSRIndexList, .getMSRFeatureIndexList, .getMCECapabilities,
+  ].map { UInt32($0.rawValue) }
+
+  private static let requests = kvmRequests + [tcgets, tiocgwinsz]
+
+  /// Whether a descriptor is a terminal, and how wide: asked of standard output when the result is told (ioctl_tty(2)).
+  private static let tcgets: UInt32 = 0x5401
+  private static let tiocgwinsz: UInt32 = 0x5413
+}

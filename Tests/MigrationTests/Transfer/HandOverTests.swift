@@ -1,0 +1,161 @@
+// Who has the guest when a call of the hand-over fails: whichever call that is, and whatever it fails with, exactly one side runs it.
+
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import Experiments
+@testable import Hypervisor
+@testable import Migration
+
+@Suite("The hand-over of a guest", .timeLimit(.minutes(10)))
+struct HandOverTests {
+  /// The calls of one side, some of which fail.
+  private final class Faults: Sendable {
+    struct Order: Sendable, CustomTestStringConvertible {
+      var call: SocketCall
+      var code: Errno
+      /// The first of the calls that fails.
+      var first: Int
+      var isForEver = false
+      var testDescription: String { "\(call) \(first)\(isForEver ? " and all later ones" : ""): \(code)" }
+    }
+
+    private let order: Order?
+    private let counts = Mutex<[SocketCall: Int]>([:])
+    init(_ order: Order? = nil) { self.order = order }
+
+    func next(_ call: SocketCall) -> Errno? {
+      let number = counts.withLock { counts in
+        counts[call, default: 0] += 1
+        return counts[call, default: 0]
+      }
+      guard let order, order.call == call, number == order.first || order.isForEver && number > order.first else {
+        return nil
+      }
+      return order.code
+    }
+
+    func count(_ call: SocketCall) -> Int { counts.withLock { $0[call, default: 0] } }
+  }
+
+  /// Both sides' patience where it is to come to its end: short, and each longer than what it waits for.
+  private static var brief: Patience {
+    var patience = Patience()
+    patience.proposal = .seconds(2)
+    patience.copying = .seconds(2)
+    patience.word = .milliseconds(400)
+    patience.saying = .milliseconds(200)
+    patience.answer = .seconds(10)
+    return patience
+  }
+
+  private struct Outcome: Sendable, CustomStringConvertible {
+    var source: Sender.HandOver
+    var destination: Receiver.TakeOver?
+    var calls: (source: Faults, destination: Faults)
+
+    var description: String { "\(source), \(destination.map { "\($0)" } ?? "no guest")" }
+
+    /// How many sides run the guest.
+    var runners: Int {
+      let here = if case .kept = source { 1 } else { 0 }
+      let there = if case .run? = destination { 1 } else if case .runAlone? = destination { 1 } else { 0 }
+      return here + there
+    }
+  }
+
+  /// What the other side has come to; it has a thread of its own, for it waits.
+  private final class Result: Sendable {
+    let end = Mutex<Receiver.TakeOver?>(nil)
+  }
+
+  /// Hands a guest over, one page of memory first.
+  private func handOver(
+    source: Faults = Faults(), destination: Faults = Faults(), patience: Patience = brief
+  ) throws -> Outcome {
+    let ends = try makeStream()
+    let result = Result()
+    let thread = try Thread {
+      let receiver = Receiver(
+        hearing: Connection(owning: ends.there, failing: { destination.next($0) }), patience: patience)
+      do throws(TransferError) {
+        _ = try receiver.receive(as: ExperimentState.self, unless: { false })
+      } catch {
+        receiver.refuse("\(error)")
+        return
+      }
+      let end = receiver.takeOver(unless: { false })
+      if case .forget(let reason) = end { receiver.refuse(reason) }
+      result.end.withLock { $0 = end }
+    }
+    let here = handOver(over: Connection(owning: ends.here, failing: { source.next($0) }), patience)
+    thread.join()
+    return Outcome(source: here, destination: result.end.withLock { $0 }, calls: (source, destination))
+  }
+
+  private func handOver(over connection: consuming Connection, _ patience: Patience) -> Sender.HandOver {
+    let sender = Sender(over: connection, patience: patience)
+    do throws(TransferError) {
+      try sender.propose(memory: [GuestPhysicalRange(start: 0, count: 0x10_0000)])
+      try sender.send(MadeSnapshot.snapshot.pages)
+    } catch {
+      sender.abort("\(error)")
+      return .kept("\(error)")
+    }
+    return sender.handOver(MadeSnapshot.snapshot.guest, by: .now + patience.copying)
+  }
+
+  @Test("leaves it to the destination where nothing fails")
+  func whole() throws {
+    let outcome = try handOver(patience: Patience())
+    #expect(outcome.source == .moved && outcome.destination == .run)
+  }
+
+  /// What a call may fail with and say nothing of the other side.
+  private static let codes: [Errno] = [.noBufferSpace, .noMemory, .interrupted, .resourceTemporarilyUnavailable]
+
+  @Test("survives any one call that fails, at either side", arguments: SocketCall.allCases, codes)
+  func once(call: SocketCall, code: Errno) throws {
+    let calls = try handOver(patience: Patience()).calls
+    for (isSource, count) in [(true, calls.source.count(call)), (false, calls.destination.count(call))] {
+      #expect(count > 1)
+      for first in 1...count {
+        let faults = Faults(Faults.Order(call: call, code: code, first: first))
+        // Nobody's time is up here, however busy the machine is.
+        let outcome =
+          try isSource
+          ? handOver(source: faults, patience: Patience()) : handOver(destination: faults, patience: Patience())
+        #expect(
+          outcome.source == .moved && outcome.destination == .run,
+          "\(isSource ? "source" : "destination"), \(call) \(first): \(outcome)")
+      }
+    }
+  }
+
+  @Test("leaves it to exactly one side where every call from one on fails: sending", arguments: [true, false])
+  func sendingForEver(isSource: Bool) throws {
+    let calls = try handOver().calls
+    for first in 1...(isSource ? calls.source : calls.destination).count(.send) {
+      let faults = Faults(Faults.Order(call: .send, code: .noBufferSpace, first: first, isForEver: true))
+      let outcome = try isSource ? handOver(source: faults) : handOver(destination: faults)
+      #expect(
+        outcome.runners == 1,
+        "\(isSource ? "source" : "destination"), send \(first): \(outcome)")
+    }
+  }
+
+  @Test("runs at no two sides where nothing can be read any more", arguments: [true, false])
+  func readingForEver(isSource: Bool) throws {
+    let calls = try handOver().calls
+    for call in [SocketCall.receive, .poll] {
+      for first in 1...(isSource ? calls.source : calls.destination).count(call) {
+        let faults = Faults(Faults.Order(call: call, code: .noMemory, first: first, isForEver: true))
+        let outcome = try isSource ? handOver(source: faults) : handOver(destination: faults)
+        #expect(
+          outcome.runners == 1 || outcome.source != .moved && outcome.runners == 0,
+          "\(isSource ? "source" : "destination"), \(call) \(first): \(outcome)")
+      }
+    }
+  }
+}
