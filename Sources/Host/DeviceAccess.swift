@@ -2,10 +2,10 @@
 // Facts: open(2), stat(2), group(5), credentials(7).
 
 import Glibc
-import SystemPackage
+package import SystemPackage
 
 /// A device's owner and mode, beside what this process is.
-struct DeviceAccess {
+package struct DeviceAccess {
   /// The permission bits.
   let mode: mode_t
   /// The group that the device belongs to.
@@ -20,7 +20,7 @@ struct DeviceAccess {
   let user: String?
 
   /// What to do about a device that this process may not open: the end of a sentence.
-  var advice: String {
+  package var advice: String {
     if isRoot { return "root may, so a container, a sandbox or a missing capability forbids it here" }
     guard mode & 0o060 == 0o060 else { return "its group may not open it either; run as root" }
     guard group != 0 else { return "it belongs to root and the group root alone; run as root" }
@@ -37,7 +37,7 @@ struct DeviceAccess {
 
 extension DeviceAccess {
   /// The access of this process to a device; nil where nobody tells who owns it.
-  init?(to device: FilePath, files: HostFiles = HostFiles()) {
+  package init?(to device: FilePath, files: HostFiles = HostFiles()) {
     var status = stat()
     // Safe: the path is valid for the length of the call, and the structure this call's own.
     guard unsafe device.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return nil }

@@ -4,6 +4,8 @@
 // Documentation/ABI/testing/sysfs-devices-system-cpu (cpu_capacity, cpufreq: cpuinfo_max_freq in kHz); Intel SDM vol. 2, CPUID
 // leaf 1AH (EAX bits 31:24, the kind of the core that executes it: 20H Atom, 40H Core).
 
+public import Registers
+
 /// One logical processor.
 public struct HostProcessor: Hashable, Sendable {
   /// The kind of a core, on a processor that has more than one.

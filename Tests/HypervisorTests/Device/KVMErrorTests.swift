@@ -5,6 +5,7 @@ import Glibc
 import SystemPackage
 import Testing
 
+@testable import Host
 @testable import Hypervisor
 
 @Suite("Opening KVM")
