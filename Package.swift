@@ -107,7 +107,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "HypervisorTests",
-      dependencies: ["Host", "Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "Host", "Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",

@@ -1,5 +1,5 @@
-// What every workload costs in all under every policy, adaptive among them: for scripts/adaptive-cost, which runs this in the lab,
-// where the clock counts instructions. One line each:
+// What every workload costs in all under every policy, adaptive among them: for scripts/adaptive-cost, which runs this
+// in the lab, where the clock counts instructions. One line each:
 //   costs ACCESS EXIT PRICE EXIT-BY-ITSELF               what adaptive weighs, measured once
 //   run POLICY WORKLOAD ITERATIONS TOTAL OPENS CLOSES     host cycles from the first entry to the last exit
 
@@ -39,8 +39,8 @@ struct AdaptiveCost {
     }
   }
 
-  /// Every workload of the benchmark, its grid of writes and exits, its primitives, and phases of several lengths: the longest
-  /// are quiet for so long that the register is closed again.
+  /// Every workload of the benchmark, its grid of writes and exits, its primitives, and phases of several lengths: the
+  /// longest are quiet for so long that the register is closed again.
   private static var guests: [Guest] {
     let writing: Set<Workload.Name> = [.ibrs, .ibrsForced, .ssbd]
     let kernels: [Workload.Name] = [.bare, .ibrs, .ibrsAll, .ibrsForced, .retpoline, .indirect, .ssbd, .chatty, .ibpb]

@@ -1,6 +1,6 @@
-// The run loop alone: a guest that makes one kind of exit COUNT times, driven by the library's own loop with its counting,
-// under `emulate`, and timed. scripts/instructions-per-exit runs this under callgrind beside the C loop on the same guest,
-// scripts/bench-against-c in turns with it.
+// The run loop alone: a guest that makes one kind of exit COUNT times, driven by the library's own loop with its
+// counting, under `emulate`, and timed. scripts/instructions-per-exit runs this under callgrind beside the C loop on
+// the same guest, scripts/bench-against-c in turns with it.
 
 import GuestImages
 import Hypervisor

@@ -1,8 +1,9 @@
 // Writes a guest as `spectrap run` would load it into a file, so that the minimal C loop can run the very same guest:
 // Benchmarks/GuestLoopC. Needs no /dev/kvm.
 //
-// The file: a header of five 64-bit words (where the sample records stand, how many there are, the port that ends the run,
-// the length of guest memory, how many pieces follow), a kvm_regs, a kvm_sregs, then the pieces: address, length, bytes.
+// The file: a header of five 64-bit words (where the sample records stand, how many there are, the port that ends the
+// run, the length of guest memory, how many pieces follow), a kvm_regs, a kvm_sregs, then the pieces: address, length,
+// bytes.
 
 import CKVM
 import Experiments

@@ -14,8 +14,8 @@ struct CountExits {
     asm.hlt()
     let program = try asm.assemble()
 
-    // What this host can do is proved first: IBRS is kept on for the guest where that protects it. Where nothing does, only a
-    // machine that accepts it is made.
+    // What this host can do is proved first: IBRS is kept on for the guest where that protects it. Where nothing does,
+    // only a machine that accepts it is made.
     var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))

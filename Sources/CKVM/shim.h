@@ -1,7 +1,8 @@
 // What Swift cannot import from <linux/kvm.h> by itself, and nothing more: request numbers (function-like macros),
 // ioctl (variadic), and the instructions that have no library function. No logic.
 //
-// Facts: Linux Documentation/virt/kvm/api.rst; include/uapi/linux/kvm.h; Intel SDM vol. 2 (CPUID, RDTSC, RDTSCP, LFENCE).
+// Facts: Linux Documentation/virt/kvm/api.rst; include/uapi/linux/kvm.h; Intel SDM vol. 2 (CPUID, RDTSC, RDTSCP,
+// LFENCE).
 #ifndef CKVM_SHIM_H
 #define CKVM_SHIM_H
 

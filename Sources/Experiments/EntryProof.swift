@@ -29,8 +29,8 @@ public struct EntryProof: Equatable, Sendable {
 
   /// Tries an entry.
   ///
-  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws `GuestImageError` when there is
-  /// no such guest.
+  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws
+  /// `GuestImageError` when there is no such guest.
   public init(of entry: Entry, on kvm: borrowing KVM) throws {
     self.entry = entry
     let image = try GuestImage(.entryProof, entry: entry)
@@ -65,7 +65,8 @@ public struct EntryProof: Equatable, Sendable {
 
   /// The first entry that works, in the order of preference.
   ///
-  /// Throws `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one that is preferred.
+  /// Throws `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one that
+  /// is preferred.
   public static func best(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {

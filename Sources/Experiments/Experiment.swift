@@ -76,9 +76,9 @@ public struct Experiment: Sendable {
 
   /// Runs it.
   ///
-  /// Throws `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when its guests
-  /// cannot do what the workload is about, `RunError` when the guest or KVM fails,
-  /// `ExperimentError` when the guest faults or the witnesses contradict each other, and what making a machine throws.
+  /// Throws `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when its
+  /// guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when the
+  /// guest faults or the witnesses contradict each other, and what making a machine throws.
   public func run(
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
@@ -111,11 +111,13 @@ public struct Experiment: Sendable {
     }
   }
 
-  /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known already.
+  /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known
+  /// already.
   ///
   /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
-  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do not accept
-  /// what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not take.
+  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do
+  /// not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not
+  /// take.
   public func resume(
     _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
     observing observation: Observation = .nothing, control: RunControl = RunControl(),
@@ -130,7 +132,8 @@ public struct Experiment: Sendable {
         control: control, beforeEntry: beforeEntry))
   }
 
-  /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from then on.
+  /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from
+  /// then on.
   ///
   /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
   func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities) throws

@@ -1,5 +1,5 @@
-// A guest of an experiment on this host, from its start or from a snapshot: it runs, stops, goes on, and ends as a record or as a
-// snapshot.
+// A guest of an experiment on this host, from its start or from a snapshot: it runs, stops, goes on, and ends as a
+// record or as a snapshot.
 
 import CKVM
 import GuestImages
@@ -31,8 +31,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   /// Makes the machine and puts the guest into it.
   ///
-  /// Throws `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making, loading or
-  /// restoring a machine throws.
+  /// Throws `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making, loading
+  /// or restoring a machine throws.
   init(
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
     on kvm: borrowing KVM
@@ -87,7 +87,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     self.subjectAtStart = subjectAtStart
   }
 
-  /// Runs the guest until it is done, comes to its pause, or the control stops it; gives why it is not done, nil when it is.
+  /// Runs the guest until it is done, comes to its pause, or the control stops it; gives why it is not done, nil when
+  /// it is.
   ///
   /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
@@ -172,8 +173,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     return record
   }
 
-  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called, `accepting` whether
-  /// the user accepts now that its policy gives up a protection.
+  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called,
+  /// `accepting` whether the user accepts now that its policy gives up a protection.
   ///
   /// Throws `VirtualCPUStateError` when KVM does not give it.
   mutating func portableGuest(

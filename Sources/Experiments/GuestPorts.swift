@@ -1,5 +1,5 @@
-// The devices of our guests: a doorbell that ends the run, a port and an address to exit at, and HLT for the guest that is
-// about it.
+// The devices of our guests: a doorbell that ends the run, a port and an address to exit at, and HLT for the guest that
+// is about it.
 
 import GuestImages
 import Hypervisor
@@ -15,8 +15,8 @@ struct GuestPorts: ExitHandler {
   /// Whether the guest has come to the pause that was ordered.
   private(set) var isPaused = false
 
-  /// The devices for a guest that exits through its ports alone, or as this workload does; it stops for a pause only where one was
-  /// ordered.
+  /// The devices for a guest that exits through its ports alone, or as this workload does; it stops for a pause only
+  /// where one was ordered.
   init(for workload: Workload? = nil, awaitingPause: Bool = false) {
     awaitsPause = awaitingPause
     resumesHalts = (workload?.perIteration.halts ?? 0) > 0

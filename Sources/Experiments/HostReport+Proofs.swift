@@ -54,11 +54,11 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives what the host can do with
-  /// IA32_SPEC_CTRL.
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives what the
+  /// host can do with IA32_SPEC_CTRL.
   ///
-  /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all else has been
-  /// added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
+  /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
+  /// else has been added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
   @discardableResult
   public mutating func addProofs(on kvm: borrowing KVM) throws -> HostAbilities {
     var untried: [(what: String, failure: ProofFailure)] = []

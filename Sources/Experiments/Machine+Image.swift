@@ -11,10 +11,11 @@ extension Machine where P: ~Copyable {
   /// Throws `GuestMemoryError` or `KVMError` when KVM refuses.
   mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
     try vm.addMemory(at: 0, count: Layout.memorySize)
-    // No sample may have in it that the host finds a page: all that the guest can touch is touched here, up to the sample
-    // records; of those, as many as there are orders are written below. (Populating the whole slot would be four times as
-    // many pages at each start.) What is left to the guest's first touch is an exit that KVM ends, to enter a page that is
-    // there into its tables: that is in a run's first samples, which the rule of warm-up and the median leave out.
+    // No sample may have in it that the host finds a page: all that the guest can touch is touched here, up to the
+    // sample records; of those, as many as there are orders are written below. (Populating the whole slot would be four
+    // times as many pages at each start.) What is left to the guest's first touch is an exit that KVM ends, to enter a
+    // page that is there into its tables: that is in a run's first samples, which the rule of warm-up and the median
+    // leave out.
     for page in stride(from: 0, to: Layout.samples, by: Layout.pageSize) {
       try vm.write([0], at: GuestPhysicalAddress(page))
     }

@@ -1,7 +1,8 @@
 // The fourth witness: the guest's time stamps, held against the host's clock.
 //
-// All samples of a run lie between its first entry and its last exit, one after the other, and guest and host read one counter:
-// so the samples cannot last longer in all than that. The offset between the two does not matter, and there is no noise in it.
+// All samples of a run lie between its first entry and its last exit, one after the other, and guest and host read one
+// counter: so the samples cannot last longer in all than that. The offset between the two does not matter, and there is
+// no noise in it.
 // Facts: KVM API document, KVM_SET_TSC_KHZ; Linux arch/x86/kvm/x86.c, kvm_set_tsc_khz (a guest whose rate is within
 // tsc_tolerance_ppm of the host's has the host's) and kvm_scale_tsc (each reading is rounded down).
 
@@ -24,7 +25,8 @@ struct CounterRates: Equatable {
     files.value("sys/module/kvm/parameters/tsc_tolerance_ppm").flatMap { UInt16($0) }.map(Int.init) ?? defaultTolerance
   }
 
-  /// By how many ticks the guest's counter can rise while the host's rises by so many, read so often; nil for more than there are.
+  /// By how many ticks the guest's counter can rise while the host's rises by so many, read so often; nil for more than
+  /// there are.
   func mostTicks(for hostTicks: UInt64, readings: Int) -> UInt64? {
     guard guest > 0, host > 0 else { return hostTicks }
     let isScaled = guest > host || (host - guest) * 1_000_000 > host * tolerance

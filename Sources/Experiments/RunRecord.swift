@@ -84,8 +84,8 @@ public struct RunRecord: Sendable {
   public var cyclesPerIteration: [Double] {
     samples.dropFirst(firstOwnSample).map { Double($0.ticks) / Double($0.iterations) }
   }
-  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration, whose run is
-  /// something else than its exits: every guest has one, at its end.
+  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration,
+  /// whose run is something else than its exits: every guest has one, at its end.
   public var hostCyclesPerExit: Double? {
     let done = samples.reduce(0) { $0 + UInt64($1.iterations) }
     return counters.total > max(1, done) ? Double(hostCycles) / Double(counters.total) : nil
@@ -147,8 +147,8 @@ extension RunRecord {
   /// How often a policy opened the register, by its tally.
   private var opens: UInt64 { tally["opens"] ?? 0 }
 
-  /// What does not add up in the tally of a policy that opens and closes the register: it starts closed, takes turns, and opens
-  /// only when it has seen an access.
+  /// What does not add up in the tally of a policy that opens and closes the register: it starts closed, takes turns,
+  /// and opens only when it has seen an access.
   private func contradictionsOfTally(accesses: ExitCounters.MSRCount?) -> [String] {
     let closes = tally["closes"] ?? 0
     let openAtEnd = tally["openAtEnd"] ?? 0

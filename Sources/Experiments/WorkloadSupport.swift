@@ -1,11 +1,12 @@
-// Whether a guest on this host can do what a workload is about, said before anything runs: otherwise it would end with a #GP.
+// Whether a guest on this host can do what a workload is about, said before anything runs: otherwise it would end with
+// a #GP.
 
 public import GuestImages
 public import Hypervisor
 
 extension Workload {
-  /// Why a guest of this KVM cannot run the workload under a policy for this MSR; nil when it can, and when its own MSR is the
-  /// policy's, which has been proved for that, or else is intercepted.
+  /// Why a guest of this KVM cannot run the workload under a policy for this MSR; nil when it can, and when its own MSR
+  /// is the policy's, which has been proved for that, or else is intercepted.
   ///
   /// Throws what making a VM to try it on throws.
   public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {

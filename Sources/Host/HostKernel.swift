@@ -71,7 +71,8 @@ public struct HostKernel: Hashable, Sendable {
       .split(whereSeparator: \.isWhitespace).map(String.init)
   }
 
-  /// The release of the kernel, as `uname -r` shows it; nil when unknown: below a root of its own, only a file tells it.
+  /// The release of the kernel, as `uname -r` shows it; nil when unknown: below a root of its own, only a file tells
+  /// it.
   public static func release(files: HostFiles = HostFiles()) -> String? {
     if let release = files.value("proc/sys/kernel/osrelease") { return release }
     guard files.isOfThisHost else { return nil }

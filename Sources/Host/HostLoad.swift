@@ -1,8 +1,9 @@
-// What else the host does at one moment, on one processor and around one thread: two readings show what happened in between.
+// What else the host does at one moment, on one processor and around one thread: two readings show what happened in
+// between.
 //
 // Facts: proc(5): /proc/loadavg, /proc/stat, /proc/interrupts, /proc/thread-self/status (context switches); Linux
-// Documentation/admin-guide/cputopology.rst (thread_siblings_list); Documentation/driver-api/thermal/sysfs-api.rst (temp in
-// 1/1000 °C).
+// Documentation/admin-guide/cputopology.rst (thread_siblings_list); Documentation/driver-api/thermal/sysfs-api.rst
+// (temp in 1/1000 °C).
 
 /// A reading of the host's load.
 public struct HostLoad: Hashable, Sendable {

@@ -1,8 +1,9 @@
-// What one logical processor is, where the processors of a host differ: of which kind its core is, and how fast it can become.
+// What one logical processor is, where the processors of a host differ: of which kind its core is, and how fast it can
+// become.
 //
 // Facts: Linux tools/perf/Documentation/intel-hybrid.txt (/sys/devices/cpu_core/cpus, /sys/devices/cpu_atom/cpus);
-// Documentation/ABI/testing/sysfs-devices-system-cpu (cpu_capacity, cpufreq: cpuinfo_max_freq in kHz); Intel SDM vol. 2, CPUID
-// leaf 1AH (EAX bits 31:24, the kind of the core that executes it: 20H Atom, 40H Core).
+// Documentation/ABI/testing/sysfs-devices-system-cpu (cpu_capacity, cpufreq: cpuinfo_max_freq in kHz); Intel SDM vol.
+// 2, CPUID leaf 1AH (EAX bits 31:24, the kind of the core that executes it: 20H Atom, 40H Core).
 
 public import Registers
 
@@ -23,7 +24,8 @@ public struct HostProcessor: Hashable, Sendable {
   /// The highest frequency that it can be given, in kHz; nil when the kernel does not say.
   public let maximumKilohertz: Int?
 
-  /// Reads the kernel's files below the given root; `cpuid` is what this very processor answers, for a thread that is bound to it.
+  /// Reads the kernel's files below the given root; `cpuid` is what this very processor answers, for a thread that is
+  /// bound to it.
   public init(_ cpu: Int, files: HostFiles = HostFiles(), cpuid: CPUIDModel? = nil) {
     self.cpu = cpu
     func isListed(_ kind: String) -> Bool {

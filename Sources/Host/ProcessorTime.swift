@@ -1,7 +1,7 @@
 // What a processor did with its time: two readings show it for the time in between.
 //
-// Facts: proc(5), /proc/stat: `cpuN` and user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice, in ticks of
-// 1/100 s since the start.
+// Facts: proc(5), /proc/stat: `cpuN` and user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice, in
+// ticks of 1/100 s since the start.
 
 /// The time of one processor since the start, in ticks.
 public struct ProcessorTime: Hashable, Sendable {

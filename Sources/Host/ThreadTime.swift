@@ -1,7 +1,7 @@
 // What the calling thread has had of its processor: two readings show for how long it was kept from running in between.
 //
-// Facts: clock_gettime(2): CLOCK_MONOTONIC; CLOCK_THREAD_CPUTIME_ID, in which the time of a guest is that of its thread.
-// getrusage(2): RUSAGE_THREAD, ru_nivcsw.
+// Facts: clock_gettime(2): CLOCK_MONOTONIC; CLOCK_THREAD_CPUTIME_ID, in which the time of a guest is that of its
+// thread. getrusage(2): RUSAGE_THREAD, ru_nivcsw.
 
 import Glibc
 

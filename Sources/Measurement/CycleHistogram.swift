@@ -1,4 +1,5 @@
-// How long something took, many times: an HDR histogram of cycles, which keeps every value to three digits in constant memory.
+// How long something took, many times: an HDR histogram of cycles, which keeps every value to three digits in constant
+// memory.
 
 import Histogram
 

@@ -1,6 +1,6 @@
 // What a set of samples says: order statistics, and an interval for the median that assumes no distribution.
-// Facts: the number of samples below the median is binomial with p = 1/2, whatever the distribution (Conover, "Practical
-// Nonparametric Statistics", 3.2).
+// Facts: the number of samples below the median is binomial with p = 1/2, whatever the distribution (Conover,
+// "Practical Nonparametric Statistics", 3.2).
 
 import Glibc
 
@@ -12,13 +12,13 @@ public struct Distribution: Equatable, Sendable, Codable {
   public let p90: Double
   public let p99: Double
   public let maximum: Double
-  /// The mean, outliers included; nil where it is not above zero, which no cost is, and in results from before there was the
-  /// key.
+  /// The mean, outliers included; nil where it is not above zero, which no cost is, and in results from before there
+  /// was the key.
   @Nullable public private(set) var mean: Double?
   /// How many samples lie beyond the outer fences, three interquartile ranges from the quartiles; nil as above.
   @Nullable public private(set) var outliers: Int?
-  /// The interval that holds the median with at least 95 % confidence where samples are independent of each other, nil for fewer
-  /// than 6 of them; in a benchmark of enough rounds, the interval from the rounds.
+  /// The interval that holds the median with at least 95 % confidence where samples are independent of each other, nil
+  /// for fewer than 6 of them; in a benchmark of enough rounds, the interval from the rounds.
   @Nullable public internal(set) var medianInterval95: [Double]?
 
   /// The statistics of these samples, nil when there are none.
@@ -43,8 +43,8 @@ public struct Distribution: Equatable, Sendable, Codable {
     sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)]
   }
 
-  /// The largest k for which the k-th sample from below and from above (counted from 0) enclose the median with at least
-  /// 95 % confidence; nil when not even the extremes do.
+  /// The largest k for which the k-th sample from below and from above (counted from 0) enclose the median with at
+  /// least 95 % confidence; nil when not even the extremes do.
   static func medianRank(count: Int) -> Int? {
     // P(X <= k) for X binomial(count, 1/2), summed in units of the first term to stay in range for large counts.
     var rank: Int?

@@ -126,8 +126,8 @@ public struct HostReport: Codable, Equatable, Sendable {
 }
 
 extension HostReport.Speculation {
-  /// Whether the hardware has IBRS_ALL, nil where nobody says: a process cannot read IA32_ARCH_CAPABILITIES without the msr
-  /// driver, and KVM then tells what it offers.
+  /// Whether the hardware has IBRS_ALL, nil where nobody says: a process cannot read IA32_ARCH_CAPABILITIES without the
+  /// msr driver, and KVM then tells what it offers.
   var hasIBRSAll: Bool? { cpu.ibrsAll ?? kvm?.ibrsAll }
 }
 

@@ -1,5 +1,5 @@
-// The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning raises
-// `schemaVersion`.
+// The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning
+// raises `schemaVersion`.
 
 /// One guest's run under one policy.
 public struct RunReport: Codable, Equatable, Sendable {
@@ -97,7 +97,8 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
     @Nullable public var cyclesPerIteration: Double?
     @Nullable public var distribution: Distribution?
-    /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against them.
+    /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against
+    /// them.
     @Nullable public var clockDoubt: String?
     /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
     @Nullable public var kernelEntries: UInt64?
@@ -164,8 +165,8 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The host's clock.
   public struct VMM: Codable, Equatable, Sendable {
-    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null for a guest that had no more
-    /// exits than iterations.
+    /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null for a guest that had
+    /// no more exits than iterations.
     @Nullable public var cyclesPerExit: Double?
     /// Host cycles from entry to exit, by what ended it, where that was asked for.
     @Nullable public var roundTrips: [String: CycleSummary]?

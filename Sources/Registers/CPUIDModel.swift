@@ -15,7 +15,8 @@ public struct CPUIDModel: Hashable, Sendable {
 
   /// A model of what KVM_GET_CPUID2 answered.
   ///
-  /// Before Linux 6.5 it leaves the count as it was asked for, and behind its answers stand entries that are all zeroes.
+  /// Before Linux 6.5 it leaves the count as it was asked for, and behind its answers stand entries that are all
+  /// zeroes.
   package init(padded entries: [CPUIDEntry]) {
     let last = entries.lastIndex { $0 != CPUIDEntry(function: 0) } ?? -1
     self.init(Array(entries[...last]))

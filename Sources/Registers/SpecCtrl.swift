@@ -54,8 +54,8 @@ extension SpecCtrl {
     }
   }
 
-  /// The bits whose write faults in a guest of this CPUID when a policy answers for the MSR: none of one that is not this
-  /// register.
+  /// The bits whose write faults in a guest of this CPUID when a policy answers for the MSR: none of one that is not
+  /// this register.
   package static func reservedBits(of subject: MSR, on model: CPUIDModel) -> UInt64 {
     subject == .specCtrl ? ~writable(on: model).rawValue : 0
   }

@@ -1,4 +1,5 @@
-// How words on the command line become values: names and numbers; another word is answered with those that are possible.
+// How words on the command line become values: names and numbers; another word is answered with those that are
+// possible.
 
 import ArgumentParser
 import GuestImages

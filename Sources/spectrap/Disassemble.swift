@@ -35,8 +35,8 @@ struct Disassemble: ParsableCommand {
     }
   }
 
-  /// A line of the listing in lines of so many columns: a comment that does not fit goes on below where it begins, or where there is
-  /// no room for that, below the code.
+  /// A line of the listing in lines of so many columns: a comment that does not fit goes on below where it begins, or
+  /// where there is no room for that, below the code.
   private static func fitted(_ line: String, to width: Int) -> String {
     guard line.count > width, let mark = line.firstRange(of: "; ") else { return line + "\n" }
     var code = String(line[..<mark.lowerBound])

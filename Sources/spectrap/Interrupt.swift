@@ -1,6 +1,7 @@
-// Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported. SIGUSR1 pauses a
-// guest that is to be kept in a file.
-// Facts: sigwait(3), pthread_sigmask(3), pthread_create(3), signal(7): a signal to the process goes to any thread that lets it through.
+// Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported.
+// SIGUSR1 pauses a guest that is to be kept in a file.
+// Facts: sigwait(3), pthread_sigmask(3), pthread_create(3), signal(7): a signal to the process goes to any thread that
+// lets it through.
 
 import Glibc
 import Hypervisor
@@ -9,8 +10,8 @@ import SystemPackage
 enum Interrupt {
   /// From now on SIGINT and SIGTERM cancel `control`; a second one ends the program at once.
   ///
-  /// SIGUSR1 pauses it, where wanted. Throws `Failure` when the system has no thread left to wait for them; then they do what they
-  /// did before.
+  /// SIGUSR1 pauses it, where wanted. Throws `Failure` when the system has no thread left to wait for them; then they
+  /// do what they did before.
   static func cancels(_ control: RunControl, pausing: Bool = false) throws {
     var (signals, before) = (sigset_t(), sigset_t())
     // Safe: each call gets structures of its own. The mask is set before the thread starts, which inherits it.

@@ -1,5 +1,5 @@
-// What goes to standard error: messages, the trace, and the progress bar. Where nobody takes it, as with a pipe that is not read, it is
-// given up, so that no one waits for ever who only wanted to be told.
+// What goes to standard error: messages, the trace, and the progress bar. Where nobody takes it, as with a pipe that is
+// not read, it is given up, so that no one waits for ever who only wanted to be told.
 // Facts: poll(2); pipe(7): a pipe that can be written to takes PIPE_BUF bytes at once.
 
 import Glibc
@@ -17,7 +17,8 @@ extension Output {
   /// Writes what replaces the line that stands there, if it is taken at once.
   static func progress(_ text: String) { write("\r" + text, within: 0) { false } }
 
-  /// Writes a line of a trace, which waits as long as nobody reads; it is given up when a signal comes and it is over by then.
+  /// Writes a line of a trace, which waits as long as nobody reads; it is given up when a signal comes and it is over
+  /// by then.
   static func trace(_ line: String, unless isOver: () -> Bool) {
     write(line.printableLine + "\n", within: -1, unless: isOver)
   }

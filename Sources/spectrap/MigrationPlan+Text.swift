@@ -1,4 +1,5 @@
-// The migration plan as a person reads it: one paragraph for each pair of hosts, policies that share an answer on one line.
+// The migration plan as a person reads it: one paragraph for each pair of hosts, policies that share an answer on one
+// line.
 
 import Experiments
 import Hypervisor

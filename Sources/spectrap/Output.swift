@@ -64,7 +64,8 @@ enum Output {
   /// Throws `Failure` when standard output does not take it.
   static func json(_ value: some Encodable) throws { try write(try encoded(value)) }
 
-  /// A value as JSON text: keys sorted, so that two results compare line by line; what a terminal would obey as escapes.
+  /// A value as JSON text: keys sorted, so that two results compare line by line; what a terminal would obey as
+  /// escapes.
   ///
   /// Throws what `JSONEncoder` throws.
   static func encoded(_ value: some Encodable) throws -> String {

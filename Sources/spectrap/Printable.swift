@@ -1,6 +1,6 @@
 // Text as it may go to a terminal: words out of a file or from another host may be in it.
-// Facts: Unicode Standard, section 4.5 (general category), section 23.2 (layout controls: U+202E reverses what follows), section 5.8
-// (U+2028 and U+2029 end lines).
+// Facts: Unicode Standard, section 4.5 (general category), section 23.2 (layout controls: U+202E reverses what
+// follows), section 5.8 (U+2028 and U+2029 end lines).
 
 extension String {
   /// The text without what changes more than the text on a terminal.

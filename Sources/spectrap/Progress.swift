@@ -1,4 +1,5 @@
-// A bar on the terminal while something takes its time; nothing where standard error is no terminal, or one whose lines stay.
+// A bar on the terminal while something takes its time; nothing where standard error is no terminal, or one whose lines
+// stay.
 
 import Glibc
 

@@ -1,5 +1,6 @@
 // What a word that is no name was meant to be.
-// Facts: the distance counts letters that are put in, left out, changed, or swapped with their neighbour (Damerau 1964).
+// Facts: the distance counts letters that are put in, left out, changed, or swapped with their neighbour (Damerau
+// 1964).
 
 enum Suggestion {
   /// The names that there are, and which of them was meant where one is near.
@@ -7,8 +8,8 @@ enum Suggestion {
     "one of \(names.joined(separator: ", "))" + (nearest(to: word, among: names).map { "; did you mean \($0)?" } ?? "")
   }
 
-  /// The name that a word was probably meant to be: the only one that begins with it, or else the nearest within 2 letters; nil where
-  /// none is.
+  /// The name that a word was probably meant to be: the only one that begins with it, or else the nearest within 2
+  /// letters; nil where none is.
   static func nearest(to word: String, among names: [String]) -> String? {
     let beginning = names.filter { $0.hasPrefix(word) }
     if word.count > 1, beginning.count == 1 { return beginning[0] }

@@ -7,8 +7,8 @@ enum Terminal {
   /// The columns of the terminal on standard output; nil where that is none.
   static let columns = isatty(STDOUT_FILENO) == 1 ? columns(of: STDOUT_FILENO) : nil
 
-  /// The width of text in columns: the terminal's, but no more than a line that is easy to read; and always that where there is no
-  /// terminal, so that files do not differ.
+  /// The width of text in columns: the terminal's, but no more than a line that is easy to read; and always that where
+  /// there is no terminal, so that files do not differ.
   static let width = min(columns ?? widestLine, widestLine)
 
   private static let widestLine = 100

@@ -6,7 +6,7 @@ import Testing
 @Suite("A benchmark on a terminal", .needsKVM, .needsTerminal)
 struct ProgressTests {
   @Test(
-    "shows how far it is and the time left, also of so many rounds", arguments: [["--rounds", "3"], ["--time", "1"]])
+    "shows how far it is and the time left, also of so many rounds", arguments: [["--rounds", "3"], ["--time", "4"]])
   func bar(length: [String]) throws {
     let outcome = try Spectrap.run(
       ["bench", "--workload", "out", "--entry", "none"] + length, onTerminal: Terminal(columns: 100))

@@ -1,5 +1,5 @@
-// The same cell in one process after the other: what differs from process to process (where memory lies, say) is within the
-// intervals.
+// The same cell in one process after the other: what differs from process to process (where memory lies, say) is within
+// the intervals.
 
 import FoundationEssentials
 import TestSupport

@@ -1,4 +1,5 @@
-// Where this process may have too little of something: what could not be tried is not known, and never a fact about the host.
+// Where this process may have too little of something: what could not be tried is not known, and never a fact about the
+// host.
 // Facts: prlimit(1), getrlimit(2) (RLIMIT_SIGPENDING: timers; RLIMIT_NOFILE: descriptors).
 
 import TestSupport

@@ -11,7 +11,8 @@ import Testing
 
 @Suite("The guest's time stamps")
 struct ClockWitnessTests {
-  /// The record of a guest with two samples of five iterations that last so long, on a host whose clock went on for so long.
+  /// The record of a guest with two samples of five iterations that last so long, on a host whose clock went on for so
+  /// long.
   private func record(_ ticks: [UInt64], hostCycles: UInt64, rates: CounterRates? = nil) -> RunRecord {
     .made(
       stamps: ticks.map { SampleRecord(iterations: 5, start: 1 << 40, end: (1 << 40) &+ $0) }, hostCycles: hostCycles,

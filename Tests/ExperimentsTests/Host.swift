@@ -13,8 +13,8 @@ struct Host: Sendable {
   /// The workloads that no guest here can run as they are by default, each with the reason.
   let refusals: [Workload.Name: String]
 
-  /// The MSRs that experiments are made with: the one that this is about, and one that every 64-bit guest has, so that no
-  /// policy goes untested on hosts without SPEC_CTRL.
+  /// The MSRs that experiments are made with: the one that this is about, and one that every 64-bit guest has, so that
+  /// no policy goes untested on hosts without SPEC_CTRL.
   static let subjects = [MSR.specCtrl, .kernelGSBase]
 
   /// A register that is opened after ten accesses and closed after eleven other exits.

@@ -1,4 +1,5 @@
-// What stands in the state of a guest: the policy's own, which it goes on from; and anything at all, which harms nobody.
+// What stands in the state of a guest: the policy's own, which it goes on from; and anything at all, which harms
+// nobody.
 
 import GuestImages
 import Hypervisor

@@ -1,4 +1,5 @@
-// A guest that was stopped, put into a file, and goes on in another machine: it ends with the counts of one that was never stopped.
+// A guest that was stopped, put into a file, and goes on in another machine: it ends with the counts of one that was
+// never stopped.
 
 import Glibc
 import GuestImages

@@ -1,5 +1,5 @@
-// The property that adaptive stands on: whatever a guest writes and whenever the register is opened and closed, what it reads is
-// what it wrote last. Random sequences, with random costs that make the policy switch anywhere.
+// The property that adaptive stands on: whatever a guest writes and whenever the register is opened and closed, what it
+// reads is what it wrote last. Random sequences, with random costs that make the policy switch anywhere.
 // Facts: Intel SDM vol. 2, RDMSR and WRMSR (two bytes long; #GP also in real mode).
 
 public import Hypervisor

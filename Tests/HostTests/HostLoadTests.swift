@@ -1,5 +1,5 @@
-// What went on beside a run: on the processor that measured, on its sibling, and around the thread; on made-up hosts and on
-// this one.
+// What went on beside a run: on the processor that measured, on its sibling, and around the thread; on made-up hosts
+// and on this one.
 
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
-// How a run ends that nobody ended: HLT, what no device answers, a triple fault, an instruction that KVM cannot emulate.
+// How a run ends that nobody ended: HLT, what no device answers, a triple fault, an instruction that KVM cannot
+// emulate.
 
 import CKVM
 import GuestImages

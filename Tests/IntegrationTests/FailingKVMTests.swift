@@ -1,5 +1,5 @@
-// A KVM that fails is not a KVM that has none: what cannot be read is an error, never an absence. The failure is a real one: the
-// descriptor comes to stand for a file that takes no request at all (open(2), O_PATH: EBADF).
+// A KVM that fails is not a KVM that has none: what cannot be read is an error, never an absence. The failure is a real
+// one: the descriptor comes to stand for a file that takes no request at all (open(2), O_PATH: EBADF).
 
 import CKVM
 import Glibc

@@ -1,5 +1,5 @@
-// The MSR accesses that KVM hands to the VMM: by the filter, by their reason, and with every answer. The behaviours are those
-// that Linux's own self-test of user-space MSR exits holds KVM to (tools/testing/selftests/kvm).
+// The MSR accesses that KVM hands to the VMM: by the filter, by their reason, and with every answer. The behaviours are
+// those that Linux's own self-test of user-space MSR exits holds KVM to (tools/testing/selftests/kvm).
 
 import CKVM
 import GuestImages

@@ -1,5 +1,5 @@
-// What machines take of the host, and that they give it back. The tests that count what the process holds run in a process
-// of their own, where no other test opens or maps anything.
+// What machines take of the host, and that they give it back. The tests that count what the process holds run in a
+// process of their own, where no other test opens or maps anything.
 
 import GuestImages
 import Hypervisor

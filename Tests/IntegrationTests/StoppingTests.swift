@@ -105,7 +105,8 @@ struct StoppingTests {
     #expect(late < Self.allowed)
   }
 
-  /// A guest in ring 3 that spins behind the byte of an INT3 which it never executes, and so looks for ever as if it owed its #BP.
+  /// A guest in ring 3 that spins behind the byte of an INT3 which it never executes, and so looks for ever as if it
+  /// owed its #BP.
   ///
   /// It has come there already.
   private func debtor() throws -> Machine<NoPolicy> {

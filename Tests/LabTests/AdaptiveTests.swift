@@ -1,4 +1,5 @@
-// adaptive on real kvm_intel: it opens after exactly as many writes as make up the price, closes again, and hands every value over.
+// adaptive on real kvm_intel: it opens after exactly as many writes as make up the price, closes again, and hands every
+// value over.
 
 import Measurement
 import Testing

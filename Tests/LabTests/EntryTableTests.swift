@@ -1,4 +1,5 @@
-// Which kernel entries reach ring 0, and which policies can be honoured, on each of the lab's hosts: the table, written down.
+// Which kernel entries reach ring 0, and which policies can be honoured, on each of the lab's hosts: the table, written
+// down.
 
 import Measurement
 import Testing
@@ -7,7 +8,8 @@ import Testing
 struct EntryTableTests {
   private static let reached = HostReport.Fact(works: true, seen: "the kernel was entered in ring 0")
 
-  /// Where an entry works, the proof says so in these words; where one does not, it is `works: false` with what was seen.
+  /// Where an entry works, the proof says so in these words; where one does not, it is `works: false` with what was
+  /// seen.
   private static let entries: [String: [String: HostReport.Fact]] = [
     "intel": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],
     "intel-ibrs": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],

@@ -1,5 +1,5 @@
-// Guests that are paused on one host and go on at another: what the decision allows goes on with exact counts, what it refuses is
-// refused with the reason, in both directions.
+// Guests that are paused on one host and go on at another: what the decision allows goes on with exact counts, what it
+// refuses is refused with the reason, in both directions.
 
 import FoundationEssentials
 import Measurement

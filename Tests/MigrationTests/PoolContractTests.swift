@@ -1,4 +1,5 @@
-// The contract of a pool: the most that all hosts can keep, which host costs what, and what a host that cannot keep it says.
+// The contract of a pool: the most that all hosts can keep, which host costs what, and what a host that cannot keep it
+// says.
 
 import FoundationEssentials
 import Hypervisor

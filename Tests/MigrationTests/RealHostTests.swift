@@ -1,7 +1,7 @@
 // The decision about two real hosts, by what `spectrap probe --json` printed on them.
 //
-// Fixtures: `scripts/lab intel -- spectrap probe --json > Fixtures/intel.json` and the same for intel-old (docs/lab.md): kvm_intel of
-// Linux 6.1 on Ice Lake with SPEC_CTRL and IBRS_ALL, and on Skylake-X without either.
+// Fixtures: `scripts/lab intel -- spectrap probe --json > Fixtures/intel.json` and the same for intel-old
+// (docs/lab.md): kvm_intel of Linux 6.1 on Ice Lake with SPEC_CTRL and IBRS_ALL, and on Skylake-X without either.
 
 import FoundationEssentials
 import Hypervisor

@@ -6,8 +6,8 @@ public import Testing
 extension Trait where Self == ConditionTrait {
   /// Runs the test only where /dev/kvm can be used: without it there is no guest to look at.
   ///
-  /// With SPECTRAP_REQUIRE_KVM=1 in the environment the test runs in any case, and fails where KVM is missing: so a machine
-  /// that is meant to have KVM cannot pass by skipping.
+  /// With SPECTRAP_REQUIRE_KVM=1 in the environment the test runs in any case, and fails where KVM is missing: so a
+  /// machine that is meant to have KVM cannot pass by skipping.
   public static var needsKVM: ConditionTrait {
     .enabled(
       if: isRequired || isUsable,

@@ -1,5 +1,5 @@
-// A snapshot's file put together by its description (docs/snapshots.md), and not by the code under test: so that tests can make any
-// file, right checksums included.
+// A snapshot's file put together by its description (docs/snapshots.md), and not by the code under test: so that tests
+// can make any file, right checksums included.
 // Facts: RFC 3720, appendix B.4 (CRC-32C).
 
 import FoundationEssentials

@@ -1,4 +1,5 @@
-// Any bytes as a snapshot's file: decoded, and handed on to everything that uses one without KVM. The mutator keeps the checksums right.
+// Any bytes as a snapshot's file: decoded, and handed on to everything that uses one without KVM. The mutator keeps the
+// checksums right.
 // Facts: docs/snapshots.md; LLVM, compiler-rt/include/fuzzer/FuzzerInterface.h.
 
 import GuestImages

@@ -1,4 +1,5 @@
-// Any bytes as what the other side of a migration says: the first decides which side that is. The mutator keeps the checksums right.
+// Any bytes as what the other side of a migration says: the first decides which side that is. The mutator keeps the
+// checksums right.
 // Facts: Sources/Migration/Transfer/Message.swift; LLVM, compiler-rt/include/fuzzer/FuzzerInterface.h.
 
 import Glibc

@@ -1,4 +1,5 @@
-// A mutation that knows JSON: numbers become those that overflow, parts are doubled or left out. Everything else libFuzzer does.
+// A mutation that knows JSON: numbers become those that overflow, parts are doubled or left out. Everything else
+// libFuzzer does.
 // Facts: LLVM, compiler-rt/include/fuzzer/FuzzerInterface.h (LLVMFuzzerMutate).
 
 @_extern(c, "LLVMFuzzerMutate")

@@ -1,5 +1,5 @@
-// The benchmark: cells in random order, round after round, until every ratio is known well enough or the time is up, or for so
-// many rounds.
+// The benchmark: cells in random order, round after round, until every ratio is known well enough or the time is up, or
+// for so many rounds.
 
 public import Hypervisor
 public import Measurement

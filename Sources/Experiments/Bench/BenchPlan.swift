@@ -1,5 +1,5 @@
-// What a benchmark measures: which cells there are on this host, what each is held against, and what cannot be measured here
-// and why. Nothing vanishes from the plan in silence.
+// What a benchmark measures: which cells there are on this host, what each is held against, and what cannot be measured
+// here and why. Nothing vanishes from the plan in silence.
 
 public import GuestImages
 public import Hypervisor
@@ -72,8 +72,8 @@ struct BenchPlan {
   private static let standIn = MSR.tscAdjust
   /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
   private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
-  /// Indirect branches in user mode before each entry, of the cells that show what IBRS costs there: enough to be seen beside an
-  /// entry, few enough for an entry to matter beside them.
+  /// Indirect branches in user mode before each entry, of the cells that show what IBRS costs there: enough to be seen
+  /// beside an entry, few enough for an entry to matter beside them.
   private static let userBranches = 100
 
   /// The guests' work that is measured at kernel entries.
@@ -84,8 +84,8 @@ struct BenchPlan {
   /// Plans what `selection` asks for.
   ///
   /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
-  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when this host
-  /// can run nothing of what it names.
+  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when
+  /// this host can run nothing of what it names.
   init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
@@ -202,14 +202,16 @@ struct BenchPlan {
     if selection.workloads.contains(.delay) { try planPrimitive(Workload(.delay), anyPolicy, on: kvm) }
   }
 
-  /// The policy of the primitives that cost the same under each: `emulate` where it is wanted, else the first that is possible.
+  /// The policy of the primitives that cost the same under each: `emulate` where it is wanted, else the first that is
+  /// possible.
   private var anyPolicy: PolicyName {
     let possible = policies.filter(isPossible)
     let candidates = possible.isEmpty ? policies : possible
     return candidates.contains(.emulate) ? .emulate : candidates[0]
   }
 
-  /// Whether this host can run a policy of the MSR that was asked about: what runs under it of another MSR is no answer.
+  /// Whether this host can run a policy of the MSR that was asked about: what runs under it of another MSR is no
+  /// answer.
   private func isPossible(_ policy: PolicyName) -> Bool {
     if case .supported = policy.support(on: abilities[selection.msr]!) { true } else { false }
   }

@@ -29,8 +29,8 @@ struct CellMeter {
 
   /// Finds out how many iterations a sample needs.
   ///
-  /// Cells that cost the same get as good as the same number, whatever else the machine does meanwhile: the longer a sample, the
-  /// more of what disturbs it is in it.
+  /// Cells that cost the same get as good as the same number, whatever else the machine does meanwhile: the longer a
+  /// sample, the more of what disturbs it is in it.
   mutating func calibrate(on kvm: borrowing KVM, control: RunControl) {
     guard isActive, let enough = enoughIterations(on: kvm, control: control) else { return }
     iterations = enough
@@ -84,10 +84,11 @@ struct CellMeter {
   /// Whether `calibrate` has found out how many iterations a sample needs.
   var isCalibrated: Bool { plan.cell.iterationsPerSample > 0 }
 
-  /// Measures one round: pairs of samples of N and 2N iterations; `Sampling` says what they cost without their fixed cost.
+  /// Measures one round: pairs of samples of N and 2N iterations; `Sampling` says what they cost without their fixed
+  /// cost.
   ///
-  /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites` counts
-  /// it; and takes long rounds, so that the two take turns on one processor.
+  /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites`
+  /// counts it; and takes long rounds, so that the two take turns on one processor.
   mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
     guard isActive else { return }
     let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
@@ -101,7 +102,8 @@ struct CellMeter {
     fail(.void, "its neighbour wrote nothing while it was measured, \(Self.tries) times in a row")
   }
 
-  /// What comes first in each run and is no sample: the iterations by which `adaptive` has opened the register, if it ever does.
+  /// What comes first in each run and is no sample: the iterations by which `adaptive` has opened the register, if it
+  /// ever does.
   private var settling: [UInt32] {
     guard let experiment = plan.experiment, experiment.policy == .adaptive, let costs = plan.abilities.adaptiveCosts
     else { return [] }
@@ -118,8 +120,8 @@ struct CellMeter {
     var disturbance = plan.cell.disturbance ?? BenchReport.Cell.Disturbance()
     disturbance.add(record.disturbance)
     plan.cell.disturbance = disturbance
-    // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its settled
-    // state.
+    // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its
+    // settled state.
     let others = 1 + record.trappedBeforeOpening
     counted.vmm += record.counters.total - others
     counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - others } }
@@ -154,8 +156,8 @@ struct CellMeter {
     plan.cell.reason = reason
   }
 
-  /// Where the cell's writes end: by the exits it makes, and the instructions that KVM emulates for it, beside those of its
-  /// baseline.
+  /// Where the cell's writes end: by the exits it makes, and the instructions that KVM emulates for it, beside those of
+  /// its baseline.
   func place(against baseline: CellMeter?) -> BenchReport.Cell.Place {
     let cell = plan.cell
     guard cell.writesPerEntry > 0, let vmm = cell.vmmExitsPerEntry else { return .none }

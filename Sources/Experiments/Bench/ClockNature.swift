@@ -46,7 +46,8 @@ extension [SampleRecord] {
   /// The least ticks of the samples of so many iterations: an interrupt only adds.
   func least(of iterations: UInt32) -> Double { Double(filter { $0.iterations == iterations }.map(\.ticks).min() ?? 0) }
 
-  /// Whether all samples of so many iterations but one have the same ticks: one may have an interrupt or a cold start in it.
+  /// Whether all samples of so many iterations but one have the same ticks: one may have an interrupt or a cold start
+  /// in it.
   fileprivate func areAlike(of iterations: UInt32) -> Bool {
     let ticks = filter { $0.iterations == iterations }.map(\.ticks)
     return ticks.count { $0 != ticks.min() } <= 1

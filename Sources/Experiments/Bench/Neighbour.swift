@@ -1,5 +1,5 @@
-// A second VM beside the measured one: a guest that writes the MSR all the time, on the same processor or on another. That it
-// runs is proved by a count, not assumed: it makes an exit every so many writes.
+// A second VM beside the measured one: a guest that writes the MSR all the time, on the same processor or on another.
+// That it runs is proved by a count, not assumed: it makes an exit every so many writes.
 
 import GuestImages
 import Hypervisor

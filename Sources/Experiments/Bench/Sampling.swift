@@ -40,9 +40,9 @@ struct Sampling {
   /// What an iteration costs by each pair of samples of `iterations` and twice as many.
   ///
   /// A clock that counts time gives the difference of each pair, in which there is no fixed cost. One that counts
-  /// instructions gives two costs for each pair, the known fixed cost taken off. An interrupt then is in one of them, and
-  /// the median is free of interrupts as long as samples are shorter than half of their period; in the difference of a pair
-  /// of such samples there would be one more often than not.
+  /// instructions gives two costs for each pair, the known fixed cost taken off. An interrupt then is in one of them,
+  /// and the median is free of interrupts as long as samples are shorter than half of their period; in the difference
+  /// of a pair of such samples there would be one more often than not.
   func costs(of samples: [SampleRecord], iterations: UInt32) -> [Double] {
     if let fixedCost { return samples.map { (Double($0.ticks) - fixedCost) / Double($0.iterations) } }
     return stride(from: 0, to: samples.count - 1, by: 2).map { index in

@@ -38,7 +38,8 @@ public final class MoveDesk: Sendable {
 
   /// Waits at a path; an order pauses `control`, and the guest's run finds it.
   ///
-  /// `close()` must follow. Throws `SocketError` when nothing can wait there; `Errno` when the system has no thread left.
+  /// `close()` must follow. Throws `SocketError` when nothing can wait there; `Errno` when the system has no thread
+  /// left.
   public init(at path: FilePath, pausing control: RunControl) throws {
     let box = Box(try Listener(at: path))
     var started: Thread? = try Thread { [self] in

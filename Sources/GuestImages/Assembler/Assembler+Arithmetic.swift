@@ -1,5 +1,6 @@
-// The arithmetic instructions that share one encoding (Intel SDM vol. 2: ADD, AND, XOR, CMP; OR, ADC, SBB and SUB are its other
-// numbers): the operation's number is bits 5..3 of the opcode with a register, and the digit in ModRM with a constant.
+// The arithmetic instructions that share one encoding (Intel SDM vol. 2: ADD, AND, XOR, CMP; OR, ADC, SBB and SUB are
+// its other numbers): the operation's number is bits 5..3 of the opcode with a register, and the digit in ModRM with a
+// constant.
 
 /// An operation; the raw value is its number in the encoding.
 private enum Arithmetic: UInt8 {

@@ -1,5 +1,5 @@
-// From an instruction to bytes: legacy prefixes, REX, opcode, ModRM, SIB, displacement, immediates, in this order (Intel
-// SDM vol. 2, figures 2-1 and 2-3). The only place that writes them.
+// From an instruction to bytes: legacy prefixes, REX, opcode, ModRM, SIB, displacement, immediates, in this order
+// (Intel SDM vol. 2, figures 2-1 and 2-3). The only place that writes them.
 
 /// A field to be completed when the labels are known.
 struct Fixup {

@@ -1,5 +1,5 @@
-// What operands are made of besides registers: the mode of the code, sizes, labels and conditions (Intel SDM vol. 1, 3.1
-// and 3.6, for modes and the default sizes; vol. 2, appendix B, table B-10, for the condition codes).
+// What operands are made of besides registers: the mode of the code, sizes, labels and conditions (Intel SDM vol. 1,
+// 3.1 and 3.6, for modes and the default sizes; vol. 2, appendix B, table B-10, for the condition codes).
 
 /// The mode that code runs in, which decides how an instruction is encoded and whether it exists at all.
 public enum CodeMode: UInt8, Hashable, Sendable, CaseIterable {
@@ -81,4 +81,3 @@ public enum StringOperation: String, Hashable, Sendable, CaseIterable {
   case insb, insw, insd, outsb, outsw, outsd
   case movsb, movsw, movsd, movsq, stosb, stosw, stosd, stosq, lodsb, lodsw, lodsd, lodsq
 }
-

@@ -1,6 +1,6 @@
 // The guest's GDT, TSS and IDT.
-// Facts: Intel SDM vol. 3A, 3.4.5 (segment descriptors), 6.14 (64-bit IDT gates), 7.7 (64-bit TSS); vol. 2, SYSCALL, SYSRET,
-// SYSENTER and SYSEXIT for the order in which the selectors must stand.
+// Facts: Intel SDM vol. 3A, 3.4.5 (segment descriptors), 6.14 (64-bit IDT gates), 7.7 (64-bit TSS); vol. 2, SYSCALL,
+// SYSRET, SYSENTER and SYSEXIT for the order in which the selectors must stand.
 
 /// The selectors of the guest's segments, and what the instructions that use them by rule expect.
 public enum Selector {

@@ -131,8 +131,8 @@ public struct SampleRecord: Equatable, Sendable {
 
   /// Whether the guest has taken both stamps whole.
   ///
-  /// It stores each as two halves, the low one first, and may be stopped in between: a stamp that lacks its high half lies
-  /// before the first.
+  /// It stores each as two halves, the low one first, and may be stopped in between: a stamp that lacks its high half
+  /// lies before the first.
   public var isComplete: Bool { end != 0 && end >= start }
 
   /// The clock ticks between the two stamps.

@@ -34,8 +34,8 @@ public struct GuestImage: Sendable {
     self.programs = programs
   }
 
-  /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which of them
-  /// the guest shall pause.
+  /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which
+  /// of them the guest shall pause.
   public static func orders(_ iterations: [UInt32], pausingBefore pause: Int? = nil) -> [MemoryImage] {
     let records = iterations.enumerated().flatMap { index, count in
       [UInt64(count) | (index == pause ? 1 << UInt64(SampleRecord.Offset.pause * 8) : 0), 0, 0]

@@ -1,4 +1,5 @@
-// hlt: one HLT, which exits to the VMM where there is no interrupt controller in the kernel; the VMM lets the guest go on.
+// hlt: one HLT, which exits to the VMM where there is no interrupt controller in the kernel; the VMM lets the guest go
+// on.
 // Facts: KVM API document, section 5 (KVM_EXIT_HLT).
 
 extension Workload {

@@ -1,4 +1,5 @@
-// ibpb: the kernel that empties the indirect branch predictors at each switch between two tasks. Every entry is a switch.
+// ibpb: the kernel that empties the indirect branch predictors at each switch between two tasks. Every entry is a
+// switch.
 // Facts: Intel SDM vol. 4, IA32_PRED_CMD, bit 0 (IBPB): writes only, and a write of 0 does nothing.
 
 extension Workload {

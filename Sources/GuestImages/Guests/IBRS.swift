@@ -1,12 +1,14 @@
-// ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit; or with another
-// number of writes, with exits to the VMM while the kernel runs, and with indirect branches in user mode, where IBRS is 0.
+// ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit; or with
+// another number of writes, with exits to the VMM while the kernel runs, and with indirect branches in user mode, where
+// IBRS is 0.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL, bit 0.
 
 extension Workload {
-  /// Writes 1, 0, 1, 0 … at each kernel entry, `writes` in all; makes `exits` OUTs to `Port.chatter` after the first write.
+  /// Writes 1, 0, 1, 0 … at each kernel entry, `writes` in all; makes `exits` OUTs to `Port.chatter` after the first
+  /// write.
   ///
-  /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is what
-  /// kernels do that know IBRS and not IBRS_ALL.
+  /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is
+  /// what kernels do that know IBRS and not IBRS_ALL.
   public static func ibrs(
     _ msr: UInt32 = Self.speculationControl, writes: Int = 2, exits: Int = 0, userBranches: Int = 0
   ) -> Workload {

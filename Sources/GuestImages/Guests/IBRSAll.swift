@@ -1,5 +1,5 @@
-// ibrs-all: the guest that knows enhanced IBRS and turns it on once, at boot. On a processor without IBRS_ALL the same guest is
-// one that was told it falsely: IBRS stays set, in user mode as well, and nothing else is done.
+// ibrs-all: the guest that knows enhanced IBRS and turns it on once, at boot. On a processor without IBRS_ALL the same
+// guest is one that was told it falsely: IBRS stays set, in user mode as well, and nothing else is done.
 // Facts: Intel SDM vol. 4, IA32_ARCH_CAPABILITIES.IBRS_ALL (bit 1), IA32_SPEC_CTRL.
 
 extension Workload {

@@ -1,19 +1,20 @@
 // ibrs-forced: what it would cost to fake IBRS_ALL so that the guest is protected as it believes.
 //
-// A guest that was told IBRS_ALL writes IBRS once, at boot. Where the processor has no IBRS_ALL, two things are missing. The bit
-// alone does not restrict what was learnt before a kernel entry: the write is also a barrier, and must be made again after each
-// entry, even though the bit is set. And nobody clears the bit again: user mode runs with IBRS set, which is slow on such
-// processors, because they restrict by predicting fewer indirect branches.
+// A guest that was told IBRS_ALL writes IBRS once, at boot. Where the processor has no IBRS_ALL, two things are
+// missing. The bit alone does not restrict what was learnt before a kernel entry: the write is also a barrier, and must
+// be made again after each entry, even though the bit is set. And nobody clears the bit again: user mode runs with IBRS
+// set, which is slow on such processors, because they restrict by predicting fewer indirect branches.
 //
-// No hypervisor can make that write for the guest: a kernel entry is no exit. So this guest's own kernel makes it, one write of
-// IBRS = 1 at each entry and none at the exit. It is the least that a fake could cost, not one that exists; `ibrs-all` on the
-// same host is the fake without the barrier, `ibrs` what a guest does that was told the truth.
-// Facts: Intel, "Speculative Execution Side Channel Mitigations", 2.4.1 (IBRS: set it after each transition to a more privileged
-// mode regardless of its previous value); the kernel's mailing list, 2018-02-16 ("No you can't; it's also a barrier").
+// No hypervisor can make that write for the guest: a kernel entry is no exit. So this guest's own kernel makes it, one
+// write of IBRS = 1 at each entry and none at the exit. It is the least that a fake could cost, not one that exists;
+// `ibrs-all` on the same host is the fake without the barrier, `ibrs` what a guest does that was told the truth.
+// Facts: Intel, "Speculative Execution Side Channel Mitigations", 2.4.1 (IBRS: set it after each transition to a more
+// privileged mode regardless of its previous value); the kernel's mailing list, 2018-02-16 ("No you can't; it's also a
+// barrier").
 
 extension Workload {
-  /// Writes IBRS = 1 at boot and again at each kernel entry, never 0; makes `userBranches` indirect branches in user mode before
-  /// each.
+  /// Writes IBRS = 1 at boot and again at each kernel entry, never 0; makes `userBranches` indirect branches in user
+  /// mode before each.
   public static func ibrsForced(_ msr: UInt32 = Self.speculationControl, userBranches: Int = 0) -> Workload {
     var workload = Workload(
       name: .ibrsForced, summary: "IBRS = 1 in user mode as well, and the write as a barrier at each kernel entry",

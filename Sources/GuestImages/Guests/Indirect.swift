@@ -1,6 +1,6 @@
 // indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline.
-// Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten, and
-// the capture loop for the return predictor.
+// Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten,
+// and the capture loop for the return predictor.
 
 extension Workload {
   static let indirect: Workload = {

@@ -1,10 +1,10 @@
-// The 64-bit guest around every workload: a kernel that boots, enters user mode, and is entered again and again; and the
-// user code that takes the time.
+// The 64-bit guest around every workload: a kernel that boots, enters user mode, and is entered again and again; and
+// the user code that takes the time.
 //
 // Registers, by agreement between both sides (user code may be 32-bit, so it uses the low halves only):
 //   RBX the sample record, RBP the iterations left, RDI the samples left, R13 the kernel entries so far;
-//   R12 and R14 are the workload's own; RAX, RCX, RDX, and R8 to R11 are free for the kernel; user code counts its branches in
-//   RSI.
+//   R12 and R14 are the workload's own; RAX, RCX, RDX, and R8 to R11 are free for the kernel;
+//   user code counts its branches in RSI.
 // Facts: Intel SDM vol. 2, SYSCALL (RCX = RIP, R11 = RFLAGS), SYSENTER and SYSEXIT (EDX = EIP, ECX = ESP).
 
 struct KernelGuest {

@@ -1,5 +1,5 @@
-// phases: the guest that changes its ways, as guests do: for some kernel entries it writes IBRS = 1 and 0 like `ibrs`, then for as
-// many it is quiet and exits like `chatty`, and so on. It is what a policy that adapts has to follow.
+// phases: the guest that changes its ways, as guests do: for some kernel entries it writes IBRS = 1 and 0 like `ibrs`,
+// then for as many it is quiet and exits like `chatty`, and so on. It is what a policy that adapts has to follow.
 
 extension Workload {
   /// Alternates between `length` entries with two writes each and `length` entries with one OUT to `Port.chatter` each.

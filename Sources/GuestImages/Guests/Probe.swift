@@ -1,5 +1,6 @@
 // probe: reads and writes the MSR in every way that tells something, in real mode, and survives each fault.
-// Facts: Intel SDM vol. 2, RDMSR and WRMSR (both two bytes long; #GP also in real mode); vol. 3A, 20.1.4 (real-mode vectors).
+// Facts: Intel SDM vol. 2, RDMSR and WRMSR (both two bytes long; #GP also in real mode); vol. 3A, 20.1.4 (real-mode
+// vectors).
 
 /// One access of the workload `probe`.
 public enum ProbeStep: Int, CaseIterable, Sendable {

@@ -1,8 +1,8 @@
 // A workload from its name and parameters, as they stand in results and snapshots.
 
 extension Workload {
-  /// The values that a parameter takes: more writes or exits would be no kernel entry any more, and with more branches user mode
-  /// would hardly ever enter the kernel.
+  /// The values that a parameter takes: more writes or exits would be no kernel entry any more, and with more branches
+  /// user mode would hardly ever enter the kernel.
   public static func values(of parameter: String) -> ClosedRange<Int> {
     switch parameter {
     case "userBranches": 0...1_000_000

@@ -96,10 +96,11 @@ public struct Workload: Sendable {
   /// What it does instead in every second phase, where it has phases.
   public internal(set) var otherPhase: Phase?
 
-  /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX, and leave something in R12 and R14 for the body.
+  /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX, and leave something in R12 and R14 for the
+  /// body.
   var boot: @Sendable (inout Assembler) -> Void = { _ in }
-  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`; R12 and R14
-  /// are its own.
+  /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`; R12 and
+  /// R14 are its own.
   var body: (@Sendable (inout Assembler) -> Void)?
   /// What a primitive's loop does beside its instruction: the body of its baseline.
   var baselineBody: (@Sendable (inout Assembler) -> Void)?
@@ -108,7 +109,8 @@ public struct Workload: Sendable {
   /// Whether the body uses the stack, which SYSCALL does not switch.
   var needsStack = false
 
-  /// The workload of this name with its default parameters, about this MSR: IA32_SPEC_CTRL unless it has one of its own.
+  /// The workload of this name with its default parameters, about this MSR: IA32_SPEC_CTRL unless it has one of its
+  /// own.
   public init(_ name: Name, msr: UInt32? = nil) {
     let msr = msr ?? name.ownMSR ?? Self.speculationControl
     switch name {

@@ -4,8 +4,8 @@
 extension Workload {
   /// Writes the same value in every iteration.
   ///
-  /// The default is the lowest bit: IBRS in IA32_SPEC_CTRL, IBPB in IA32_PRED_CMD. KVM on VMX opens SPEC_CTRL to a guest
-  /// at its first write that is not 0.
+  /// The default is the lowest bit: IBRS in IA32_SPEC_CTRL, IBPB in IA32_PRED_CMD. KVM on VMX opens SPEC_CTRL to a
+  /// guest at its first write that is not 0.
   public static func wrmsr(_ msr: UInt32 = Self.speculationControl, value: UInt64 = 1) -> Workload {
     var workload = Workload(
       primitive: .wrmsr, "one WRMSR of the MSR (value 1)", msr: msr, actions: Actions(writes: 1),

@@ -1,7 +1,8 @@
 // The name of every KVM_CAP_* number, for every architecture, up to 251. The numbers are ABI and never change, so the
 // table does not depend on the header that the machine happens to have; a test compares the two.
 //
-// Facts: Linux include/uapi/linux/kvm.h. Numbers that are missing (5, 17, 19, 20, 27, 28) were taken back or never given.
+// Facts: Linux include/uapi/linux/kvm.h. Numbers that are missing (5, 17, 19, 20, 27, 28) were taken back or never
+// given.
 
 extension Capability {
   /// The name of each number, without `KVM_CAP_`.

@@ -53,7 +53,8 @@ import CKVM
   /// Throws `KVMError` with the kernel's error number.
   @discardableResult
   mutating func request(_ request: Request, of descriptor: borrowing Descriptor) throws(KVMError) -> CInt {
-    // The kernel reads and writes at most the number of elements that the head's count tells it, which is within capacity.
+    // The kernel reads and writes at most the number of elements that the head's count tells it, which is within
+    // capacity.
     try descriptor.request(request, unsafe UInt(bitPattern: base))
   }
 }

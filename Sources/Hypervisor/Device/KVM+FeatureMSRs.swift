@@ -1,4 +1,5 @@
-// The MSRs by which KVM tells what of the processor its guests can have beside CPUID: VMX's capabilities and their like.
+// The MSRs by which KVM tells what of the processor its guests can have beside CPUID: VMX's capabilities and their
+// like.
 // Facts: KVM API document, section 4.18 (KVM_GET_MSRS on the system descriptor), KVM_GET_MSR_FEATURE_INDEX_LIST; Linux
 // arch/x86/kvm/x86.c (msr_based_features_all_except_vmx, kvm_get_msr_feature).
 

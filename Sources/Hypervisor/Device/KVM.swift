@@ -1,5 +1,6 @@
 // The system descriptor: what this host's KVM is and offers.
-// Facts: KVM API document, sections 4.1 to 4.6 (system requests), 4.36 (KVM_SET_TSS_ADDR), 4.46 (supported CPUID), 4.18 (feature MSRs).
+// Facts: KVM API document, sections 4.1 to 4.6 (system requests), 4.36 (KVM_SET_TSS_ADDR), 4.46 (supported CPUID), 4.18
+// (feature MSRs).
 
 import CKVM
 public import SystemPackage

@@ -35,7 +35,8 @@ public struct KVMError: Error, Equatable, Sendable {
 }
 
 extension KVMError {
-  /// Whether the host or this process has too little of something at the moment, so that the same call may succeed later.
+  /// Whether the host or this process has too little of something at the moment, so that the same call may succeed
+  /// later.
   public var isShortage: Bool {
     switch code {
     case .noMemory, .resourceTemporarilyUnavailable, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace,
@@ -59,7 +60,8 @@ extension KVMError {
     }
   }
 
-  /// Nil when the error says that KVM does not have what it was asked for: ENOTTY or EINVAL, or what `other` is for the request.
+  /// Nil when the error says that KVM does not have what it was asked for: ENOTTY or EINVAL, or what `other` is for the
+  /// request.
   ///
   /// Throws the error itself when it says anything else: then it is not known whether KVM has it.
   func absent<T>(or other: Errno? = nil) throws(KVMError) -> T? {
@@ -86,8 +88,8 @@ extension KVMError: CustomStringConvertible {
     }
   }
 
-  /// The likely cause of an error number that the KVM API document does not give for a request: limits of this process, and filters
-  /// of its system calls.
+  /// The likely cause of an error number that the KVM API document does not give for a request: limits of this process,
+  /// and filters of its system calls.
   private static func cause(of request: Request, _ code: Errno) -> String {
     switch (request, code) {
     // A VM's thread kvm-nx-lpage-recovery is made with the VM, and since Linux 6.13 at its first KVM_RUN

@@ -8,8 +8,8 @@ import SystemPackage
 
 /// Owns one mapping and unmaps it exactly once, when the owner goes.
 ///
-/// Invariant: `base` points to `count` readable and writable bytes as long as the value lives. The bytes are shared with
-/// the kernel and, for guest memory, with a running guest: whatever is read there is hostile input.
+/// Invariant: `base` points to `count` readable and writable bytes as long as the value lives. The bytes are shared
+/// with the kernel and, for guest memory, with a running guest: whatever is read there is hostile input.
 @safe public struct Mapping: ~Copyable, @unchecked Sendable {
   // @unchecked Sendable: the mapping belongs to one owner at a time, and the address is the same in every thread.
   @usableFromInline let base: UnsafeMutableRawPointer
@@ -40,7 +40,8 @@ import SystemPackage
   ///
   /// Throws `KVMError` when the kernel has no room.
   func duplicate() throws(KVMError) -> Mapping {
-    // Safe: the mapping stays as it is, and its pages are mapped at another address of the kernel's choice, which overlaps nothing.
+    // Safe: the mapping stays as it is, and its pages are mapped at another address of the kernel's choice, which
+    // overlaps nothing.
     let result = unsafe chost_map_again(base, UInt(count))
     guard result > 0, let copy = unsafe UnsafeMutableRawPointer(bitPattern: result) else {
       throw KVMError(.map(bytes: count), Errno(rawValue: CInt(-result)))

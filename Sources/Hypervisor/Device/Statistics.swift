@@ -1,5 +1,6 @@
 // KVM's own counters of a VM or a vCPU: the second witness.
-// Facts: KVM API document, section 4.131 (KVM_GET_STATS_FD): a header, descriptors with names, a block of 64-bit values.
+// Facts: KVM API document, section 4.131 (KVM_GET_STATS_FD): a header, descriptors with names, a block of 64-bit
+// values.
 
 import CKVM
 import SystemPackage

@@ -1,6 +1,6 @@
 // A vCPU's MSRs, read and written by the VMM.
-// Facts: KVM API document, section 4.18 (KVM_GET_MSRS) and 4.19 (KVM_SET_MSRS): at most 255 in one request; KVM stops at the
-// first that it refuses and tells how many it did.
+// Facts: KVM API document, section 4.18 (KVM_GET_MSRS) and 4.19 (KVM_SET_MSRS): at most 255 in one request; KVM stops
+// at the first that it refuses and tells how many it did.
 
 import CKVM
 import SystemPackage

@@ -1,5 +1,6 @@
 // A vCPU's registers, CPUID, events and clock.
-// Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.20 (CPUID), 4.31 (events), 4.56 (TSC), 4.16 (translate).
+// Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.20 (CPUID), 4.31 (events), 4.56 (TSC), 4.16
+// (translate).
 
 public import CKVM
 import SystemPackage

@@ -61,8 +61,8 @@ public import SystemPackage
   /// Has KVM finish the last exit (a pending IN, MMIO load, RDMSR or WRMSR) without running any guest code after it.
   ///
   /// Only then do registers and memory show the finished instruction. Gives the new exit that finishing may cause (the
-  /// other half of an MMIO access across two pages), nil when nothing is pending any more; a REP string instruction then
-  /// stands at its next element, and RCX says how many are left. Throws `KVMError` when KVM cannot.
+  /// other half of an MMIO access across two pages), nil when nothing is pending any more; a REP string instruction
+  /// then stands at its next element, and RCX says how many are left. Throws `KVMError` when KVM cannot.
   public mutating func completeExit() throws(KVMError) -> Exit? {
     unsafe state.pointee.immediate_exit = 1
     defer { unsafe state.pointee.immediate_exit = 0 }

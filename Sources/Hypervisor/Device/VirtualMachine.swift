@@ -27,8 +27,8 @@ public struct VirtualMachine: ~Copyable, Sendable {
       var region = kvm_userspace_memory_region()
       region.slot = UInt32(index)
       do { try descriptor.request(.setUserMemoryRegion, &region) } catch {
-        // KVM needs memory to take a slot out, and there may be none. The guest could still reach what the addresses come to stand
-        // for, so they are never given back.
+        // KVM needs memory to take a slot out, and there may be none. The guest could still reach what the addresses
+        // come to stand for, so they are never given back.
         slots[index]!.keepMapped()
         Self.kept.withLock { $0.append(KeptMemory(range: slots[index]!.range, error: error)) }
       }

@@ -1,5 +1,5 @@
-// The VMM's own count of exits: the first witness. One addition per exit, no allocation. A count may come out of a file, so
-// every addition wraps.
+// The VMM's own count of exits: the first witness. One addition per exit, no allocation. A count may come out of a
+// file, so every addition wraps.
 
 /// How many exits there were, by what the guest did and by MSR.
 public struct ExitCounters: Codable, Equatable, Sendable {

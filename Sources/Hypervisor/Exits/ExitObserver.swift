@@ -1,5 +1,5 @@
-// Watching exits go by: timing them, printing them. The run loop is generic over it, so that no one pays for what is not
-// asked for.
+// Watching exits go by: timing them, printing them. The run loop is generic over it, so that no one pays for what is
+// not asked for.
 
 import CKVM
 

@@ -1,9 +1,11 @@
 // The signal that makes KVM_RUN return, and the timer that sends it.
 //
-// A signal alone ends the KVM_RUN that it meets, and is lost on a thread that happens to be outside. So the handler sets
-// kvm_run.immediate_exit, and the next KVM_RUN returns at once. The byte cannot be gone by then: the signal goes to the
-// thread that made the timer, which has it unblocked until it has removed the timer, so none is left pending after that.
-// Facts: KVM API document, section 5 (immediate_exit); timer_create(2) (SIGEV_THREAD_ID), signal(7), pthread_sigmask(3).
+// A signal alone ends the KVM_RUN that it meets, and is lost on a thread that happens to be outside. So the handler
+// sets kvm_run.immediate_exit, and the next KVM_RUN returns at once. The byte cannot be gone by then: the signal goes
+// to the thread that made the timer, which has it unblocked until it has removed the timer, so none is left pending
+// after that.
+// Facts: KVM API document, section 5 (immediate_exit); timer_create(2) (SIGEV_THREAD_ID), signal(7),
+// pthread_sigmask(3).
 
 import CHost
 import CKVM
@@ -14,7 +16,8 @@ import SystemPackage
 ///
 /// Invariant: `timer` exists until `remove()` is called, once, on the thread that made it.
 @safe struct KickTimer: @unchecked Sendable {
-  // @unchecked Sendable: the handle means the same in every thread. It is a number in a pointer's clothes, and 0 is one.
+  // @unchecked Sendable: the handle means the same in every thread. It is a number in a pointer's clothes, and 0 is
+  // one.
   private let timer: timer_t?
   private let thread: pthread_t
   private let flag: UnsafeMutablePointer<UInt8>
@@ -27,8 +30,8 @@ import SystemPackage
   private static let signal: CInt? = {
     var action = sigaction()
     action.sa_flags = SA_SIGINFO
-    // Safe: a timer's signal carries the byte that `init` was given, which is there by its contract. Without SA_RESTART,
-    // KVM_RUN returns.
+    // Safe: a timer's signal carries the byte that `init` was given, which is there by its contract. Without
+    // SA_RESTART, KVM_RUN returns.
     unsafe action.__sigaction_handler.sa_sigaction = { _, info, _ in
       guard let info = unsafe info, unsafe info.pointee.si_code == CInt(SI_TIMER) else { return }
       let flag = unsafe info.pointee._sifields._timer.si_sigval.sival_ptr
@@ -47,13 +50,14 @@ import SystemPackage
 
   /// Makes a timer for this thread, and lets the signal through to it; each signal sets `flag` to 1.
   ///
-  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left, or every real-time signal
-  /// of this process is taken.
+  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left, or every real-time
+  /// signal of this process is taken.
   init(setting flag: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     guard let signal = Self.signal else { throw KVMError(.arm, .resourceBusy) }
     thread = pthread_self()
     unsafe self.flag = unsafe flag
-    // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own length.
+    // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own
+    // length.
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
     unsafe event.sigev_signo = signal
@@ -88,7 +92,8 @@ import SystemPackage
 
   /// Makes the thread leave the guest now, once, without the timer; callable from any thread.
   ///
-  /// The byte is there before the signal: a KVM_RUN that begins after it returns at once, one that is under way by the signal.
+  /// The byte is there before the signal: a KVM_RUN that begins after it returns at once, one that is under way by the
+  /// signal.
   func kick() {
     // Safe: the byte is there until `remove()`, and so is the thread, which calls that.
     unsafe flag.pointee = 1

@@ -1,11 +1,12 @@
-// What a run needs of the system, taken before it: a machine that has taken over a guest must not fail for want of a timer.
+// What a run needs of the system, taken before it: a machine that has taken over a guest must not fail for want of a
+// timer.
 
 extension Machine where P: ~Copyable {
-  /// Takes all that this thread's next run under this control needs: its timer and its signal; and enters the vCPU once without
-  /// running the guest, so that KVM has what it needs, too.
+  /// Takes all that this thread's next run under this control needs: its timer and its signal; and enters the vCPU once
+  /// without running the guest, so that KVM has what it needs, too.
   ///
-  /// The run must follow on this thread, or `release`. Throws `KVMError` when the system has no room or KVM cannot enter the vCPU;
-  /// then nothing is taken.
+  /// The run must follow on this thread, or `release`. Throws `KVMError` when the system has no room or KVM cannot
+  /// enter the vCPU; then nothing is taken.
   public mutating func prepare(for control: RunControl) throws(KVMError) {
     // Safe: the vCPU's kvm_run is there until after the run's end, or `release`.
     try unsafe control.prepare(setting: cpu.immediateExit)

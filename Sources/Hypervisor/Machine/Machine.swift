@@ -21,13 +21,13 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// What the policy does for the guest's safety on this host.
   public let protection: Protection
 
-  /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is given, or else
-  /// what the policy makes of KVM's offer.
+  /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is
+  /// given, or else what the policy makes of KVM's offer.
   ///
-  /// What the host can do is proved by trying, unless `host` says it already. A policy that protects nothing here, or a contract that
-  /// tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when this host cannot honour the
-  /// policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another
-  /// `PolicyError` when KVM or the policy fails; and what proving throws.
+  /// What the host can do is proved by trying, unless `host` says it already. A policy that protects nothing here, or a
+  /// contract that tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when
+  /// this host cannot honour the policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`,
+  /// `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the policy fails; and what proving throws.
   public init(
     on kvm: borrowing KVM, policy: consuming P, host known: HostAbilities? = nil,
     acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
@@ -71,8 +71,8 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     let presented: GuestContract
     if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
     try cpu.setCPUID(presented.cpuid)
-    // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the guest
-    // is told in the end is read back.
+    // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the
+    // guest is told in the end is read back.
     _ = try cpu.writeIfTaken(.archCapabilities, presented.archCapabilities.rawValue)
     policy.accept(presented)
     try policy.prepare(&cpu)
@@ -207,8 +207,8 @@ extension Machine where P: ~Copyable {
 
   /// Whether a guest that was paused so often must go on for a moment before it can be taken away.
   ///
-  /// Each entry delivers what is owed, so only a guest that raises such an exception every time can owe one after all of these; and a
-  /// guest that never raises any can look as if it owed one for ever.
+  /// Each entry delivers what is owed, so only a guest that raises such an exception every time can owe one after all
+  /// of these; and a guest that never raises any can look as if it owed one for ever.
   @usableFromInline func mustGoOn(after attempts: Int) throws(RunError) -> Bool {
     guard attempts < 100 else { return false }
     do { return try mayOweSoftException() } catch { throw .kvm(error) }
@@ -217,7 +217,8 @@ extension Machine where P: ~Copyable {
   /// Whether user mode stands behind an INT3 or INTO whose exception may still have to be delivered.
   ///
   /// KVM does not report a pending #BP or #OF (kvm_vcpu_ioctl_x86_get_vcpu_events), because the guest would execute the
-  /// instruction again; under kvm_pvm RIP is behind it by then, and the exception would be lost with a guest that is taken away here.
+  /// instruction again; under kvm_pvm RIP is behind it by then, and the exception would be lost with a guest that is
+  /// taken away here.
   private func mayOweSoftException() throws(KVMError) -> Bool {
     let special = try cpu.specialRegisters()
     guard special.cs.selector & 3 == 3 else { return false }

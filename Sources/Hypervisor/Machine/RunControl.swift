@@ -39,7 +39,8 @@ public final class RunControl: Sendable {
   private let shared = Mutex(Shared())
   private let timeLimit: Duration?
 
-  /// A control whose runs each may take `timeLimit`, or any time when it is nil; a run that goes on after a pause is the same run.
+  /// A control whose runs each may take `timeLimit`, or any time when it is nil; a run that goes on after a pause is
+  /// the same run.
   public init(timeLimit: Duration? = nil) { self.timeLimit = timeLimit }
 
   /// Ends the run that is under way, and every later one; callable from any thread, any number of times.
@@ -66,8 +67,8 @@ public final class RunControl: Sendable {
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 
-  /// Whether the run that is under way is to stop, for whatever has to wait outside of KVM_RUN: the signal that interrupts that wait is
-  /// the one that interrupts KVM_RUN.
+  /// Whether the run that is under way is to stop, for whatever has to wait outside of KVM_RUN: the signal that
+  /// interrupts that wait is the one that interrupts KVM_RUN.
   public var isDue: Bool {
     shared.withLock { $0.shouldStop || $0.deadline.map { ContinuousClock.now >= $0 } ?? false }
   }
@@ -100,8 +101,8 @@ public final class RunControl: Sendable {
 
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left or does not start
-  /// it, or another run uses this control right now.
+  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left or
+  /// does not start it, or another run uses this control right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       if shared.isPrepared {

@@ -1,14 +1,14 @@
-// adaptive: starts as emulate, opens the register to a guest whose writes cost more trapped than a switch would, and closes it
-// again when the guest goes quiet. The rule is AdaptiveRule's, the costs are this host's.
-// KVM on VMX itself intercepts SPEC_CTRL until a value other than 0 is written, and decides anew at each change of the filter
-// (Linux arch/x86/kvm/vmx/vmx.c, vmx_msr_filter_changed).
-// Facts: KVM API document, sections 4.97 (KVM_X86_SET_MSR_FILTER, at any time) and 5 (KVM_EXIT_X86_WRMSR: the next KVM_RUN
-// retires the instruction and writes no register).
+// adaptive: starts as emulate, opens the register to a guest whose writes cost more trapped than a switch would, and
+// closes it again when the guest goes quiet. The rule is AdaptiveRule's, the costs are this host's. KVM on VMX itself
+// intercepts SPEC_CTRL until a value other than 0 is written, and decides anew at each change of the filter (Linux
+// arch/x86/kvm/vmx/vmx.c, vmx_msr_filter_changed).
+// Facts: KVM API document, sections 4.97 (KVM_X86_SET_MSR_FILTER, at any time) and 5 (KVM_EXIT_X86_WRMSR: the next
+// KVM_RUN retires the instruction and writes no register).
 
 /// The policy `adaptive`.
 ///
-/// Invariant: the guest's value is in the shadow while the register is closed, and in the register while it is open; never
-/// in both, so that what the guest reads is what it wrote last.
+/// Invariant: the guest's value is in the shadow while the register is closed, and in the register while it is open;
+/// never in both, so that what the guest reads is what it wrote last.
 public struct Adaptive: Policy {
   /// The closed state.
   @usableFromInline var emulate: Emulate
@@ -23,11 +23,12 @@ public struct Adaptive: Policy {
   @inlinable public var intercepts: [MSR] { [subject] }
   public var changesIntercepts: Bool { opens }
 
-  /// A guest whose register is opened and closed by what that costs on its host, or never where it may not be (see `support`).
+  /// A guest whose register is opened and closed by what that costs on its host, or never where it may not be (see
+  /// `support`).
   public init(subject: MSR = .specCtrl) { self.init(subject: subject, costs: nil) }
 
-  /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is closed
-  /// where that is asked for.
+  /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is
+  /// closed where that is asked for.
   package init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
     emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
     rule = Self.rule(costs)
@@ -51,8 +52,8 @@ public struct Adaptive: Policy {
 
   /// As `emulate` where the register is never opened.
   ///
-  /// Where it may be, the guest's writes matter, and the guest is told what KVM offers: one that believed in an IBRS_ALL that is
-  /// not there would not write.
+  /// Where it may be, the guest's writes matter, and the guest is told what KVM offers: one that believed in an
+  /// IBRS_ALL that is not there would not write.
   public func contract(from offer: GuestContract) -> GuestContract { opens ? offer : emulate.contract(from: offer) }
 
   public mutating func accept(_ contract: GuestContract) { emulate.accept(contract) }
@@ -161,8 +162,8 @@ extension HostAbilities {
 }
 
 extension MSR {
-  /// Whether the vCPU's mode is in it (KVM_SET_SREGS holds it, too): handing a value over changes how KVM finishes what the
-  /// guest has begun.
+  /// Whether the vCPU's mode is in it (KVM_SET_SREGS holds it, too): handing a value over changes how KVM finishes what
+  /// the guest has begun.
   fileprivate var isPartOfMode: Bool { [.efer, .apicBase].contains(self) }
 }
 

@@ -1,22 +1,25 @@
-// The costs that `adaptive` weighs, measured on this host by a guest of two loops: OUT alone, and WRMSRs before an OUT. Each is
-// run with the register closed and open, in turn. Of a loop the shortest try counts, since whatever disturbs one makes it longer;
-// of opening and closing the median, since KVM waits in it for every reader of the old filter, now shorter, now longer.
-// Facts: Intel SDM vol. 2 (WRMSR, OUT); vol. 3A, 20.1.4 (real-mode vectors); Linux arch/x86/kvm/x86.c (kvm_vm_ioctl_set_msr_filter).
+// The costs that `adaptive` weighs, measured on this host by a guest of two loops: OUT alone, and WRMSRs before an OUT.
+// Each is run with the register closed and open, in turn. Of a loop the shortest try counts, since whatever disturbs
+// one makes it longer; of opening and closing the median, since KVM waits in it for every reader of the old filter, now
+// shorter, now longer.
+// Facts: Intel SDM vol. 2 (WRMSR, OUT); vol. 3A, 20.1.4 (real-mode vectors); Linux arch/x86/kvm/x86.c
+// (kvm_vm_ioctl_set_msr_filter).
 
 import CKVM
 
 extension AdaptiveCosts {
   /// How often the register is opened and closed: few times, for each may take milliseconds.
   private static let switches = 3
-  /// How often each loop is tried between two switches, and how many exits a try has: few enough for some to have no interrupt
-  /// in them.
+  /// How often each loop is tried between two switches, and how many exits a try has: few enough for some to have no
+  /// interrupt in them.
   private static let tries = 4
   private static let exits = 8
 
   /// Measures them on a VM made for that; the register must be held by its guests.
   ///
   /// The register is open with either value that its lowest bit can have, and the dearer one counts: KVM need not write
-  /// what does not differ from the host's. Throws what making a VM throws, and `PolicyError.refused` when its guest fails.
+  /// what does not differ from the host's. Throws what making a VM throws, and `PolicyError.refused` when its guest
+  /// fails.
   init(measuredOn kvm: borrowing KVM, of msr: MSR) throws {
     var guest = try CostGuest(on: kvm, msr)
     let (resting, other) = (guest.resting, guest.resting ^ 1)
@@ -116,7 +119,8 @@ private struct CostGuest: ~Copyable {
     return Int(truncatingIfNeeded: end &- start)
   }
 
-  /// Waits for another length each time: tries that kept step with a timer would all have its interrupt in the same place.
+  /// Waits for another length each time: tries that kept step with a timer would all have its interrupt in the same
+  /// place.
   mutating func shiftPhase(_ number: Int) throws { _ = try duration(of: .outs, exits: 2 * number + 1) }
 
   private mutating func runToOut() throws {

@@ -11,7 +11,8 @@ extension AdaptiveRule {
 
   /// Goes on from the state of another; the entry that leads back into the guest is none of its exits.
   ///
-  /// A register that was open is opened at that entry, where it may be. What stands in the state is clamped to what can be.
+  /// A register that was open is opened at that entry, where it may be. What stands in the state is clamped to what can
+  /// be.
   mutating func adopt(_ state: [String: UInt64]) {
     func number(_ name: String, atMost most: Int) -> Int { Int(clamping: min(state[name] ?? 0, UInt64(most))) }
     closes = min(state["closes"] ?? 0, .max / 2)

@@ -1,13 +1,14 @@
 // When `adaptive` opens the register to the guest and when it closes it again: rent or buy, in both directions.
-// Facts: the ski-rental problem and its two-sided form, a metrical task system of two states (Borodin, Linial and Saks, "An
-// Optimal On-Line Algorithm for Metrical Task System", Journal of the ACM 39, 1992). The bound is derived in docs/adaptive.md.
+// Facts: the ski-rental problem and its two-sided form, a metrical task system of two states (Borodin, Linial and Saks,
+// "An Optimal On-Line Algorithm for Metrical Task System", Journal of the ACM 39, 1992). The bound is derived in
+// docs/adaptive.md.
 
 /// The rule of the policy `adaptive`: it sees accesses (while closed) and entries, and says when to switch.
 ///
-/// While closed, the rent is what the trapped accesses cost beyond what the exits would cost if it were open, never below
-/// zero; when it reaches the price of switching there and back, the register is opened. While open, accesses cannot be seen,
-/// and the rent is what the exits cost more; when it reaches the patience, the register is closed, to see whether the guest
-/// still writes.
+/// While closed, the rent is what the trapped accesses cost beyond what the exits would cost if it were open, never
+/// below zero; when it reaches the price of switching there and back, the register is opened. While open, accesses
+/// cannot be seen, and the rent is what the exits cost more; when it reaches the patience, the register is closed, to
+/// see whether the guest still writes.
 ///
 /// With W accesses and N other exits, all costs as given, it never pays more than
 /// min(access · W, exit · N) + 2 · exit · N + `AdaptiveCosts.oneSwitch`.
@@ -59,8 +60,8 @@
 
   /// The register was opened.
   ///
-  /// The closed stretch that ends here should have saved the price of its two switches. One that did not was wrong, and the
-  /// next will come half as soon; one that did makes the patience what it was at first.
+  /// The closed stretch that ends here should have saved the price of its two switches. One that did not was wrong, and
+  /// the next will come half as soon; one that did makes the patience what it was at first.
   public mutating func open() {
     if let stretch = reopening {
       reopening = nil

@@ -1,5 +1,6 @@
-// autoload: three MSR lists are processed around every entry, whether anything has changed or not. KVM offers user space no
-// way to choose VMX's own lists, so this models them one level up: around every KVM_RUN, on the vCPU's registers.
+// autoload: three MSR lists are processed around every entry, whether anything has changed or not. KVM offers user
+// space no way to choose VMX's own lists, so this models them one level up: around every KVM_RUN, on the vCPU's
+// registers.
 // Facts: Intel SDM vol. 3C, 27.4, 28.4 and 28.6 (see AutoloadLists).
 
 import CKVM
@@ -40,7 +41,8 @@ public struct Autoload: Policy, ~Copyable {
   /// Whether IA32_EFER is loaded by the lists: it has the guest's mode in it.
   private var loadsMode = false
 
-  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has when it first runs.
+  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has when it
+  /// first runs.
   public init(subject: MSR = .specCtrl, listing msrs: [MSR]? = nil) {
     self.subject = subject
     source = .registers(msrs ?? [subject])
@@ -118,7 +120,8 @@ public struct Autoload: Policy, ~Copyable {
 
   /// The number of the entry, counted from 1, that changes the mode under paging; nil where there is none.
   ///
-  /// A WRMSR of the guest's would fault on it (SDM, volume 3C, 27.4, on IA32_EFER.LME); KVM lets the VMM write it all the same.
+  /// A WRMSR of the guest's would fault on it (SDM, volume 3C, 27.4, on IA32_EFER.LME); KVM lets the VMM write it all
+  /// the same.
   private func entryThatChangesMode(_ list: borrowing MSRArea, of cpu: borrowing VirtualCPU) throws(PolicyError)
     -> Int?
   {

@@ -1,6 +1,6 @@
 // The three MSR lists of a VMX guest, with the hardware's rules of what may stand in them.
-// Facts: Intel SDM vol. 3C, "Loading MSRs" at VM entries (27.4), "Saving MSRs" (28.4) and "Loading MSRs" (28.6) at VM exits;
-// appendix A.6 (IA32_VMX_MISC: the recommended maximum is 512 entries). The hardware counts entries from 1.
+// Facts: Intel SDM vol. 3C, "Loading MSRs" at VM entries (27.4), "Saving MSRs" (28.4) and "Loading MSRs" (28.6) at VM
+// exits; appendix A.6 (IA32_VMX_MISC: the recommended maximum is 512 entries). The hardware counts entries from 1.
 
 /// The lists that VMX processes by itself: entry-load at each VM entry, exit-store and exit-load at each VM exit.
 ///

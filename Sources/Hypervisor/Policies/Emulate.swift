@@ -1,11 +1,11 @@
-// emulate: the register is the host's. The guest's writes are trapped, kept in a shadow for its reads, and change nothing.
-// The guest is told IBRS_ALL, so that it need not write at all.
+// emulate: the register is the host's. The guest's writes are trapped, kept in a shadow for its reads, and change
+// nothing. The guest is told IBRS_ALL, so that it need not write at all.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL; vol. 2, CPUID leaf 7; Linux arch/x86/kvm/x86.c (kvm_spec_ctrl_test_value).
 
 /// The policy `emulate`.
 ///
-/// It intercepts the subject alone. IA32_PRED_CMD stays with KVM: a write there is a barrier, and dropping it would be a
-/// hole.
+/// It intercepts the subject alone. IA32_PRED_CMD stays with KVM: a write there is a barrier, and dropping it would be
+/// a hole.
 public struct Emulate: Policy {
   public let subject: MSR
   @inlinable public var intercepts: [MSR] { [subject] }
@@ -33,8 +33,8 @@ public struct Emulate: Policy {
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
   ///
-  /// CPUID's SPEC_CTRL bit stands for IBPB, too. On a host without it the guest's IA32_PRED_CMD still faults: a barrier that
-  /// is not there must not seem to be.
+  /// CPUID's SPEC_CTRL bit stands for IBPB, too. On a host without it the guest's IA32_PRED_CMD still faults: a barrier
+  /// that is not there must not seem to be.
   public func contract(from offer: GuestContract) -> GuestContract {
     guard subject == .specCtrl else { return offer }
     var contract = offer

@@ -1,12 +1,12 @@
-// manual: the register is saved and restored by hand around the guest, and only where the values differ: a read after each
-// exit, then a conditional write on each side. KVM does this inside the kernel and offers user space no way to choose it, so
-// this models it one level up, like autoload: around every KVM_RUN, on the vCPU's register.
+// manual: the register is saved and restored by hand around the guest, and only where the values differ: a read after
+// each exit, then a conditional write on each side. KVM does this inside the kernel and offers user space no way to
+// choose it, so this models it one level up, like autoload: around every KVM_RUN, on the vCPU's register.
 // Facts: Linux arch/x86/kvm/vmx/vmenter.S (vmx_spec_ctrl_restore_host, __vmx_vcpu_run), arch/x86/kvm/vmx/vmx.c.
 
 /// The policy `manual`.
 ///
-/// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. What differs from `autoload` is
-/// that a write which would change nothing is skipped.
+/// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. What differs from
+/// `autoload` is that a write which would change nothing is skipped.
 public struct Manual: Policy, ~Copyable {
   public static var name: String { PolicyName.manual.rawValue }
   public let subject: MSR
@@ -33,7 +33,8 @@ public struct Manual: Policy, ~Copyable {
   /// The memory of KVM's requests: one entry.
   private var list: MSRList
 
-  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has when it first runs.
+  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has when it first
+  /// runs.
   public init(subject: MSR = .specCtrl) {
     self.subject = subject
     list = MSRList([MSREntry(subject, 0)])

@@ -1,7 +1,7 @@
-// shadow: the host owns some bits of the register, the guest the rest. A guest's write is kept in full in the shadow, which
-// its reads return; the register gets the host's bits and the guest's others. This models VMX's later "virtualize
-// IA32_SPEC_CTRL" (tertiary control; the IA32_SPEC_CTRL mask and shadow), where the hardware does it without an exit; here
-// each access exits to the VMM.
+// shadow: the host owns some bits of the register, the guest the rest. A guest's write is kept in full in the shadow,
+// which its reads return; the register gets the host's bits and the guest's others. This models VMX's later "virtualize
+// IA32_SPEC_CTRL" (tertiary control; the IA32_SPEC_CTRL mask and shadow), where the hardware does it without an exit;
+// here each access exits to the VMM.
 // Facts: Intel SDM vol. 3C, 25.6.2 (tertiary processor-based controls, bit 7), 26.3 (RDMSR and WRMSR under it).
 
 /// The policy `shadow`.
@@ -120,8 +120,8 @@ public struct Shadow: Policy {
 
   /// Writes the vCPU's register where the guest has changed a bit of its own.
   ///
-  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction; and a
-  /// value that the register does not take can still be made a #GP.
+  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction;
+  /// and a value that the register does not take can still be made a #GP.
   @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)
     throws(PolicyError)
   {

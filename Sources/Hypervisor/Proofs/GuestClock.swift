@@ -1,7 +1,7 @@
 // How fast the time-stamp counter of guests runs on a host, and whether its KVM can give them another rate.
 // Facts: KVM API document, sections 4.55 (KVM_SET_TSC_KHZ) and 4.56 (KVM_GET_TSC_KHZ), 8 (KVM_CAP_TSC_CONTROL); Linux
-// arch/x86/kvm/x86.c (set_tsc_khz: without control over the counter KVM takes a higher rate and catches up at exits, which is no
-// rate; tsc_tolerance_ppm, 250 by default: within that no difference is made).
+// arch/x86/kvm/x86.c (set_tsc_khz: without control over the counter KVM takes a higher rate and catches up at exits,
+// which is no rate; tsc_tolerance_ppm, 250 by default: within that no difference is made).
 
 import CKVM
 import SystemPackage

@@ -1,8 +1,9 @@
-// The proof that a guest on this host has an MSR. Asking KVM proves nothing: KVM_SET_MSRS reports success where the value is
-// dropped (kvm_pvm does so with SPEC_CTRL), and keeps a value for a register that the guest's own WRMSR faults on (kvm_amd in
-// Linux 6.1 does so where the processor has no SPEC_CTRL). So a guest of five instructions writes it, and KVM reads it back.
-// An MSR that only takes writes (IA32_PRED_CMD) cannot be read back. There the guest's write without a #GP is all the proof
-// that can be had; it is worth something only where a write of an MSR that no processor has does raise one.
+// The proof that a guest on this host has an MSR. Asking KVM proves nothing: KVM_SET_MSRS reports success where the
+// value is dropped (kvm_pvm does so with SPEC_CTRL), and keeps a value for a register that the guest's own WRMSR faults
+// on (kvm_amd in Linux 6.1 does so where the processor has no SPEC_CTRL). So a guest of five instructions writes it,
+// and KVM reads it back. An MSR that only takes writes (IA32_PRED_CMD) cannot be read back. There the guest's write
+// without a #GP is all the proof that can be had; it is worth something only where a write of an MSR that no processor
+// has does raise one.
 // Facts: KVM API document, sections 4.18 and 4.19; Intel SDM vol. 2 (WRMSR), vol. 3A, 20.1.4 (real-mode vectors).
 
 /// What became of a value that a guest wrote to an MSR.

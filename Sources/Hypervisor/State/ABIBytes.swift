@@ -1,4 +1,5 @@
-// A structure of KVM's ABI as plain bytes: how a vCPU's state is kept outside the kernel. In JSON it is hexadecimal text.
+// A structure of KVM's ABI as plain bytes: how a vCPU's state is kept outside the kernel. In JSON it is hexadecimal
+// text.
 
 /// The bytes of one structure of KVM's ABI.
 public struct ABIBytes: Hashable, Sendable {

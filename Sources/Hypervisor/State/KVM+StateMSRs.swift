@@ -1,6 +1,7 @@
 // Which MSRs are a vCPU's state.
-// Facts: KVM API document, section 4.3 (KVM_GET_MSR_INDEX_LIST leaves out the machine-check banks); Linux arch/x86/kvm/x86.c
-// (msrs_to_save_base, which has no MTRRs either) and mtrr.c; Intel SDM vol. 3, 12.11.2 (MTRRs) and 16.3.2 (banks of four MSRs).
+// Facts: KVM API document, section 4.3 (KVM_GET_MSR_INDEX_LIST leaves out the machine-check banks); Linux
+// arch/x86/kvm/x86.c (msrs_to_save_base, which has no MTRRs either) and mtrr.c; Intel SDM vol. 3, 12.11.2 (MTRRs) and
+// 16.3.2 (banks of four MSRs).
 
 extension KVM {
   /// The MSRs that KVM saves and restores for a guest on this host, and those that it keeps and does not list.

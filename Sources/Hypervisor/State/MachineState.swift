@@ -42,12 +42,12 @@ extension Machine where P: ~Copyable {
 
   private var subjectIsReadable: Bool { !policy.subject.isCommand }
 
-  /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its pages; all
-  /// other memory is zeroes.
+  /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its
+  /// pages; all other memory is zeroes.
   ///
   /// Throws `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
-  /// `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told something
-  /// else than before.
+  /// `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
+  /// something else than before.
   public mutating func restore(_ state: MachineState, _ pages: [GuestPage]) throws {
     if let difference = contract.difference(from: state.told) { throw VirtualCPUStateError.contract(difference) }
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }
@@ -69,7 +69,8 @@ extension Machine where P: ~Copyable {
 }
 
 extension MachineState {
-  /// The MSRs that the vCPU's state does not decide: the policy's own, and those of hardware that the guest was not told of.
+  /// The MSRs that the vCPU's state does not decide: the policy's own, and those of hardware that the guest was not
+  /// told of.
   fileprivate var omittedMSRs: Set<MSR> {
     Set(cpu.msrs.map(\.msr).filter { $0 == subject || !told.cpuid.announces($0) })
   }
@@ -78,8 +79,8 @@ extension MachineState {
 extension CPUIDModel {
   /// Whether a guest of this CPUID may know of an MSR: not of VMX's and Hyper-V's where it is told of neither.
   fileprivate func announces(_ msr: MSR) -> Bool {
-    // Intel SDM vol. 4, table 2-2: IA32_VMX_BASIC to IA32_VMX_VMFUNC. Hyper-V TLFS: the synthetic MSRs, and leaf 4000_0001 with
-    // the interface's name in EAX.
+    // Intel SDM vol. 4, table 2-2: IA32_VMX_BASIC to IA32_VMX_VMFUNC. Hyper-V TLFS: the synthetic MSRs, and leaf
+    // 4000_0001 with the interface's name in EAX.
     switch msr.rawValue {
     case 0x480...0x491: has(.vmx)
     case 0x4000_0000...0x4000_01ff: self[0x4000_0001]?.eax == 0x3123_7648

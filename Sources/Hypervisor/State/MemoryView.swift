@@ -1,6 +1,7 @@
-// A second view of a VM's memory, for a thread that copies it while the guest runs: the same pages under other addresses, and KVM's
-// log of those that the guest has written.
-// Facts: KVM API document, sections 4.8 (KVM_GET_DIRTY_LOG) and 4.35 (KVM_MEM_LOG_DIRTY_PAGES); mremap(2) (an old size of 0).
+// A second view of a VM's memory, for a thread that copies it while the guest runs: the same pages under other
+// addresses, and KVM's log of those that the guest has written.
+// Facts: KVM API document, sections 4.8 (KVM_GET_DIRTY_LOG) and 4.35 (KVM_MEM_LOG_DIRTY_PAGES); mremap(2) (an old size
+// of 0).
 
 import CKVM
 import SystemPackage
@@ -17,18 +18,19 @@ public struct MemoryView: ~Copyable, Sendable {
     self.slots = slots
   }
 
-  /// The pages that the guest has written since this was last asked, in ascending order of their addresses within each slot.
+  /// The pages that the guest has written since this was last asked, in ascending order of their addresses within each
+  /// slot.
   ///
-  /// What the VMM itself writes is not among them. Throws `KVMError` when KVM refuses: the log is off (`setDirtyLog`), or the VM is
-  /// gone.
+  /// What the VMM itself writes is not among them. Throws `KVMError` when KVM refuses: the log is off (`setDirtyLog`),
+  /// or the VM is gone.
   public mutating func takeDirtyPages() throws(KVMError) -> [GuestPhysicalAddress] {
     var addresses: [GuestPhysicalAddress] = []
     for index in slots.indices {
       guard let range = slots[index]?.range else { continue }
       let count = range.count / GuestPage.size
       var bitmap = [UInt64](repeating: 0, count: (count + 63) / 64)
-      // Safe: the kernel writes one bit for each page of the slot, rounded up to 64, which is the array's length; both it and the
-      // structure are held for the length of the call.
+      // Safe: the kernel writes one bit for each page of the slot, rounded up to 64, which is the array's length; both
+      // it and the structure are held for the length of the call.
       try unsafe bitmap.withUnsafeMutableBufferPointer { buffer throws(KVMError) in
         var log = unsafe kvm_dirty_log()
         unsafe log.slot = UInt32(index)

@@ -4,8 +4,8 @@
 import CKVM
 
 extension ABIBytes {
-  /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment that it is given, unusable
-  /// ones too (vmx_set_segment), where it means nothing.
+  /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment that it is
+  /// given, unusable ones too (vmx_set_segment), where it means nothing.
   fileprivate var withAccessedSegments: ABIBytes {
     var value = kvm_sregs()
     guard copy(to: &value) else { return self }
@@ -15,8 +15,9 @@ extension ABIBytes {
 }
 
 extension ABIBytes {
-  /// A `kvm_vcpu_events` without the mark of a pending exception, which KVM reports as injected as well and does not take back, unless
-  /// a VMM asks for payloads (KVM API document, section 4.31, KVM_CAP_EXCEPTION_PAYLOAD); this one does not.
+  /// A `kvm_vcpu_events` without the mark of a pending exception, which KVM reports as injected as well and does not
+  /// take back, unless a VMM asks for payloads (KVM API document, section 4.31, KVM_CAP_EXCEPTION_PAYLOAD); this one
+  /// does not.
   fileprivate var withoutPendingMark: ABIBytes {
     var value = kvm_vcpu_events()
     guard copy(to: &value) else { return self }
@@ -149,8 +150,8 @@ extension VirtualCPU {
 
   /// Has the time-stamp counter run at the state's rate.
   ///
-  /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on any host that
-  /// cannot (KVM API document, section 4.55).
+  /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on
+  /// any host that cannot (KVM API document, section 4.55).
   private func setRate(of state: VirtualCPUState) throws(VirtualCPUStateError) {
     do throws(KVMError) {
       guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz),
@@ -162,9 +163,9 @@ extension VirtualCPU {
 
   /// Has the time-stamp counter go on from a value; no where it stands before it then.
   ///
-  /// KVM takes a write that is less than a second of the clock away from what it expects for an attempt to synchronise vCPUs, and
-  /// drops its value (kvm_synchronize_tsc, until Linux 6.7 for the first write, too): so the clock is first set far away. A KVM
-  /// whose guests have the host's clock (kvm_pvm) drops both.
+  /// KVM takes a write that is less than a second of the clock away from what it expects for an attempt to synchronise
+  /// vCPUs, and drops its value (kvm_synchronize_tsc, until Linux 6.7 for the first write, too): so the clock is first
+  /// set far away. A KVM whose guests have the host's clock (kvm_pvm) drops both.
   private mutating func setClock(to value: UInt64) throws(KVMError) -> Bool {
     try put(.timeStampCounter, value &+ 1 << 40)
     try put(.timeStampCounter, value)

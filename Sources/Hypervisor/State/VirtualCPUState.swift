@@ -1,6 +1,8 @@
-// The state of a vCPU outside the kernel: all that KVM lets user space read and set again, in the order in which it is set.
-// Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.18 and 4.19 (MSRs), 4.31 (events), 4.34 (debug registers), 4.38
-// (MP state), 4.42 to 4.45 (XSAVE, XCRs). There is no local APIC in it: our VMs have no interrupt controller in the kernel.
+// The state of a vCPU outside the kernel: all that KVM lets user space read and set again, in the order in which it is
+// set.
+// Facts: KVM API document, sections 4.11 to 4.14 (registers), 4.18 and 4.19 (MSRs), 4.31 (events), 4.34 (debug
+// registers), 4.38 (MP state), 4.42 to 4.45 (XSAVE, XCRs). There is no local APIC in it: our VMs have no interrupt
+// controller in the kernel.
 
 import CKVM
 
@@ -10,7 +12,8 @@ public struct VirtualCPUState: Codable, Equatable, Sendable {
   var registers: ABIBytes
   /// `kvm_sregs`.
   var specialRegisters: ABIBytes
-  /// `kvm_xsave`: 4096 bytes, which hold everything but the features that a VMM must ask for (AMX), and this one does not.
+  /// `kvm_xsave`: 4096 bytes, which hold everything but the features that a VMM must ask for (AMX), and this one does
+  /// not.
   var xsave: ABIBytes
   /// `kvm_xcrs`; nil where the processor has no XSAVE.
   var extendedControlRegisters: ABIBytes?

@@ -1,11 +1,11 @@
-// Whether the guest's clock can be believed, by what it says of the cells. A clock that counts neither time nor instructions (an
-// emulator that reads it where a block of code begins) gives figures that look as good as any.
+// Whether the guest's clock can be believed, by what it says of the cells. A clock that counts neither time nor
+// instructions (an emulator that reads it where a block of code begins) gives figures that look as good as any.
 
 extension BenchReport {
   /// The fewest ticks in which any processor enters its kernel or leaves its guest, and comes back.
   ///
-  /// An empty SYSCALL and SYSRET take some 60 cycles on the fastest processors; a time-stamp counter may run at less than half
-  /// of their rate.
+  /// An empty SYSCALL and SYSRET take some 60 cycles on the fastest processors; a time-stamp counter may run at less
+  /// than half of their rate.
   static let fewestTicksOfEntry = 20.0
   /// Of how many cells the intervals have to be without width before that says something.
   private static let fewestCells = 3

@@ -8,8 +8,8 @@ extension BenchReport {
 
   /// A cell's cost over another's.
   ///
-  /// What is drawn follows from the report's seed and the two ids, so that other cells change nothing. Throws `RatioUnknown`
-  /// where the samples leave it open.
+  /// What is drawn follows from the report's seed and the two ids, so that other cells change nothing. Throws
+  /// `RatioUnknown` where the samples leave it open.
   func knownRatio(
     _ cell: Cell, over baseline: Cell, confidence: Double = 0.95
   ) throws(RatioUnknown) -> RatioEstimate {
@@ -35,7 +35,8 @@ extension BenchReport {
       generator: SeededGenerator(seed: seed, stream: "\(cell.id) minus \(baseline.id)"))
   }
 
-  /// The 95 % interval of a cell's median from its rounds, whose samples resemble each other; nil where the rounds are too few.
+  /// The 95 % interval of a cell's median from its rounds, whose samples resemble each other; nil where the rounds are
+  /// too few.
   func medianInterval(of cell: Cell) -> ClosedRange<Double>? {
     let rounds = cell.settledRounds.filter { !$0.isEmpty }
     guard cell.isMeasured, rounds.count >= RatioEstimate.fewestRounds else { return nil }
@@ -67,9 +68,11 @@ extension BenchReport {
     }
   }
 
-  /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked for.
+  /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked
+  /// for.
   ///
-  /// Where there is no ratio nothing can be known; no where none was asked for. The rounds must be enough for the verdicts, too.
+  /// Where there is no ratio nothing can be known; no where none was asked for. The rounds must be enough for the
+  /// verdicts, too.
   public var reachesPrecision: Bool {
     guard let precision else { return false }
     let compared = pairs { _ in true }

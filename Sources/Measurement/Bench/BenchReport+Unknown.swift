@@ -28,7 +28,8 @@ extension BenchReport {
     }
   }
 
-  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by itself.
+  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by
+  /// itself.
   ///
   /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
   var samplesAreDifferences: Bool { clock.overheadCycles == 0 }

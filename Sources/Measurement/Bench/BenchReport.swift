@@ -1,5 +1,5 @@
-// The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in docs/bench.schema.json; a
-// change of meaning raises `schemaVersion`.
+// The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in
+// docs/bench.schema.json; a change of meaning raises `schemaVersion`.
 
 /// One benchmark: its cells, what they say against each other, and what they say about the claims.
 public struct BenchReport: Codable, Equatable, Sendable {
@@ -15,8 +15,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var ended: Ending
   /// The seed of every random choice: the order of the cells and the bootstrap.
   public var seed: UInt64
-  /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %; null where the number of
-  /// rounds was given.
+  /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %; null where the number
+  /// of rounds was given.
   @Nullable public var precision: Double?
   /// What it was allowed to take, in seconds; null where the number of rounds was given.
   @Nullable public var timeBudget: Double?
@@ -72,8 +72,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
 
   /// The clock that all cells are measured with: the guest's time-stamp counter.
   public struct Clock: Codable, Equatable, Sendable {
-    /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none, since
-    /// samples are differences.
+    /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none,
+    /// since samples are differences.
     public var overheadCycles: Double
     /// Ticks per second; null where nobody says.
     @Nullable public var hertz: Double?

@@ -3,8 +3,8 @@
 extension BreakEven {
   /// The points at which the policy that the model names was measured dearer than another.
   ///
-  /// Only the cheapest other is named. It has to be cheaper by more than a tie, and the interval of the ratio, round by round, to
-  /// leave out 1.
+  /// Only the cheapest other is named. It has to be cheaper by more than a tie, and the interval of the ratio, round by
+  /// round, to leave out 1.
   static func contradictions(_ cells: [BenchReport.Cell], _ winners: [Winner], seed: UInt64) -> [Contradiction] {
     var contradictions: [Contradiction] = []
     var seen: Set<Guest> = []

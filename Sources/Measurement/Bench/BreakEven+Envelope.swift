@@ -34,10 +34,11 @@ extension BreakEven {
     return crossings
   }
 
-  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on, up to the most that
-  /// were measured.
+  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on, up to the
+  /// most that were measured.
   ///
-  /// The winner changes only where a crossing was measured: from the policy `below` to the one `above`. Of policies that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
+  /// The winner changes only where a crossing was measured: from the policy `below` to the one `above`. Of policies
+  /// that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
   /// change the winner. Policies whose costs the noise does not tell apart are equals.
   static func winners(
     _ models: [Model], exits: Int, mostWrites: Double, _ replicates: Replicates? = nil,

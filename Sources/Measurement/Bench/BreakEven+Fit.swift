@@ -1,11 +1,11 @@
 // The break-even from measured cells.
 //
-// The model: an entry costs base + perWrite × writes + perExit × exits under each policy. It is fitted by least squares of
-// the relative errors on the medians, since costs span orders of magnitude. All policies are fitted on the same guests: where one
-// was fitted on other cells than another, what the cells differ in would look like what the policies differ in. The model is
-// checked by cross-validation: each cell is predicted from a fit of the others (leave-one-out; Hastie, Tibshirani and Friedman,
-// "The Elements of Statistical Learning", 7.10), which needs one cell more than the model has coefficients. No winner is named
-// by a model that was not checked, or that misses the unseen cells.
+// The model: an entry costs base + perWrite × writes + perExit × exits under each policy. It is fitted by least squares
+// of the relative errors on the medians, since costs span orders of magnitude. All policies are fitted on the same
+// guests: where one was fitted on other cells than another, what the cells differ in would look like what the policies
+// differ in. The model is checked by cross-validation: each cell is predicted from a fit of the others (leave-one-out;
+// Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10), which needs one cell more than the
+// model has coefficients. No winner is named by a model that was not checked, or that misses the unseen cells.
 
 extension BreakEven {
   /// The largest error on unseen cells at which the model may name a winner.
@@ -13,9 +13,10 @@ extension BreakEven {
 
   /// The break-even of those cells that have the most in common: one entry, one MSR, no neighbour.
   ///
-  /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or an exit:
-  /// it takes one side of the break-even or the other, and is left out. `isExact` says that the clock has no noise, so that
-  /// figures decide by themselves. The seed draws the intervals. Nil where fewer than two policies have cells enough.
+  /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or
+  /// an exit: it takes one side of the break-even or the other, and is left out. `isExact` says that the clock has no
+  /// noise, so that figures decide by themselves. The seed draws the intervals. Nil where fewer than two policies have
+  /// cells enough.
   public init?(cells: [BenchReport.Cell], isExact: Bool = false, seed: UInt64 = 0) {
     // User mode that works is no part of the model.
     let cells = cells.filter { $0.branches == 0 }
@@ -95,8 +96,8 @@ extension BreakEven {
 
   /// The policies that can be fitted on the same guests, cut down to those.
   ///
-  /// As long as what all have in common is too little, the one that has the fewest guests is left out. Nil where fewer than two
-  /// are left.
+  /// As long as what all have in common is too little, the one that has the fewest guests is left out. Nil where fewer
+  /// than two are left.
   private static func comparable(_ candidates: [Candidate]) -> [Candidate]? {
     func firstThat(_ isEnough: (Candidate) -> Bool) -> [Candidate]? {
       var left = candidates

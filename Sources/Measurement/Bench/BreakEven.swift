@@ -13,7 +13,8 @@ public struct BreakEven: Codable, Equatable, Sendable {
   public var winners: [Winner]
   /// Where the measured cells contradict the winner.
   public var contradictions: [Contradiction]
-  /// The policies that were measured on too few of the guests that the others have in common, and are compared with none.
+  /// The policies that were measured on too few of the guests that the others have in common, and are compared with
+  /// none.
   public var leftOut: [String]
   /// Why no winner and no crossing is named, in a sentence without a full stop; null where the model is relied on.
   @Nullable public var withheld: String?
@@ -92,7 +93,8 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var from: Double
     /// Writes per entry up to which it wins; null where it wins up to the most that were measured.
     @Nullable public var to: Double?
-    /// The 95 % interval of that: low, high; null where there are too few rounds, or noise leaves open whose writes are cheaper.
+    /// The 95 % interval of that: low, high; null where there are too few rounds, or noise leaves open whose writes are
+    /// cheaper.
     @Nullable public var toInterval: [Double]?
 
     public init(

@@ -2,8 +2,8 @@
 
 /// Least squares by the normal equations, solved by Gaussian elimination with pivots.
 enum LeastSquares {
-  /// The coefficients that make the weighted sum of squares of rows × coefficients - values smallest; nil where the rows do
-  /// not determine them.
+  /// The coefficients that make the weighted sum of squares of rows × coefficients - values smallest; nil where the
+  /// rows do not determine them.
   static func fit(rows: [[Double]], values: [Double], weights: [Double]) -> [Double]? {
     guard let width = rows.first?.count else { return nil }
     var system = [[Double]](repeating: [Double](repeating: 0, count: width + 1), count: width)

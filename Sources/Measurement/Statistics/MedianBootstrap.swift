@@ -1,11 +1,12 @@
 // The bootstrap of two cells that were measured in rounds: what their medians might as well have been.
 //
 // Method: rounds are drawn with replacement, not samples, since samples of a round resemble each other (the cluster
-// bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds both
-// under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate alike. Only where there are
-// too few rounds to tell how rounds differ are the samples of a drawn round drawn anew as well. Intervals are percentile
-// intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the
-// A/A test calls too many equal cells different.
+// bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds
+// both under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate
+// alike. Only where there are too few rounds to tell how rounds differ are the samples of a drawn round drawn anew as
+// well. Intervals are percentile intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know
+// About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the A/A test calls too many equal cells
+// different.
 
 /// Replicates of two medians from rounds.
 struct MedianBootstrap {
@@ -46,7 +47,8 @@ struct MedianBootstrap {
     }
   }
 
-  /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two medians.
+  /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two
+  /// medians.
   func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
@@ -58,8 +60,8 @@ struct MedianBootstrap {
 
   /// The share of replicates left out on either side.
   static func tail(confidence: Double, rounds: Int) -> Double {
-    // Samples stand for rounds where rounds are few; their number is not known to be independent, so the tail is that of
-    // the normal distribution there, and the second stage of drawing makes up for it.
+    // Samples stand for rounds where rounds are few; their number is not known to be independent, so the tail is that
+    // of the normal distribution there, and the second stage of drawing makes up for it.
     guard rounds >= roundsEnough else { return (1 - confidence) / 2 }
     let count = Double(rounds)
     let quantile = StudentT(degreesOfFreedom: rounds - 1).quantile(confidence: confidence)

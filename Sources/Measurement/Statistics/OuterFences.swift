@@ -1,5 +1,6 @@
 // What lies far outside of a set of samples.
-// Facts: Tukey's outer fences stand three interquartile ranges beyond the quartiles ("Exploratory Data Analysis", 1977, 2D).
+// Facts: Tukey's outer fences stand three interquartile ranges beyond the quartiles ("Exploratory Data Analysis", 1977,
+// 2D).
 
 /// Tukey's outer fences.
 enum OuterFences {

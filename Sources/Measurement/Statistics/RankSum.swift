@@ -1,9 +1,10 @@
 // How far two independent sets of figures lie apart, whatever their distribution.
 //
-// Method: the interval that belongs to Wilcoxon's rank sum test (Conover, "Practical Nonparametric Statistics", 5.1 and 5.4;
-// Hodges and Lehmann, "Estimates of location based on rank tests", 1963). Of all pairs of one figure from each set the same
-// number is left out on either side, and what is left holds the true shift. The number comes from the exact distribution of the
-// rank sum where both sets are alike, so the confidence is not an approximation, however few figures there are.
+// Method: the interval that belongs to Wilcoxon's rank sum test (Conover, "Practical Nonparametric Statistics", 5.1 and
+// 5.4; Hodges and Lehmann, "Estimates of location based on rank tests", 1963). Of all pairs of one figure from each set
+// the same number is left out on either side, and what is left holds the true shift. The number comes from the exact
+// distribution of the rank sum where both sets are alike, so the confidence is not an approximation, however few
+// figures there are.
 
 /// Wilcoxon's rank sum of two independent sets of figures.
 struct RankSum {
@@ -11,7 +12,8 @@ struct RankSum {
   let first: Int
   let second: Int
 
-  /// How many of all pairs lie outside an interval of this confidence on either side; nil where the sets are too small for it.
+  /// How many of all pairs lie outside an interval of this confidence on either side; nil where the sets are too small
+  /// for it.
   func pairsOutside(confidence: Double) -> Int? {
     let tail = (1 - confidence) / 2
     var below = 0.0
@@ -24,12 +26,12 @@ struct RankSum {
     return outside
   }
 
-  /// The probability of each number of pairs whose second figure is the smaller one, where both sets are alike; the lower
-  /// half, for the distribution is symmetric.
+  /// The probability of each number of pairs whose second figure is the smaller one, where both sets are alike; the
+  /// lower half, for the distribution is symmetric.
   private var probabilities: [Double] {
     guard first > 0, second > 0 else { return [] }
-    // The coefficients of the Gaussian binomial: a factor (1 - q^(second + i)) / (1 - q^i) for each figure of the first set,
-    // over the number of ways to mix the sets.
+    // The coefficients of the Gaussian binomial: a factor (1 - q^(second + i)) / (1 - q^i) for each figure of the first
+    // set, over the number of ways to mix the sets.
     var ways = [Double](repeating: 0, count: first * second / 2 + 1)
     ways[0] = 1
     var all = 1.0

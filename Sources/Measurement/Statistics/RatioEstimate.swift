@@ -6,7 +6,8 @@ import Glibc
 public struct RatioEstimate: Equatable, Sendable {
   /// The fewest rounds after which an interval is taken at its word.
   ///
-  /// With 1 to 4 rounds nobody can know how much rounds differ, and the A/A test calls up to 90 % of equal cells different.
+  /// With 1 to 4 rounds nobody can know how much rounds differ, and the A/A test calls up to 90 % of equal cells
+  /// different.
   public static let fewestRounds = 5
 
   /// The fewest rounds after which an interval of this confidence is taken at its word.
@@ -28,8 +29,8 @@ public struct RatioEstimate: Equatable, Sendable {
 
   /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
   ///
-  /// The same seed gives the same interval. Throws `RatioUnknown` where no round has both, and where either cost may not be above
-  /// zero.
+  /// The same seed gives the same interval. Throws `RatioUnknown` where no round has both, and where either cost may
+  /// not be above zero.
   public init(
     of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
     generator: SeededGenerator

@@ -1,9 +1,9 @@
 // How much a cell costs in one run in terms of the same cell in another run.
 //
-// The rounds of two runs do not belong together: each run's are drawn from that run's own circumstances. Each round counts once,
-// by its median, since samples of a round resemble each other. The interval is that of the rank sum (`RankSum`), on ratios
-// instead of differences: costs span orders of magnitude, and what disturbs a round multiplies. It needs no replicates, so it
-// can be as strict as many cells at once ask for.
+// The rounds of two runs do not belong together: each run's are drawn from that run's own circumstances. Each round
+// counts once, by its median, since samples of a round resemble each other. The interval is that of the rank sum
+// (`RankSum`), on ratios instead of differences: costs span orders of magnitude, and what disturbs a round multiplies.
+// It needs no replicates, so it can be as strict as many cells at once ask for.
 
 /// The ratio of a cell's medians in two runs, with an interval from their rounds.
 struct RunRatio: Equatable {
@@ -12,12 +12,14 @@ struct RunRatio: Equatable {
   let second: Double
   /// The second over the first.
   let ratio: Double
-  /// The interval that holds the ratio with the confidence asked for; nil where the rounds are too few or leave it no bounds.
+  /// The interval that holds the ratio with the confidence asked for; nil where the rounds are too few or leave it no
+  /// bounds.
   let interval: ClosedRange<Double>?
   /// How many rounds have samples, in the run that has fewer.
   let rounds: Int
 
-  /// More rounds than this are taken together, neighbours with neighbours: that many figures tell what there is to tell.
+  /// More rounds than this are taken together, neighbours with neighbours: that many figures tell what there is to
+  /// tell.
   private static let mostBlocks = 60
 
   /// Estimates from the rounds of each run.

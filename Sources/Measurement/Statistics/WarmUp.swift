@@ -1,9 +1,9 @@
 // Which samples at the start of a round are warm-up: found by a rule, never by hand.
 //
-// The rule: the second halves of all rounds of a cell are taken to be settled. Samples at the start of a round are warm-up as
-// long as they lie outside the outer fences of the settled ones. The first sample inside ends the warm-up; later outliers are
-// kept and counted. A round that begins as the cell goes on loses nothing, whatever its noise; a cold first sample and a step at the
-// start are both found; no more than half of a round is ever discarded.
+// The rule: the second halves of all rounds of a cell are taken to be settled. Samples at the start of a round are
+// warm-up as long as they lie outside the outer fences of the settled ones. The first sample inside ends the warm-up;
+// later outliers are kept and counted. A round that begins as the cell goes on loses nothing, whatever its noise; a
+// cold first sample and a step at the start are both found; no more than half of a round is ever discarded.
 
 /// The rule that finds the warm-up of a cell's rounds.
 public enum WarmUp {

@@ -1,8 +1,10 @@
-// A claim of 2018 as a value: who made it, what must be so for a measurement to say anything of it, and what decides it.
+// A claim of 2018 as a value: who made it, what must be so for a measurement to say anything of it, and what decides
+// it.
 //
-// The figures of 2018 are hypotheses. A rule turns a claim into a tolerance for a measured figure: the claim holds where the
-// figure's whole interval lies inside, does not hold where it lies outside, and is not decided where it lies across the edge.
-// Estimates made in a mail are taken to a factor of two. Each claim stands in a file of its own, in the folder Claims.
+// The figures of 2018 are hypotheses. A rule turns a claim into a tolerance for a measured figure: the claim holds
+// where the figure's whole interval lies inside, does not hold where it lies outside, and is not decided where it lies
+// across the edge. Estimates made in a mail are taken to a factor of two. Each claim stands in a file of its own, in
+// the folder Claims.
 
 /// What was claimed, and how a measurement decides it.
 struct ClaimRule: Sendable {

@@ -37,8 +37,8 @@ struct Evidence {
     try find(what, where: matches, tried: matches)
   }
 
-  /// The same; where there is none, a cell that `tried` to be one tells why: what becomes of an instruction is known only when
-  /// it was measured.
+  /// The same; where there is none, a cell that `tried` to be one tells why: what becomes of an instruction is known
+  /// only when it was measured.
   func find(
     _ what: String, where matches: (BenchReport.Cell) -> Bool, tried: (BenchReport.Cell) -> Bool
   ) throws(Missing) -> BenchReport.Cell {

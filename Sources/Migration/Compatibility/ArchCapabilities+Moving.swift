@@ -1,8 +1,9 @@
-// What a bit of IA32_ARCH_CAPABILITIES means to a guest that moves: a promise that must be kept, a register or a command that
-// must be there, or a warning that must have been given.
+// What a bit of IA32_ARCH_CAPABILITIES means to a guest that moves: a promise that must be kept, a register or a
+// command that must be there, or a warning that must have been given.
 //
-// Facts: Intel SDM vol. 4, table 2-2, register 10AH; Intel, "Retpoline: A Branch Target Injection Mitigation" (RSBA: what a
-// retpoline is worth where RET may be predicted otherwise); QEMU target/i386/kvm (FB_CLEAR where nothing needs it).
+// Facts: Intel SDM vol. 4, table 2-2, register 10AH; Intel, "Retpoline: A Branch Target Injection Mitigation" (RSBA:
+// what a retpoline is worth where RET may be predicted otherwise); QEMU target/i386/kvm (FB_CLEAR where nothing needs
+// it).
 
 import Hypervisor
 
@@ -16,14 +17,15 @@ extension ArchCapabilities {
     .pbrsbNo, .gdsNo, .rfdsNo, .itsNo,
   ]
 
-  /// The hardware's help, VERW that clears buffers: where it is gone, the guest's VERW does nothing, unless nothing needs it.
+  /// The hardware's help, VERW that clears buffers: where it is gone, the guest's VERW does nothing, unless nothing
+  /// needs it.
   private static let clearing: [(help: ArchCapabilities, needlessWith: ArchCapabilities)] = [
     (.fbClear, [.mdsNo, .taaNo, .sbdrSSDPNo, .fbsdpNo, .psdpNo]),
     (.rfdsClear, .rfdsNo),
   ]
 
-  /// What a guest that was told these bits no longer can rely on where a host tells others; IBRS_ALL apart, which is judged by
-  /// what the policy does for the guest.
+  /// What a guest that was told these bits no longer can rely on where a host tells others; IBRS_ALL apart, which is
+  /// judged by what the policy does for the guest.
   func brokenPromises(at host: ArchCapabilities) -> ArchCapabilities {
     let broken = intersection(Self.promises).subtracting(host)
     return Self.clearing.reduce(broken) { broken, rule in

@@ -1,7 +1,8 @@
-// The names of CPUID's features, so that a sentence can name what a host lacks; bits that are not here are named by their place.
+// The names of CPUID's features, so that a sentence can name what a host lacks; bits that are not here are named by
+// their place.
 //
-// Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/include/asm/cpufeatures.h (the spelling) and
-// Documentation/virt/kvm/x86/cpuid.rst (leaf 4000_0001H). What has a constant in CPUFeature is named there.
+// Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/include/asm/cpufeatures.h (the spelling)
+// and Documentation/virt/kvm/x86/cpuid.rst (leaf 4000_0001H). What has a constant in CPUFeature is named there.
 
 import Hypervisor
 

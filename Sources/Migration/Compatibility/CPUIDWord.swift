@@ -1,7 +1,9 @@
-// The registers of CPUID whose bits stand for features: what a guest may have been told, and what a host must offer it then.
+// The registers of CPUID whose bits stand for features: what a guest may have been told, and what a host must offer it
+// then.
 //
-// Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/kvm/cpuid.c (kvm_set_cpu_caps: the words that KVM
-// fills; kvm_update_cpuid_runtime: the bits that follow the guest's own registers); Documentation/virt/kvm/x86/cpuid.rst.
+// Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/kvm/cpuid.c (kvm_set_cpu_caps: the words
+// that KVM fills; kvm_update_cpuid_runtime: the bits that follow the guest's own registers);
+// Documentation/virt/kvm/x86/cpuid.rst.
 
 public import Hypervisor
 
@@ -34,12 +36,12 @@ extension CPUIDWord {
   /// What the word's value means.
   public var kind: Kind { Self.quantities.contains(self) ? .quantity : .features }
 
-  /// The bits that say nothing about the host: they follow the guest's own registers (OSXSAVE, OSPKE, MONITOR and APIC), or
-  /// every hypervisor sets them (HYPERVISOR).
+  /// The bits that say nothing about the host: they follow the guest's own registers (OSXSAVE, OSPKE, MONITOR and
+  /// APIC), or every hypervisor sets them (HYPERVISOR).
   public var ignoredBits: UInt32 { Self.ignored[self] ?? 0 }
 
-  /// The bits that promise or advise: no instruction fails where one is missing, but a guest that was told it left a mitigation
-  /// out, or relies on one that does nothing there.
+  /// The bits that promise or advise: no instruction fails where one is missing, but a guest that was told it left a
+  /// mitigation out, or relies on one that does nothing there.
   public var promiseBits: UInt32 { Self.promises[self] ?? 0 }
 
   private static let promises: [CPUIDWord: UInt32] = {

@@ -1,8 +1,10 @@
-// The decision whether a guest may move to a host, taken before anything stops. The rules and their reasons: docs/migration.md.
+// The decision whether a guest may move to a host, taken before anything stops. The rules and their reasons:
+// docs/migration.md.
 //
-// Facts: the thread of 2018-02-16 on the kernel's mailing list, "x86/speculation: Support Enhanced IBRS on future CPUs"; Intel SDM
-// vol. 4, IA32_SPEC_CTRL; Linux arch/x86/kvm/cpuid.h (guest_has_spec_ctrl_msr, guest_has_pred_cmd_msr), arch/x86/kvm/vmx/vmx.c
-// (a guest whose writes are no longer intercepted can set every bit that the processor has, told or not).
+// Facts: the thread of 2018-02-16 on the kernel's mailing list, "x86/speculation: Support Enhanced IBRS on future
+// CPUs"; Intel SDM vol. 4, IA32_SPEC_CTRL; Linux arch/x86/kvm/cpuid.h (guest_has_spec_ctrl_msr,
+// guest_has_pred_cmd_msr), arch/x86/kvm/vmx/vmx.c (a guest whose writes are no longer intercepted can set every bit
+// that the processor has, told or not).
 
 public import Hypervisor
 
@@ -108,7 +110,8 @@ extension MovingGuest {
     return nil
   }
 
-  /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own part.
+  /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own
+  /// part.
   func protection(_ supported: Protection, at host: HostOffer) -> Protection {
     guard subject == .specCtrl, [.guest, .none].contains(supported.level) else { return supported }
     let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
@@ -120,7 +123,8 @@ extension MovingGuest {
     guard knowsRegister else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
     }
-    // What the host has done for it so far it must do itself, and does where it writes at all: every trapped write was counted.
+    // What the host has done for it so far it must do itself, and does where it writes at all: every trapped write was
+    // counted.
     guard ![.always, .maskedBits].contains(self.protection) || hasWritten || !inUse.isEmpty else {
       return Protection(
         .none, "the guest has never written IA32_SPEC_CTRL: what restricted it until now was \(self.policy.rawValue)")

@@ -1,11 +1,12 @@
 // The feature MSRs of a guest that moves: what beside CPUID it was told, and what of that a destination must offer.
 //
-// KVM holds what a VMM sets against what it offers itself, and refuses what is more. The rules here are KVM's, so that the decision
-// refuses what KVM would refuse once the guest has stopped.
-// Facts: Intel SDM vol. 3, appendix A (VMX capability reporting: A.1 basic information, A.3 to A.5 controls, of whose 64 bits the low
-// half says what must be 1 and the high half what may be 1, A.6 miscellaneous data, A.7 and A.8 fixed bits, A.9 VMCS enumeration,
-// A.10 VPID and EPT, A.11 VM functions) and 20.8 (IA32_PERF_CAPABILITIES); AMD APM vol. 2, DE_CFG; Linux
-// arch/x86/kvm/vmx/nested.c (vmx_set_vmx_msr and the functions that it calls), arch/x86/kvm/x86.c (kvm_set_msr_common).
+// KVM holds what a VMM sets against what it offers itself, and refuses what is more. The rules here are KVM's, so that
+// the decision refuses what KVM would refuse once the guest has stopped.
+// Facts: Intel SDM vol. 3, appendix A (VMX capability reporting: A.1 basic information, A.3 to A.5 controls, of whose
+// 64 bits the low half says what must be 1 and the high half what may be 1, A.6 miscellaneous data, A.7 and A.8 fixed
+// bits, A.9 VMCS enumeration, A.10 VPID and EPT, A.11 VM functions) and 20.8 (IA32_PERF_CAPABILITIES); AMD APM vol. 2,
+// DE_CFG; Linux arch/x86/kvm/vmx/nested.c (vmx_set_vmx_msr and the functions that it calls), arch/x86/kvm/x86.c
+// (kvm_set_msr_common).
 
 public import Hypervisor
 
@@ -76,7 +77,8 @@ extension FeatureMSRs {
     case 0x487, 0x489, 0x48c, 0x491...0x493: told & ~offered == 0
     // The highest index of a VMCS field only describes.
     case 0x48a: true
-    // Formats (bits 5:0 branch records, 11:8 PEBS) must be the same where the guest was told one; every other bit is a feature.
+    // Formats (bits 5:0 branch records, 11:8 PEBS) must be the same where the guest was told one; every other bit is a
+    // feature.
     case MSR.perfCapabilities.rawValue:
       told & ~offered & ~0xf3f == 0
         && [0x3f, 0xf00].allSatisfy { told & $0 == 0 || told & $0 == offered & $0 }
@@ -86,14 +88,15 @@ extension FeatureMSRs {
     }
   }
 
-  /// The low half says which controls must be 1, the high half which may be: the destination must require no more, and allow no less.
+  /// The low half says which controls must be 1, the high half which may be: the destination must require no more, and
+  /// allow no less.
   private static func takesControls(_ told: UInt64, _ offered: UInt64) -> Bool {
     let (low, high) = (UInt64(UInt32.max), UInt64(UInt32.max) << 32)
     return offered & low & ~told == 0 && told & high & ~offered == 0
   }
 
-  /// The same revision of the VMCS (bits 30:0), a VMCS no larger than the guest was told (44:32), and no feature more (49, 54, 55) nor
-  /// narrower addresses (48).
+  /// The same revision of the VMCS (bits 30:0), a VMCS no larger than the guest was told (44:32), and no feature more
+  /// (49, 54, 55) nor narrower addresses (48).
   private static func takesBasic(_ told: UInt64, _ offered: UInt64) -> Bool {
     func size(_ value: UInt64) -> UInt64 { value >> 32 & 0x1fff }
     let features: UInt64 = 1 << 49 | 1 << 54 | 1 << 55 | 1 << 31 | 0x7 << 45 | 0xff << 56
@@ -101,8 +104,8 @@ extension FeatureMSRs {
       && told >> 48 & 1 == 0
   }
 
-  /// Features (5 to 8, 14, 15, 28 to 30), the rate of the preemption timer (4:0) where there is one, the number of CR3 targets (24:16)
-  /// and of MSRs in a list (27:25), and the MSEG revision (63:32).
+  /// Features (5 to 8, 14, 15, 28 to 30), the rate of the preemption timer (4:0) where there is one, the number of CR3
+  /// targets (24:16) and of MSRs in a list (27:25), and the MSEG revision (63:32).
   private static func takesMiscellaneous(_ told: UInt64, _ offered: UInt64, hasTimer: Bool) -> Bool {
     let features: UInt64 = 0x1e0 | 0xfe00 | 0xf << 28
     func part(_ value: UInt64, _ shift: UInt64, _ mask: UInt64) -> UInt64 { value >> shift & mask }

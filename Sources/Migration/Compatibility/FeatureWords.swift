@@ -1,4 +1,5 @@
-// The feature words of a CPUID: what is left of it when everything that only describes is put aside. Small enough to be sent.
+// The feature words of a CPUID: what is left of it when everything that only describes is put aside. Small enough to be
+// sent.
 
 public import Hypervisor
 

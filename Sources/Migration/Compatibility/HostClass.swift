@@ -1,5 +1,5 @@
-// The kinds of host that the rules tell apart, each as an offer that no real host made: what the matrix is about where no hosts
-// are given.
+// The kinds of host that the rules tell apart, each as an offer that no real host made: what the matrix is about where
+// no hosts are given.
 
 import Hypervisor
 

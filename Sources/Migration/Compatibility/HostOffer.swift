@@ -1,8 +1,8 @@
 // What a host has to offer to a guest that would come there: what its KVM really tells guests, and what was proved.
 //
-// KVM_GET_SUPPORTED_CPUID is not the whole truth: KVM_SET_CPUID2 may drop bits in silence, and a KVM that cannot hide the
-// processor's own features from user mode (kvm_pvm) tells the guest of them whatever it was asked to tell. So a vCPU is given
-// all that is offered, and what the guest would see is read back.
+// KVM_GET_SUPPORTED_CPUID is not the whole truth: KVM_SET_CPUID2 may drop bits in silence, and a KVM that cannot hide
+// the processor's own features from user mode (kvm_pvm) tells the guest of them whatever it was asked to tell. So a
+// vCPU is given all that is offered, and what the guest would see is read back.
 // Facts: KVM API document, sections 4.46 (KVM_GET_SUPPORTED_CPUID) and 4.71 (KVM_SET_CPUID2, KVM_GET_CPUID2).
 
 public import Hypervisor
@@ -107,7 +107,8 @@ public struct HostOffer: Equatable, Codable, Sendable {
 }
 
 extension CPUIDModel {
-  /// Adds what a guest is told beside the features: the vendor's twelve characters and the widths of addresses, in bits.
+  /// Adds what a guest is told beside the features: the vendor's twelve characters and the widths of addresses, in
+  /// bits.
   mutating func describe(vendor: String, physicalAddressBits: Int, linearAddressBits: Int) {
     let bytes = Array(vendor.utf8.prefix(12)) + [UInt8](repeating: 0, count: max(0, 12 - vendor.utf8.count))
     func register(_ index: Int) -> UInt32 { (0..<4).reduce(0) { $0 | UInt32(bytes[index * 4 + $1]) << UInt32($1 * 8) } }
@@ -121,7 +122,8 @@ extension CPUIDModel {
 }
 
 extension GuestContract {
-  /// IA32_ARCH_CAPABILITIES as far as the guest can know of it: without the announcement in CPUID there is no such register.
+  /// IA32_ARCH_CAPABILITIES as far as the guest can know of it: without the announcement in CPUID there is no such
+  /// register.
   var told: ArchCapabilities { cpuid.has(.archCapabilities) ? archCapabilities : [] }
 
   /// The widths of physical and of linear addresses, in bits; 0 where CPUID does not tell.

@@ -1,4 +1,5 @@
-// The matrix: for each pair of hosts and each policy, whether a guest that was started at the one may go on at the other.
+// The matrix: for each pair of hosts and each policy, whether a guest that was started at the one may go on at the
+// other.
 
 public import Hypervisor
 

@@ -3,8 +3,8 @@
 public import Hypervisor
 
 extension MovingGuest {
-  /// A guest that was started at a host under a policy and told all that the policy tells there; nil where the host cannot run
-  /// the policy.
+  /// A guest that was started at a host under a policy and told all that the policy tells there; nil where the host
+  /// cannot run the policy.
   ///
   /// It has written IBRS last, where it was told of the register.
   public init?(startedAt host: HostOffer, under policy: PolicyName) {

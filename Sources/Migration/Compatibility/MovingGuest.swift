@@ -16,8 +16,8 @@ public struct MovingGuest: Equatable, Sendable {
   ///
   /// They prove nothing about what it does not use: a guest that restricts by hand has written 0 while user mode runs.
   public var inUse: SpecCtrl
-  /// Whether IA32_PRED_CMD took its barriers at the source (`HostOffer.hasIBPB` there): the bit SPEC_CTRL of CPUID stands for it,
-  /// and a policy may have told that bit where there is no barrier.
+  /// Whether IA32_PRED_CMD took its barriers at the source (`HostOffer.hasIBPB` there): the bit SPEC_CTRL of CPUID
+  /// stands for it, and a policy may have told that bit where there is no barrier.
   public var hasIBPB: Bool
   /// Whether a trapped write of the register by the guest was counted.
   public var hasWritten: Bool

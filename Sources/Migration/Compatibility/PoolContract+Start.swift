@@ -1,4 +1,5 @@
-// Starting a guest under a pool's contract: what KVM is to be asked to tell it on this host, and the proof that KVM does.
+// Starting a guest under a pool's contract: what KVM is to be asked to tell it on this host, and the proof that KVM
+// does.
 
 public import Hypervisor
 
@@ -9,8 +10,8 @@ public struct ContractRefusal: Error, Equatable, Sendable, CustomStringConvertib
 }
 
 extension PoolContract {
-  /// What KVM is to be asked to tell a guest on this host: what it offers, every feature word as the contract says; read back to
-  /// prove that it tells no less and no more.
+  /// What KVM is to be asked to tell a guest on this host: what it offers, every feature word as the contract says;
+  /// read back to prove that it tells no less and no more.
   ///
   /// Throws `ContractRefusal` when this host cannot honour the contract, and `KVMError` when KVM does not tell.
   public func guestContract(
@@ -70,7 +71,8 @@ extension CPUIDModel {
     return masked
   }
 
-  /// Takes the state components that XCR0 and IA32_XSS no longer have out of leaf 0DH, and out of the size of the XSAVE area.
+  /// Takes the state components that XCR0 and IA32_XSS no longer have out of leaf 0DH, and out of the size of the XSAVE
+  /// area.
   ///
   /// Facts: Intel SDM vol. 1, 13.2 (leaf 0DH: EAX the size, EBX the offset, ECX bit 0 set for a supervisor component).
   private mutating func dropMaskedState() {

@@ -1,7 +1,8 @@
-// The contract of a pool: the most that a guest may be told so that it can run on every host of it, and what each host costs.
+// The contract of a pool: the most that a guest may be told so that it can run on every host of it, and what each host
+// costs.
 //
-// A bit that all hosts have is told, and so is a warning that one host gives. What implies another bit on every host (AVX and the
-// state of XCR0) implies it in what they have in common.
+// A bit that all hosts have is told, and so is a warning that one host gives. What implies another bit on every host
+// (AVX and the state of XCR0) implies it in what they have in common.
 
 public import Hypervisor
 
@@ -20,7 +21,8 @@ public struct PoolContract: Equatable, Codable, Sendable {
   public var archCapabilities: ArchCapabilities
   /// The bits of IA32_SPEC_CTRL that the guest may set.
   public var specCtrl: SpecCtrl
-  /// The rate in kHz that a guest's time-stamp counter can keep on every host; nil where there is none, or some host's is not known.
+  /// The rate in kHz that a guest's time-stamp counter can keep on every host; nil where there is none, or some host's
+  /// is not known.
   public var tscKilohertz: Int?
   /// Each host of the pool, in the order given.
   public var hosts: [Host]
@@ -77,8 +79,8 @@ extension PoolError: CustomStringConvertible {
 extension PoolContract {
   /// The features that are never told to a guest that may move.
   ///
-  /// Nested virtualisation keeps state inside KVM and the processor that does not move with a guest. An invariant TSC is a promise
-  /// about one machine's clock.
+  /// Nested virtualisation keeps state inside KVM and the processor that does not move with a guest. An invariant TSC
+  /// is a promise about one machine's clock.
   static let neverTold: FeatureWords = {
     var words = FeatureWords()
     for feature in [CPUFeature.vmx, .svm, .invariantTSC] {
@@ -164,12 +166,12 @@ extension PoolContract {
       tscKilohertz: tscKilohertz)
   }
 
-  /// The policies from the cheapest: nothing intercepted and nothing done at an exit; exits for the guest's own writes alone; work
-  /// at every exit.
+  /// The policies from the cheapest: nothing intercepted and nothing done at an exit; exits for the guest's own writes
+  /// alone; work at every exit.
   private static let byCost: [PolicyName] = [.passthrough, .emulate, .adaptive, .shadow, .manual, .autoload]
 
-  /// The policy to use on a host: the cheapest of those under which a guest of the contract is protected, always or as it chooses;
-  /// where there is none, the cheapest that runs.
+  /// The policy to use on a host: the cheapest of those under which a guest of the contract is protected, always or as
+  /// it chooses; where there is none, the cheapest that runs.
   private func choice(at host: HostOffer) -> (policy: PolicyName, protection: Protection)? {
     let possible = Self.byCost.compactMap { policy -> (policy: PolicyName, protection: Protection)? in
       guard case .supported(let supported) = policy.support(on: host.abilities) else { return nil }

@@ -1,6 +1,6 @@
 // The checksum of snapshots and transfers: CRC-32C (Castagnoli), as in iSCSI and ext4. It finds accidents, not malice.
-// Facts: RFC 3720, appendix B.4 (the polynomial, test vectors). Twenty lines of our own: a library for it would be larger than the
-// program.
+// Facts: RFC 3720, appendix B.4 (the polynomial, test vectors). Twenty lines of our own: a library for it would be
+// larger than the program.
 
 /// A CRC-32C under way.
 struct CRC32C {

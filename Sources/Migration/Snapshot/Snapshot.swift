@@ -1,5 +1,5 @@
-// A guest outside any host: its machine's state, what it was doing, and its memory. It becomes a file (SnapshotFile), or goes over a
-// socket to another host (Transfer).
+// A guest outside any host: its machine's state, what it was doing, and its memory. It becomes a file (SnapshotFile),
+// or goes over a socket to another host (Transfer).
 
 public import Hypervisor
 

@@ -1,9 +1,9 @@
 // Where others can connect: a socket with a name in a folder.
 //
-// Two that come to a dead socket's name at once must not both take its place: the first would wait behind a name that the second has
-// given to itself. So the folder is locked from the look at the name until somebody listens there.
-// Facts: unix(7), bind(2), listen(2), accept(2), flock(2) (a folder can be locked); Linux net/unix/af_unix.c (the file takes the
-// mode of the socket).
+// Two that come to a dead socket's name at once must not both take its place: the first would wait behind a name that
+// the second has given to itself. So the folder is locked from the look at the name until somebody listens there.
+// Facts: unix(7), bind(2), listen(2), accept(2), flock(2) (a folder can be locked); Linux net/unix/af_unix.c (the file
+// takes the mode of the socket).
 
 import Glibc
 import Synchronization
@@ -21,8 +21,8 @@ public struct Listener: ~Copyable, Sendable {
 
   /// Listens at a path for processes that `peers` takes.
   ///
-  /// A file of a socket at which nobody listens any more is replaced. Throws `SocketError` when the path is taken, or no socket can
-  /// be there.
+  /// A file of a socket at which nobody listens any more is replaced. Throws `SocketError` when the path is taken, or
+  /// no socket can be there.
   public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
     var address = try sockaddr_un(path)
     let folder = try LockedFolder(of: path, within: Self.patience)
@@ -57,7 +57,8 @@ public struct Listener: ~Copyable, Sendable {
     file = SocketFile(path: path, identity: identity)
   }
 
-  /// Waits for someone to connect whom the rule takes; nil when `isCancelled` says so, which is asked every now and then.
+  /// Waits for someone to connect whom the rule takes; nil when `isCancelled` says so, which is asked every now and
+  /// then.
   ///
   /// `refusing` is told of the others, who are sent away. Throws `SocketError` when the system refuses.
   public func accept(

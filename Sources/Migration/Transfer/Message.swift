@@ -1,7 +1,8 @@
-// What the two sides of a migration say to each other, and how it goes over the stream: a kind, a checksum, a length, the payload.
+// What the two sides of a migration say to each other, and how it goes over the stream: a kind, a checksum, a length,
+// the payload.
 //
 //   source                                destination
-//                                    <-   offer      what the host offers: HostOffer as JSON, and the protocol's version
+//                                    <-   offer      what the host offers (HostOffer as JSON), the protocol's version
 //   proposal   the memory's ranges   ->              (the source has decided that the guest may go there)
 //   pages      while the guest runs  ->
 //   state      the guest has stopped ->
@@ -9,10 +10,11 @@
 //   commit     it is yours           ->
 //                                    <-   running    it is mine
 //
-// Before that, where somebody else orders a running guest to move: `order` to the process that runs it, and its `answer`, JSON both.
+// Before that, where somebody else orders a running guest to move: `order` to the process that runs it, and its
+// `answer`, JSON both.
 //
-// At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence and from the end of the
-// stream: the table in docs/migration.md.
+// At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence and from
+// the end of the stream: the table in docs/migration.md.
 
 import Hypervisor
 

@@ -1,4 +1,5 @@
-// How long each phase of a move may take: one deadline each, beyond which whoever waits gives up. docs/migration.md has the table.
+// How long each phase of a move may take: one deadline each, beyond which whoever waits gives up. docs/migration.md has
+// the table.
 
 /// How long the two sides of a move wait for each other.
 public struct Patience: Equatable, Sendable {

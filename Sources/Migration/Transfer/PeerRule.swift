@@ -1,10 +1,13 @@
-// Who may be at the other end of a socket: a guest's memory goes only to, and comes only from, processes that could read it anyway.
-// Facts: unix(7) (SO_PEERCRED: the credentials of the process that called connect or listen, at that moment); socket(7).
+// Who may be at the other end of a socket: a guest's memory goes only to, and comes only from, processes that could
+// read it anyway.
+// Facts: unix(7) (SO_PEERCRED: the credentials of the process that called connect or listen, at that moment);
+// socket(7).
 
 import Glibc
 import SystemPackage
 
-/// Which users' processes this one takes for the other side of a move: its own user's and root's, and one more where named.
+/// Which users' processes this one takes for the other side of a move: its own user's and root's, and one more where
+/// named.
 public struct PeerRule: Codable, Equatable, Sendable {
   /// The number of another user whose processes are taken, nil for none.
   public var other: UInt32?

@@ -1,6 +1,7 @@
-// Copying a guest's memory while it runs, in rounds: first all of it, then again and again what it has written meanwhile, until so
-// little is left that it can be stopped for the rest.
-// Facts: KVM API document, section 4.8 (KVM_GET_DIRTY_LOG); "Live Migration of Virtual Machines" (Clark et al., NSDI 2005), 3.1.
+// Copying a guest's memory while it runs, in rounds: first all of it, then again and again what it has written
+// meanwhile, until so little is left that it can be stopped for the rest.
+// Facts: KVM API document, section 4.8 (KVM_GET_DIRTY_LOG); "Live Migration of Virtual Machines" (Clark et al., NSDI
+// 2005), 3.1.
 
 public import Hypervisor
 

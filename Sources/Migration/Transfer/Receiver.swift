@@ -1,10 +1,10 @@
 // The destination's side of a migration. The states and what ends each: the table in docs/migration.md.
 //
-// Until it has said `ready` the guest is none of its business: whatever goes wrong, it forgets what came. Once it has said `ready` it
-// holds a whole guest and all that running it takes, and waits for one of three things: `commit`, and it runs the guest; `abort`, and
-// it forgets it; the end of the stream, which a living source does not cause without an `abort` before, and it runs the guest, which
-// has nobody else. It says `running` before the guest's first instruction, so that the source lets go of it first; where it cannot
-// say that to a source that lives, it does not run the guest.
+// Until it has said `ready` the guest is none of its business: whatever goes wrong, it forgets what came. Once it has
+// said `ready` it holds a whole guest and all that running it takes, and waits for one of three things: `commit`, and
+// it runs the guest; `abort`, and it forgets it; the end of the stream, which a living source does not cause without an
+// `abort` before, and it runs the guest, which has nobody else. It says `running` before the guest's first instruction,
+// so that the source lets go of it first; where it cannot say that to a source that lives, it does not run the guest.
 
 import FoundationEssentials
 public import Hypervisor
@@ -39,8 +39,8 @@ public final class Receiver: Sendable {
 
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
   ///
-  /// `refusal` says why no guest can have such memory here, nil where one can. What is held is never more than that memory. Throws
-  /// `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
+  /// `refusal` says why no guest can have such memory here, nil where one can. What is held is never more than that
+  /// memory. Throws `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
   public func receive<Work>(
     as: Work.Type, refusing refusal: ([GuestPhysicalRange]) -> String? = { _ in nil }, unless isCancelled: () -> Bool
   ) throws(TransferError) -> Snapshot<Work> {
@@ -100,7 +100,8 @@ public final class Receiver: Sendable {
     case forget(String)
   }
 
-  /// Says that the guest is whole here, and waits for the source's word; who is cancelled by then leaves the guest to the source.
+  /// Says that the guest is whole here, and waits for the source's word; who is cancelled by then leaves the guest to
+  /// the source.
   ///
   /// All that running it takes must be there: from here on nothing may fail.
   public func takeOver(unless isCancelled: () -> Bool) -> TakeOver {

@@ -1,9 +1,10 @@
 // The source's side of a migration. The states and what ends each: the table in docs/migration.md.
 //
-// The guest is the source's until `running` has come. Whatever goes wrong before `commit`, the guest goes on here, and the destination
-// is told `abort` before the stream ends: a destination that holds a whole guest takes the end of the stream for the source's death,
-// and runs it. After `commit` two things say what became of the guest: `running`, and the end of the stream, which a destination
-// does not cause before `running` unless it does not run it. Silence says nothing: then the guest must not go on here.
+// The guest is the source's until `running` has come. Whatever goes wrong before `commit`, the guest goes on here, and
+// the destination is told `abort` before the stream ends: a destination that holds a whole guest takes the end of the
+// stream for the source's death, and runs it. After `commit` two things say what became of the guest: `running`, and
+// the end of the stream, which a destination does not cause before `running` unless it does not run it. Silence says
+// nothing: then the guest must not go on here.
 
 import FoundationEssentials
 public import Hypervisor
@@ -184,10 +185,12 @@ public final class Sender: Sendable {
     }
   }
 
-  /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source is dead.
+  /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source
+  /// is dead.
   ///
-  /// A destination that may hold the whole guest is told until it has heard it, or has lost its own patience and is gone. One that
-  /// does neither is stopped, or means no good: the stream to it stays open for as long as this process lives.
+  /// A destination that may hold the whole guest is told until it has heard it, or has lost its own patience and is
+  /// gone. One that does neither is stopped, or means no good: the stream to it stays open for as long as this process
+  /// lives.
   public func abort(_ reason: String) {
     let (isCut, mayBeWhole) = progress.withLock { ($0.isCut, $0.mayBeWhole) }
     guard !isCut else { return }

@@ -1,8 +1,8 @@
 // A stream between two processes of one machine: a Unix socket, with the few calls that are needed.
 //
-// What a failed call means: end of file, EPIPE and ECONNRESET say that the other side has closed, or is dead. Nothing else says
-// anything about it: a call that fails for want of memory or buffers (ENOBUFS, ENOMEM), or was interrupted, is made again until the
-// phase's deadline.
+// What a failed call means: end of file, EPIPE and ECONNRESET say that the other side has closed, or is dead. Nothing
+// else says anything about it: a call that fails for want of memory or buffers (ENOBUFS, ENOMEM), or was interrupted,
+// is made again until the phase's deadline.
 // Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2).
 
 import Glibc
@@ -131,7 +131,8 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Waits for exactly `count` bytes until `deadline`.
   ///
-  /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error that kept coming).
+  /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error that
+  /// kept coming).
   func receive(
     _ count: Int, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) -> [UInt8] {
@@ -164,7 +165,8 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Sends a message that decides who has the guest, and says what is certain of it.
   ///
-  /// Such a message is short, and the kernel takes it whole or not at all (Linux net/unix/af_unix.c, unix_stream_sendmsg: one buffer).
+  /// Such a message is short, and the kernel takes it whole or not at all (Linux net/unix/af_unix.c,
+  /// unix_stream_sendmsg: one buffer).
   func say(_ message: Message, by deadline: ContinuousClock.Instant) -> Said {
     let bytes = message.bytes
     var sent = 0

@@ -16,8 +16,8 @@ struct ClockTests {
     return clock.canScale
   }()
 
-  /// A guest of this host whose snapshot says that its clock ran faster by this many parts in a million; under a pool's contract it was
-  /// not told INVARIANT_TSC.
+  /// A guest of this host whose snapshot says that its clock ran faster by this many parts in a million; under a pool's
+  /// contract it was not told INVARIANT_TSC.
   private func guest(fasterBy parts: Int, underContract: Bool) throws -> TemporaryFile {
     let (host, contract, file) = (try TemporaryFile(), try TemporaryFile(), try TemporaryFile())
     var options: [String] = []

@@ -1,4 +1,5 @@
-// Two processes and one guest: it moves while it runs, and whichever side dies at whichever moment, it never goes on at both.
+// Two processes and one guest: it moves while it runs, and whichever side dies at whichever moment, it never goes on at
+// both.
 
 import FoundationEssentials
 import GuestImages

@@ -1,4 +1,5 @@
-// What a benchmark is going to measure: nothing vanishes in silence, and what makes no sense is said before anything runs.
+// What a benchmark is going to measure: nothing vanishes in silence, and what makes no sense is said before anything
+// runs.
 
 import GuestImages
 import Hypervisor

@@ -1,5 +1,5 @@
-// A benchmark on this host can be trusted: it finds no difference where there is none, and a known one as large as it is.
-// Nothing here is about absolute times: whatever else the machine does hits all cells of a round alike.
+// A benchmark on this host can be trusted: it finds no difference where there is none, and a known one as large as it
+// is. Nothing here is about absolute times: whatever else the machine does hits all cells of a round alike.
 
 import GuestImages
 import Measurement
@@ -13,7 +13,8 @@ extension BenchesInTurn {
   struct TrustTests {
     @Test("A/A: of 100 comparisons of emulate with itself no more differ than 95 % intervals allow")
     func equalCells() throws {
-      // Each block of five rounds of each pair of cells is a comparison; each iteration is a write that the policy traps.
+      // Each block of five rounds of each pair of cells is a comparison; each iteration is a write that the policy
+      // traps.
       let (pairs, blocks, size) = (4, 25, RatioEstimate.fewestRounds)
       var options = BenchOptions()
       options.rounds = blocks * size
@@ -40,7 +41,8 @@ extension BenchesInTurn {
 
     @Test("The bound is the binomial distribution's")
     func bounds() {
-      // Of 2 trials at one half: 2 hits in a quarter of all cases. Of 100 at 5 %: more than 15 in fewer than 1 in 10000.
+      // Of 2 trials at one half: 2 hits in a quarter of all cases. Of 100 at 5 %: more than 15 in fewer than 1 in
+      // 10000.
       #expect(Binomial.bound(trials: 2, share: 0.5) == 2)
       #expect(Binomial.bound(trials: 100, share: 0.05) == 15)
       #expect(Binomial.bound(trials: 20, share: 0.05) == 6)
@@ -50,7 +52,8 @@ extension BenchesInTurn {
     func knownDelay() throws {
       // All have some instructions, so that what overlaps with the loop around them is in each.
       let counts = [100, 300, 500]
-      // On a busy machine the interval may say nothing; then it is measured for longer. What it says is never asked twice.
+      // On a busy machine the interval may say nothing; then it is measured for longer. What it says is never asked
+      // twice.
       for seconds in [3, 6, 12, 24] {
         let report = try Bench.report(of: counts.map { ("delay \($0)", .delay($0)) }, for: .seconds(seconds))
         let cells = counts.compactMap { report.cell("delay \($0)") }

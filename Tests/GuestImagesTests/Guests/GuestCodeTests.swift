@@ -7,8 +7,8 @@ import Testing
 
 @Suite("A guest's code")
 struct GuestCodeTests {
-  /// What every KVM can execute in ring 0, an interpreter of the kernel's code included: no SSE arithmetic, no INT n, no
-  /// RDTSCP, nothing newer.
+  /// What every KVM can execute in ring 0, an interpreter of the kernel's code included: no SSE arithmetic, no INT n,
+  /// no RDTSCP, nothing newer.
   private static let ring0: Set<String> = [
     "mov", "push", "pop", "add", "and", "shl", "xor", "inc", "dec", "cmp", "bt", "jmp", "jb", "jae", "je", "jne",
     "call", "ret",

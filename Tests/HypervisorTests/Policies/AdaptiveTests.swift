@@ -15,7 +15,8 @@ struct AdaptiveRuleTests {
     var description: String { self == .access ? "a" : "x" }
   }
 
-  /// Runs a rule over a guest's steps and gives what it pays beyond what every state pays; an access is seen while closed.
+  /// Runs a rule over a guest's steps and gives what it pays beyond what every state pays; an access is seen while
+  /// closed.
   private func cost(_ rule: inout AdaptiveRule, over steps: [Step]) -> Int {
     var paid = 0
     for step in steps {

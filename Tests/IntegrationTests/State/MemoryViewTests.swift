@@ -1,4 +1,5 @@
-// The second view of guest memory, and KVM's log of what the guest has written: exactly that, whoever's doing the write was.
+// The second view of guest memory, and KVM's log of what the guest has written: exactly that, whoever's doing the write
+// was.
 // Facts: KVM API document, section 4.8 (KVM_GET_DIRTY_LOG).
 
 import CKVM
@@ -102,8 +103,8 @@ struct MemoryViewTests {
         // A write that changes nothing is one, too: the stack's, always the same frame.
         #expect(logged.contains(0x7000), "the kernel's stack")
         #expect(logged.contains(GuestPhysicalAddress(Layout.samples)))
-        // Tables, of which the processor sets the accessed bits; the stacks; what the guest writes. A KVM may log the user's text,
-        // too, which the guest only runs: it maps the page writable at once.
+        // Tables, of which the processor sets the accessed bits; the stacks; what the guest writes. A KVM may log the
+        // user's text, too, which the guest only runs: it maps the page writable at once.
         let possible = Set(
           ([0x1000, 0x2000, 0x3000, 0x4000, 0x5000, 0x7000, 0x2_0000, 0x2_9000, Layout.mailbox, Layout.samples]
             as [UInt64]).map {

@@ -20,7 +20,8 @@ struct StatePendingExitTests {
     let machine: Machine<Passthrough>
   }
 
-  /// Runs a guest to its exit, answers that, takes the state, and gives it to another machine, which runs it to its HLT.
+  /// Runs a guest to its exit, answers that, takes the state, and gives it to another machine, which runs it to its
+  /// HLT.
   private func moved(
     _ instruction: (inout Assembler) -> Void, answer: (inout Machine<Passthrough>, Exit) -> Void
   ) throws -> Moved {

@@ -107,7 +107,8 @@ struct StateTests {
     let avx = CPUFeature("AVX", leaf: 1, .ecx, bit: 28)
     guard machine.contract.cpuid.has(avx) else { return }
     try machine.loadLong { $0.out(Port.doorbell, .al) }
-    // XCR0 with x87, SSE and AVX; in the area XSTATE_BV at 512, and the upper halves in their standard place (SDM vol. 1, 13.4).
+    // XCR0 with x87, SSE and AVX; in the area XSTATE_BV at 512, and the upper halves in their standard place (SDM vol.
+    // 1, 13.4).
     var controls = kvm_xcrs()
     try machine.vcpu.descriptor.request(.getXCRs, &controls)
     controls.xcrs.0.value = 7

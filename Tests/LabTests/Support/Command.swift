@@ -56,8 +56,8 @@ struct Command {
     var attributes = posix_spawnattr_t()
     var signals = sigset_t()
     var process: pid_t = 0
-    // Safe: every structure is this call's own, and the argument strings live until the child has its copy. The child must
-    // not inherit a blocked SIGTERM from a worker thread.
+    // Safe: every structure is this call's own, and the argument strings live until the child has its copy. The child
+    // must not inherit a blocked SIGTERM from a worker thread.
     unsafe posix_spawn_file_actions_init(&files)
     defer { unsafe posix_spawn_file_actions_destroy(&files) }
     unsafe posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)

@@ -51,8 +51,8 @@ struct LabHost: Sendable {
 
   // MARK: The one boot
 
-  /// Boots a host once for all of these commands; `files` lie beside them, and those that are wanted of what they leave behind go
-  /// into a folder.
+  /// Boots a host once for all of these commands; `files` lie beside them, and those that are wanted of what they leave
+  /// behind go into a folder.
   static func boot(
     _ host: String, _ commands: [(name: String, command: String)], _ programs: [String] = [], files: [String] = [],
     wanted: [String] = [], into kept: TemporaryFolder? = nil

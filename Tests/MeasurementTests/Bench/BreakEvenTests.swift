@@ -261,8 +261,8 @@ struct BreakEvenTests {
 
   @Test("Winners that the noise does not tell apart are called equal")
   func equalWithinNoise() throws {
-    // One policy is 4 % cheaper than the other: more than a tie, less than this noise. Of 20 such pairs the intervals may be
-    // wrong about a few.
+    // One policy is 4 % cheaper than the other: more than a tie, less than this noise. Of 20 such pairs the intervals
+    // may be wrong about a few.
     func policy(_ name: String, _ factor: Double, _ noise: Double) -> [BenchReport.Cell] {
       [(0, 0), (1, 0), (2, 0), (4, 0), (2, 1), (4, 2)].map { writes, exits in
         MadeUp.cell(

@@ -72,7 +72,8 @@ struct CellTests {
       for round in noise.pair(factor: 1).cell { cell.add(round: round) }
       func holds(_ cell: BenchReport.Cell) throws -> Bool {
         let interval = try #require(cell.summary?.medianInterval95)
-        // One sample in twenty is an outlier above: the median is as much as the normal's quantile of 0.526, 0.066, higher.
+        // One sample in twenty is an outlier above: the median is as much as the normal's quantile of 0.526, 0.066,
+        // higher.
         let truth = 1000 * (1 + 0.066 * (0.02 * 0.02 + 0.01 * 0.01).squareRoot())
         return (interval[0]...interval[1]).contains(truth)
       }

@@ -4,8 +4,8 @@ import Testing
 
 /// A clock that cannot be believed decides nothing.
 struct ClockTests {
-  /// The cells of a whole benchmark on an emulator that reads its clock where a block of code begins: an entry is two blocks,
-  /// and the figures are the same at every run.
+  /// The cells of a whole benchmark on an emulator that reads its clock where a block of code begins: an entry is two
+  /// blocks, and the figures are the same at every run.
   private var blocks: BenchReport {
     MadeUp.report(
       MadeUp.whole.cells.filter(\.isMeasured).map { cell in

@@ -2,7 +2,8 @@ import FoundationEssentials
 import Measurement
 import Testing
 
-/// Whatever finite numbers a result file holds: nothing that reads it ends the program, and nothing impossible comes of it.
+/// Whatever finite numbers a result file holds: nothing that reads it ends the program, and nothing impossible comes of
+/// it.
 struct HostileNumbersTests {
   private static let strange: [Double] = [
     0, -0.0, 1, -1, 700, 702, 0.1, 1e-300, -1e-300, .leastNonzeroMagnitude, 1e300, -1e300, 1e308, -1e308,

@@ -145,7 +145,8 @@ struct ReportComparisonTests {
     #expect(comparison.text().contains("Undecided, with an interval without bounds: bare/syscall/passthrough"))
   }
 
-  /// Many cells with a noise that real machines have: heavy tails, rounds of their own mood, samples that remember the last.
+  /// Many cells with a noise that real machines have: heavy tails, rounds of their own mood, samples that remember the
+  /// last.
   private func noisy(
     _ noise: inout SimulatedNoise, cells: Int = 16, dearer: Double = 1
   ) -> BenchReport {

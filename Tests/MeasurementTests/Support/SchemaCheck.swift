@@ -1,4 +1,5 @@
-// A small JSON Schema checker: it knows the keywords that docs/bench.schema.json uses, and says so when it meets another.
+// A small JSON Schema checker: it knows the keywords that docs/bench.schema.json uses, and says so when it meets
+// another.
 
 import Measurement
 

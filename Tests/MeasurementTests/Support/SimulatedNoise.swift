@@ -1,5 +1,5 @@
-// Made-up measurements that are as unpleasant as real ones: drift that both cells share, a mood of each cell in each round,
-// samples that remember the last one, and rare long outliers.
+// Made-up measurements that are as unpleasant as real ones: drift that both cells share, a mood of each cell in each
+// round, samples that remember the last one, and rare long outliers.
 
 import Glibc
 import Measurement

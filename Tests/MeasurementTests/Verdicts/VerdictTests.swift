@@ -91,7 +91,8 @@ struct VerdictTests {
       #expect(verdict.outcome == .cannotBeTested && verdict.figures.isEmpty)
       #expect(verdict.reason == "The claim is about IA32_SPEC_CTRL, and this benchmark is about IA32_KERNEL_GS_BASE.")
     }
-    // What an exit costs is the same for every register; C2 is decided on the stand-in, and shows no other register's writes.
+    // What an exit costs is the same for every register; C2 is decided on the stand-in, and shows no other register's
+    // writes.
     #expect(verdict(.c1, report).outcome == verdict(.c1, MadeUp.whole).outcome)
     #expect(verdict(.c2, report).outcome == .holds)
     #expect(verdict(.c2, report).figures.map(\.name) == ["two writes ended by KVM / bare"])

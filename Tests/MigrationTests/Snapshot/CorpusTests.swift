@@ -1,4 +1,5 @@
-// Every file of the fuzzing corpus: read or refused, and neither ends the program. What fuzzing finds is put there, and stays mended.
+// Every file of the fuzzing corpus: read or refused, and neither ends the program. What fuzzing finds is put there, and
+// stays mended.
 
 import Experiments
 import FoundationEssentials

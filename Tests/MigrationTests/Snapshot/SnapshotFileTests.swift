@@ -1,4 +1,5 @@
-// The file of a snapshot: what is written is what is documented, is read again, and is refused as soon as a bit of it is another.
+// The file of a snapshot: what is written is what is documented, is read again, and is refused as soon as a bit of it
+// is another.
 
 import Experiments
 import Testing

@@ -1,5 +1,6 @@
-// The files that fuzzing begins with (Tests/MigrationTests/Corpus, scripts/fuzz), each made for a reason. Beside them lie those that
-// fuzzing has found, `found-*`. Those of a migration begin with a byte that says who reads them: 0 the destination, 1 the source.
+// The files that fuzzing begins with (Tests/MigrationTests/Corpus, scripts/fuzz), each made for a reason. Beside them
+// lie those that fuzzing has found, `found-*`. Those of a migration begin with a byte that says who reads them: 0 the
+// destination, 1 the source.
 
 import FoundationEssentials
 import TestSupport

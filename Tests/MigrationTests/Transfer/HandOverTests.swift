@@ -1,4 +1,5 @@
-// Who has the guest when a call of the hand-over fails: whichever call that is, and whatever it fails with, exactly one side runs it.
+// Who has the guest when a call of the hand-over fails: whichever call that is, and whatever it fails with, exactly one
+// side runs it.
 
 import Synchronization
 import SystemPackage

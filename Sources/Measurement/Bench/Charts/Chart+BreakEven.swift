@@ -1,4 +1,5 @@
-// Cost against writes, a panel for each number of exits: the models as lines, the cells as marks, the break-even upright.
+// Cost against writes, a panel for each number of exits: the models as lines, the cells as marks, the break-even
+// upright.
 
 extension Chart {
   /// How many points draw a model; on a logarithmic axis a straight line bends.

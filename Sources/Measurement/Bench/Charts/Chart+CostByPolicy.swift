@@ -3,7 +3,8 @@
 extension Chart {
   /// What each workload costs under each policy, by the first entry measured.
   ///
-  /// How the cost grows with writes and exits is the break-even's chart, so that only each workload's own number is here.
+  /// How the cost grows with writes and exits is the break-even's chart, so that only each workload's own number is
+  /// here.
   static func costByPolicy(of report: BenchReport) -> Chart? {
     guard let entry = report.workloadCells.first?.entry else { return nil }
     let cells = report.workloadCells.filter { $0.entry == entry && $0.isTypical && $0.summary?.median.isCost ?? false }
@@ -63,7 +64,8 @@ extension BenchReport.Cell {
     }
   }
 
-  /// The median's interval; the median twice where there are too few samples for one, or noise leaves it without a lower bound.
+  /// The median's interval; the median twice where there are too few samples for one, or noise leaves it without a
+  /// lower bound.
   fileprivate var shownInterval: [Double] {
     let median = summary?.median ?? 0
     guard let interval = summary?.medianInterval95, interval.count == 2, interval.allSatisfy(\.isCost) else {

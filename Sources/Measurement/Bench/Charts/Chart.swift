@@ -1,5 +1,5 @@
-// Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), the data inside.
-// Whatever colour tells, a shape or a dash tells as well: the charts are to be read in grey.
+// Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), the data
+// inside. Whatever colour tells, a shape or a dash tells as well: the charts are to be read in grey.
 
 /// A chart of a benchmark.
 public struct Chart: Equatable, Sendable {
@@ -45,8 +45,8 @@ public struct Chart: Equatable, Sendable {
 
   /// A series told apart by colours, shapes and dashes at once: the channels share one legend.
   ///
-  /// Seven marks and seven dashes come in turn. When they come again, the colour is another, of another lightness: up to 21
-  /// series are told apart in grey.
+  /// Seven marks and seven dashes come in turn. When they come again, the colour is another, of another lightness: up
+  /// to 21 series are told apart in grey.
   struct Series {
     let color: JSONValue
     let shape: JSONValue
@@ -75,7 +75,8 @@ public struct Chart: Equatable, Sendable {
         ]
       }
       let turn = Self.shapes.count
-      // One colour further with each turn: nine colours are no multiple of seven marks, and neighbours differ in lightness.
+      // One colour further with each turn: nine colours are no multiple of seven marks, and neighbours differ in
+      // lightness.
       color = channel { .string(Self.colors[($0 + $0 / turn) % Self.colors.count]) }
       shape = channel { .string(Self.shapes[$0 % turn]) }
       dash = channel { Self.dashes[$0 % turn] }

@@ -1,9 +1,10 @@
-// The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and what is
-// only worth knowing.
+// The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and
+// what is only worth knowing.
 
 extension ReportComparison.Circumstance {
-  /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters, mitigations,
-  /// SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU was measured on.
+  /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters,
+  /// mitigations, SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU
+  /// was measured on.
   static func differences(_ first: BenchReport, _ second: BenchReport) -> [Self] {
     let one = first.host
     let other = second.host

@@ -20,9 +20,10 @@ extension ReportComparison {
 
   /// Where a cell stands beside a threshold: 0.05 is 5 %.
   ///
-  /// The whole interval has to lie beyond it, so that noise alone does not count. All intervals hold at once with `confidence`: of
-  /// 100 comparisons of a build with itself at most about 5 have any cell that is called dearer or cheaper, whatever the
-  /// threshold. Where both clocks count instructions the ratio decides by itself, after however few rounds.
+  /// The whole interval has to lie beyond it, so that noise alone does not count. All intervals hold at once with
+  /// `confidence`: of 100 comparisons of a build with itself at most about 5 have any cell that is called dearer or
+  /// cheaper, whatever the threshold. Where both clocks count instructions the ratio decides by itself, after however
+  /// few rounds.
   func standing(of change: CellChange, threshold: Double) -> Standing {
     let bounds = isExact ? [change.ratio, change.ratio] : change.interval ?? []
     guard bounds.count == 2 else { return .undecided }
@@ -36,13 +37,14 @@ extension ReportComparison {
     cells.filter { standing(of: $0, threshold: threshold) == .dearer }
   }
 
-  /// The cells that became cheaper by more than a share, in the same sense: the first is dearer than the second by more.
+  /// The cells that became cheaper by more than a share, in the same sense: the first is dearer than the second by
+  /// more.
   public func improvements(threshold: Double) -> [CellChange] {
     cells.filter { standing(of: $0, threshold: threshold) == .cheaper }
   }
 
-  /// The ids of all cells that are not the same in both, within a share: dearer, cheaper, measured by one alone, or without a
-  /// ratio.
+  /// The ids of all cells that are not the same in both, within a share: dearer, cheaper, measured by one alone, or
+  /// without a ratio.
   public func changes(threshold: Double) -> [String] {
     (regressions(threshold: threshold) + improvements(threshold: threshold)).map(\.cell) + onlyInFirst + onlyInSecond
       + void.map(\.cell)
@@ -51,11 +53,11 @@ extension ReportComparison {
   /// Whether any cell's ratio can be judged at all.
   public var judgesSomething: Bool { cells.count > undecided.count }
 
-  /// Whether a gate with this threshold is passed: nothing changed beyond it, no cell was lost or is void, and something could be
-  /// judged.
+  /// Whether a gate with this threshold is passed: nothing changed beyond it, no cell was lost or is void, and
+  /// something could be judged.
   ///
-  /// A cell that became dearer counts, with `bothWays` every cell in `changes`. Single cells that cannot be judged are named and
-  /// do not fail; where none can be judged, nothing is known, and that is no pass.
+  /// A cell that became dearer counts, with `bothWays` every cell in `changes`. Single cells that cannot be judged are
+  /// named and do not fail; where none can be judged, nothing is known, and that is no pass.
   public func passes(threshold: Double, bothWays: Bool = false) -> Bool {
     let isUnchanged = bothWays ? changes(threshold: threshold).isEmpty : regressions(threshold: threshold).isEmpty
     return isUnchanged && lost.isEmpty && void.isEmpty && judgesSomething

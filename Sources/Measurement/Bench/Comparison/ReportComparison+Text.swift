@@ -2,9 +2,11 @@
 // then every cell, the worst first.
 
 extension ReportComparison {
-  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with `bothWays` what became cheaper.
+  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with
+  /// `bothWays` what became cheaper.
   ///
-  /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their kind.
+  /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their
+  /// kind.
   public func text(
     threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false, width: Int? = nil
   ) -> String {
@@ -73,7 +75,8 @@ extension ReportComparison {
 
   // MARK: Circumstances
 
-  /// The circumstances that differ, a line for each of the host's; parameters and mitigations are counted unless all are asked for.
+  /// The circumstances that differ, a line for each of the host's; parameters and mitigations are counted unless all
+  /// are asked for.
   public func circumstanceLines(verbose: Bool) -> [String] {
     let shown = environment.filter { verbose || $0.kind == .host }
     let lines = shown.map { "\($0.name): \($0.first) -> \($0.second)" }

@@ -1,4 +1,5 @@
-// Two benchmarks side by side: did something become slower, and were they made under circumstances that can be compared?
+// Two benchmarks side by side: did something become slower, and were they made under circumstances that can be
+// compared?
 
 /// What differs between two benchmarks.
 ///
@@ -64,11 +65,11 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public var second: Double
     /// The second median over the first.
     public var ratio: Double
-    /// Its interval, low and high, which holds for all cells at once with the comparison's confidence; null where the rounds are
-    /// too few or leave it without bounds.
+    /// Its interval, low and high, which holds for all cells at once with the comparison's confidence; null where the
+    /// rounds are too few or leave it without bounds.
     @Nullable public var interval: [Double]?
-    /// Whether the interval leaves out 1; of clocks that count instructions, whether the medians are further apart than two
-    /// measurements of the same program.
+    /// Whether the interval leaves out 1; of clocks that count instructions, whether the medians are further apart than
+    /// two measurements of the same program.
     public var differs: Bool
     /// How many rounds the interval stands on: those of the result that has fewer.
     public var rounds: Int
@@ -125,9 +126,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// Compares two benchmarks cell by cell.
   ///
-  /// Rounds of different runs do not belong together, so that each run's rounds are taken by themselves (`RunRatio`). A cell's
-  /// figures come from its samples, whatever else the results say of them. Each interval's share of error is that of the whole
-  /// comparison over the number of cells that both measured (Bonferroni).
+  /// Rounds of different runs do not belong together, so that each run's rounds are taken by themselves (`RunRatio`). A
+  /// cell's figures come from its samples, whatever else the results say of them. Each interval's share of error is
+  /// that of the whole comparison over the number of cells that both measured (Bonferroni).
   public init(_ first: BenchReport, _ second: BenchReport) {
     let before = first.cells.filter(\.isMeasured)
     let after = Dictionary(second.cells.filter(\.isMeasured).map { ($0.id, $0) }, uniquingKeysWith: { one, _ in one })
@@ -164,7 +165,8 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 }
 
 extension ReportComparison.CellChange {
-  /// How far the medians of one program may lie apart where the clocks count instructions: the lab's tests hold two runs to it.
+  /// How far the medians of one program may lie apart where the clocks count instructions: the lab's tests hold two
+  /// runs to it.
   private static let sameCount = 0.001
 
   fileprivate init(_ id: String, _ ratio: RunRatio, isExact: Bool) {

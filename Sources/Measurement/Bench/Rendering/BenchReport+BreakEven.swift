@@ -16,7 +16,8 @@ extension BenchReport {
     return table
   }
 
-  /// What to know of the model before relying on it, each in a sentence: what it does not name, and what it cannot know.
+  /// What to know of the model before relying on it, each in a sentence: what it does not name, and what it cannot
+  /// know.
   var modelCaveats: [String] {
     guard let breakEven else { return [] }
     var caveats: [String] = []

@@ -66,7 +66,8 @@ extension BenchReport {
 
   /// What the bystanders beside a neighbour pay in all, a line for each of them.
   ///
-  /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the mean does not.
+  /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the
+  /// mean does not.
   func companyLines(entry: String) -> [String] {
     let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
     return bystanders.map(\.label).uniqued.compactMap { label in
@@ -164,7 +165,8 @@ extension BenchReport {
 }
 
 extension BenchReport.Cell {
-  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty +same-cpu".
+  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
+  /// +same-cpu".
   var label: String {
     var parts = [workload]
     if let msr, !writesSpecCtrl { parts.append(msr) }

@@ -7,7 +7,8 @@ extension BenchReport {
   /// The whole result as text of the usual width.
   public var text: String { text(width: Self.textWidth) }
 
-  /// The whole result as text of so many columns: what may spoil it, costs, verdicts, break-even, the spread of the samples.
+  /// The whole result as text of so many columns: what may spoil it, costs, verdicts, break-even, the spread of the
+  /// samples.
   public func text(width: Int) -> String {
     var text = ""
     for (name, value) in facts {

@@ -18,7 +18,8 @@ enum Decimal {
     return "\(sign)\(whole / unit)." + String(repeating: "0", count: digits - fraction.count) + fraction
   }
 
-  /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three digits that mean something and a power of 10.
+  /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three digits that mean something and a
+  /// power of 10.
   static func cycles(_ value: Double) -> String {
     guard value.isFinite, abs(value) >= 999_999_999.5 else { return text(value, digits: abs(value) < 100 ? 1 : 0) }
     let power = (log10(abs(value)) + log10(1.0005)).rounded(.down)

@@ -20,8 +20,8 @@ public struct TextTable {
 
   /// The table in lines of at most `width` characters, as far as its cells allow.
   ///
-  /// Where it is too wide, the sentences of a last column that is flush left are broken into lines; or else first cells that do not fit
-  /// stand on lines of their own above their rows; or else each row takes several lines.
+  /// Where it is too wide, the sentences of a last column that is flush left are broken into lines; or else first cells
+  /// that do not fit stand on lines of their own above their rows; or else each row takes several lines.
   public func text(width: Int) -> String {
     let widths = columnWidths
     guard let first = widths.first, let last = widths.last else { return "" }

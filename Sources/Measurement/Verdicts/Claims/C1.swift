@@ -1,8 +1,8 @@
 // C1: a hypervisor trap and a system call each cost about 1000 to 1500 clock cycles.
 
 extension ClaimRule {
-  /// Three medians, each without its loop: the bare entry by the first entry measured; a write that KVM ends (`wrmsr`, else
-  /// `cpuid`, at place KVM); a write that reaches the VMM (`wrmsr`, else `out`, at place VMM).
+  /// Three medians, each without its loop: the bare entry by the first entry measured; a write that KVM ends (`wrmsr`,
+  /// else `cpuid`, at place KVM); a write that reaches the VMM (`wrmsr`, else `out`, at place VMM).
   ///
   /// The claim holds if all three intervals lie within `trapTolerance`, and does not hold if one lies outside.
   static let c1 = ClaimRule(
@@ -37,7 +37,8 @@ extension ClaimRule {
     return Ruling(outcome: outcome, findings: findings, reason: reason)
   }
 
-  /// The first of these primitives that was measured with its instruction ending there; `tried` are those that were to end there.
+  /// The first of these primitives that was measured with its instruction ending there; `tried` are those that were to
+  /// end there.
   private static func primitive(
     _ what: String, _ workloads: [String], at place: BenchReport.Cell.Place, _ evidence: Evidence,
     tried: (BenchReport.Cell) -> Bool

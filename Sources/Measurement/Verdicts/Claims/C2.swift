@@ -1,12 +1,12 @@
 // C2: two trapped writes make every kernel entry and exit about 3 times slower.
 
 extension ClaimRule {
-  /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the light
-  /// exit, on the stand-in MSR), once with the writes ended by the VMM.
+  /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the
+  /// light exit, on the stand-in MSR), once with the writes ended by the VMM.
   ///
-  /// The thread speaks of traps that end inside the kernel, so the light ratio decides: the claim holds if its interval lies
-  /// within `slowdownTolerance`. The heavy ratio stands beside it. Where the kernel is not entered by a system call, the
-  /// reason says by what.
+  /// The thread speaks of traps that end inside the kernel, so the light ratio decides: the claim holds if its interval
+  /// lies within `slowdownTolerance`. The heavy ratio stands beside it. Where the kernel is not entered by a system
+  /// call, the reason says by what.
   static let c2 = ClaimRule(
     source: .enhancedIBRS, wording: "two trapped writes make an entry about 3 times slower", needs: [.clockOfTime],
     judge: judgeC2)

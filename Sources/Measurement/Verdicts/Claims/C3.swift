@@ -1,8 +1,8 @@
 // C3: that is still on a par with really writing IBRS each time on hardware that has no IBRS_ALL.
 
 extension ClaimRule {
-  /// The entry with two trapped writes over the entry with two writes of SPEC_CTRL that reach the hardware, the trap ended by
-  /// KVM (which decides) and by the VMM (which stands beside it).
+  /// The entry with two trapped writes over the entry with two writes of SPEC_CTRL that reach the hardware, the trap
+  /// ended by KVM (which decides) and by the VMM (which stands beside it).
   ///
   /// The claim holds if the interval lies within `parTolerance`.
   static let c3 = ClaimRule(

@@ -1,13 +1,13 @@
-// C4: saving and restoring SPEC_CTRL by hand around guest execution is faster than the list of MSRs that are saved and reset
-// automatically at every exit.
+// C4: saving and restoring SPEC_CTRL by hand around guest execution is faster than the list of MSRs that are saved and
+// reset automatically at every exit.
 
 extension ClaimRule {
-  /// Every pair of cells that differ in nothing but the policy, `manual` over `autoload`, and that exit at all: `ibrs` at
-  /// some number of writes and exits, `chatty`.
+  /// Every pair of cells that differ in nothing but the policy, `manual` over `autoload`, and that exit at all: `ibrs`
+  /// at some number of writes and exits, `chatty`.
   ///
-  /// The claim holds if `manual` is cheaper in some pair and dearer in none, where dearer means that the interval lies above
-  /// `noDearer`; it does not hold if `manual` is dearer in some pair, or cheaper in none and every interval lies within 5 % of 1;
-  /// otherwise the intervals are too wide to tell.
+  /// The claim holds if `manual` is cheaper in some pair and dearer in none, where dearer means that the interval lies
+  /// above `noDearer`; it does not hold if `manual` is dearer in some pair, or cheaper in none and every interval lies
+  /// within 5 % of 1; otherwise the intervals are too wide to tell.
   static let c4 = ClaimRule(
     source: .enhancedIBRS, wording: "restoring by hand is faster than the automatic list",
     needs: [.specCtrl, .clockOfTime], comparisons: { Evidence(report: $0).listPairs.count }, judge: judgeC4)

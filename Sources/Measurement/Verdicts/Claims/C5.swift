@@ -1,12 +1,13 @@
-// C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that writes.
+// C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that
+// writes.
 
 extension ClaimRule {
   /// The bystander `chatty`, which never writes the MSR.
   ///
-  /// Two parts: under `manual` (the conditional restore) it costs more than under `passthrough`: the ratio's interval lies above
-  /// 1 and reaches `untaxed`; and under `emulate` it does not: the interval of emulate / passthrough does not reach above
-  /// `untaxed`, and beside the same neighbour it does not lie above. Both parts make the claim hold; a part that is refuted
-  /// makes it not hold. The ratio for `autoload` stands beside them.
+  /// Two parts: under `manual` (the conditional restore) it costs more than under `passthrough`: the ratio's interval
+  /// lies above 1 and reaches `untaxed`; and under `emulate` it does not: the interval of emulate / passthrough does
+  /// not reach above `untaxed`, and beside the same neighbour it does not lie above. Both parts make the claim hold; a
+  /// part that is refuted makes it not hold. The ratio for `autoload` stands beside them.
   static let c5 = ClaimRule(
     source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
     needs: [.specCtrl, .clockOfTime], judge: judgeC5)

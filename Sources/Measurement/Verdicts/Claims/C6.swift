@@ -1,10 +1,11 @@
-// C6: a guest that cares about performance uses retpolines and does not write the MSR, so it does not care about the policy.
+// C6: a guest that cares about performance uses retpolines and does not write the MSR, so it does not care about the
+// policy.
 
 extension ClaimRule {
   /// The `retpoline` guest under every policy over the same guest under the first of them.
   ///
-  /// The claim holds if every interval holds 1 or lies within `noise`, and none reaches beyond `visible`. It does not hold if
-  /// one interval leaves out 1 and is not within `noise`; otherwise the intervals are too wide.
+  /// The claim holds if every interval holds 1 or lies within `noise`, and none reaches beyond `visible`. It does not
+  /// hold if one interval leaves out 1 and is not within `noise`; otherwise the intervals are too wide.
   static let c6 = ClaimRule(
     source: .enhancedIBRS, wording: "a guest with retpolines does not care about the policy",
     needs: [.specCtrl, .clockOfTime],

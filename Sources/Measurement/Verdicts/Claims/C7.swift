@@ -1,14 +1,15 @@
-// C7: a guest that was told IBRS_ALL cannot be moved to a host without it by leaving IBRS set for ever: the write is also a
-// barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere (docs/migration.md); here is
-// what the fake costs.
+// C7: a guest that was told IBRS_ALL cannot be moved to a host without it by leaving IBRS set for ever: the write is
+// also a barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere
+// (docs/migration.md); here is what the fake costs.
 
 extension ClaimRule {
-  /// The guests `ibrs` (IBRS is 0 in user mode), `ibrs-forced` (IBRS stays 1, and is written again at each entry, as a barrier)
-  /// and `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches in user mode.
+  /// The guests `ibrs` (IBRS is 0 in user mode), `ibrs-forced` (IBRS stays 1, and is written again at each entry, as a
+  /// barrier) and `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches
+  /// in user mode.
   ///
-  /// What the branches add to an entry decides: the claim holds if they add more to `ibrs-forced` than `unslowed` times what
-  /// they add to `ibrs`, whole interval above whole interval, and does not hold if they add no more. The ratios of whole entries
-  /// stand beside them.
+  /// What the branches add to an entry decides: the claim holds if they add more to `ibrs-forced` than `unslowed` times
+  /// what they add to `ibrs`, whole interval above whole interval, and does not hold if they add no more. The ratios of
+  /// whole entries stand beside them.
   static let c7 = ClaimRule(
     source: .enhancedIBRS, wording: "a guest told IBRS_ALL cannot move to a host without it",
     needs: [.specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],

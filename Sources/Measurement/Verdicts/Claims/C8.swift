@@ -1,11 +1,12 @@
-// C8: hardware that promised "the IBRS bit is a no-op and the protection is always on" would need no trap, no list and no
-// conditional restore.
+// C8: hardware that promised "the IBRS bit is a no-op and the protection is always on" would need no trap, no list and
+// no conditional restore.
 
 extension ClaimRule {
   /// The guest that writes SPEC_CTRL twice at each entry, under `shadow` over each other policy.
   ///
-  /// The claim holds where shadow is dearer than none of them, and does not hold where an interval lies above `noDearer`. It needs
-  /// hardware that shadows the register: elsewhere the policy `shadow` traps, and the figures say what the model of it costs.
+  /// The claim holds where shadow is dearer than none of them, and does not hold where an interval lies above
+  /// `noDearer`. It needs hardware that shadows the register: elsewhere the policy `shadow` traps, and the figures say
+  /// what the model of it costs.
   static let c8 = ClaimRule(
     source: .enhancedIBRS, wording: "hardware that keeps the protection on needs no trap, list or restore",
     needs: [.specCtrl, .hardwareShadow, .clockOfTime],
