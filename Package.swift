@@ -114,7 +114,7 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Migration", "Experiments", "Hypervisor", "TestSupport",
+        "Host", "Migration", "Experiments", "Hypervisor", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),

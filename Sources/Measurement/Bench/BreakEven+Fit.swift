@@ -64,7 +64,7 @@ extension BreakEven {
     }
     guard error > poorFit else { return nil }
     return
-      "costs here are no straight lines: the model misses cells that it had not seen by up to \(Decimal.percent(error))"
+      "the linear model does not fit: it misses cells that it had not seen by up to \(Decimal.percent(error))"
   }
 
   /// A policy with the cells that it may be fitted on, no two of the same guest.

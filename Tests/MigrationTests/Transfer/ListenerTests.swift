@@ -1,6 +1,7 @@
 // Who waits at a path, and whose file stands there.
 
 import Glibc
+import Host
 import Synchronization
 import SystemPackage
 import Testing
