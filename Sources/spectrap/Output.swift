@@ -42,7 +42,7 @@ enum Output {
   private static func write(_ text: String) throws { try write(Array(text.utf8)) }
 
   private static func write(_ bytes: [UInt8]) throws {
-    do { try destination.writeAll(bytes) } catch let error as Errno {
+    do throws(Errno) { try destination.writeWhole(bytes) } catch {
       if error == .brokenPipe { throw NobodyReads() }
       throw Failure(error, writing: name)
     }

@@ -63,8 +63,8 @@ final class ResultFile {
   func write(_ bytes: [UInt8]) throws {
     do {
       switch target {
-      case .descriptor(let descriptor): try descriptor.writeAll(bytes)
-      case .stream(let file): try file.descriptor.writeAll(bytes)
+      case .descriptor(let descriptor): try descriptor.writeWhole(bytes)
+      case .stream(let file): try file.descriptor.writeWhole(bytes)
       case .inPlace(let file): try file.replaceContents(by: bytes)
       case .new(let file, let name):
         try file.write(bytes)
@@ -72,6 +72,8 @@ final class ResultFile {
       }
     } catch let error as Errno {
       let failure = Failure(error, writing: name)
+      // A program behind a pipe that reads no more has had what it wanted.
+      if case .descriptor = target, error == .brokenPipe { throw failure }
       guard let path = rescue(bytes) else { throw failure }
       throw Failure(status: failure.status, message: "\(failure.message); the result is in \(path)")
     }
@@ -173,10 +175,9 @@ extension FileDescriptor {
 
 extension ResultFile {
   /// Puts a result that its place did not take where it can be found, and gives that path: beside its place, else in
-  /// the folder for temporary files; nil when that fails as well, or when it was for a program's descriptor.
+  /// the folder for temporary files; nil when that fails as well.
   private func rescue(_ bytes: [UInt8]) -> FilePath? {
     var folders: [Folder] = []
-    if case .descriptor = target { return nil }
     if case .name(let folder, _, _) = place { folders.append(folder) }
     // Safe: the string is copied at once.
     let temporary = unsafe getenv("TMPDIR").map { unsafe FilePath(platformString: $0) } ?? "/tmp"

@@ -9,16 +9,16 @@ import Testing
 struct BenchTests {
   @Test("writes its JSON and its CSV whole, and judges every claim")
   func files() throws {
-    let (json, csv, samples) = (try TemporaryFile(), try TemporaryFile(), try TemporaryFile())
+    let folder = try TemporaryFolder()
     let outcome = try Spectrap.run(
-      "bench", "--time", "2", "--workload", "bare", "--workload", "ibrs", "--json", json.path, "--csv", csv.path,
-      "--samples-csv", samples.path)
+      "bench", "--time", "2", "--workload", "bare", "--workload", "ibrs", "--json", folder["json"], "--csv",
+      folder["csv"], "--samples-csv", folder["samples"])
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.errors.isEmpty, "no progress bar where there is no terminal")
     for words in ["Cost per kernel entry", "C1  ", "C8  ", "seed"] { #expect(outcome.output.contains(words)) }
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 100 })
 
-    let report = try JSONValue(parsing: json.text)
+    let report = try JSONValue(parsing: try #require(folder.text(of: "json")))
     #expect(report["schemaVersion"]?.count == 1 && report["kind"] == .string("bench"))
     #expect(report["partial"] == .bool(false))
     let verdicts = (report["verdicts"]?.elements ?? []).compactMap { $0["claim"] }
@@ -27,10 +27,10 @@ struct BenchTests {
     #expect(cells.contains { $0["workload"] == .string("ibrs") && $0["status"] == .string("measured") })
     #expect(Set(cells.compactMap { $0["workload"]?.name }) == ["bare", "ibrs"])
     // A carriage return and a line feed are one character here.
-    #expect(csv.text.split(whereSeparator: \.isNewline).count == cells.count + 1)
+    #expect(try #require(folder.text(of: "csv")).split(whereSeparator: \.isNewline).count == cells.count + 1)
     let taken = cells.flatMap { $0["rounds"]?.elements ?? [] }.map(\.elements.count).reduce(0, +)
-    #expect(samples.text.split(whereSeparator: \.isNewline).count == taken + 1 && taken > 0)
-    #expect(try Self.leftovers(of: json.path).isEmpty && Self.leftovers(of: csv.path).isEmpty)
+    #expect(try #require(folder.text(of: "samples")).split(whereSeparator: \.isNewline).count == taken + 1 && taken > 0)
+    #expect(folder.names == ["csv", "json", "samples"], "nothing else is left there")
   }
 
   @Test("has the keys in its JSON that the schema asks for")
@@ -67,17 +67,17 @@ struct BenchTests {
 
   @Test("that is stopped by Ctrl-C prints and writes what it has, marked as partial: status 130")
   func interrupt() throws {
-    let (json, csv) = (try TemporaryFile(), try TemporaryFile())
+    let folder = try TemporaryFolder()
     let outcome = try Spectrap.interrupt([
-      "bench", "--time", "600", "--precision", "0.0001", "--workload", "out", "--entry", "none", "--json", json.path,
-      "--csv", csv.path,
+      "bench", "--time", "600", "--precision", "0.0001", "--workload", "out", "--entry", "none", "--json",
+      folder["json"], "--csv", folder["csv"],
     ])
     outcome.expectFailure(130, saying: "stopped on request")
     #expect(outcome.output.contains("PARTIAL") && outcome.output.contains("cancelled"))
-    let report = try JSONValue(parsing: json.text)
+    let report = try JSONValue(parsing: try #require(folder.text(of: "json")))
     #expect(report["partial"] == .bool(true) && report["ended"] == .string("cancelled"))
-    #expect(csv.text.hasSuffix("\r\n"))
-    #expect(try Self.leftovers(of: json.path).isEmpty)
+    #expect(folder.text(of: "csv")?.hasSuffix("\r\n") == true)
+    #expect(folder.names == ["csv", "json"], "nothing else is left there")
   }
 
   @Test(
@@ -206,12 +206,5 @@ struct BenchTests {
     for cpu in ["9999", "8191", "-1"] {
       try Spectrap.run("bench", "--cpu=\(cpu)").expectUsageError(saying: ["'\(cpu)'", "--cpu"])
     }
-  }
-
-  /// The files that were to become this one.
-  private static func leftovers(of path: String) throws -> [String] {
-    let folder = String(path.prefix(upTo: path.lastIndex(of: "/")!))
-    return try FileManager.default.contentsOfDirectory(atPath: folder)
-      .filter { "\(folder)/\($0)".hasPrefix(path) && $0.hasSuffix(".partial") }
   }
 }

@@ -196,6 +196,23 @@ struct PlaceTests {
     #expect(outcome.errorLines.count == 2)
   }
 
+  @Test("that goes to a pipe which does not wait is written whole, at the pace of its reader")
+  func pipeThatDoesNotWait() throws {
+    let script = """
+      python3 -c 'import os,subprocess,sys,time
+      end, start = os.pipe()
+      os.set_blocking(start, False)
+      child = subprocess.Popen(sys.argv[1:], stdout=start)
+      os.close(start)
+      time.sleep(3)
+      text = b"".join(iter(lambda: os.read(end, 4096), b""))
+      print(child.wait(), text.rstrip().endswith(b"}"), len(text) > 65536)' "$@"
+      """
+    let outcome = try folder.run(
+      script, ["bench", "--rounds", "40", "--workload", "out", "--entry", "none", "--json", "-"])
+    #expect(outcome.output == "0 True True\n", "\(outcome.output) \(outcome.errors)")
+  }
+
   @Test("that is a pipe into a program that has had enough ends this one without a word, when all else is written")
   func enough() throws {
     let script = "{ \"$@\"; echo $? >status; } | sh -c 'exec <&-'"
