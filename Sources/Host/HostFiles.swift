@@ -4,11 +4,13 @@
 // everything is bounded all the same, because a root may hold anything.
 
 import CHost
+import Synchronization
 public import SystemPackage
 
 /// The files in which the host describes itself.
 ///
-/// Nothing here throws: a file that is absent or unreadable is nil, a folder without entries is empty.
+/// Nothing here throws: a file that is absent or may not be read is nil, a folder without entries is empty. A file that
+/// is there and could not be read, for want of descriptors or memory, is nil as well, and `unread` names it.
 public struct HostFiles: Hashable, Sendable {
   /// The folder that stands for `/`.
   public var root: FilePath
@@ -29,10 +31,27 @@ public struct HostFiles: Hashable, Sendable {
     root.appending(FilePath(relative).removingRoot().components)
   }
 
+  /// The files that could not be read for want of something, each with the reason: what is said about the host lacks
+  /// them.
+  public static var unread: [String] { shortages.withLock { $0 } }
+
+  private static let shortages = Mutex<[String]>([])
+
+  /// Notes a failure that says nothing about the host.
+  private func note(_ error: any Error, _ relative: String) {
+    guard let code = error as? Errno,
+      [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted].contains(code)
+    else { return }
+    let sentence = "\(path(relative)): \(code)"
+    Self.shortages.withLock { if !$0.contains(sentence) { $0.append(sentence) } }
+  }
+
   /// The first bytes of a file, at most `limit` of them, from `offset` on; nil when they cannot be read.
   public func bytes(_ relative: String, at offset: Int64 = 0, limit: Int = defaultLimit) -> [UInt8]? {
     // Without blocking, so that a pipe or a device in a strange root cannot hold the program up.
-    guard let file = try? FileDescriptor.open(path(relative), .readOnly, options: [.closeOnExec, .nonBlocking]) else {
+    let file: FileDescriptor
+    do { file = try FileDescriptor.open(path(relative), .readOnly, options: [.closeOnExec, .nonBlocking]) } catch {
+      note(error, relative)
       return nil
     }
     defer { try? file.close() }
@@ -69,7 +88,11 @@ public struct HostFiles: Hashable, Sendable {
   /// The names in a folder, sorted, without `.` and `..`; empty when it cannot be read.
   public func names(in relative: String) -> [String] {
     let options: FileDescriptor.OpenOptions = [.closeOnExec, .directory]
-    guard let folder = try? FileDescriptor.open(path(relative), .readOnly, options: options) else { return [] }
+    let folder: FileDescriptor
+    do { folder = try FileDescriptor.open(path(relative), .readOnly, options: options) } catch {
+      note(error, relative)
+      return []
+    }
     defer { try? folder.close() }
     var names: [String] = []
     var buffer = [UInt8](repeating: 0, count: 32 << 10)

@@ -34,6 +34,11 @@ struct Failure: Error {
 
   /// Runs a command's work; a failure is said on standard error and ends the program with its status.
   static func reporting(_ body: () throws -> Void) throws {
+    defer {
+      for file in HostFiles.unread {
+        Output.error("spectrap: WARNING: the description of the host is incomplete: \(file)")
+      }
+    }
     do {
       // Nothing is begun whose result nobody would get.
       try Output.check()

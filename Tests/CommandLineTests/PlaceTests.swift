@@ -199,14 +199,15 @@ struct PlaceTests {
   @Test("that goes to a pipe which does not wait is written whole, at the pace of its reader")
   func pipeThatDoesNotWait() throws {
     let script = """
-      python3 -c 'import os,subprocess,sys,time
+      python3 -c 'import fcntl,os,subprocess,sys,time
       end, start = os.pipe()
+      fcntl.fcntl(start, 1031, 4096)  # F_SETPIPE_SZ
       os.set_blocking(start, False)
       child = subprocess.Popen(sys.argv[1:], stdout=start)
       os.close(start)
       time.sleep(3)
       text = b"".join(iter(lambda: os.read(end, 4096), b""))
-      print(child.wait(), text.rstrip().endswith(b"}"), len(text) > 65536)' "$@"
+      print(child.wait(), text.rstrip().endswith(b"}"), len(text) > 8192)' "$@"
       """
     let outcome = try folder.run(
       script, ["bench", "--rounds", "40", "--workload", "out", "--entry", "none", "--json", "-"])
