@@ -70,7 +70,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
       rates = CounterRates(guest: try machine.vcpu.tscFrequency(), host: hostRate)
       past = snapshot.guest
-      awaitsPause = snapshot.guest.work.awaitsPause
+      // No command that starts from a file orders one, whatever stands there.
+      awaitsPause = false
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
     }

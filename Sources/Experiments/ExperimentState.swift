@@ -48,9 +48,6 @@ extension ExperimentState {
     return "its memory is not that of our guests: it has \(size) bytes, and they have \(Layout.memorySize) from 0 on"
   }
 
-  /// Whether the guest has yet to come to the pause that was ordered where it ran before.
-  var awaitsPause: Bool { pause.map { samplesTaken < $0 || (samplesTaken == $0 && !isBetweenSamples) } ?? false }
-
   /// When accesses have exited, as far as it shows in the counts: a register that was never opened was always closed.
   var interceptionSoFar: RunRecord.Interception {
     interception == .atTimes && (tally["opens"] ?? 0) == 0 ? .always : interception

@@ -102,8 +102,16 @@ enum Filter {
     }
     switch result {
     case 0: return []
-    case -Int(ENOSYS), -Int(EINVAL): return ["this kernel has no filter of system calls (seccomp)"]
+    case _ where isAbsence(result, of: chost_prctl(Int(PR_GET_SECCOMP), 0)):
+      return ["this kernel has no filter of system calls (seccomp)"]
     default: throw SandboxError("seccomp", result)
     }
+  }
+
+  /// Whether a result of installing says that the kernel has no filter, `mode` being what PR_GET_SECCOMP gives.
+  ///
+  /// EINVAL alone may as well be said of the program: it says so only where the kernel knows no mode either.
+  static func isAbsence(_ result: Int, of mode: Int) -> Bool {
+    result == -Int(ENOSYS) || result == -Int(EINVAL) && mode == -Int(EINVAL)
   }
 }

@@ -2,6 +2,7 @@
 // Facts: landlock(7); Linux Documentation/userspace-api/landlock.rst (what each version of the interface knows).
 
 import CHost
+import Glibc
 import SystemPackage
 
 enum Landlock {
@@ -28,15 +29,22 @@ enum Landlock {
   /// LANDLOCK_CREATE_RULESET_VERSION.
   private static let askForVersion: UInt32 = 1
 
+  /// Whether the answer to the question for the version says that there is none.
+  ///
+  /// It is not compiled in (ENOSYS), or turned off at boot (EOPNOTSUPP). Any other error is of somebody who forbids the
+  /// question.
+  static func isAbsence(_ answer: Int) -> Bool { answer == -Int(ENOSYS) || answer == -Int(EOPNOTSUPP) }
+
   /// Denies this thread, and those that it makes, all that this kernel's version can deny; gives what it lacks.
   ///
   /// Throws `SandboxError` when the kernel refuses.
   static func denyEverything() throws(SandboxError) -> [String] {
     // Without a structure only the version is asked for.
     let number = chost_landlock_create_ruleset(nil, 0, askForVersion)
-    guard number >= 1 else {
+    if isAbsence(number) {
       return ["this kernel has no Landlock: files are guarded by the filter of system calls alone"]
     }
+    guard number >= 1 else { throw SandboxError("landlock_create_ruleset", number) }
     let version = Version(number)
     let ruleset = unsafe version.attributes.withUnsafeBytes {
       // Safe: as many bytes as are said, for the length of the call.

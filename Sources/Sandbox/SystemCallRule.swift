@@ -104,23 +104,14 @@ extension SystemCallRule {
   /// TCGETS, its younger form TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
   private static let terminalQuestions: [UInt32] = [0x5401, 0x802c_542a, 0x5413]
 
-  /// The requests of a VM and a vCPU that exist: none that makes a further VM, vCPU, device or interrupt controller.
-  private static let kvmRequests: [UInt32] = [
+  /// What is asked of a VM and a vCPU once the guest runs.
+  ///
+  /// That is to run, to tell the guest's state, to change what is intercepted, to copy the memory and to give it up;
+  /// nothing that gives a vCPU another state, or that makes anything.
+  private static let requests: [UInt32] = [
     Request.run,
-    .getRegisters, .setRegisters, .getSpecialRegisters, .setSpecialRegisters, .getSpecialRegisters2,
-    .setSpecialRegisters2, .getMSRs, .setMSRs, .getFPU, .setFPU, .getXSAVE, .getXSAVE2, .setXSAVE, .getXCRs, .setXCRs,
-    .getEvents, .setEvents, .getDebugRegisters, .setDebugRegisters, .getMPState, .setMPState, .getLocalAPIC,
-    .setLocalAPIC, .getNestedState, .setNestedState, .getCPUID2, .setCPUID2, .translate, .interrupt, .nmi,
-    .getTSCFrequency, .setTSCFrequency, .kvmclockControl, .setSignalMask, .setMCE,
-    .getClock, .setClock, .setMSRFilter, .setUserMemoryRegion, .getDirtyLog, .clearDirtyLog, .getStatisticsDescriptor,
-    .getIRQChip, .setIRQChip, .irqLine, .getPIT2, .setPIT2,
-    .hasDeviceAttribute, .getDeviceAttribute, .setDeviceAttribute, .enableCapability,
-    .checkExtension, .getSupportedCPUID, .getMSRIndexList, .getMSRFeatureIndexList, .getMCECapabilities,
+    .getRegisters, .getSpecialRegisters, .getMSRs, .setMSRs, .getXSAVE, .getXCRs, .getEvents, .getDebugRegisters,
+    .getMPState, .translate, .getTSCFrequency, .getClock, .getMSRIndexList,
+    .setMSRFilter, .setUserMemoryRegion, .getDirtyLog, .getStatisticsDescriptor,
   ].map { UInt32($0.rawValue) }
-
-  private static let requests = kvmRequests + [tcgets, tiocgwinsz]
-
-  /// Whether a descriptor is a terminal, and how wide: asked of standard output when the result is told (ioctl_tty(2)).
-  private static let tcgets: UInt32 = 0x5401
-  private static let tiocgwinsz: UInt32 = 0x5413
 }

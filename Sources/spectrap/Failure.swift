@@ -75,6 +75,7 @@ extension Failure {
       case is ContractRefusal: .unavailable
       case let error as PoolError: Self.status(of: error)
       case is SandboxError: .unavailable
+      case is MoveDesk.NoThread: .osError
       case let error as VirtualCPUStateError: Self.status(of: error)
       case is SnapshotError: .dataError
       case let error as SocketError: Self.status(of: error)
@@ -128,6 +129,7 @@ extension Failure {
     switch error.code {
     case .permissionDenied, .notPermitted: .noPermission
     case .noSuchFileOrDirectory: .noInput
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace: .osError
     default: .unavailable
     }
   }

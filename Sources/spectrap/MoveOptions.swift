@@ -79,7 +79,7 @@ struct MoveOptions: ParsableArguments {
     case .moved(let report): try report.tell(json: json)
     case .stayed(let record, let reason):
       try Run.tell(record, entryChoice: "as it was started", on: host)
-      try Run.complain(of: record.stopped, after: timeLimit)
+      try Resume.complain(of: record.stopped, after: timeLimit)
       throw Failure(status: .software, message: "the guest stayed here: \(reason ?? "nobody wanted it to move")")
     }
   }

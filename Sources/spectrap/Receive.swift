@@ -53,7 +53,7 @@ struct Receive: ParsableCommand {
       let host = ToldHost(json: json)
       let record = try record(at: listener, on: kvm, offering: offer, control)
       try Run.tell(record, entryChoice: "as it was started", on: host)
-      try Run.complain(of: record.stopped, after: timeLimit)
+      try Resume.complain(of: record.stopped, after: timeLimit)
     }
   }
 

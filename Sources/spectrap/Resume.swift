@@ -50,7 +50,17 @@ struct Resume: ParsableCommand {
       let record = try experiment.resume(
         snapshot, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
       try Run.tell(record, entryChoice: "as it was started", on: host)
-      try Run.complain(of: record.stopped, after: timeLimit)
+      try Self.complain(of: record.stopped, after: timeLimit)
     }
+  }
+
+  /// As `Run.complain`, of a guest that came from elsewhere: nothing keeps it when it is paused.
+  ///
+  /// Throws `Failure` for one that was not done.
+  static func complain(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+    guard stopped != .paused else {
+      throw Failure(status: .software, message: "the guest stopped for a pause that nobody ordered, and is gone")
+    }
+    try Run.complain(of: stopped, after: timeLimit)
   }
 }

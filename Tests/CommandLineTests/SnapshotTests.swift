@@ -103,6 +103,43 @@ struct SnapshotTests {
     return unsafe stat(path, &status) == 0 ? Int(status.st_size) : nil
   }
 
+  @Test("that pauses though nobody ordered it here is an error: no guest is lost in silence", arguments: [40, 0])
+  func laterPause(iterations: Int) throws {
+    let file = try paused(after: iterations)
+    var bytes = SnapshotBytes(parsing: try Self.bytes(of: file.path))
+    let before = try #require(try bytes.json["work.pause"]?.count)
+    let later = before + 3
+    try bytes.setState(bytes.json.replacing("work.pause", with: .integer(Int128(later))))
+    // The page of the samples' records, 24 bytes each; the upper half of the first 8 orders the pause.
+    let page = try #require(
+      stride(from: 0, to: bytes.records.count, by: SnapshotBytes.recordSize).first {
+        Array(bytes.records[$0..<$0 + 8]) == SnapshotBytes.little(0x4_0000 as UInt64)
+      })
+    bytes.records[page + 8 + 24 * later + 4] = 1
+    try Self.write(bytes.file, to: file.path)
+    for options in [[], ["--no-sandbox"]] {
+      let outcome = try Spectrap.run(["resume", file.path] + options)
+      #expect(outcome.status == 70 && outcome.errors.contains("OUT of 1 byte to port"), "\(outcome.errors)")
+      #expect(outcome.output.isEmpty)
+    }
+  }
+
+  private static func bytes(of path: String) throws -> [UInt8] {
+    let file = unsafe try #require(fopen(path, "r"))
+    defer { unsafe _ = fclose(file) }
+    var bytes = [UInt8](repeating: 0, count: 1 << 22)
+    // Safe: the array is as long as is said.
+    let count = unsafe fread(&bytes, 1, bytes.count, file)
+    return Array(bytes.prefix(count))
+  }
+
+  private static func write(_ bytes: [UInt8], to path: String) throws {
+    let file = unsafe try #require(fopen(path, "w"))
+    // Safe: the array is as long as is said.
+    let count = unsafe fwrite(bytes, 1, bytes.count, file)
+    unsafe #expect(fclose(file) == 0 && count == bytes.count)
+  }
+
   @Test("is not written where the guest ends first, or the order makes no sense, or the place cannot be written")
   func notWritten() throws {
     let file = try place()

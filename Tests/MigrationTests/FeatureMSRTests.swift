@@ -83,6 +83,11 @@ struct FeatureMSRTests {
   func performance() {
     #expect(!missing(0x345, 0x2000, at: 0x2005) && missing(0x345, 0x2005, at: 0x2006) && missing(0x345, 0x2000, at: 5))
     #expect(missing(0x345, 0x400, at: 0x300) && !missing(0x345, 0, at: 0x300))
+    for bit in [0x40, 0x80, 0x4000] as [UInt64] {
+      #expect(missing(0x345, 0x400, at: 0x400 | bit), "how PEBS works is the same, where there is PEBS")
+      #expect(missing(0x345, 0x400 | bit, at: 0x400) && !missing(0x345, 0x400 | bit, at: 0x400 | bit))
+      #expect(!missing(0x345, 0x2000, at: 0x2000 | bit))
+    }
   }
 
   @Test("a host whose KVM would refuse them refuses the guest, by name: EPT turned off")
@@ -154,6 +159,9 @@ struct FeatureMSRTests {
       #expect(Decision(of: guest, to: there, under: .passthrough).word == "allowed")
       #expect(Decision.warnings(of: guest, at: there).isEmpty)
     }
+    #expect(
+      Decision.warnings(of: guest, at: host([:]))
+        == ["the rate of the time-stamp counter at \(other.name) is not known"])
     guest.tscKilohertz = nil
     #expect(Decision(of: guest, to: other, under: .passthrough).word == "allowed")
   }

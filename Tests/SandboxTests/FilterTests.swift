@@ -83,6 +83,8 @@ struct FilterTests {
       (16, [0, 0x5412], false), (16, [1, 0x5413], true), (16, [1, 0x5401], true),
       (16, [5, UInt64(Request.createVM.rawValue)], false),
       (16, [5, UInt64(Request.createDevice.rawValue)], false), (16, [5, UInt64(Request.getDirtyLog.rawValue)], true),
+      (16, [5, UInt64(Request.setRegisters.rawValue)], false), (16, [5, UInt64(Request.nmi.rawValue)], false),
+      (16, [5, UInt64(Request.setNestedState.rawValue)], false), (16, [5, UInt64(Request.getClock.rawValue)], true),
       // The kernel takes a request's lower half, so a higher one is no way around.
       (16, [5, 0x1_0000_5412], false),
       (9, [0, 4096, 3], true), (9, [0, 4096, 7], false), (10, [0, 4096, 4], false), (10, [0, 4096, 1], true),
@@ -98,6 +100,14 @@ struct FilterTests {
   func fallbacks() throws {
     #expect(try verdict(program, on: Call(number: 435)) == Filter.Verdict.fail(38).code)
     #expect(try verdict(program, on: Call(number: 257)) == Filter.Verdict.fail(13).code)
+  }
+
+  @Test("is missing only where the kernel says so: another error is one")
+  func absence() {
+    #expect(Filter.isAbsence(-38, of: 0) && Filter.isAbsence(-22, of: -22))
+    for (result, mode) in [(-22, 0), (-22, 2), (-1, 0), (-13, -22), (-12, -22), (7, -22), (0, 0)] {
+      #expect(!Filter.isAbsence(result, of: mode), "\(result), \(mode)")
+    }
   }
 
   @Test("is no longer than the kernel takes, and every jump stays in it")
@@ -120,5 +130,11 @@ struct LandlockTests {
   func versions(number: Int, attributes: [UInt64], flags: UInt32) {
     let version = Landlock.Version(number)
     #expect(version.attributes == attributes && version.flags == flags)
+  }
+
+  @Test("is missing only where it is not compiled in (ENOSYS), or turned off at boot (EOPNOTSUPP)")
+  func absence() {
+    #expect(Landlock.isAbsence(-38) && Landlock.isAbsence(-95))
+    for answer in [-1, -13, -22, -12, 0, 1] { #expect(!Landlock.isAbsence(answer), "\(answer)") }
   }
 }

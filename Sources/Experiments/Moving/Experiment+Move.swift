@@ -161,7 +161,7 @@ private struct TakingOver: PolicyVisitor {
     case .runAlone: tell("the source died when the guest was whole here; it runs here")
     case .forget(let reason):
       session.machine.release(control)
-      throw TransferError.ended("the source keeps its guest: \(reason)")
+      throw TransferError.ended("the guest is not taken: \(reason)")
     }
     let stopped = try session.run(observing: .nothing, control: control)
     return try session.record(stopped: stopped)

@@ -38,28 +38,43 @@ public final class MoveDesk: Sendable {
 
   /// Waits at a path; an order pauses `control`, and the guest's run finds it.
   ///
-  /// `close()` must follow. Throws `SocketError` when nothing can wait there; `Errno` when the system has no thread
+  /// `close()` must follow. Throws `SocketError` when nothing can wait there; `NoThread` when the system has no thread
   /// left.
   public init(at path: FilePath, pausing control: RunControl) throws {
     let box = Box(try Listener(at: path))
-    var started: Thread? = try Thread { [self] in
-      // Strangers are sent away.
-      while let connection = try? box.listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
-        guard let request = try? connection.order(as: MoveRequest.self) else { continue }
-        // The guest runs on until there is somebody to move to.
-        let destination: Destination
-        do { destination = try Destination(request, unless: { isClosed.load(ordering: .relaxed) }) } catch {
-          try? connection.answer(MoveResult.failed("\(error)"))
-          continue
-        }
-        let order = Order(request, destination, over: connection)
-        waiting.withLock { $0 = order }
-        control.pause()
-        // One at a time: whoever comes meanwhile waits in the socket's queue.
-        while !order.isAnswered, !isClosed.load(ordering: .relaxed) { Thread.sleep(for: Self.period) }
-      }
+    var started: Thread?
+    do { started = try Thread { [self] in self.wait(at: box.listener, pausing: control) } } catch {
+      throw NoThread(code: error)
     }
     thread.withLock { swap(&$0, &started) }
+  }
+
+  /// No thread could be made to wait for orders.
+  public struct NoThread: Error, Equatable, CustomStringConvertible {
+    public let code: Errno
+
+    public var description: String {
+      "no thread can be made to wait for orders: \(code); end other programs, or raise the limit of this user or control "
+        + "group (ulimit -u, pids.max)"
+    }
+  }
+
+  private func wait(at listener: borrowing Listener, pausing control: RunControl) {
+    // Strangers are sent away.
+    while let connection = try? listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
+      guard let request = try? connection.order(as: MoveRequest.self) else { continue }
+      // The guest runs on until there is somebody to move to.
+      let destination: Destination
+      do { destination = try Destination(request, unless: { isClosed.load(ordering: .relaxed) }) } catch {
+        try? connection.answer(MoveResult.failed("\(error)"))
+        continue
+      }
+      let order = Order(request, destination, over: connection)
+      waiting.withLock { $0 = order }
+      control.pause()
+      // One at a time: whoever comes meanwhile waits in the socket's queue.
+      while !order.isAnswered, !isClosed.load(ordering: .relaxed) { Thread.sleep(for: Self.period) }
+    }
   }
 
   /// A listener that a thread takes along.

@@ -70,6 +70,9 @@ public struct Autoload: Policy, ~Copyable {
       let proof = try RegisterProof(of: msr, on: kvm)
       switch proof {
       case .held, .accepted, .moving: continue
+      case .unreadable:
+        throw PolicyError.refused(
+          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which this KVM does not read: \(proof.sentence)")
       default:
         throw PolicyError.refused(
           policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which no guest here can write: \(proof.sentence)")
@@ -90,8 +93,8 @@ public struct Autoload: Policy, ~Copyable {
   }
 
   /// Takes the values that the vCPU has, now that it is about to run.
-  private mutating func fill(from cpu: borrowing VirtualCPU) throws(PolicyError) {
-    guard case .registers(let msrs) = source else { return }
+  public mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {
+    guard !isFilled, case .registers(let msrs) = source else { return }
     var entries: [MSREntry] = []
     do { for (msr, value) in zip(msrs, try cpu.readMSRs(msrs)) { entries.append(MSREntry(msr, value)) } } catch {
       throw .msr(error)
@@ -136,7 +139,7 @@ public struct Autoload: Policy, ~Copyable {
   }
 
   public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError) {
-    if !isFilled { try fill(from: cpu) }
+    if !isFilled { try start(cpu) }
     if loadsMode, let number = try entryThatChangesMode(entryLoad, of: cpu) {
       throw .entryLoad(index: number, entryLoad[number - 1])
     }

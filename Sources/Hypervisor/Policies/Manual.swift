@@ -26,7 +26,7 @@ public struct Manual: Policy, ~Copyable {
   private var guest: UInt64 = 0
   /// What the vCPU's register holds now.
   private var held: UInt64 = 0
-  /// Whether the guest has run.
+  /// Whether both values are there.
   private var hasStarted = false
   /// What the guest reads where it ran before; nil for what the vCPU has.
   private var adopted: UInt64?
@@ -46,7 +46,8 @@ public struct Manual: Policy, ~Copyable {
 
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) { adopted = value }
 
-  private mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {
+  public mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {
+    if hasStarted { return }
     do { held = try cpu.read(subject) } catch { throw .msr(error) }
     (host, guest) = (held, adopted ?? held)
     hasStarted = true

@@ -35,6 +35,9 @@ public protocol Policy: ~Copyable {
   mutating func read(_ msr: MSR) -> MSRReply
   /// Answers an intercepted WRMSR.
   mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply
+  /// Reads what the first entry needs of the vCPU's registers, where that has not been done; otherwise the first entry
+  /// does, when it may be too late to fail.
+  mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError)
   /// Called before each KVM_RUN.
   mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError)
   /// Called after each KVM_RUN.
@@ -62,6 +65,7 @@ extension Policy where Self: ~Copyable {
   @inlinable public func contract(from offer: GuestContract) -> GuestContract { offer }
   @inlinable public mutating func accept(_ contract: GuestContract) {}
   @inlinable public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {}
+  @inlinable public mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {}
   @inlinable public mutating func read(_ msr: MSR) -> MSRReply { .fault }
   @inlinable public mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply { .fault }
   @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)

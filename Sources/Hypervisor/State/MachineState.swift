@@ -56,7 +56,7 @@ extension Machine where P: ~Copyable {
     if let clock = state.clock, try !vm.setClock(to: clock) {
       throw VirtualCPUStateError.notHeld("clock of \(clock) ns")
     }
-    try cpu.restore(state.cpu, omitting: state.omittedMSRs)
+    try cpu.restore(state.cpu, omitting: state.omittedMSRs, scalingClock: try vm.scalesClock())
     if let known = state.policyState { policy.adopt(known) }
     if let value = state.subjectValue, subjectIsReadable {
       try policy.adopt(value, &cpu)
@@ -71,19 +71,22 @@ extension Machine where P: ~Copyable {
 extension MachineState {
   /// The MSRs that the vCPU's state does not decide: the policy's own, and those of hardware that the guest was not
   /// told of.
-  fileprivate var omittedMSRs: Set<MSR> {
+  var omittedMSRs: Set<MSR> {
     Set(cpu.msrs.map(\.msr).filter { $0 == subject || !told.cpuid.announces($0) })
   }
 }
 
 extension CPUIDModel {
-  /// Whether a guest of this CPUID may know of an MSR: not of VMX's and Hyper-V's where it is told of neither.
+  /// Whether a guest of this CPUID may know of an MSR: not of VMX's, of Hyper-V's, or of IA32_PERF_CAPABILITIES, where
+  /// it is not told of them.
   fileprivate func announces(_ msr: MSR) -> Bool {
-    // Intel SDM vol. 4, table 2-2: IA32_VMX_BASIC to IA32_VMX_VMFUNC. Hyper-V TLFS: the synthetic MSRs, and leaf
-    // 4000_0001 with the interface's name in EAX.
-    switch msr.rawValue {
-    case 0x480...0x491: has(.vmx)
-    case 0x4000_0000...0x4000_01ff: self[0x4000_0001]?.eax == 0x3123_7648
+    // Intel SDM vol. 4, table 2-2: PDCM (CPUID.01H:ECX[15]) announces IA32_PERF_CAPABILITIES, and KVM refuses a value
+    // without it (kvm_set_msr_common). Hyper-V TLFS: the synthetic MSRs, and leaf 4000_0001 with the interface's name
+    // in EAX.
+    switch msr {
+    case MSR.vmxCapabilities: has(.vmx)
+    case .perfCapabilities: (self[1]?.ecx ?? 0) >> 15 & 1 == 1
+    case MSR(rawValue: 0x4000_0000)...MSR(rawValue: 0x4000_01ff): self[0x4000_0001]?.eax == 0x3123_7648
     default: true
     }
   }

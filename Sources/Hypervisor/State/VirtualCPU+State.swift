@@ -44,10 +44,13 @@ extension VirtualCPU {
     } catch { throw .kvm(error) }
   }
 
-  /// Gives a vCPU that has not run the state of another, but for the MSRs in `omitted`.
+  /// Gives a vCPU that has not run the state of another, but for the MSRs in `omitted`; its clock gets the state's rate
+  /// where KVM scales it.
   ///
   /// Its CPUID must have been set. Throws `VirtualCPUStateError` with what KVM on this host refuses or does not hold.
-  mutating func restore(_ state: VirtualCPUState, omitting omitted: Set<MSR>) throws(VirtualCPUStateError) {
+  mutating func restore(
+    _ state: VirtualCPUState, omitting omitted: Set<MSR>, scalingClock: Bool
+  ) throws(VirtualCPUStateError) {
     try set(.setSpecialRegisters, state.specialRegisters, kvm_sregs(), "special registers")
     try set(.setRegisters, state.registers, kvm_regs(), "registers")
     if let registers = state.extendedControlRegisters {
@@ -55,7 +58,7 @@ extension VirtualCPU {
     }
     try set(.setXSAVE, state.xsave, XSAVEArea(repeating: 0), "floating-point and vector registers")
     try set(.setDebugRegisters, state.debugRegisters, kvm_debugregs(), "debug registers")
-    try setRate(of: state)
+    if scalingClock { try setRate(of: state) }
     try restore(state.msrs.filter { !omitted.contains($0.msr) })
     try set(.setMPState, state.multiprocessorState, kvm_mp_state(), "MP state")
     try set(.setEvents, state.events, kvm_vcpu_events(), "pending events")
@@ -150,8 +153,9 @@ extension VirtualCPU {
 
   /// Has the time-stamp counter run at the state's rate.
   ///
-  /// A KVM that cannot scale it goes on at the host's own: what a guest has measured of its clock is then wrong, as on
-  /// any host that cannot (KVM API document, section 4.55).
+  /// Only for a KVM that scales it. Another takes a higher rate all the same, makes up for it at exits, and reports it
+  /// (kvm_set_tsc_khz); there the guest goes on at the host's own: what it has measured of its clock is then wrong, as
+  /// on any host that cannot (KVM API document, section 4.55).
   private func setRate(of state: VirtualCPUState) throws(VirtualCPUStateError) {
     do throws(KVMError) {
       guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz),

@@ -13,6 +13,17 @@ extension VirtualMachine {
     return data.clock
   }
 
+  /// Whether KVM scales the time-stamp counters of this VM's guests.
+  ///
+  /// Throws `KVMError` when KVM fails to tell.
+  func scalesClock() throws(KVMError) -> Bool {
+    // A VM answers since Linux 3.15 (KVM_CAP_CHECK_EXTENSION_VM).
+    do { return try descriptor.request(.checkExtension, UInt(Capability.tscControl.rawValue)) > 0 } catch {
+      let absent: Bool? = try error.absent()
+      return absent ?? false
+    }
+  }
+
   /// Has the clock go on from a value in nanoseconds; no where it stands before it then, or KVM has none.
   ///
   /// Throws `KVMError` when KVM fails to set or tell it.

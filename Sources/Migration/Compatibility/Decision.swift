@@ -36,8 +36,13 @@ public enum Decision: Equatable, Sendable {
 
   /// What a guest that goes on at a host notices there and loses no protection by: each a warning that stays with it.
   public static func warnings(of guest: MovingGuest, at host: HostOffer) -> [String] {
-    guard let clock = guest.changeOfClock(at: host), !guest.contract.cpuid.has(.invariantTSC) else { return [] }
-    return [clock]
+    if guest.contract.cpuid.has(.invariantTSC) { return host.clock == nil ? [unknownClock(at: host)] : [] }
+    return guest.changeOfClock(at: host).map { [$0] } ?? []
+  }
+
+  /// What is said of a host that does not tell the rate of its guests' clock.
+  static func unknownClock(at host: HostOffer) -> String {
+    "the rate of the time-stamp counter at \(host.name) is not known"
   }
 
   /// The decision in one word: `allowed`, `unprotected`, `refused`.

@@ -6,7 +6,7 @@
 // 64 bits the low half says what must be 1 and the high half what may be 1, A.6 miscellaneous data, A.7 and A.8 fixed
 // bits, A.9 VMCS enumeration, A.10 VPID and EPT, A.11 VM functions) and 20.8 (IA32_PERF_CAPABILITIES); AMD APM vol. 2,
 // DE_CFG; Linux arch/x86/kvm/vmx/nested.c (vmx_set_vmx_msr and the functions that it calls), arch/x86/kvm/x86.c
-// (kvm_set_msr_common).
+// (kvm_set_msr_common) and vmx/vmx.c (vmx_set_msr).
 
 public import Hypervisor
 
@@ -77,11 +77,11 @@ extension FeatureMSRs {
     case 0x487, 0x489, 0x48c, 0x491...0x493: told & ~offered == 0
     // The highest index of a VMCS field only describes.
     case 0x48a: true
-    // Formats (bits 5:0 branch records, 11:8 PEBS) must be the same where the guest was told one; every other bit is a
-    // feature.
+    // Where the guest was told a format, the same must be there: of branch records (bits 5:0), and with that of PEBS
+    // (11:8) all that says how PEBS works (6, 7 and 14, PERF_CAP_PEBS_MASK). Every other bit is a feature.
     case MSR.perfCapabilities.rawValue:
-      told & ~offered & ~0xf3f == 0
-        && [0x3f, 0xf00].allSatisfy { told & $0 == 0 || told & $0 == offered & $0 }
+      told & ~offered & ~0xf3f == 0 && (told & 0x3f == 0 || told & 0x3f == offered & 0x3f)
+        && (told & 0xf00 == 0 || told & 0x4fc0 == offered & 0x4fc0)
     case MSR.deCfg.rawValue: told & ~offered == 0
     // What it means is not known.
     default: false

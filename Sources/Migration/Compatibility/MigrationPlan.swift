@@ -81,7 +81,8 @@ extension MigrationPlan.Row {
   private static func warnings(of guest: MovingGuest, from source: HostOffer, at destination: HostOffer) -> [String] {
     var warnings = Decision.warnings(of: guest, at: destination)
     for host in [source, destination] {
-      if host.clock == nil { warnings.append("the rate of the time-stamp counter at \(host.name) is not known") }
+      let clock = Decision.unknownClock(at: host)
+      if host.clock == nil, !warnings.contains(clock) { warnings.append(clock) }
       if host.featureMSRs == nil { warnings.append("the feature MSRs of \(host.name) are not known") }
       if source == destination { break }
     }

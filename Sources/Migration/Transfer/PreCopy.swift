@@ -21,6 +21,28 @@ public struct PreCopyLimits: Codable, Sendable {
     self.rounds = min(rounds, Self.maximumRounds)
   }
 
+  /// How long a guest may be asked to stop.
+  static let possibleDownTimes = Duration.milliseconds(1)...Duration.seconds(1000)
+
+  /// Reads limits, which somebody else may have made up.
+  ///
+  /// Throws `DecodingError` where no guest is moved within them.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    downTime = try container.decode(Duration.self, forKey: .downTime)
+    rounds = try container.decode(Int.self, forKey: .rounds)
+    guard Self.possibleDownTimes.contains(downTime) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .downTime, in: container, debugDescription: "a down time from 1 ms to 1000 s is possible")
+    }
+    guard (1...Self.maximumRounds).contains(rounds) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .rounds, in: container, debugDescription: "1 to \(Self.maximumRounds) rounds are possible")
+    }
+  }
+
+  private enum CodingKeys: String, CodingKey { case downTime, rounds }
+
   /// What of the down time the last pages may take: the rest is for the state, and for the destination's own work.
   var timeForLastPages: Duration { downTime / 10 }
 }

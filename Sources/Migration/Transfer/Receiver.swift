@@ -96,7 +96,7 @@ public final class Receiver: Sendable {
     case run
     /// Run it: the source is dead, and nobody else has it.
     case runAlone
-    /// Forget it: the source keeps it, for this reason.
+    /// Forget it, for this reason: the source keeps it, or does not say what it does.
     case forget(String)
   }
 
@@ -113,12 +113,15 @@ public final class Receiver: Sendable {
       switch message.kind {
       case .commit where isCancelled(): return .forget("stopped on request before it ran here")
       case .commit: break
-      case .abort: return .forget(message.text)
+      case .abort: return .forget("the source keeps its guest: \(message.text)")
       default: return .forget("it said \(message.kind) instead of commit")
       }
     } catch {
       if case .socket(let error) = error, error.isEndOfStream { return .runAlone }
-      return .forget("no word from the source: \(error)")
+      // Whoever was stopped beyond the deadline has not looked: the source may have let go of the guest meanwhile.
+      guard !isCancelled(), connection.hasCome(Message(kind: .commit)) else {
+        return .forget("no word from the source: \(error)")
+      }
     }
     return switch connection.say(Message(kind: .running), by: .now + patience.saying) {
     case .said: .run

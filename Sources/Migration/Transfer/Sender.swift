@@ -121,8 +121,9 @@ public final class Sender: Sendable {
     do {
       let state: [UInt8]
       do { state = try guest.encoded() } catch { throw TransferError.protocolError("\(error)") }
-      progress.withLock { $0.mayBeWhole = true }
       try post(Message(kind: .state, payload: state), by: deadline, unless: isCancelled)
+      // Only now: of a state that did not go out whole, no guest can come, and nobody is to be told for long.
+      progress.withLock { $0.mayBeWhole = true }
       let answer = try word(by: deadline, unless: isCancelled)
       switch answer.kind {
       case .ready: break

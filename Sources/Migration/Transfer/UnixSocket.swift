@@ -154,6 +154,17 @@ public struct Connection: ~Copyable, Sendable {
     return bytes
   }
 
+  /// Takes this message, where the whole of it has come and nothing before it: for who finds his deadline over, and may
+  /// have been stopped all the time.
+  ///
+  /// The end of the stream is no message, and says nothing any more by then.
+  func hasCome(_ message: Message) -> Bool {
+    let wanted = message.bytes
+    var bytes = [UInt8](repeating: 0, count: wanted.count)
+    guard case .success(wanted.count) = take(into: &bytes) else { return false }
+    return bytes == wanted
+  }
+
   /// Whether a message that decides who has the guest has reached the other side's end of the stream.
   enum Said: Equatable, Sendable {
     case said

@@ -63,6 +63,22 @@ struct StateRefusalTests {
     #expect(try refusal(of: state.with(cpu: cpu)) == .msrs([MSREntry(.specCtrl, 1)]))
   }
 
+  @Test("leaves out what KVM refuses of a guest that was not told of it: IA32_PERF_CAPABILITIES, VMX's to the last")
+  func untold() throws {
+    let state = try state()
+    var cpu = state.cpu
+    let msrs = [MSR.perfCapabilities, MSR.vmxCapabilities.lowerBound, MSR.vmxCapabilities.upperBound]
+    cpu.msrs = msrs.map { MSREntry($0, 0x2000) }
+    for isTold in [false, true] {
+      var told = state.told
+      let pdcm: UInt32 = 1 << 15
+      let ecx = (told.cpuid[1]?.ecx ?? 0) & ~pdcm | (isTold ? pdcm : 0)
+      told.cpuid[1]?.ecx = ecx
+      told.cpuid.set(.vmx, to: isTold)
+      #expect(state.with(cpu: cpu).with(told: told).omittedMSRs == (isTold ? [] : Set(msrs)))
+    }
+  }
+
   @Test("for what the guest would be told differently says what that is")
   func contract() throws {
     let state = try state()

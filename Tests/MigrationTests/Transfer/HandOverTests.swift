@@ -1,6 +1,7 @@
 // Who has the guest when a call of the hand-over fails: whichever call that is, and whatever it fails with, exactly one
 // side runs it.
 
+import Host
 import Synchronization
 import SystemPackage
 import Testing
@@ -73,7 +74,8 @@ struct HandOverTests {
 
   /// Hands a guest over, one page of memory first.
   private func handOver(
-    source: Faults = Faults(), destination: Faults = Faults(), patience: Patience = brief
+    source: Faults = Faults(), destination: Faults = Faults(), patience: Patience = brief,
+    holding held: Duration = .zero
   ) throws -> Outcome {
     let ends = try makeStream()
     let result = Result()
@@ -86,7 +88,12 @@ struct HandOverTests {
         receiver.refuse("\(error)")
         return
       }
-      let end = receiver.takeOver(unless: { false })
+      // The question comes first when it has said `ready`, before it looks at anything.
+      let hasHeld = Atomic(false)
+      let end = receiver.takeOver(unless: {
+        if !hasHeld.exchange(true, ordering: .relaxed) { Thread.sleep(for: held) }
+        return false
+      })
       if case .forget(let reason) = end { receiver.refuse(reason) }
       result.end.withLock { $0 = end }
     }
@@ -111,6 +118,12 @@ struct HandOverTests {
   func whole() throws {
     let outcome = try handOver(patience: Patience())
     #expect(outcome.source == .moved && outcome.destination == .run)
+  }
+
+  @Test("leaves it to the destination that was stopped beyond its deadline, when the source had let go of it")
+  func stoppedDestination() throws {
+    let outcome = try handOver(holding: .milliseconds(800))
+    #expect(outcome.source == .moved && outcome.destination == .run, "\(outcome)")
   }
 
   /// What a call may fail with and say nothing of the other side.

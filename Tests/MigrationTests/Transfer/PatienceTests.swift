@@ -1,6 +1,8 @@
 // How long one side waits for the other.
 
 import Experiments
+import FoundationEssentials
+import Host
 import SystemPackage
 import Testing
 
@@ -95,6 +97,54 @@ struct PatienceTests {
     }
     #expect(reason.contains("no word from the source"))
     withExtendedLifetime(there) {}
+  }
+
+  @Test("of a destination that was stopped beyond it: a word that has come counts, the end of the stream does not")
+  func stopped() throws {
+    for (said, closes, end) in [
+      (Message(kind: .commit), false, .run), (Message(kind: .commit), true, .runAlone), (nil, true, nil),
+      (Message.reason(.abort, "another time"), true, nil),
+    ] as [(Message?, Bool, Receiver.TakeOver?)] {
+      let ends = try makeStream()
+      var there: End? = End(owning: ends.there)
+      if let said { try there?.connection.send(said.bytes, by: .now + .seconds(60)) }
+      if closes { there = nil }
+      var patience = Patience()
+      patience.word = .milliseconds(1)
+      let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+      let result = receiver.takeOver(unless: {
+        Thread.sleep(for: .milliseconds(20))
+        return false
+      })
+      if let end {
+        #expect(result == end)
+      } else {
+        guard case .forget = result else {
+          Issue.record("\(result)")
+          continue
+        }
+      }
+      withExtendedLifetime(there) {}
+    }
+  }
+
+  @Test("of an order is possible, or the order is none: a down time and rounds that no guest is moved with")
+  func limits() throws {
+    func reread(_ downTime: Duration, _ rounds: Int) throws -> PreCopyLimits {
+      var limits = PreCopyLimits(downTime: downTime)
+      limits.rounds = rounds
+      return try JSONDecoder().decode(PreCopyLimits.self, from: try JSONEncoder().encode(limits))
+    }
+    for (downTime, rounds) in [(Duration.milliseconds(1), 1), (.seconds(1000), 30)] {
+      let limits = try reread(downTime, rounds)
+      #expect(limits.downTime == downTime && limits.rounds == rounds)
+    }
+    for (downTime, rounds) in [
+      (Duration.seconds(Int64.max), 1), (.seconds(Int64.min), 1), (.zero, 1), (.seconds(1001), 1), (.seconds(1), 0),
+      (.seconds(1), 31), (.seconds(1), .max), (.seconds(1), .min),
+    ] {
+      #expect(throws: DecodingError.self, "\(downTime), \(rounds)") { try reread(downTime, rounds) }
+    }
   }
 
   @Test("grows with the memory that is copied, and no source holds a destination for longer")
