@@ -11,12 +11,13 @@ struct Compare: ParsableCommand {
     discussion: """
       A cell became dearer or cheaper where the whole interval of its ratio says so. The intervals are those of the rank sum of \
       the rounds' medians, and share one 5 % of error among all cells (Bonferroni): of 100 comparisons of a build with itself at \
-      most about 5 name any cell. Where the clocks count instructions (scripts/lab) there is no noise, and the ratio decides by \
+      most about 5 name any cell, if the rounds are alike and independent of each other; drift or load that lasts for several \
+      rounds makes it more (docs/measuring.md). Where the clocks count instructions (scripts/lab) there is no noise, and the ratio decides by \
       itself.
 
       With --threshold it exits with 1 when a cell's interval lies above that; when a cell of the first was not measured in \
-      the second, or has no ratio; and when no cell at all could be judged. A cell with too few rounds on a side is undecided: \
-      it is named, and fails nothing as long as others could be judged. The more cells, the more rounds it takes: 5 for 6 cells, \
+      the second, or has no ratio; when a cell looks dearer by more, and too few rounds or too much noise leave open whether it \
+      is; and when no cell at all could be judged. Where the clock of a result cannot be believed, no cell has a ratio. The more cells, the more rounds it takes: 5 for 6 cells, \
       8 for 320.
       """)
 

@@ -22,10 +22,10 @@ extension BenchEnvironment {
     }
     if let loadBefore, let count = host.cpu.logicalCount, loadBefore > max(0.5, Double(count) - 1) {
       warnings.append(
-        "the load was \(hundredths(loadBefore)) on \(count) \(count == 1 ? "processor" : "processors") when the benchmark began, "
-          + "so that none was free for it: wait until other work has ended")
+        "the load was \(hundredths(loadBefore)) on \(count) \(count == 1 ? "processor" : "processors") in the minute before the "
+          + "benchmark, a run of its own then included: where other work goes on, wait until it has ended")
     }
-    if let clocksource = host.tsc.clocksource, clocksource != "tsc" {
+    if let clocksource = host.tsc.clocksource, !Self.clocksourcesByTSC.contains(clocksource) {
       warnings.append(
         "the kernel keeps its time by \(clocksource), not by the time-stamp counter, which the figures rest on: "
           + "`dmesg | grep -i tsc` says why")
@@ -57,6 +57,10 @@ extension BenchEnvironment {
     if !host.tsc.invariant { warnings.append("the time-stamp counter is not said to be invariant") }
     return warnings
   }
+
+  /// The clocksources that read the time-stamp counter: by itself, or scaled by what the hypervisor below says (Linux:
+  /// arch/x86/kernel/kvmclock.c, drivers/clocksource/hyperv_timer.c).
+  private static let clocksourcesByTSC: Set = ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page"]
 
   private var processorName: String { cpu.map(String.init) ?? "?" }
 

@@ -100,10 +100,11 @@ extension BenchReport {
       ratio(cell, over: baseline).map {
         Comparison(
           cell: cell.id, baseline: baseline.id, ratio: $0.ratio,
-          interval: [$0.interval.lowerBound, $0.interval.upperBound], differs: $0.differs)
+          interval: [$0.interval.lowerBound, $0.interval.upperBound], differs: $0.differs && clock.doubt == nil)
       }
     }
-    breakEven = BreakEven(cells: cells, isExact: environment.countsInstructions == true, seed: seed)
+    breakEven = BreakEven(
+      cells: cells, isExact: environment.countsInstructions == true, seed: seed, doubtOfClock: clock.doubt)
     verdicts = Claim.allCases.map { Verdict(on: $0, from: self) }
   }
 

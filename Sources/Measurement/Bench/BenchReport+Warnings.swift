@@ -40,6 +40,8 @@ extension BenchReport {
   static let toleratedWait = 0.02
   /// How often in a second they may be taken off the processor.
   static let toleratedPreemptions = 50.0
+  /// The least that says anything of other work, however short the runs; the wait in seconds.
+  static let (fewestPreemptions, shortestWait) = (20 as UInt64, 0.01)
   /// How long a run may be held up, in seconds: longer than a scheduler makes anyone wait who is not alone.
   static let toleratedHold = 0.1
   /// How many times its median a cell's mean may be.
@@ -58,9 +60,10 @@ extension BenchReport {
     let seconds = disturbances.reduce(0) { $0 + $1.seconds }
     let waited = disturbances.reduce(0) { $0 + $1.waited }
     let preemptions = disturbances.reduce(0) { $0 + $1.preemptions }
-    guard seconds > 0,
-      waited / seconds > Self.toleratedWait || Double(preemptions) / seconds > Self.toleratedPreemptions
-    else { return nil }
+    let isKeptWaiting = waited >= Self.shortestWait && waited / seconds > Self.toleratedWait
+    let isPreempted =
+      preemptions >= Self.fewestPreemptions && Double(preemptions) / seconds > Self.toleratedPreemptions
+    guard seconds > 0, isKeptWaiting || isPreempted else { return nil }
     return
       "guests waited for \(Decimal.percent(waited / seconds)) of the time that they were measured, and were preempted "
       + "\(preemptions) times: other work uses their processor; end it, or choose another processor with --cpu"

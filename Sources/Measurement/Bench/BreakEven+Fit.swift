@@ -15,9 +15,11 @@ extension BreakEven {
   ///
   /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or
   /// an exit: it takes one side of the break-even or the other, and is left out. `isExact` says that the clock has no
-  /// noise, so that figures decide by themselves. The seed draws the intervals. Nil where fewer than two policies have
-  /// cells enough.
-  public init?(cells: [BenchReport.Cell], isExact: Bool = false, seed: UInt64 = 0) {
+  /// noise, so that figures decide by themselves. The seed draws the intervals. By a clock that cannot be believed
+  /// (`doubtOfClock` says why) no winner is named. Nil where fewer than two policies have cells enough.
+  public init?(
+    cells: [BenchReport.Cell], isExact: Bool = false, seed: UInt64 = 0, doubtOfClock: String? = nil
+  ) {
     // User mode that works is no part of the model.
     let cells = cells.filter { $0.branches == 0 }
     let writers = cells.filter { $0.isMeasured && $0.workload == "ibrs" && $0.neighbour == nil && $0.entry != "none" }
@@ -34,7 +36,8 @@ extension BreakEven {
     let models = fitted.compactMap(\.model)
     let checks = fitted.flatMap(\.checks)
     let leftOut = candidates.map(\.policy).filter { policy in !fitted.contains { $0.policy == policy } }
-    if let reason = Self.distrust(checks) {
+    let doubt = doubtOfClock.map { "the clock cannot be believed: \($0)" }
+    if let reason = doubt ?? Self.distrust(checks) {
       self.init(
         models: models, checks: checks, crossings: [], winners: [], contradictions: [], leftOut: leftOut,
         withheld: reason)

@@ -14,7 +14,7 @@ struct Evidence {
 
   /// What a claim needs and the report does not have, with the figures that could be had without it.
   struct Missing: Error {
-    /// `cannotBeTested` where this host cannot do it, else `notMeasured`.
+    /// `cannotBeTested` where this host cannot do it, `notDecided` where the samples leave it open, else `notMeasured`.
     var outcome = BenchReport.Verdict.Outcome.notMeasured
     var reason: String
     var figures: [BenchReport.Figure] = []
@@ -81,7 +81,10 @@ struct Evidence {
     do throws(RatioUnknown) {
       estimate = try report.knownRatio(cell, over: baseline, confidence: confidence)
     } catch {
-      throw Missing(reason: "\(cell.id) over \(baseline.id) is not known: \(error)")
+      // Without a common round the two were not measured together; all else is noise, which decides nothing.
+      throw Missing(
+        outcome: error == .noCommonRound ? .notMeasured : .notDecided,
+        reason: "\(cell.id) over \(baseline.id) is not known: \(error)")
     }
     return finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
   }

@@ -30,6 +30,20 @@ struct ClockTests {
     #expect(report.text.contains("NOT DECIDED") && !report.text.contains("HOLD"))
   }
 
+  @Test("By such a clock no break-even has a winner, and nothing differs")
+  func nothingElseDecided() throws {
+    var report = MadeUp.whole
+    report.conclude()
+    #expect(report.comparisons.contains(where: \.differs) && report.breakEven?.winners.isEmpty == false)
+    report.clock.doubt = "it stands still"
+    report.conclude()
+    let breakEven = try #require(report.breakEven)
+    #expect(breakEven.withheld == "the clock cannot be believed: it stands still")
+    #expect(breakEven.winners.isEmpty && breakEven.crossings.isEmpty && breakEven.contradictions.isEmpty)
+    #expect(!report.comparisons.isEmpty && !report.comparisons.contains(where: \.differs))
+    #expect(report.text.replacing("\n", with: " ").contains("No winner is named: the clock cannot be believed"))
+  }
+
   @Test("A clock that counts instructions is believed")
   func instructions() {
     var report = blocks

@@ -284,5 +284,6 @@ struct RenderingTests {
     #expect("one two three".wrapped(width: 9, indent: 2) == "one two\n  three\n")
     #expect("abcdefghij".wrapped(width: 4, indent: 1) == "abcd\n efg\n hij\n")
     #expect("".wrapped(width: 10) == "\n")
+    #expect("one\r\ntwo\n\nthree\u{2028}four".wrapped(width: 80) == "one two three four\n")
   }
 }

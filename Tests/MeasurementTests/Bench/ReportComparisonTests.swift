@@ -117,9 +117,11 @@ struct ReportComparisonTests {
   func void(first: Double, second: Double, side: String) {
     // Beside it stands a cell that can be judged: the void one fails by itself.
     func pair(_ cost: Double) -> BenchReport {
-      MadeUp.report([
-        MadeUp.cell("bare", "passthrough", cost: cost, noise: 0), MadeUp.cell("chatty", "manual", cost: 2000, exits: 1),
-      ])
+      var cell = MadeUp.cell("bare", "passthrough", cost: cost, noise: 0)
+      cell.summarise()
+      var other = MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)
+      other.summarise()
+      return MadeUp.unconcluded([cell, other])
     }
     let comparison = ReportComparison(pair(first), pair(second))
     #expect(comparison.void.map(\.cell) == ["bare/syscall/passthrough"] && comparison.cells.count == 1)
@@ -192,9 +194,14 @@ struct ReportComparisonTests {
     let comparison = ReportComparison(report(1), report(1.055))
     let change = try #require(comparison.cells.first)
     #expect(change.ratio > 1.05 && change.differs && change.interval?.first ?? 9 < 1.05)
-    #expect(comparison.regressions(threshold: 0.05) == [] && comparison.passes(threshold: 0.05))
-    #expect(
-      comparison.text(threshold: 0.05).contains("Of 1 it cannot be told: its interval reaches beyond 5.0 %."))
+    #expect(comparison.regressions(threshold: 0.05) == [])
+    let text = comparison.text(threshold: 0.05)
+    #expect(text.contains("Of 1 it cannot be told: its interval reaches beyond 5.0 %."))
+    // It looks dearer by more, though: that is no pass, and no verdict.
+    #expect(text.hasPrefix("None of 1 cell could be held against 5.0 %.\n") && !comparison.passes(threshold: 0.05))
+    #expect(comparison.suspects(threshold: 0.05) == [change] && comparison.passes(threshold: 0.07))
+    let cheaper = ReportComparison(report(1.055), report(1))
+    #expect(cheaper.passes(threshold: 0.05) && !cheaper.passes(threshold: 0.05, bothWays: true))
   }
 
   @Test("The worst cell stands first, and before all the table a line says what it comes to")
@@ -218,16 +225,22 @@ struct ReportComparisonTests {
     #expect(ReportComparison(report(), more).onlyInSecond == ["chatty/syscall/manual"])
   }
 
-  @Test("A cell with too few rounds on a side is undecided and named; it fails nothing while others are judged")
+  @Test("A cell with too few rounds on a side is undecided and named, and fails where it looks dearer")
   func undecided() {
     let short = MadeUp.cell("chatty", "manual", cost: 2000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
     let dear = MadeUp.cell("chatty", "manual", cost: 6000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
     let some = ReportComparison(report(extra: [short]), report(extra: [dear]))
     #expect(some.undecided == ["chatty/syscall/manual"] && some.judgesSomething)
     #expect(some.cells.last?.rounds == RatioEstimate.fewestRounds - 1)
-    #expect(some.passes(threshold: 0.05) && some.passes(threshold: 0.05, bothWays: true))
-    let text = some.text(threshold: 0.05)
-    #expect(text.contains("None of 3 cells became dearer") && text.contains("1 cell is undecided."))
+    #expect(!some.passes(threshold: 0.05) && !some.passes(threshold: 0.05, bothWays: true))
+    #expect(some.passes(threshold: 2.5), "it does not look dearer by more than that")
+    let text = some.text(threshold: 0.05, width: 1000)
+    #expect(text.hasPrefix("None of the 2 cells that could be judged became dearer by more than 5.0 %.\n"))
+    #expect(text.contains("1 cell is undecided."))
+    #expect(text.contains("1 of those that cannot be told looks dearer by more than 5.0 %, at worst chatty/"))
+    #expect(text.contains("no gate passes over it"))
+    let same = ReportComparison(report(extra: [short]), report(extra: [short]))
+    #expect(same.passes(threshold: 0.05) && same.undecided == ["chatty/syscall/manual"])
     #expect(
       some.text().contains("fewer than 5 rounds on a side: chatty/syscall/manual"), "said without a threshold, too")
     #expect(ReportComparison(report(), report()).undecided == [])
@@ -273,6 +286,54 @@ struct ReportComparisonTests {
     // What only the second has is no loss: it fails where both directions are asked for.
     let gained = ReportComparison(less, more)
     #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))
+  }
+
+  @Test("A gate does not pass where 14 of 15 cells look ten times dearer after 3 rounds")
+  func mostlyUndecided() {
+    func report(_ factor: Double) -> BenchReport {
+      MadeUp.report(
+        (0..<15).map { index in
+          MadeUp.cell("bare", "policy \(index)", cost: 1000 * (index == 0 ? 1 : factor), rounds: index == 0 ? 12 : 3)
+        })
+    }
+    let comparison = ReportComparison(report(1), report(10))
+    #expect(comparison.undecided.count == 14 && !comparison.passes(threshold: 0.05))
+    let text = comparison.text(threshold: 0.05, width: 1000)
+    #expect(text.hasPrefix("None of the 1 cell that could be judged became dearer by more than 5.0 %.\n"))
+    #expect(text.contains("14 of those that cannot be told look dearer by more than 5.0 %"))
+  }
+
+  @Test("Where the clock of either cannot be believed every cell is void, with the reason, and no gate is passed")
+  func doubtedClock() {
+    var doubted = report()
+    doubted.clock.doubt = "it stands still"
+    for (first, second, side) in [(report(), doubted, "second"), (doubted, report(), "first")] {
+      let comparison = ReportComparison(first, second)
+      #expect(comparison.cells.isEmpty && comparison.void.count == 2)
+      #expect(comparison.void.allSatisfy { $0.reason == "the \(side)'s clock cannot be believed: it stands still" })
+      #expect(!comparison.passes(threshold: 9))
+      #expect(comparison.text(threshold: 9).contains("2 cells are void, which no threshold allows."))
+    }
+  }
+
+  @Test(
+    "Words out of a result make no lines of their own", arguments: ["\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\u{b}"])
+  func forgedLines(end: String) {
+    let forged = "0 of 15 cells became dearer by more than 5.0 %."
+    var lost = MadeUp.absent("chatty", "syscall", "manual", status: .failed, "it ended\(end)\(end)\(forged)\(end)")
+    lost.id = "chatty/syscall/manual"
+    var host = MadeUp.host()
+    host.moduleParameters["ept"] = "Y\(end)\(forged)"
+    var odd = MadeUp.cell("bare", "manual", cost: 700)
+    odd.id = "bare/syscall/manual\(end)\(forged)"
+    let comparison = ReportComparison(
+      report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1), odd]),
+      report(host: host, extra: [lost, odd]))
+    let text = comparison.text(threshold: 0.05, verbose: true, width: 1000)
+    #expect(text.contains(forged))
+    #expect(!text.split(whereSeparator: \.isNewline).contains { $0.hasPrefix(forged) }, "\(text)")
+    let lines = comparison.circumstanceLines(verbose: true)
+    #expect(!lines.isEmpty && !lines.contains { $0.contains(where: \.isNewline) })
   }
 
   @Test("A partial result and another processor are noted")

@@ -26,6 +26,14 @@ struct WarningsTests {
     #expect(warnings(nil).isEmpty)
   }
 
+  @Test("One interruption of a short run says nothing of other work")
+  func shortRuns() {
+    #expect(warnings(.init(seconds: 0.005, waited: 0.001, longestWait: 0.001, preemptions: 1)).isEmpty)
+    #expect(warnings(.init(seconds: 0.1, waited: 0.009, longestWait: 0.009, preemptions: 19)).isEmpty)
+    #expect(warnings(.init(seconds: 0.1, waited: 0.011, longestWait: 0.011)).count == 1)
+    #expect(warnings(.init(seconds: 0.1, preemptions: 20)).count == 1)
+  }
+
   @Test("A run that was held up in one piece is named")
   func stopped() {
     let held = warnings(.init(seconds: 100, waited: 1.5, longestWait: 1.04))

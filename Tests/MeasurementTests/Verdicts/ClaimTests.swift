@@ -189,6 +189,33 @@ struct ClaimTests {
     #expect(verdict.figures.count == 3)
   }
 
+  @Test("C5 is open where noise leaves the ratio beside a neighbour unknown, and where one of its own is")
+  func c5Unknown() {
+    /// The cells with one whose rounds disagree by more than its cost.
+    func wild(_ isWild: (BenchReport.Cell) -> Bool) -> BenchReport.Verdict {
+      let cells = bystander(manual: 1.08, emulate: 1, beside: 1).map { cell in
+        var cell = cell
+        guard isWild(cell) else { return cell }
+        for index in 5..<8 { cell.rounds[index] = cell.rounds[index].map { -$0 } }
+        cell.summarise()
+        return cell
+      }
+      return outcome(.c5, cells)
+    }
+    let beside = wild { $0.policy == "emulate" && $0.neighbour != nil }
+    #expect(beside.outcome == .notDecided && beside.reason.contains("is not known"), "\(beside)")
+    let alone = wild { $0.policy == "manual" }
+    #expect(alone.outcome == .notDecided && alone.reason.contains("is not known"), "\(alone)")
+  }
+
+  @Test("C1 and C5 share their error out over all their comparisons")
+  func sharedErrors() {
+    let cells = bystander(manual: 1.08, emulate: 1, beside: 1)
+    let comparisons = { (claim: BenchReport.Claim) in claim.rule.comparisons(MadeUp.report(cells)) }
+    #expect(comparisons(.c1) == 3 && comparisons(.c5) == 3)
+    #expect(BenchReport.Claim.c5.rule.comparisons(MadeUp.report(Array(cells.dropLast()))) == 2)
+  }
+
   @Test("C5 does not hold where the restore is free, or emulation taxes the bystander, be it only in company")
   func c5DoesNotHold() {
     #expect(outcome(.c5, bystander(manual: 1, emulate: 1, beside: 1)).outcome == .doesNotHold)

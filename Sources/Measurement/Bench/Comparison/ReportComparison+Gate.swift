@@ -21,9 +21,10 @@ extension ReportComparison {
   /// Where a cell stands beside a threshold: 0.05 is 5 %.
   ///
   /// The whole interval has to lie beyond it, so that noise alone does not count. All intervals hold at once with
-  /// `confidence`: of 100 comparisons of a build with itself at most about 5 have any cell that is called dearer or
-  /// cheaper, whatever the threshold. Where both clocks count instructions the ratio decides by itself, after however
-  /// few rounds.
+  /// `confidence`, as far as the rounds of each result are alike and independent of each other: of 100 comparisons of a
+  /// build with itself at most about 5 have any cell that is called dearer or cheaper then, whatever the threshold
+  /// (docs/measuring.md says what breaks it). Where both clocks count instructions the ratio decides by itself, after
+  /// however few rounds.
   func standing(of change: CellChange, threshold: Double) -> Standing {
     let bounds = isExact ? [change.ratio, change.ratio] : change.interval ?? []
     guard bounds.count == 2 else { return .undecided }
@@ -50,16 +51,27 @@ extension ReportComparison {
       + void.map(\.cell)
   }
 
+  /// The cells that look dearer by more than a share, with `bothWays` also those that look cheaper, and of which it
+  /// cannot be told: they have no interval, or one that reaches across the threshold.
+  public func suspects(threshold: Double, bothWays: Bool = false) -> [CellChange] {
+    cells.filter { change in
+      guard [.open, .undecided].contains(standing(of: change, threshold: threshold)) else { return false }
+      return change.ratio > 1 + threshold || bothWays && change.ratio * (1 + threshold) < 1
+    }
+  }
+
   /// Whether any cell's ratio can be judged at all.
   public var judgesSomething: Bool { cells.count > undecided.count }
 
-  /// Whether a gate with this threshold is passed: nothing changed beyond it, no cell was lost or is void, and
-  /// something could be judged.
+  /// Whether a gate with this threshold is passed: nothing changed beyond it or looks as if it had, no cell was lost or
+  /// is void, and something could be judged.
   ///
-  /// A cell that became dearer counts, with `bothWays` every cell in `changes`. Single cells that cannot be judged are
-  /// named and do not fail; where none can be judged, nothing is known, and that is no pass.
+  /// A cell that became dearer counts, with `bothWays` every cell in `changes`. Cells that cannot be judged fail where
+  /// their ratio lies beyond the threshold (`suspects`), and are named else; where none can be judged, nothing is
+  /// known, and that is no pass.
   public func passes(threshold: Double, bothWays: Bool = false) -> Bool {
     let isUnchanged = bothWays ? changes(threshold: threshold).isEmpty : regressions(threshold: threshold).isEmpty
-    return isUnchanged && lost.isEmpty && void.isEmpty && judgesSomething
+    let isClear = suspects(threshold: threshold, bothWays: bothWays).isEmpty
+    return isUnchanged && isClear && lost.isEmpty && void.isEmpty && judgesSomething
   }
 }

@@ -1,6 +1,8 @@
 // The comparison of two benchmarks as a person reads it: what it comes to first, then the circumstances,
 // then every cell, the worst first.
 
+import Glibc
+
 extension ReportComparison {
   /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with
   /// `bothWays` what became cheaper.
@@ -89,7 +91,7 @@ extension ReportComparison {
       }
     let rest = counts.isEmpty ? [] : ["\(counts.joined(separator: " and ")); --verbose shows both values"]
     // What a file calls a line stays one line here.
-    return (lines + rest).map { $0.replacing("\n", with: " ") }
+    return (lines + rest).map(\.inOneLine)
   }
 
   // MARK: Summary
@@ -103,6 +105,7 @@ extension ReportComparison {
     if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
     if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
     if let open = openWords(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
+    if let suspected = suspectWords(threshold: threshold, bothWays: bothWays) { sentences.append(suspected) }
     guard judgesSomething else { return sentences }
     sentences.append(
       isExact
@@ -125,24 +128,58 @@ extension ReportComparison {
     let cheaper = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
     let amount = threshold.map { " by more than \(Decimal.percent($0))" } ?? ""
     let worst = dearer.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
-    let all = "\(cells.count) \(cells.count == 1 ? "cell" : "cells")"
+    let judged = judgedCount(threshold: threshold, bothWays: bothWays)
+    guard judged > 0 else {
+      return "None of \(cells.counted) could be held against \(Decimal.percent(threshold ?? 0))."
+    }
+    let all =
+      judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
     let first = "\(dearer.isEmpty ? "None" : "\(dearer.count)") of \(all) became dearer\(amount)\(worst ?? "")"
     guard threshold == nil || bothWays else { return first + "." }
     return "\(first); \(cheaper.count) became cheaper."
   }
 
-  /// How many cells a threshold leaves open, in a sentence; nil where there are none.
-  private func openWords(threshold: Double?, bothWays: Bool) -> String? {
-    guard let threshold else { return nil }
-    let open = cells.filter {
+  /// The cells whose intervals reach across a threshold that is asked for.
+  private func openCells(threshold: Double?, bothWays: Bool) -> [CellChange] {
+    guard let threshold else { return [] }
+    return cells.filter {
       guard standing(of: $0, threshold: threshold) == .open else { return false }
       return bothWays || $0.interval?.last ?? 0 > 1 + threshold
     }
-    guard !open.isEmpty else { return nil }
+  }
+
+  /// How many cells can be told to lie on one side of the threshold; without one, how many have an interval.
+  private func judgedCount(threshold: Double?, bothWays: Bool) -> Int {
+    cells.count - undecided.count - openCells(threshold: threshold, bothWays: bothWays).count
+  }
+
+  /// How many cells look as if they had changed by more than the threshold though it cannot be told, in a sentence; nil
+  /// where there are none.
+  private func suspectWords(threshold: Double?, bothWays: Bool) -> String? {
+    guard let threshold else { return nil }
+    let suspects = suspects(threshold: threshold, bothWays: bothWays)
+    guard let worst = suspects.max(by: { abs(log($0.ratio)) < abs(log($1.ratio)) }) else { return nil }
+    let one = suspects.count == 1
+    let change = bothWays ? "changed" : "dearer"
+    return
+      "\(suspects.count) of those that cannot be told \(one ? "looks" : "look") \(change) by more than "
+      + "\(Decimal.percent(threshold)), at worst \(worst.cell) at \(Decimal.ratio(worst.ratio)) times: no gate passes over "
+      + "\(one ? "it" : "them"), and more --rounds or --time would tell."
+  }
+
+  /// How many cells a threshold leaves open, in a sentence; nil where there are none.
+  private func openWords(threshold: Double?, bothWays: Bool) -> String? {
+    let open = openCells(threshold: threshold, bothWays: bothWays)
+    guard let threshold, !open.isEmpty else { return nil }
     return
       "Of \(open.count) it cannot be told: \(open.count == 1 ? "its interval reaches" : "their intervals reach") "
       + "beyond \(Decimal.percent(threshold))."
   }
+}
+
+extension [ReportComparison.CellChange] {
+  /// How many they are: "1 cell", "15 cells".
+  fileprivate var counted: String { "\(count) \(count == 1 ? "cell" : "cells")" }
 }
 
 extension ReportComparison.Loss {

@@ -127,7 +127,8 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   /// Compares two benchmarks cell by cell.
   ///
   /// Rounds of different runs do not belong together, so that each run's rounds are taken by themselves (`RunRatio`). A
-  /// cell's figures come from its samples, whatever else the results say of them. Each interval's share of error is
+  /// cell's figures come from its samples, whatever else the results say of them; where the clock of either cannot be
+  /// believed, they are no figures, and every cell is void. Each interval's share of error is
   /// that of the whole comparison over the number of cells that both measured (Bonferroni).
   public init(_ first: BenchReport, _ second: BenchReport) {
     let before = first.cells.filter(\.isMeasured)
@@ -142,7 +143,12 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     self.unit = unit
     cells = []
     void = []
+    let doubt = Self.doubt(first, second)
     for cell in common {
+      if let doubt {
+        void.append(VoidCell(cell: cell.id, reason: doubt))
+        continue
+      }
       do throws(RatioUnknown) {
         let ratio = try RunRatio(
           of: after[cell.id]?.settledRounds ?? [], over: cell.settledRounds, confidence: confidence)
@@ -158,6 +164,14 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     lost = unmatched.map { Loss($0, in: second) }
     let ids = Set(before.map(\.id))
     onlyInSecond = second.cells.filter(\.isMeasured).map(\.id).filter { !ids.contains($0) }
+  }
+
+  /// Why the clock of either cannot be believed, in a sentence without a full stop; nil where both can.
+  private static func doubt(_ first: BenchReport, _ second: BenchReport) -> String? {
+    let doubts = [("first", first), ("second", second)].compactMap { name, report in
+      report.clock.doubt.map { "the \(name)'s clock cannot be believed: \($0)" }
+    }
+    return doubts.isEmpty ? nil : doubts.joined(separator: "; ")
   }
 
   /// The confidence of all intervals together.

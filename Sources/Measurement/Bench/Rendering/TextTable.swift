@@ -13,7 +13,7 @@ public struct TextTable {
   public mutating func add(_ cells: String...) { add(cells) }
 
   /// Adds a row; what ends a line within a cell becomes a space.
-  mutating func add(_ row: [String]) { rows.append(row.map { String($0.map { $0.isNewline ? " " : $0 }) }) }
+  mutating func add(_ row: [String]) { rows.append(row.map(\.inOneLine)) }
 
   /// What a last column must have for its sentences to be broken into lines there.
   private static let narrowestSentence = 24
@@ -109,6 +109,9 @@ extension String {
     String(self[..<(lastIndex { $0 != " " }.map(index(after:)) ?? startIndex)])
   }
 
+  /// The text with a space for whatever ends a line in it.
+  var inOneLine: String { String(map { $0.isNewline ? " " : $0 }) }
+
   /// The text with every occurrence of a character replaced.
   func replacing(_ character: Character, with text: String) -> String {
     String(flatMap { $0 == character ? Array(text) : [$0] })
@@ -116,7 +119,8 @@ extension String {
 
   /// The text in lines of at most `width` characters, broken at spaces, each ended; lines after the first are indented.
   ///
-  /// A word that is longer than a line is broken where the line ends.
+  /// A word that is longer than a line is broken where the line ends. What ends a line in the text is as good as a
+  /// space: words out of a file make no lines of their own.
   public func wrapped(width: Int, first: String = "", indent: Int = 0) -> String {
     var lines: [String] = []
     var line = first
@@ -126,7 +130,7 @@ extension String {
       line = String(repeating: " ", count: indent)
       isEmpty = true
     }
-    for word in split(separator: " ") {
+    for word in split(whereSeparator: { $0 == " " || $0.isNewline }) {
       var rest = word[...]
       if !isEmpty {
         if line.count + 1 + rest.count > width { start() } else { line += " " }

@@ -7,7 +7,7 @@ extension ClaimRule {
   /// The claim holds if all three intervals lie within `trapTolerance`, and does not hold if one lies outside.
   static let c1 = ClaimRule(
     source: .enhancedIBRS, wording: "a trap and a system call each cost 1000 to 1500 cycles",
-    needs: [.systemCall, .clockOfTime], judge: judgeC1)
+    needs: [.systemCall, .clockOfTime], comparisons: { _ in 3 }, judge: judgeC1)
 
   /// From half of 1000 to twice 1500 cycles.
   static let trapTolerance = 500.0...3000.0

@@ -7,10 +7,12 @@ extension ClaimRule {
   /// Two parts: under `manual` (the conditional restore) it costs more than under `passthrough`: the ratio's interval
   /// lies above 1 and reaches `untaxed`; and under `emulate` it does not: the interval of emulate / passthrough does
   /// not reach above `untaxed`, and beside the same neighbour it does not lie above. Both parts make the claim hold; a
-  /// part that is refuted makes it not hold. The ratio for `autoload` stands beside them.
+  /// part that is refuted makes it not hold. A neighbour whose ratio is not known leaves the claim open. The ratio for
+  /// `autoload` stands beside them.
   static let c5 = ClaimRule(
     source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
-    needs: [.specCtrl, .clockOfTime], judge: judgeC5)
+    needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence(report: $0).neighboursOfBystanders.count },
+    judge: judgeC5)
 
   /// How much dearer a bystander may be and still count as untaxed: the default precision.
   static let untaxed = 1.02
@@ -19,7 +21,13 @@ extension ClaimRule {
     let restored = try tax("manual", evidence)
     let emulated = try tax("emulate", evidence)
     let listed = try? tax("autoload", evidence)
-    let beside = BenchReport.Cell.Neighbour.allCases.compactMap { try? tax("emulate", beside: $0, evidence) }
+    var beside: [Evidence.Finding] = []
+    var unknown: [String] = []
+    for neighbour in evidence.neighboursOfBystanders {
+      do throws(Evidence.Missing) {
+        beside.append(try tax("emulate", beside: neighbour, evidence))
+      } catch { unknown.append(error.reason) }
+    }
     let findings = [restored, emulated] + (listed.map { [$0] } ?? []) + beside
     let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lowerBound > untaxed }
     let figures =
@@ -34,6 +42,9 @@ extension ClaimRule {
     } else if restored.interval.upperBound < untaxed {
       outcome = .doesNotHold
       reason = "\(figures): the restore does not tax it"
+    } else if !unknown.isEmpty {
+      outcome = .notDecided
+      reason = "\(figures); \(unknown.joined(separator: "; "))"
     } else if restored.interval.lowerBound > 1, emulated.interval.upperBound <= untaxed {
       outcome = .holds
       reason = figures
@@ -56,5 +67,15 @@ extension ClaimRule {
       $0.policy == policy && $0.isLike(free)
     }
     return try evidence.ratio("bystander\(company) \(policy) / passthrough", taxed, over: free)
+  }
+}
+
+extension Evidence {
+  /// The neighbours beside which the bystander was measured both under passthrough and under emulate.
+  fileprivate var neighboursOfBystanders: [BenchReport.Cell.Neighbour] {
+    BenchReport.Cell.Neighbour.allCases.filter { neighbour in
+      all { $0.workload == "chatty" && $0.policy == "passthrough" && $0.neighbour == neighbour }.first
+        .map { free in all { $0.policy == "emulate" && $0.isLike(free) }.count > 0 } ?? false
+    }
   }
 }
