@@ -1,6 +1,6 @@
 // swift-tools-version: 6.3
-// Hostile bytes for what reads files and sockets, by libFuzzer: scripts/fuzz. A package of its own, because its programs
-// are linked with a main function that is not theirs.
+// Hostile bytes for what reads files and sockets, by libFuzzer: scripts/fuzz. A package of its own, because its
+// programs are linked with a main function that is not theirs.
 import PackageDescription
 
 let settings: [SwiftSetting] = [
