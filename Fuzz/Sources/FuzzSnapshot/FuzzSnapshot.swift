@@ -50,8 +50,8 @@ private func report(_ snapshot: ExperimentSnapshot) {
       samples: Array(records.filter { $0.iterations > 0 }.prefix(while: \.isComplete)),
       firstOwnSample: work.samplesTaken + (work.isBetweenSamples ? 0 : 1), subjectAtStart: work.subjectAtStart,
       subjectAtEnd: SubjectValue(guest: machine.subjectValue, register: machine.subjectValue), contract: machine.told,
-      hostCycles: work.hostCycles, roundTrips: nil, tally: work.tally, origin: snapshot.guest.origin,
-      warnings: snapshot.guest.warnings)
+      hostCycles: work.hostCycles, hostCyclesHere: work.hostCycles, rates: nil, disturbance: .init(), roundTrips: nil,
+      tally: work.tally, origin: snapshot.guest.origin, warnings: snapshot.guest.warnings)
     do throws(ExperimentError) { try record.verify() } catch { _ = "\(error)" }
     _ = RunReport(record, host: nil, entryChoice: "")
   }
