@@ -103,7 +103,9 @@ struct HostileNumbersTests {
   @Test("The largest numbers are printed as well as any other", arguments: strange)
   func decimals(value: Double) {
     let cell = { MadeUp.cell("bare", "passthrough", cost: value, noise: 0) }
-    let report = MadeUp.report([cell()])
+    var report = MadeUp.report([cell()])
+    // Figures without noise make the clock doubtful, which is another reason to compare nothing.
+    report.clock.doubt = nil
     #expect(!report.text.isEmpty && !report.csv.isEmpty)
     #expect(ReportComparison(report, report).void.isEmpty == (value.isNormal && value > 0))
   }

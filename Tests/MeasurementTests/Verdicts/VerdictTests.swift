@@ -73,7 +73,9 @@ struct VerdictTests {
         [bare]
           + policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds, over: bare.id) })
     }
-    #expect(cells(rounds: 5, policies: ["passthrough", "emulate"]).reachesPrecision)
+    // C1 shares its error out over three figures, whatever the policies.
+    #expect(!cells(rounds: 5, policies: ["passthrough", "emulate"]).reachesPrecision)
+    #expect(cells(rounds: 7, policies: ["passthrough", "emulate"]).reachesPrecision)
     #expect(!cells(rounds: 7, policies: MadeUp.policies).reachesPrecision)
     #expect(cells(rounds: 8, policies: MadeUp.policies).reachesPrecision)
   }
