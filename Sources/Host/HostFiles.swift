@@ -37,13 +37,17 @@ public struct HostFiles: Hashable, Sendable {
 
   private static let shortages = Mutex<[String]>([])
 
-  /// Notes a failure that says nothing about the host.
-  private func note(_ error: any Error, _ relative: String) {
-    guard let code = error as? Errno,
-      [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted].contains(code)
-    else { return }
+  /// Notes a failure that says nothing about the host; false for one that does: what is absent, or forbidden, and a
+  /// register that a processor lacks (EIO of msr(4)).
+  @discardableResult
+  private func note(_ error: any Error, _ relative: String) -> Bool {
+    let shortages: [Errno] = [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted]
+    guard let code = error as? Errno, shortages.contains(code) || code == .ioError && !relative.hasPrefix("dev/") else {
+      return false
+    }
     let sentence = "\(path(relative)): \(code)"
     Self.shortages.withLock { if !$0.contains(sentence) { $0.append(sentence) } }
+    return true
   }
 
   /// The first bytes of a file, at most `limit` of them, from `offset` on; nil when they cannot be read.
@@ -61,11 +65,16 @@ public struct HostFiles: Hashable, Sendable {
     while filled < limit {
       if filled == bytes.count { bytes += [UInt8](repeating: 0, count: min(limit - filled, 7 * filled)) }
       // Safe: the kernel writes within the buffer it is given, which the array owns for the length of the closure.
-      let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-        let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-        return unsafe try? file.read(fromAbsoluteOffset: offset + Int64(filled), into: rest)
+      let count: Int
+      do {
+        count = unsafe try bytes.withUnsafeMutableBytes { buffer in
+          let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+          return unsafe try file.read(fromAbsoluteOffset: offset + Int64(filled), into: rest)
+        }
+      } catch {
+        note(error, relative)
+        return nil
       }
-      guard let count else { return nil }
       if count == 0 { break }
       filled += count
     }
@@ -86,12 +95,14 @@ public struct HostFiles: Hashable, Sendable {
   }
 
   /// The names in a folder, sorted, without `.` and `..`; empty when it cannot be read.
-  public func names(in relative: String) -> [String] {
+  public func names(in relative: String) -> [String] { listing(of: relative) ?? [] }
+
+  /// The same; nil where the folder is there, perhaps, and could not be read (see `unread`).
+  func listing(of relative: String) -> [String]? {
     let options: FileDescriptor.OpenOptions = [.closeOnExec, .directory]
     let folder: FileDescriptor
     do { folder = try FileDescriptor.open(path(relative), .readOnly, options: options) } catch {
-      note(error, relative)
-      return []
+      return note(error, relative) ? nil : []
     }
     defer { try? folder.close() }
     var names: [String] = []
@@ -102,6 +113,7 @@ public struct HostFiles: Hashable, Sendable {
       let filled = unsafe buffer.withUnsafeMutableBytes { bytes in
         unsafe chost_getdents64(folder.rawValue, bytes.baseAddress, UInt(bytes.count))
       }
+      if filled < 0, note(Errno(rawValue: CInt(-filled)), relative) { return nil }
       guard filled > 0 else { break }
       names += HostFiles.entryNames(in: buffer[..<filled])
     }

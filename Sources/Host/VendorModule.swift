@@ -18,6 +18,8 @@ public struct VendorModule: Hashable, Sendable {
     case other(String)
     /// No module, or none that shows itself.
     case none
+    /// The list of modules could not be read.
+    case unknown
   }
 
   /// A setting of a module.
@@ -34,13 +36,18 @@ public struct VendorModule: Hashable, Sendable {
 
   /// Finds the module below the given root; its parameters are read when they are asked for.
   public init(files: HostFiles = HostFiles()) {
-    let candidates = files.names(in: "sys/module").filter { $0.hasPrefix("kvm_") }
-    kind = VendorModule.inUse(candidates, files).map(Kind.init(module:)) ?? .none
+    if let modules = files.listing(of: "sys/module") {
+      kind = VendorModule.inUse(modules.filter { $0.hasPrefix("kvm_") }, files).map(Kind.init(module:)) ?? .none
+    } else {
+      kind = .unknown
+    }
     self.files = files
   }
 
   /// The vendor module's parameters that can be read, by name.
-  public var parameters: [Parameter] { kind == .none ? [] : VendorModule.parameters(of: "\(kind)", files) }
+  public var parameters: [Parameter] {
+    [.none, .unknown].contains(kind) ? [] : VendorModule.parameters(of: "\(kind)", files)
+  }
 
   /// The parameters of `kvm` itself that can be read, by name.
   public var coreParameters: [Parameter] { VendorModule.parameters(of: "kvm", files) }
@@ -79,7 +86,7 @@ extension VendorModule.Kind: CustomStringConvertible {
       }
   }
 
-  /// The module's name, or `none`.
+  /// The module's name, `none` or `unknown`.
   public var description: String {
     switch self {
     case .kvmIntel: "kvm_intel"
@@ -87,6 +94,7 @@ extension VendorModule.Kind: CustomStringConvertible {
     case .kvmPVM: "kvm_pvm"
     case .other(let name): name
     case .none: "none"
+    case .unknown: "unknown"
     }
   }
 }

@@ -57,6 +57,15 @@ struct HostFilesTests {
     #expect(tree.files.names(in: "/") == ["many"])
   }
 
+  @Test("are named where reading one failed, but not where one is absent")
+  func unread() {
+    // Nothing is mapped at address 0, so that reading there is EIO (proc(5), /proc/pid/mem).
+    #expect(HostFiles().bytes("proc/self/mem") == nil)
+    #expect(HostFiles.unread.contains("/proc/self/mem: Input/output error"))
+    #expect(HostFiles().text("no/such/file") == nil && HostFiles().names(in: "no/such/folder").isEmpty)
+    #expect(!HostFiles.unread.contains { $0.contains("no/such") })
+  }
+
   @Test("do not hold the program up when one is a pipe that nobody writes to")
   func pipe() throws {
     let tree = try FixtureTree()
