@@ -26,6 +26,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
+  // A target that imports Hypervisor names Host and Registers, too, which it re-exports: SwiftPM compiles a target anew
+  // when a module that it names has changed, and no other.
   targets: [
     .systemLibrary(name: "CKVM", providers: [.apt(["linux-libc-dev"])]),
     .systemLibrary(name: "CHost", providers: [.apt(["linux-libc-dev"])]),
@@ -45,7 +47,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Migration",
-      dependencies: ["CKVM", "Hypervisor", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "CKVM", "Host", "Registers", "Hypervisor", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: strict),
     .target(
       name: "Sandbox",
@@ -53,43 +57,48 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Experiments",
-      dependencies: ["CKVM", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration"],
+      dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
     // C, for it runs before the Swift runtime starts.
     .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "CHost", "CProgram", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Migration", "Sandbox",
+        "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement",
+        "Migration", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "CountExits",
-      dependencies: ["Hypervisor", "GuestImages"],
+      dependencies: ["Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Examples/CountExits",
       swiftSettings: strict),
     .executableTarget(
       name: "ExitLoop",
-      dependencies: ["Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: [
+        "Host", "Registers", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+      ],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
     .executableTarget(
       name: "AdaptiveCost",
-      dependencies: ["Experiments", "Hypervisor", "GuestImages"],
+      dependencies: ["Experiments", "Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Benchmarks/AdaptiveCost",
       swiftSettings: strict),
     .executableTarget(
       name: "GuestDump",
       dependencies: [
-        "CKVM", "Experiments", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+        "CKVM", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Benchmarks/GuestDump",
       swiftSettings: strict),
     // A property that is tested here and, as a program, on the lab's hosts.
     .executableTarget(
-      name: "HandOver", dependencies: ["Hypervisor", "GuestImages", "Measurement"], path: "Tests/HandOver",
+      name: "HandOver", dependencies: ["Host", "Registers", "Hypervisor", "GuestImages", "Measurement"],
+      path: "Tests/HandOver",
       swiftSettings: strict),
     // Tries what a sandbox forbids: the test reads how it ends.
     .executableTarget(
@@ -108,13 +117,14 @@ let package = Package(
     .testTarget(
       name: "HypervisorTests",
       dependencies: [
-        "Host", "Hypervisor", "CKVM", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+        "Host", "Registers", "Hypervisor", "CKVM", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Host", "Migration", "Experiments", "Hypervisor", "TestSupport",
+        "Host", "Migration", "Experiments", "Registers", "Hypervisor", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
@@ -122,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
-        "Experiments", "Hypervisor", "GuestImages", "Measurement", "TestSupport",
+        "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
@@ -130,7 +140,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Hypervisor", "Migration", "TestSupport",
+        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Registers", "Hypervisor", "Migration",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
@@ -141,7 +152,7 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CHost", "CKVM", "Experiments", "HandOver", "Hypervisor", "GuestImages", "Measurement",
+        "CHost", "CKVM", "Experiments", "HandOver", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),

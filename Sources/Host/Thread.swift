@@ -4,7 +4,7 @@
 import Glibc
 package import SystemPackage
 
-/// Owns a running thread; `join()` must be called.
+/// Owns a running thread; `join()` or `detach()` must be called.
 package struct Thread: ~Copyable {
   private let thread: pthread_t
 
@@ -35,6 +35,9 @@ package struct Thread: ~Copyable {
 
   /// Lets the calling thread sleep; a signal may end that early.
   package static func sleep(for duration: Duration) { usleep(UInt32(duration / .microseconds(1))) }
+
+  /// Lets it run for itself.
+  package consuming func detach() { pthread_detach(thread) }
 
   /// Waits for its end.
   package consuming func join() { pthread_join(thread, nil) }

@@ -1,9 +1,10 @@
 // Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported.
 // SIGUSR1 pauses a guest that is to be kept in a file.
-// Facts: sigwait(3), pthread_sigmask(3), pthread_create(3), signal(7): a signal to the process goes to any thread that
+// Facts: sigwait(3), pthread_sigmask(3), signal(7): a signal to the process goes to any thread that
 // lets it through.
 
 import Glibc
+import Host
 import Hypervisor
 import SystemPackage
 
@@ -21,24 +22,14 @@ enum Interrupt {
     if pausing { unsafe sigaddset(&signals, SIGUSR1) }
     unsafe pthread_sigmask(SIG_BLOCK, &signals, &before)
 
-    let waiter = unsafe Unmanaged.passRetained(Waiter(signals: signals, control: control))
-    var thread = pthread_t()
-    // Safe: the thread takes over the one reference; where there is no thread, it is released here.
-    let failure = unsafe pthread_create(
-      &thread, nil,
-      { argument in
-        unsafe Unmanaged<Waiter>.fromOpaque(argument!).takeRetainedValue().run()
-        return nil
-      }, waiter.toOpaque())
-    guard failure == 0 else {
-      unsafe waiter.release()
+    let waiter = Waiter(signals: signals, control: control)
+    do throws(Errno) { try Thread { waiter.run() }.detach() } catch {
       unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
       throw Failure(
         status: .osError,
-        message: "no thread can be made to wait for Ctrl-C: \(Errno(rawValue: failure)); end other programs, or raise "
-          + "the limit of this user or control group (ulimit -u, pids.max)")
+        message: "no thread can be made to wait for Ctrl-C: \(error); end other programs, or raise the limit of this "
+          + "user or control group (ulimit -u, pids.max)")
     }
-    pthread_detach(thread)
   }
 
   private final class Waiter: Sendable {

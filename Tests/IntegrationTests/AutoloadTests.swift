@@ -185,16 +185,21 @@ struct AutoloadTests {
         on: try KVM(),
         policy: Autoload(subject: .efer, lists: try AutoloadLists(entryLoad: entries, exitStore: [], exitLoad: [])))
       try machine.loadLong { asm in asm.hlt() }
-      var devices = Devices()
-      do throws(RunError) {
-        let end = try machine.run(&devices)
-        Issue.record("it ended: \(end)")
-      } catch {
-        guard case .policy(let failure) = error else { throw error }
-        #expect(failure == .entryLoad(index: number, entries[number - 1]))
-      }
+      try expect(.entryLoad(index: number, entries[number - 1]), of: &machine)
       let efer = try machine.vcpu.specialRegisters().efer
       #expect(efer & Self.longMode != 0, "the vCPU's mode is as it was")
+    }
+  }
+
+  /// Runs a machine whose policy is to fail with this error.
+  private func expect(_ failure: PolicyError, of machine: inout Machine<Autoload>) throws(RunError) {
+    var devices = Devices()
+    do throws(RunError) {
+      let end = try machine.run(&devices)
+      Issue.record("it ended: \(end)")
+    } catch {
+      guard case .policy(let seen) = error else { throw error }
+      #expect(seen == failure)
     }
   }
 
@@ -205,14 +210,7 @@ struct AutoloadTests {
       on: try KVM(),
       policy: Autoload(subject: .efer, lists: try AutoloadLists(entryLoad: [], exitStore: [], exitLoad: [bad])))
     try machine.loadLong { asm in asm.hlt() }
-    var devices = Devices()
-    do throws(RunError) {
-      let end = try machine.run(&devices)
-      Issue.record("it ended: \(end)")
-    } catch {
-      guard case .policy(let failure) = error else { throw error }
-      #expect(failure == .exitLoad(index: 1, bad))
-    }
+    try expect(.exitLoad(index: 1, bad), of: &machine)
   }
 
   @Test("lets a guest do with IA32_EFER what passthrough and manual let it do, no more and no less", .holds(.efer))

@@ -119,15 +119,8 @@ extension FeatureMSRs {
 }
 
 extension FeatureMSRs: Codable {
-  private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
   public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
+    let container = try decoder.container(keyedBy: TextKey.self)
     var entries: [MSREntry] = []
     for key in container.allKeys {
       // One way of writing each: the number in hexadecimal, `0x480`.
@@ -141,7 +134,7 @@ extension FeatureMSRs: Codable {
   }
 
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    for (msr, value) in values { try container.encode(value, forKey: Key(stringValue: msr.hex)) }
+    var container = encoder.container(keyedBy: TextKey.self)
+    for (msr, value) in values { try container.encode(value, forKey: TextKey(stringValue: msr.hex)) }
   }
 }

@@ -86,15 +86,8 @@ public struct FeatureWords: Equatable, Sendable {
 }
 
 extension FeatureWords: Codable {
-  private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
   public init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
+    let container = try decoder.container(keyedBy: TextKey.self)
     var values: [CPUIDWord: UInt32] = [:]
     for key in container.allKeys {
       guard let word = CPUIDWord(key: key.stringValue) else {
@@ -107,7 +100,7 @@ extension FeatureWords: Codable {
   }
 
   public func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Key.self)
-    for (word, value) in values { try container.encode(value, forKey: Key(stringValue: word.key)) }
+    var container = encoder.container(keyedBy: TextKey.self)
+    for (word, value) in values { try container.encode(value, forKey: TextKey(stringValue: word.key)) }
   }
 }

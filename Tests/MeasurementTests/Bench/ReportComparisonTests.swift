@@ -5,7 +5,7 @@ import Testing
 
 /// Two runs side by side.
 struct ReportComparisonTests {
-  private func report(
+  func report(
     _ factor: Double = 1, host: HostReport = MadeUp.host(), extra: [BenchReport.Cell] = []
   ) -> BenchReport {
     MadeUp.report(
@@ -35,33 +35,6 @@ struct ReportComparisonTests {
     let faster = ReportComparison(report(1.1), report())
     #expect(faster.cells.last?.differs == true)
     #expect(faster.regressions(threshold: 0.05) == [])
-  }
-
-  @Test(
-    "Another kind of core, and another highest frequency, are differences that matter; a result that tells neither is not"
-  )
-  func processors() {
-    func report(_ core: String?, _ megahertz: Double?, neighbour: String? = nil) -> BenchReport {
-      var environment = BenchEnvironment(cpu: 2)
-      environment.processor = .init(cpu: 2, core: core, capacity: nil, maximumMegahertz: megahertz)
-      environment.neighbourProcessor = neighbour.map { .init(cpu: 1, core: $0, capacity: 446, maximumMegahertz: nil) }
-      return MadeUp.report([], environment: environment)
-    }
-    func differences(_ first: BenchReport, _ second: BenchReport) -> [ReportComparison.Circumstance] {
-      ReportComparison(first, second).environment
-    }
-    #expect(differences(report("performance", 5200), report("performance", 5200)).isEmpty)
-    #expect(
-      differences(report("performance", 5200), report("efficiency", 3900)) == [
-        .init(name: "core", first: "performance", second: "efficiency"),
-        .init(name: "highest frequency", first: "5200 MHz", second: "3900 MHz"),
-      ])
-    #expect(differences(report("performance", nil), report(nil, nil)).map(\.second) == ["unknown"])
-    #expect(
-      differences(
-        report(nil, nil, neighbour: "performance"), report(nil, nil, neighbour: "efficiency")
-      ).map(\.name) == ["neighbour's core"])
-    #expect(differences(MadeUp.report([]), report("efficiency", 3900)).isEmpty)
   }
 
   @Test("Noise beyond the threshold is no regression")
@@ -336,59 +309,6 @@ struct ReportComparisonTests {
     #expect(!lines.isEmpty && !lines.contains { $0.contains(where: \.isNewline) })
   }
 
-  @Test("A partial result and another processor are noted")
-  func notes() {
-    var partial = report()
-    partial.partial = true
-    partial.environment.cpu = 5
-    let comparison = ReportComparison(report(), partial)
-    #expect(comparison.environment.isEmpty && comparison.notes.count == 2)
-    #expect(comparison.text().contains("Note: The second is partial"))
-    #expect(comparison.text().contains("on CPU 2, the second on CPU 5"))
-    #expect(ReportComparison(report(), report()).notes == [])
-  }
-
-  @Test("Another rate of the time-stamp counter matters, as far as it is not how each boot measures it")
-  func clockRate() {
-    func at(_ hertz: Double?) -> BenchReport {
-      var report = report()
-      report.clock.hertz = hertz
-      return report
-    }
-    #expect(ReportComparison(at(2.6e9), at(2.600_1e9)).environment == [])
-    #expect(ReportComparison(at(nil), at(nil)).environment == [])
-    let other = ReportComparison(at(2.6e9), at(2.9e9)).environment
-    #expect(other == [.init(name: "TSC", first: "2600.0 MHz", second: "2900.0 MHz")])
-    #expect(ReportComparison(at(nil), at(2.9e9)).environment.map(\.second) == ["2900.0 MHz"])
-  }
-
-  @Test("Results about different registers are told apart")
-  func register() {
-    var other = report()
-    other.msr = BenchReport.Subject(name: "IA32_LSTAR", index: "0xc0000082")
-    let difference = ReportComparison(report(), other).environment
-    #expect(difference == [.init(name: "register", first: "IA32_SPEC_CTRL", second: "IA32_LSTAR")])
-    #expect(ReportComparison(other, other).environment == [])
-  }
-
-  @Test("Every circumstance that matters is compared")
-  func environment() {
-    var host = MadeUp.host(module: "kvm_amd", hypervisor: "Microsoft Hv", kernel: "6.13.0")
-    host.cpu.model = "AMD EPYC 7B13"
-    host.cpu.microcode = "0x1"
-    host.smt = "on"
-    host.governors = ["powersave"]
-    host.turbo = true
-    host.moduleParameters = ["npt": "Y"]
-    host.vulnerabilities["spectre_v2"] = "Vulnerable"
-    let names = ReportComparison(report(), report(host: host)).environment.map(\.name)
-    #expect(
-      names == [
-        "CPU model", "microcode", "kernel", "KVM module", "SMT", "governors", "turbo", "virtualised by",
-        "parameter ept", "parameter npt", "mitigation spectre_v2",
-      ])
-  }
-
   @Test("The text fits 100 columns and says what is slower")
   func text() {
     var host = MadeUp.host()
@@ -406,22 +326,5 @@ struct ReportComparisonTests {
     let text = ReportComparison(MadeUp.whole, report(1.1, host: host)).text(
       threshold: 0.05, bothWays: true, width: width)
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= width }, "\(text)")
-  }
-
-  @Test("Of many parameters and mitigations that differ the text has their number, and each when it is asked for")
-  func manyCircumstances() {
-    var host = MadeUp.host(kernel: "6.13.0")
-    for index in 0..<20 { host.moduleParameters["p\(index)"] = "1" }
-    host.vulnerabilities["spectre_v2"] = "Vulnerable\n  CPU model: forged"
-    let comparison = ReportComparison(report(), report(host: host))
-    let lines = comparison.circumstanceLines(verbose: false)
-    #expect(
-      lines == [
-        "kernel: 6.12.0 -> 6.13.0",
-        "20 parameters of KVM's module (p0, p1, p10, …) and 1 mitigation (spectre_v2); --verbose shows both values",
-      ])
-    let all = comparison.circumstanceLines(verbose: true)
-    #expect(all.count == 22 && all.contains("parameter p3: none -> 1") && !all.contains { $0.contains("\n") })
-    #expect(comparison.text(verbose: true).contains("\n  parameter p3: none -> 1\n"))
   }
 }
