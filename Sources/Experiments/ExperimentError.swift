@@ -42,7 +42,7 @@ extension ExperimentError: CustomStringConvertible {
     case .pause(let iterations, let total, let samples):
       "a pause after \(iterations) iterations: from 0 to \(total - 1) of \(total) are possible"
         + (samples < 2 ? ", and with one sample only 0" : "")
-    case .snapshot(let text): "the snapshot is of no experiment that this program has: \(text)"
+    case .snapshot(let text): "the snapshot describes an unknown experiment: \(text)"
     case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
     case .nothingToMeasure(let text): text
     case .nothingMeasurable(let cells):

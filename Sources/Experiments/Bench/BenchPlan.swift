@@ -51,7 +51,7 @@ struct PlannedCell {
   /// Nil for a cell that cannot be measured here.
   let experiment: Experiment?
   let abilities: HostAbilities
-  /// Where the writes of the MSR end is found out by the exits; this one writes none, or traps them.
+  /// Where the neighbour VM runs; nil if the cell has none.
   let neighbour: NeighbourPlace?
   /// Whether the selection names it; else it is there for what others are held against.
   var isAsked = true

@@ -164,7 +164,7 @@ extension Decision {
   public static func warning(_ reason: String) -> String { "moved with --accept-unprotected although \(reason)" }
 
   /// What is said when nobody has accepted that.
-  public static func advice(_ reason: String) -> String { "\(reason); --accept-unprotected goes on all the same" }
+  public static func advice(_ reason: String) -> String { "\(reason); pass --accept-unprotected to continue" }
 }
 
 /// The copying of memory in a thread of its own.

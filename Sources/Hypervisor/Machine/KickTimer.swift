@@ -16,8 +16,8 @@ import SystemPackage
 ///
 /// Invariant: `timer` exists until `remove()` is called, once, on the thread that made it.
 @safe struct KickTimer: @unchecked Sendable {
-  // @unchecked Sendable: the handle means the same in every thread. It is a number in a pointer's clothes, and 0 is
-  // one.
+  // @unchecked Sendable: the handle means the same in every thread. timer_t is an integer typed as a pointer; 0 is a
+  // valid timer.
   private let timer: timer_t?
   private let thread: pthread_t
   private let flag: UnsafeMutablePointer<UInt8>

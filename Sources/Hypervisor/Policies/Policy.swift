@@ -21,8 +21,7 @@ public protocol Policy: ~Copyable {
   mutating func accept(_ contract: GuestContract)
   /// Called once, when the vCPU knows its CPUID and has not run yet.
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError)
-  /// What the policy goes on from under which the guest ran elsewhere, beside the guest's value: numbers by their
-  /// names.
+  /// State to restore on another host, besides the MSR's value: numbers by their names.
   var state: [String: UInt64] { get }
   /// Called at most once, after `prepare`: the guest ran elsewhere before, under the same policy, whose `state` this
   /// is.

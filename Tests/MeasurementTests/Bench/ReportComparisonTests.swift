@@ -120,27 +120,13 @@ struct ReportComparisonTests {
     #expect(comparison.text().contains("Undecided, with an interval without bounds: bare/syscall/passthrough"))
   }
 
-  /// Many cells with a noise that real machines have: heavy tails, rounds of their own mood, samples that remember the
-  /// last.
-  private func noisy(
-    _ noise: inout SimulatedNoise, cells: Int = 16, dearer: Double = 1
-  ) -> BenchReport {
-    MadeUp.unconcluded(
-      (0..<cells).map { index in
-        var cell = MadeUp.cell("bare", "policy \(index)", cost: 1000, rounds: 0)
-        for round in noise.pair(factor: index == 0 ? dearer : 1).cell { cell.rounds.append(round) }
-        cell.summarise()
-        return cell
-      })
-  }
-
   @Test(
     "A/A: of 40 comparisons of 16 equal cells each, no more name any cell than 5 % at a time allow", arguments: [8, 20])
   func familyWiseError(rounds: Int) {
     var noise = SimulatedNoise(seed: UInt64(rounds))
     noise.roundCount = rounds
     let named = (0..<40).count { _ in
-      ReportComparison(noisy(&noise), noisy(&noise)).cells.contains(where: \.differs)
+      ReportComparison(noise.report(cells: 16), noise.report(cells: 16)).cells.contains(where: \.differs)
     }
     #expect(named <= Binomial.bound(trials: 40, share: 0.05), "\(named) of 40")
   }
@@ -150,7 +136,8 @@ struct ReportComparisonTests {
     var noise = SimulatedNoise(seed: 1810)
     noise.roundCount = 20
     let found = (0..<10).count { _ in
-      ReportComparison(noisy(&noise), noisy(&noise, dearer: 1.1)).regressions(threshold: 0.05).map(\.cell)
+      ReportComparison(noise.report(cells: 16), noise.report(cells: 16, dearer: 1.1)).regressions(threshold: 0.05).map(
+        \.cell)
         == ["bare/syscall/policy 0"]
     }
     #expect(found >= 5, "\(found) of 10")

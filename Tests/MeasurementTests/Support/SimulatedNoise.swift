@@ -2,13 +2,16 @@
 // round, samples that remember the last one, and rare long outliers.
 
 import Glibc
-import Measurement
+
+@testable import Measurement
 
 struct SimulatedNoise {
   /// Drift from round to round that hits both cells, as a share of the cost.
   var drift = 0.03
   /// What a cell's round has of its own.
   var mood = 0.01
+  /// How much of that the next round keeps.
+  var moodMemory = 0.0
   /// The noise within a round.
   var noise = 0.01
   /// How much of a sample's noise the next one keeps.
@@ -23,16 +26,30 @@ struct SimulatedNoise {
   mutating func pair(factor: Double) -> (cell: [[Double]], baseline: [[Double]]) {
     var cell: [[Double]] = []
     var baseline: [[Double]] = []
+    var moods = (0.0, 0.0)
     for _ in 0..<roundCount {
       let shared = 1000 * (1 + drift * normal())
-      cell.append(round(shared * factor))
-      baseline.append(round(shared))
+      cell.append(round(shared * factor, &moods.0))
+      baseline.append(round(shared, &moods.1))
     }
     return (cell, baseline)
   }
 
-  private mutating func round(_ cost: Double) -> [Double] {
-    let own = mood * normal()
+  /// Many cells of 1000 cycles, the first dearer by `dearer`: heavy tails, rounds of their own mood, samples that
+  /// remember the last.
+  mutating func report(cells: Int, dearer: Double = 1) -> BenchReport {
+    MadeUp.unconcluded(
+      (0..<cells).map { index in
+        var cell = MadeUp.cell("bare", "policy \(index)", cost: 1000, rounds: 0)
+        for round in pair(factor: index == 0 ? dearer : 1).cell { cell.rounds.append(round) }
+        cell.summarise()
+        return cell
+      })
+  }
+
+  private mutating func round(_ cost: Double, _ last: inout Double) -> [Double] {
+    last = moodMemory * last + (1 - moodMemory * moodMemory).squareRoot() * normal()
+    let own = mood * last
     var remembered = normal()
     return (0..<samplesPerRound).map { _ in
       remembered = memory * remembered + (1 - memory * memory).squareRoot() * normal()
