@@ -40,10 +40,10 @@ let package = Package(
       name: "Hypervisor",
       dependencies: ["CHost", "CKVM", "Registers", "Host", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
-    .target(name: "GuestImages", swiftSettings: strict),
+    .target(name: "GuestImages", dependencies: ["Registers"], swiftSettings: strict),
     .target(
       name: "Measurement",
-      dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+      dependencies: ["Registers", .product(name: "Histogram", package: "hdrhistogram-swift")],
       swiftSettings: strict),
     .target(
       name: "Migration",
@@ -108,7 +108,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GuestImagesTests", dependencies: ["GuestImages", "Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
@@ -128,7 +129,8 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
-    .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MeasurementTests", dependencies: ["Measurement", "Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
@@ -148,7 +150,7 @@ let package = Package(
       name: "SandboxTests",
       dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Measurement", "Registers"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -1,6 +1,8 @@
 // The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning
 // raises `schemaVersion`.
 
+public import Registers
+
 /// One guest's run under one policy.
 public struct RunReport: Codable, Equatable, Sendable {
   /// The version of this schema.
@@ -9,13 +11,13 @@ public struct RunReport: Codable, Equatable, Sendable {
   public var schemaVersion = Self.currentSchemaVersion
   /// What was measured where; null where nobody asked.
   @Nullable public var host: HostReport?
-  public var workload: String
+  public var workload: Known<WorkloadName>
   /// What was chosen of the workload beside its MSR, by name.
   public var parameters: [String: Int]
-  public var entry: String
+  public var entry: Known<Entry>
   /// Why this entry: given, or the best that works here.
   public var entryChoice: String
-  public var policy: String
+  public var policy: Known<PolicyName>
   /// Iterations in all, over all samples.
   public var iterations: UInt64
   public var samples: Int
@@ -37,11 +39,10 @@ public struct RunReport: Codable, Equatable, Sendable {
   public var policyTally: [String: UInt64]
 
   public struct Protection: Codable, Equatable, Sendable {
-    /// `always`, `maskedBits`, `guest`, `none` or `notApplicable`.
-    public var level: String
+    public var level: Known<ProtectionLevel>
     public var reason: String
 
-    public init(level: String, reason: String) {
+    public init(level: Known<ProtectionLevel>, reason: String) {
       self.level = level
       self.reason = reason
     }
@@ -51,12 +52,11 @@ public struct RunReport: Codable, Equatable, Sendable {
   public struct Exits: Codable, Equatable, Sendable {
     public var total: UInt64
     public var byReason: [String: UInt64]
-    /// By the MSR's number in hexadecimal, "0x48".
-    public var byMSR: [String: Accesses]
+    public var byMSR: [Known<MSR>: Accesses]
     /// How often a signal ended KVM_RUN.
     public var interruptions: UInt64
 
-    public init(total: UInt64, byReason: [String: UInt64], byMSR: [String: Accesses], interruptions: UInt64) {
+    public init(total: UInt64, byReason: [String: UInt64], byMSR: [Known<MSR>: Accesses], interruptions: UInt64) {
       self.total = total
       self.byReason = byReason
       self.byMSR = byMSR
@@ -129,7 +129,7 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   public struct Expected: Codable, Equatable, Sendable {
     /// The MSR that the workload accesses: the policy's, or one of its own.
-    public var msr: String
+    public var msr: Known<MSR>
     /// Accesses of that MSR.
     public var msrReads: UInt64
     public var msrWrites: UInt64
@@ -138,7 +138,7 @@ public struct RunReport: Codable, Equatable, Sendable {
     public var halts: UInt64
 
     public init(
-      msr: String = "0x48", msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64, mmioWrites: UInt64 = 0,
+      msr: Known<MSR> = .known(.specCtrl), msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64, mmioWrites: UInt64 = 0,
       halts: UInt64 = 0
     ) {
       self.msr = msr
@@ -180,18 +180,19 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// The subject MSR: as the guest reads it (null where it can only write), and as the vCPU's register holds it (null
   /// where KVM does not read it).
   public struct Register: Codable, Equatable, Sendable {
+    /// The manual's name where there is one, else the number.
     public var name: String
-    public var index: String
+    public var index: Known<MSR>
     @Nullable public var start: UInt64?
     @Nullable public var end: UInt64?
     @Nullable public var registerStart: UInt64?
     @Nullable public var registerEnd: UInt64?
 
     public init(
-      name: String, index: String, start: UInt64?, end: UInt64?, registerStart: UInt64?, registerEnd: UInt64?
+      _ msr: MSR, start: UInt64?, end: UInt64?, registerStart: UInt64?, registerEnd: UInt64?
     ) {
-      self.name = name
-      self.index = index
+      name = "\(msr)"
+      index = .known(msr)
       self.start = start
       self.end = end
       self.registerStart = registerStart
@@ -200,8 +201,8 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    host: HostReport?, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
-    policy: String, iterations: UInt64,
+    host: HostReport?, workload: Known<WorkloadName>, parameters: [String: Int] = [:], entry: Known<Entry>,
+    entryChoice: String, policy: Known<PolicyName>, iterations: UInt64,
     samples: Int, protection: Protection, warnings: [String] = [], origin: String? = nil, completed: Bool,
     stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]

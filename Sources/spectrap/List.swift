@@ -64,11 +64,11 @@ private struct Inventory: Encodable {
     entries = Entry.allCases.map { entry in
       let fact =
         entry == .none
-        ? entryFacts.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : entryFacts?[entry.rawValue]
+        ? entryFacts.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : entryFacts?[.known(entry)]
       return Item(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
     }
     policies = PolicyName.allCases.map { policy in
-      let fact = host.policies?[policy.rawValue]
+      let fact = host.policies?[.known(policy)]
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
     }
     let working = Set(entries.filter { $0.works == true }.map(\.name))

@@ -30,7 +30,7 @@ extension RunReport {
 
   /// The parameters that are not the workload's default, by name.
   private var chosenParameters: [(key: String, value: Int)] {
-    let defaults = Workload.Name(rawValue: workload).map { Workload($0).parameters } ?? [:]
+    let defaults = workload.value.map { Workload($0).namedParameters } ?? [:]
     return parameters.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
   }
 

@@ -23,7 +23,7 @@ extension SnapshotTests {
         abilities.adaptiveCosts = AdaptiveCosts(access: access, exit: exit, price: price, wholeExit: 100)
         let experiment = try Experiment(
           running: Workload(
-            workload, msr: subject.rawValue, parameters: workload == .phases ? ["phaseLength": 6] : [:]),
+            workload, msr: subject, parameters: workload == .phases ? ["phaseLength": 6] : [:]),
           entry: host.entries(of: workload)[0], policy: .adaptive, msr: subject, iterations: 40, samples: 40)
         let whole = try experiment.run(on: try KVM(), abilities: abilities)
         opened += whole.tally["opens"] ?? 0

@@ -135,7 +135,7 @@ public struct Bench: ~Copyable {
       precision: isTimed ? options.precision : nil,
       timeBudget: isTimed ? Double(options.time / .milliseconds(1)) / 1000 : nil, roundBudget: options.rounds,
       elapsed: 0, host: host,
-      msr: BenchReport.Subject(name: "\(options.selection.msr)", index: options.selection.msr.hex),
+      msr: BenchReport.Subject(options.selection.msr),
       environment: BenchEnvironment(), warnings: [],
       // Where samples are differences of two, the clock's own cost is in none.
       clock: BenchReport.Clock(

@@ -1,17 +1,19 @@
 // One cell of the benchmark: a guest under a policy, measured over rounds.
 
+public import Registers
+
 extension BenchReport {
   /// A workload, an entry and a policy that were measured together, or why they were not.
   public struct Cell: Codable, Equatable, Sendable {
     /// What it is, in a stable string that `identifier` makes.
     public var id: String
-    /// A workload (`bare`, `ibrs`, `chatty`, …) or a primitive (`wrmsr`, `rdmsr`, `cpuid`, `out`, `mmio`, `hlt`).
-    public var workload: String
+    /// A workload or a primitive.
+    public var workload: Known<WorkloadName>
     /// How user mode reaches the kernel; `none` where there is no user mode, as in every primitive.
-    public var entry: String
-    public var policy: String
-    /// The MSR that it writes, in hexadecimal, "0x48"; null where it writes none.
-    @Nullable public var msr: String?
+    public var entry: Known<Entry>
+    public var policy: Known<PolicyName>
+    /// The MSR that it writes; null where it writes none.
+    @Nullable public var msr: Known<MSR>?
     /// The VM that writes the MSR all the time beside it; null where it is alone.
     @Nullable public var neighbour: Neighbour?
     /// Writes of the MSR per iteration that the guest was built to make.
@@ -85,8 +87,8 @@ extension BenchReport {
 
     /// A cell whose warm-up and summary follow from its rounds.
     public init(
-      id: String? = nil, workload: String, entry: String, policy: String, msr: String? = nil,
-      neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int? = nil,
+      id: String? = nil, workload: Known<WorkloadName>, entry: Known<Entry>, policy: Known<PolicyName>,
+      msr: Known<MSR>? = nil, neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int? = nil,
       place: Place,
       status: Status = .measured, reason: String? = nil, iterationsPerSample: Int = 0, rounds: [[Double]] = [],
       vmmExitsPerEntry: Double? = nil, kvmExitsPerEntry: Double? = nil, baseline: String? = nil,
@@ -127,15 +129,15 @@ extension BenchReport.Cell {
   /// The MSR stands in it unless it is SPEC_CTRL; writes and exits where they are not the workload's own (`ibrs` writes
   /// twice, `chatty` exits once, primitives do one thing); indirect branches in user mode where there are any.
   public static func identifier(
-    workload: String, entry: String, policy: String, msr: String? = nil, neighbour: Neighbour? = nil,
-    writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int = 0
+    workload: Known<WorkloadName>, entry: Known<Entry>, policy: Known<PolicyName>, msr: Known<MSR>? = nil,
+    neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int = 0
   ) -> String {
-    var parts = [workload, entry, policy]
-    if let msr, msr != "0x48" { parts.append(msr) }
-    if workload == "ibrs" {
+    var parts = [workload.text, entry.text, policy.text]
+    if let msr, msr != .specCtrl { parts.append(msr.text) }
+    if workload == .ibrs {
       if writesPerEntry != 2 { parts.append("w\(writesPerEntry)") }
       if exitsPerEntry != 0 { parts.append("x\(exitsPerEntry)") }
-    } else if workload == "chatty", exitsPerEntry != 1 {
+    } else if workload == .chatty, exitsPerEntry != 1 {
       parts.append("x\(exitsPerEntry)")
     }
     if userBranches > 0 { parts.append("b\(userBranches)") }
@@ -177,7 +179,7 @@ extension BenchReport.Cell {
   }
 
   /// Whether it is a loop without user mode: a single instruction, or the loop that is subtracted from one.
-  var isPrimitive: Bool { entry == "none" }
+  var isPrimitive: Bool { entry == Entry.none }
 
   /// Whether it was measured and there is something to say about it.
   public var isMeasured: Bool { status == .measured && summary != nil }

@@ -39,5 +39,5 @@ extension Distribution {
 
 extension BenchReport.Cell {
   /// Whether each of its iterations enters the kernel from user mode, or exits to the VMM.
-  fileprivate var leavesItsRing: Bool { entry != "none" || (vmmExitsPerEntry ?? 0) > 0.5 }
+  fileprivate var leavesItsRing: Bool { !isPrimitive || (vmmExitsPerEntry ?? 0) > 0.5 }
 }

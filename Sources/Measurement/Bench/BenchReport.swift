@@ -1,6 +1,8 @@
 // The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in
 // docs/bench.schema.json; a change of meaning raises `schemaVersion`.
 
+public import Registers
+
 /// One benchmark: its cells, what they say against each other, and what they say about the claims.
 public struct BenchReport: Codable, Equatable, Sendable {
   /// The version of this schema.
@@ -55,19 +57,18 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public struct Subject: Codable, Equatable, Sendable {
     /// The manual's name where there is one, else the number.
     public var name: String
-    /// Its number in hexadecimal: "0x48".
-    public var index: String
+    public var index: Known<MSR>
 
-    public init(name: String, index: String) {
-      self.name = name
-      self.index = index
+    public init(_ msr: MSR) {
+      name = "\(msr)"
+      index = .known(msr)
     }
 
     /// The MSR that a benchmark is about unless another is asked for.
-    public static let specCtrl = Subject(name: "IA32_SPEC_CTRL", index: "0x48")
+    public static let specCtrl = Subject(.specCtrl)
 
     /// Whether it is IA32_SPEC_CTRL.
-    public var isSpecCtrl: Bool { index == Self.specCtrl.index }
+    public var isSpecCtrl: Bool { index == .specCtrl }
   }
 
   /// The clock that all cells are measured with: the guest's time-stamp counter.

@@ -1,5 +1,7 @@
 // Which policy is the cheapest where, by the models: the lines on which two cost the same, and the lower envelope.
 
+import Registers
+
 extension BreakEven {
   /// Policies whose writes differ by no more than this share of their cost are not told apart by writes.
   static let sameCost = 0.05
@@ -42,7 +44,7 @@ extension BreakEven {
   /// change the winner. Policies whose costs the noise does not tell apart are equals.
   static func winners(
     _ models: [Model], exits: Int, mostWrites: Double, _ replicates: Replicates? = nil,
-    isMeasured: (_ below: String, _ above: String) -> Bool
+    isMeasured: (_ below: Known<PolicyName>, _ above: Known<PolicyName>) -> Bool
   ) -> [Winner] {
     func cost(_ model: Model, _ writes: Double) -> Double { model.cost(writes: writes, exits: Double(exits)) }
     guard let least = models.map({ cost($0, 0) }).min(),

@@ -7,6 +7,8 @@
 // Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10), which needs one cell more than the
 // model has coefficients. No winner is named by a model that was not checked, or that misses the unseen cells.
 
+import Registers
+
 extension BreakEven {
   /// The largest error on unseen cells at which the model may name a winner.
   static let poorFit = 0.1
@@ -22,16 +24,16 @@ extension BreakEven {
   ) {
     // User mode that works is no part of the model.
     let cells = cells.filter { $0.branches == 0 }
-    let writers = cells.filter { $0.isMeasured && $0.workload == "ibrs" && $0.neighbour == nil && $0.entry != "none" }
+    let writers = cells.filter { $0.isMeasured && $0.workload == .ibrs && $0.neighbour == nil && !$0.isPrimitive }
     let groups = writers.map { Group(entry: $0.entry, msr: $0.msr) }
     func size(_ group: Group) -> Int { groups.count { $0 == group } }
     guard let largest = groups.map(size).max(), let group = groups.first(where: { size($0) == largest }) else {
       return nil
     }
-    let members = cells.filter { group.contains($0) && $0.policy != "adaptive" }
+    let members = cells.filter { group.contains($0) && $0.policy != .adaptive }
     let candidates = members.map(\.policy).uniqued.map { policy in
       Candidate(policy, members.filter { $0.policy == policy }.sorted { $0.order < $1.order })
-    }.filter { candidate in candidate.cells.contains { $0.workload == "ibrs" } }
+    }.filter { candidate in candidate.cells.contains { $0.workload == .ibrs } }
     guard let fitted = Self.comparable(candidates) else { return nil }
     let models = fitted.compactMap(\.model)
     let checks = fitted.flatMap(\.checks)
@@ -72,10 +74,10 @@ extension BreakEven {
 
   /// A policy with the cells that it may be fitted on, no two of the same guest.
   struct Candidate {
-    let policy: String
+    let policy: Known<PolicyName>
     var cells: [BenchReport.Cell]
 
-    init(_ policy: String, _ cells: [BenchReport.Cell]) {
+    init(_ policy: Known<PolicyName>, _ cells: [BenchReport.Cell]) {
       self.policy = policy
       var seen: Set<Guest> = []
       self.cells = cells.filter { $0.summary?.median.isCost ?? false && seen.insert($0.guest).inserted }
@@ -126,12 +128,12 @@ extension BreakEven {
 
   /// What the cells of one break-even have in common.
   private struct Group: Equatable {
-    let entry: String
-    let msr: String?
+    let entry: Known<Entry>
+    let msr: Known<MSR>?
 
     func contains(_ cell: BenchReport.Cell) -> Bool {
       guard cell.isMeasured, cell.entry == entry, cell.neighbour == nil else { return false }
-      return cell.workload == "ibrs" ? cell.msr == msr : ["bare", "chatty"].contains(cell.workload)
+      return cell.workload == .ibrs ? cell.msr == msr : cell.workload == .bare || cell.workload == .chatty
     }
   }
 
@@ -154,7 +156,7 @@ extension BreakEven {
 
 extension BreakEven.Model {
   /// The model of a policy's cells; nil where they do not determine it.
-  init?(_ policy: String, _ points: [BreakEven.Point]) {
+  init?(_ policy: Known<PolicyName>, _ points: [BreakEven.Point]) {
     guard points.allSatisfy({ $0.cost.isCost }),
       let coefficients = LeastSquares.fit(
         rows: points.map { [1, $0.writes, $0.exits] }, values: points.map(\.cost),
@@ -181,7 +183,7 @@ extension BreakEven.Check {
 extension BreakEven {
   /// What a cell's guest does, apart from the policy.
   struct Guest: Hashable {
-    let workload: String
+    let workload: Known<WorkloadName>
     let writes: Int
     let exits: Int
   }
@@ -196,10 +198,10 @@ extension BenchReport.Cell {
   fileprivate var order: (Int, Int, String) { (writesPerEntry, exitsPerEntry, id) }
 }
 
-extension [String] {
+extension Array where Element: Hashable {
   /// Each once, in the order of their first appearance.
-  var uniqued: [String] {
-    var seen: Set<String> = []
+  var uniqued: [Element] {
+    var seen: Set<Element> = []
     return filter { seen.insert($0).inserted }
   }
 }

@@ -3,17 +3,19 @@
 // The rounds of all cells are drawn together, since those of one index were measured under the same circumstances (as
 // in `MedianBootstrap`). This tells how noise moves the lines; how far costs are from straight lines the checks tell.
 
+import Registers
+
 extension BreakEven {
   /// The models of every replicate, and the intervals that follow.
   struct Replicates {
     private static let count = 200
 
     /// The models of a replicate by policy.
-    private let models: [[String: Model]]
+    private let models: [[Known<PolicyName>: Model]]
     private let rounds: Int
 
     /// Draws rounds of each policy's cells; nil where there are too few rounds to tell how they differ.
-    init?(_ cells: [(policy: String, cells: [BenchReport.Cell])], seed: UInt64) {
+    init?(_ cells: [(policy: Known<PolicyName>, cells: [BenchReport.Cell])], seed: UInt64) {
       let rows = cells.map { policy, cells in (policy, cells.map(Row.init)) }
       let counts = rows.flatMap { $0.1.map(\.rounds) }
       guard let fewest = counts.min(), fewest >= RatioEstimate.fewestRounds,
@@ -31,7 +33,8 @@ extension BreakEven {
     }
 
     /// The 95 % interval of a figure of two policies' models; nil where it has no bounds.
-    func interval(_ one: String, _ other: String, of figure: (Model, Model) -> Double?) -> [Double]? {
+    func interval(
+      _ one: Known<PolicyName>, _ other: Known<PolicyName>, of figure: (Model, Model) -> Double?) -> [Double]? {
       let values = models.compactMap { models -> Double? in
         guard let one = models[one], let other = models[other] else { return nil }
         return figure(one, other)

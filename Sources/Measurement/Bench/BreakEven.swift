@@ -1,6 +1,8 @@
 // From how many writes per exit on which policy is the cheapest: the fitted costs, how far they can be trusted, and the
 // lines where two policies cost the same.
 
+public import Registers
+
 /// What the measured costs say about how many writes per exit make which policy win.
 public struct BreakEven: Codable, Equatable, Sendable {
   /// One per policy.
@@ -15,20 +17,20 @@ public struct BreakEven: Codable, Equatable, Sendable {
   public var contradictions: [Contradiction]
   /// The policies that were measured on too few of the guests that the others have in common, and are compared with
   /// none.
-  public var leftOut: [String]
+  public var leftOut: [Known<PolicyName>]
   /// Why no winner and no crossing is named, in a sentence without a full stop; null where the model is relied on.
   @Nullable public var withheld: String?
 
   /// The cost of an entry under a policy: base + perWrite × writes + perExit × exits, in cycles.
   public struct Model: Codable, Equatable, Sendable {
-    public var policy: String
+    public var policy: Known<PolicyName>
     public var base: Double
     public var perWrite: Double
     public var perExit: Double
     /// The ids of the cells it was fitted on.
     public var fittedOn: [String]
 
-    public init(policy: String, base: Double, perWrite: Double, perExit: Double, fittedOn: [String]) {
+    public init(policy: Known<PolicyName>, base: Double, perWrite: Double, perExit: Double, fittedOn: [String]) {
       self.policy = policy
       self.base = base
       self.perWrite = perWrite
@@ -57,9 +59,9 @@ public struct BreakEven: Codable, Equatable, Sendable {
   /// The line writes = atNoExit + perExit × exits on which two policies cost the same.
   public struct Crossing: Codable, Equatable, Sendable {
     /// The policy that is cheaper below the line: with fewer writes.
-    public var below: String
+    public var below: Known<PolicyName>
     /// The policy that is cheaper above it.
-    public var above: String
+    public var above: Known<PolicyName>
     /// Writes per entry at which they cost the same without an exit.
     public var atNoExit: Double
     /// Its 95 % interval: low, high; null where there are too few rounds.
@@ -70,7 +72,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     @Nullable public var perExitInterval: [Double]?
 
     public init(
-      below: String, above: String, atNoExit: Double, atNoExitInterval: [Double]?, perExit: Double,
+      below: Known<PolicyName>, above: Known<PolicyName>, atNoExit: Double, atNoExitInterval: [Double]?, perExit: Double,
       perExitInterval: [Double]?
     ) {
       self.below = below
@@ -86,9 +88,9 @@ public struct BreakEven: Codable, Equatable, Sendable {
   public struct Winner: Codable, Equatable, Sendable {
     /// Exits per entry.
     public var exits: Int
-    public var policy: String
+    public var policy: Known<PolicyName>
     /// The policies that cost hardly more (2 %), or no more than noise tells apart, at both ends of the stretch.
-    public var equals: [String]
+    public var equals: [Known<PolicyName>]
     /// Writes per entry from which on it wins.
     public var from: Double
     /// Writes per entry up to which it wins; null where it wins up to the most that were measured.
@@ -98,7 +100,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     @Nullable public var toInterval: [Double]?
 
     public init(
-      exits: Int, policy: String, equals: [String], from: Double, to: Double?, toInterval: [Double]? = nil
+      exits: Int, policy: Known<PolicyName>, equals: [Known<PolicyName>], from: Double, to: Double?, toInterval: [Double]? = nil
     ) {
       self.exits = exits
       self.policy = policy
@@ -115,15 +117,15 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public var exits: Int
     public var writes: Int
     /// The policy that the model names the cheapest there.
-    public var named: String
+    public var named: Known<PolicyName>
     /// The policy whose cell is the cheapest.
-    public var cheaper: String
+    public var cheaper: Known<PolicyName>
     /// The named policy's cell over the cheaper one's.
     public var ratio: Double
     /// Its 95 % interval: low, high.
     public var interval: [Double]
 
-    public init(exits: Int, writes: Int, named: String, cheaper: String, ratio: Double, interval: [Double]) {
+    public init(exits: Int, writes: Int, named: Known<PolicyName>, cheaper: Known<PolicyName>, ratio: Double, interval: [Double]) {
       self.exits = exits
       self.writes = writes
       self.named = named
@@ -135,7 +137,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
 
   public init(
     models: [Model], checks: [Check], crossings: [Crossing], winners: [Winner], contradictions: [Contradiction],
-    leftOut: [String] = [], withheld: String? = nil
+    leftOut: [Known<PolicyName>] = [], withheld: String? = nil
   ) {
     self.models = models
     self.checks = checks
@@ -157,7 +159,7 @@ extension BreakEven {
       crossings: try container.decode([Crossing].self, forKey: .crossings),
       winners: try container.decode([Winner].self, forKey: .winners),
       contradictions: try container.decodeIfPresent([Contradiction].self, forKey: .contradictions) ?? [],
-      leftOut: try container.decodeIfPresent([String].self, forKey: .leftOut) ?? [],
+      leftOut: try container.decodeIfPresent([Known<PolicyName>].self, forKey: .leftOut) ?? [],
       withheld: try container.decodeIfPresent(String.self, forKey: .withheld))
   }
 }

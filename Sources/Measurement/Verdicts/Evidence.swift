@@ -1,5 +1,7 @@
 // What verdicts are made from: the cells that a claim needs, the figures they give, and what is missing.
 
+import Registers
+
 /// The measured cells, asked for by what they are.
 struct Evidence {
   let report: BenchReport
@@ -69,7 +71,7 @@ struct Evidence {
       return baseline
     }
     return try find("the bare entry by \(cell.entry)") {
-      $0.workload == "bare" && $0.entry == cell.entry && $0.neighbour == nil
+      $0.workload == .bare && $0.entry == cell.entry && $0.neighbour == nil
     }
   }
 
@@ -105,7 +107,7 @@ struct Evidence {
   func netCost(_ name: String, _ cell: BenchReport.Cell) throws(Missing) -> Finding {
     let own = cell.baselineUse == .subtract ? cell.baseline : nil
     let loop = try find("the empty loop (\(own ?? "bare without user mode"))") {
-      if let own { $0.id == own } else { $0.workload == "bare" && $0.entry == "none" }
+      if let own { $0.id == own } else { $0.workload == .bare && $0.isPrimitive }
     }
     return try difference(name, cell, minus: loop)
   }
@@ -173,15 +175,15 @@ extension BenchReport.Cell {
 
   /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
   func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
-    workload == "ibrs" && entry != "none" && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
+    workload == .ibrs && !isPrimitive && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
       && branches == 0
   }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+  var writesSpecCtrl: Bool { msr == nil || msr?.value == .specCtrl }
 
-  /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
-  var writesStandIn: Bool { msr == "0x3b" }
+  /// Whether it writes the MSR that stands in for SPEC_CTRL where KVM is to end the write.
+  var writesStandIn: Bool { msr?.value == .standIn }
 
   /// Whether its guest exits at all while it is measured, by the VMM's count where there is one.
   var exits: Bool { vmmExitsPerEntry.map { $0 > 0.5 } ?? (exitsPerEntry > 0) }

@@ -1,5 +1,7 @@
 // What a claim needs of a host and of a benchmark: one list, one judgement, one wording for all claims.
 
+import Registers
+
 /// Something without which figures say nothing of a claim.
 enum Need: Hashable, Sendable {
   /// The policies are about IA32_SPEC_CTRL.
@@ -66,7 +68,7 @@ extension [Need.Lack] {
   }
 }
 
-extension String {
-  /// Whether the kernel entry of this name is an instruction made for system calls.
-  var isSystemCall: Bool { self == "syscall" || self == "sysenter" }
+extension Known<Entry> {
+  /// Whether it is an instruction made for system calls.
+  var isSystemCall: Bool { value?.isSystemCall ?? false }
 }

@@ -98,7 +98,7 @@ extension BenchesInTurn {
       let experiment = try Experiment(
         running: workload, entry: .none, policy: .adaptive, msr: Self.msr, iterations: 1, samples: 1)
       let cell = BenchReport.Cell(
-        workload: workload.name.rawValue, entry: "none", policy: "adaptive", msr: Self.msr.hex,
+        workload: .known(workload.name), entry: .known(.none), policy: .known(.adaptive), msr: .known(Self.msr),
         writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs), place: .none)
       var meter = CellMeter(
         PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: nil),
@@ -111,7 +111,7 @@ extension BenchesInTurn {
 
     @Test("is measured when the register is open to a guest that writes, and its writes do not count as trapped")
     func writer() throws {
-      guard let meter = try measured(.ibrs(Self.msr.rawValue)) else { return }
+      guard let meter = try measured(.ibrs(Self.msr)) else { return }
       #expect(meter.plan.cell.isMeasured && meter.plan.cell.rounds.map(\.count) == [8])
       #expect(meter.plan.cell.vmmExitsPerEntry == 0 && meter.place(against: nil) != .vmm)
     }

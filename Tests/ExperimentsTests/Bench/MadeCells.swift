@@ -19,7 +19,7 @@ extension PlannedCell {
   ) throws {
     self.init(
       cell: BenchReport.Cell(
-        id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: PolicyName.emulate.rawValue,
+        id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(.emulate),
         place: .none, baseline: baseline, baselineUse: baseline == nil ? nil : .divide),
       experiment: try Experiment(running: workload, entry: entry, policy: .emulate, iterations: 1, samples: 1),
       abilities: try HostAbilities(provedOn: kvm, subject: .specCtrl), neighbour: nil)

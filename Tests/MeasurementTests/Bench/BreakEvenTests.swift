@@ -1,3 +1,4 @@
+import Registers
 import Testing
 
 @testable import Measurement
@@ -106,10 +107,10 @@ struct BreakEvenTests {
   @Test("A crossing needs a measured pair on either side that says the same as the models")
   func confirmed() throws {
     let all = noisy(0.001)
-    let fitted = ["passthrough", "emulate"].map { policy in
+    let fitted = [Known<PolicyName>("passthrough"), "emulate"].map { policy in
       BreakEven.Candidate(policy, all.filter { $0.policy == policy })
     }
-    func isMeasured(_ below: String, _ above: String, at writes: Double) -> Bool {
+    func isMeasured(_ below: Known<PolicyName>, _ above: Known<PolicyName>, at writes: Double) -> Bool {
       BreakEven.isMeasured(
         BreakEven.Crossing(
           below: below, above: above, atNoExit: writes, atNoExitInterval: nil, perExit: 0, perExitInterval: nil),
@@ -139,7 +140,7 @@ struct BreakEvenTests {
 
   @Test("Three policies share the writes among them, and one that never wins is not named")
   func envelope() {
-    func model(_ policy: String, _ base: Double, _ perWrite: Double) -> BreakEven.Model {
+    func model(_ policy: Known<PolicyName>, _ base: Double, _ perWrite: Double) -> BreakEven.Model {
       BreakEven.Model(policy: policy, base: base, perWrite: perWrite, perExit: 0, fittedOn: [])
     }
     let models = [model("a", 100, 100), model("b", 300, 50), model("c", 900, 10), model("never", 1000, 90)]
@@ -162,7 +163,7 @@ struct BreakEvenTests {
     let atOne = breakEven.winners.filter { $0.exits == 1 }
     #expect(atOne.map(\.policy) == ["passthrough"])
     #expect(atOne.first?.equals == ["manual"])
-    #expect(!breakEven.crossings.contains { [$0.below, $0.above].sorted() == ["manual", "passthrough"] })
+    #expect(!breakEven.crossings.contains { [$0.below, $0.above].map(\.text).sorted() == ["manual", "passthrough"] })
   }
 
   @Test("bare and chatty count as guests that do not write")

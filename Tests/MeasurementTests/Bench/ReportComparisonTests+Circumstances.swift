@@ -1,6 +1,7 @@
 // What keeps two benchmarks from being compared, or is to be known about both.
 
 import TestSupport
+import Registers
 import Testing
 
 @testable import Measurement
@@ -62,7 +63,7 @@ extension ReportComparisonTests {
   @Test("Results about different registers are told apart")
   func register() {
     var other = report()
-    other.msr = BenchReport.Subject(name: "IA32_LSTAR", index: "0xc0000082")
+    other.msr = BenchReport.Subject(.lstar)
     let difference = ReportComparison(report(), other).environment
     #expect(difference == [.init(name: "register", first: "IA32_SPEC_CTRL", second: "IA32_LSTAR")])
     #expect(ReportComparison(other, other).environment == [])

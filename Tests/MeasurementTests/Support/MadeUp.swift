@@ -1,6 +1,7 @@
 // Made-up cells, hosts and reports: a cost in, rounds with a little noise around it out.
 
 import Measurement
+import Registers
 
 enum MadeUp {
   typealias Cell = BenchReport.Cell
@@ -32,7 +33,7 @@ enum MadeUp {
     branches: Int? = nil, place: Cell.Place = .none, over divisor: String? = nil, minus subtrahend: String? = nil
   ) -> Cell {
     var cell = Cell(
-      workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour, writesPerEntry: writes,
+      workload: Known(workload), entry: Known(entry), policy: Known(policy), msr: msr.map { Known($0) }, neighbour: neighbour, writesPerEntry: writes,
       exitsPerEntry: exits, userBranches: branches, place: place, iterationsPerSample: 1000,
       vmmExitsPerEntry: Double(exits + (place == .vmm ? writes : 0)),
       kvmExitsPerEntry: Double(exits + (place == .vmm || place == .kvm ? writes : 0)),
@@ -50,7 +51,7 @@ enum MadeUp {
     place: Cell.Place = .none, status: Cell.Status = .unsupported, _ reason: String
   ) -> Cell {
     Cell(
-      workload: workload, entry: entry, policy: policy, msr: msr, writesPerEntry: writes, place: place, status: status,
+      workload: Known(workload), entry: Known(entry), policy: Known(policy), msr: msr.map { Known($0) }, writesPerEntry: writes, place: place, status: status,
       reason: reason)
   }
 

@@ -1,3 +1,4 @@
+import Registers
 import Testing
 
 @testable import Measurement
@@ -82,7 +83,7 @@ struct VerdictTests {
 
   @Test("A benchmark about another register decides no claim about what is done with writes of SPEC_CTRL")
   func otherRegister() {
-    let other = BenchReport.Subject(name: "IA32_KERNEL_GS_BASE", index: "0xc0000102")
+    let other = BenchReport.Subject(.kernelGSBase)
     let cells = MadeUp.whole.cells.map { cell in
       var cell = cell
       if cell.msr == "0x48" { cell.msr = other.index }

@@ -1,5 +1,7 @@
 // Cost per entry by policy: a band for each workload, a mark with its interval for each policy.
 
+import Registers
+
 extension Chart {
   /// What each workload costs under each policy, by the first entry measured.
   ///
@@ -12,11 +14,11 @@ extension Chart {
     let data = cells.map { cell -> JSONValue in
       let interval = cell.shownInterval
       return [
-        "workload": .string(cell.words), "policy": .string(cell.policy), "median": .number(cell.summary?.median ?? 0),
+        "workload": .string(cell.words), "policy": .string(cell.policy.text), "median": .number(cell.summary?.median ?? 0),
         "low": .number(interval[0]), "high": .number(interval[1]), "place": .string(cell.place.rawValue),
       ]
     }
-    let series = Series("policy", cells.map(\.policy).uniqued)
+    let series = Series(cells.map(\.policy).uniqued)
     let y: JSONValue = [
       "field": "workload", "type": "nominal", "title": nil,
       "sort": .array(cells.map(\.words).uniqued.map(JSONValue.string)),
@@ -57,9 +59,9 @@ extension BenchReport.Cell {
   /// Whether it writes, exits and branches as often as its workload does by itself.
   fileprivate var isTypical: Bool {
     guard branches == 0 else { return false }
-    return switch workload {
-    case "ibrs": writesPerEntry == 2 && exitsPerEntry == 0
-    case "chatty": exitsPerEntry == 1
+    return switch workload.value {
+    case .ibrs: writesPerEntry == 2 && exitsPerEntry == 0
+    case .chatty: exitsPerEntry == 1
     default: true
     }
   }
@@ -76,13 +78,13 @@ extension BenchReport.Cell {
 
   /// What its guest does, in words.
   fileprivate var words: String {
-    let writes = workload == "ibrs" ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr ?? "")") : ""
+    let writes = workload == .ibrs ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr?.text ?? "")") : ""
     let company =
       switch neighbour {
       case .sameCPU: ", writer on the same CPU"
       case .otherCPU: ", writer on another CPU"
       case nil: ""
       }
-    return workload + writes + company
+    return workload.text + writes + company
   }
 }

@@ -1,12 +1,14 @@
 // How the cost of an exit spreads: the share of samples that cost no more than so many cycles, for each primitive.
 
+import Registers
+
 extension Chart {
   /// The distribution of what each primitive costs, its loop's median taken off.
   static func latency(of report: BenchReport) -> Chart? {
     var data: [JSONValue] = []
     var names: [String] = []
     var all: [Double] = []
-    let cells = report.primitiveCells.filter { $0.workload != "bare" }
+    let cells = report.primitiveCells.filter { $0.workload != .bare }
     for (index, cell) in cells.enumerated() {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
       let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()

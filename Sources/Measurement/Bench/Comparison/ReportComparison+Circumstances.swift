@@ -1,6 +1,8 @@
 // The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and
 // what is only worth knowing.
 
+import Registers
+
 extension ReportComparison.Circumstance {
   /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters,
   /// mitigations, SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU
@@ -10,7 +12,7 @@ extension ReportComparison.Circumstance {
     let other = second.host
     func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "unknown" }
     let plain: [(name: String, first: String, second: String)] = [
-      ("register", first.msr.name, second.msr.name),
+      ("register", first.msr.name, first.msr.index == second.msr.index ? first.msr.name : second.msr.name),
       ("CPU vendor", text(one.cpu.vendor), text(other.cpu.vendor)),
       ("CPU model", text(one.cpu.model), text(other.cpu.model)),
       ("CPU family", text(one.cpu.family), text(other.cpu.family)),

@@ -1,5 +1,7 @@
 // The break-even in words: the costs of each policy, the cheapest at each number of exits, and what contradicts that.
 
+import Registers
+
 extension BenchReport {
   /// The model of each policy's cost.
   var modelTable: TextTable {
@@ -9,7 +11,7 @@ extension BenchReport {
       let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
       let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
       table.add([
-        model.policy, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
+        model.policy.text, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
         errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
       ])
     }
@@ -24,7 +26,7 @@ extension BenchReport {
     if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
     if !breakEven.leftOut.isEmpty {
       caveats.append(
-        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.joined(separator: ", ")).")
+        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", ")).")
     }
     if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
       caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
@@ -69,7 +71,7 @@ extension BreakEven.Winner {
       case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
       case let end?: from == 0 ? "up to \(end)\(interval) writes" : "from \(start) to \(end)\(interval) writes"
       }
-    return policy + (equals.isEmpty ? "" : " (\(equals.joined(separator: ", ")) equal)") + " \(stretch)"
+    return policy.text + (equals.isEmpty ? "" : " (\(equals.map(\.text).joined(separator: ", ")) equal)") + " \(stretch)"
   }
 }
 

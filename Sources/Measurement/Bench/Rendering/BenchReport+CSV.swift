@@ -1,5 +1,7 @@
 // A benchmark as comma-separated values (RFC 4180): one row per cell, or one row per sample.
 
+import Registers
+
 extension BenchReport {
   /// The names of the columns.
   static let csvColumns = [
@@ -45,7 +47,7 @@ extension BenchReport {
     let summary = cell.summary
     let interval = summary?.medianInterval95
     let identity = [
-      cell.id, cell.workload, cell.entry, cell.policy, cell.msr ?? "", cell.neighbour?.rawValue ?? "",
+      cell.id, cell.workload.text, cell.entry.text, cell.policy.text, cell.msr?.text ?? "", cell.neighbour?.rawValue ?? "",
       "\(cell.writesPerEntry)", "\(cell.exitsPerEntry)", cell.place.rawValue, cell.status.rawValue, cell.reason ?? "",
     ]
     let statistics = [

@@ -1,5 +1,7 @@
 // The tables of a benchmark, which text and Markdown share.
 
+import Registers
+
 extension BenchReport {
   /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
   var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
@@ -22,7 +24,7 @@ extension BenchReport {
   /// What each workload costs under each policy.
   ///
   /// In `full`, an interval stands with each ratio.
-  func costTable(entry: String, full: Bool) -> TextTable {
+  func costTable(entry: Known<Entry>, full: Bool) -> TextTable {
     var table = TextTable(right: [3, 4, 5, 6, 7])
     table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
     for cell in workloadCells where cell.entry == entry {
@@ -31,12 +33,12 @@ extension BenchReport {
       let ratio = comparison.map { comparison in
         let interval = comparison.interval.map(Decimal.ratio)
         // A bystander in company is held against itself alone.
-        let other = self.cell(comparison.baseline).map { $0.workload == "bare" ? "" : " alone" } ?? ""
+        let other = self.cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
           + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
       }
       table.add([
-        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
+        cell.label, cell.policy.text, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
         summary.intervalWords, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
         cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
@@ -55,7 +57,7 @@ extension BenchReport {
         cell.baselineUse == .subtract
         ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text, cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
         net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalWords,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
@@ -68,7 +70,7 @@ extension BenchReport {
   ///
   /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the
   /// mean does not.
-  func companyLines(entry: String) -> [String] {
+  func companyLines(entry: Known<Entry>) -> [String] {
     let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
     return bystanders.map(\.label).uniqued.compactMap { label in
       let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
@@ -168,11 +170,11 @@ extension BenchReport.Cell {
   /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
   /// +same-cpu".
   var label: String {
-    var parts = [workload]
-    if let msr, !writesSpecCtrl { parts.append(msr) }
-    if workload == "ibrs" || workload == "chatty" {
-      if writesPerEntry != (workload == "ibrs" ? 2 : 0) { parts.append("w\(writesPerEntry)") }
-      if exitsPerEntry != (workload == "chatty" ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
+    var parts = [workload.text]
+    if let msr, !writesSpecCtrl { parts.append(msr.text) }
+    if workload == .ibrs || workload == .chatty {
+      if writesPerEntry != (workload == .ibrs ? 2 : 0) { parts.append("w\(writesPerEntry)") }
+      if exitsPerEntry != (workload == .chatty ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
     }
     if branches > 0 { parts.append("b\(branches)") }
     if let neighbour { parts.append("+\(neighbour.rawValue)") }

@@ -1,5 +1,7 @@
 // C1: a hypervisor trap and a system call each cost about 1000 to 1500 clock cycles.
 
+import Registers
+
 extension ClaimRule {
   /// Three medians, each without its loop: the bare entry by the first entry measured; a write that KVM ends (`wrmsr`,
   /// else `cpuid`, at place KVM); a write that reaches the VMM (`wrmsr`, else `out`, at place VMM).
@@ -14,11 +16,11 @@ extension ClaimRule {
 
   @Sendable private static func judgeC1(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     let entry = try evidence.find("an empty kernel entry", where: Evidence.isEmptyEntry)
-    let light = try primitive("an exit that KVM ends", ["wrmsr", "cpuid"], at: .kvm, evidence) {
-      $0.workload == "cpuid" || $0.writesStandIn
+    let light = try primitive("an exit that KVM ends", [.wrmsr, .cpuid], at: .kvm, evidence) {
+      $0.workload == .cpuid || $0.writesStandIn
     }
-    let heavy = try primitive("an exit that reaches the VMM", ["wrmsr", "out"], at: .vmm, evidence) {
-      $0.workload == "out" || $0.policy != "passthrough"
+    let heavy = try primitive("an exit that reaches the VMM", [.wrmsr, .out], at: .vmm, evidence) {
+      $0.workload == .out || $0.policy != .passthrough
     }
     let findings = [
       try evidence.netCost("kernel entry (\(entry.entry))", entry),
@@ -40,17 +42,17 @@ extension ClaimRule {
   /// The first of these primitives that was measured with its instruction ending there; `tried` are those that were to
   /// end there.
   private static func primitive(
-    _ what: String, _ workloads: [String], at place: BenchReport.Cell.Place, _ evidence: Evidence,
+    _ what: String, _ workloads: [WorkloadName], at place: BenchReport.Cell.Place, _ evidence: Evidence,
     tried: (BenchReport.Cell) -> Bool
   ) throws(Evidence.Missing) -> BenchReport.Cell {
     for workload in workloads {
       let matches = { (cell: BenchReport.Cell) in
-        cell.workload == workload && cell.entry == "none" && cell.end == place && cell.neighbour == nil
+        cell.workload == workload && cell.isPrimitive && cell.end == place && cell.neighbour == nil
       }
       if let cell = evidence.all(where: matches).first { return cell }
     }
     return try evidence.find(what, where: { _ in false }) {
-      workloads.contains($0.workload) && $0.entry == "none" && $0.baselineUse == .subtract && tried($0)
+      ($0.workload.value.map(workloads.contains) ?? false) && $0.isPrimitive && $0.baselineUse == .subtract && tried($0)
     }
   }
 }
@@ -60,6 +62,6 @@ extension Evidence {
   var emptyEntry: BenchReport.Cell? { all(where: Self.isEmptyEntry).first }
 
   fileprivate static func isEmptyEntry(_ cell: BenchReport.Cell) -> Bool {
-    cell.workload == "bare" && cell.entry != "none" && cell.neighbour == nil
+    cell.workload == .bare && !cell.isPrimitive && cell.neighbour == nil
   }
 }

@@ -1,6 +1,8 @@
 // C4: saving and restoring SPEC_CTRL by hand around guest execution is faster than the list of MSRs that are saved and
 // reset automatically at every exit.
 
+import Registers
+
 extension ClaimRule {
   /// Every pair of cells that differ in nothing but the policy, `manual` over `autoload`, and that exit at all: `ibrs`
   /// at some number of writes and exits, `chatty`.
@@ -16,8 +18,8 @@ extension ClaimRule {
   static let noDearer = 1.02
 
   @Sendable private static func judgeC4(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    _ = try evidence.find("a guest under manual") { $0.policy == "manual" && $0.neighbour == nil }
-    _ = try evidence.find("a guest under autoload") { $0.policy == "autoload" && $0.neighbour == nil }
+    _ = try evidence.find("a guest under manual") { $0.policy == .manual && $0.neighbour == nil }
+    _ = try evidence.find("a guest under autoload") { $0.policy == .autoload && $0.neighbour == nil }
     let pairs = evidence.listPairs
     guard !pairs.isEmpty else {
       throw Evidence.Missing(reason: "no guest that exits was measured under both manual and autoload")
@@ -49,8 +51,8 @@ extension ClaimRule {
 extension Evidence {
   /// The cells that C4 compares.
   fileprivate var listPairs: [(manual: BenchReport.Cell, autoload: BenchReport.Cell)] {
-    all { $0.policy == "manual" && $0.neighbour == nil && $0.exits }.compactMap { manual in
-      all { $0.policy == "autoload" && $0.isLike(manual) }.first.map { (manual, $0) }
+    all { $0.policy == .manual && $0.neighbour == nil && $0.exits }.compactMap { manual in
+      all { $0.policy == .autoload && $0.isLike(manual) }.first.map { (manual, $0) }
     }
   }
 }

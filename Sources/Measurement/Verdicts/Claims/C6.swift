@@ -1,6 +1,8 @@
 // C6: a guest that cares about performance uses retpolines and does not write the MSR, so it does not care about the
 // policy.
 
+import Registers
+
 extension ClaimRule {
   /// The `retpoline` guest under every policy over the same guest under the first of them.
   ///
@@ -31,9 +33,9 @@ extension ClaimRule {
     }
     let cares = findings.filter { !$0.interval.contains(1) && $0.position(in: noise) != .inside }
     let missing = evidence.report.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy).uniqued
-    let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.joined(separator: ", "))"
+    let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.map(\.text).joined(separator: ", "))"
     let spread =
-      "under \(others.map(\.policy).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
+      "under \(others.map(\.policy.text).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
       + "under \(first.policy)"
     if !cares.isEmpty {
       let list = cares.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
@@ -50,7 +52,7 @@ extension ClaimRule {
 
 extension Evidence {
   fileprivate static func isRetpoline(_ cell: BenchReport.Cell) -> Bool {
-    cell.workload == "retpoline" && cell.neighbour == nil
+    cell.workload == .retpoline && cell.neighbour == nil
   }
 
   /// The retpoline guest that the others are held against.

@@ -2,6 +2,8 @@
 // also a barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere
 // (docs/migration.md); here is what the fake costs.
 
+import Registers
+
 extension ClaimRule {
   /// The guests `ibrs` (IBRS is 0 in user mode), `ibrs-forced` (IBRS stays 1, and is written again at each entry, as a
   /// barrier) and `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches
@@ -14,14 +16,14 @@ extension ClaimRule {
     source: .enhancedIBRS, wording: "a guest told IBRS_ALL cannot move to a host without it",
     needs: [.specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],
     // What the branches add with IBRS set, and without.
-    comparisons: { (try? Evidence(report: $0).pair("ibrs-forced")) == nil ? 1 : 2 }, judge: judgeC7)
+    comparisons: { (try? Evidence(report: $0).pair(.ibrsForced)) == nil ? 1 : 2 }, judge: judgeC7)
 
   /// How much dearer user mode may be and still count as not slowed down.
   static let unslowed = 1.05
 
   @Sendable private static func judgeC7(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    let truthful = try evidence.pair("ibrs")
-    let forced = try evidence.pair("ibrs-forced", branches: truthful.branching.branches)
+    let truthful = try evidence.pair(.ibrs)
+    let forced = try evidence.pair(.ibrsForced, branches: truthful.branching.branches)
     let count = truthful.branching.branches
     let added = [
       try evidence.difference(
@@ -33,7 +35,7 @@ extension ClaimRule {
       try evidence.ratio("faked / by hand, no branches", forced.plain, over: truthful.plain),
       try evidence.ratio("faked / by hand, \(count) branches", forced.branching, over: truthful.branching),
     ]
-    if let once = try? evidence.pair("ibrs-all", branches: count) {
+    if let once = try? evidence.pair(.ibrsAll, branches: count) {
       ratios.append(
         try evidence.ratio("faked / written once, \(count) branches", forced.branching, over: once.branching))
     }
@@ -60,16 +62,16 @@ extension Evidence {
   }
 
   /// The pair of a workload; with as many branches as given, where that is given.
-  fileprivate func pair(_ workload: String, branches: Int? = nil) throws(Missing) -> Pair {
+  fileprivate func pair(_ workload: WorkloadName, branches: Int? = nil) throws(Missing) -> Pair {
     func isTried(_ cell: BenchReport.Cell) -> Bool {
-      cell.workload == workload && cell.policy == "passthrough" && cell.entry != "none" && cell.neighbour == nil
-        && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != "ibrs" || cell.writesPerEntry == 2)
+      cell.workload == workload && cell.policy == .passthrough && !cell.isPrimitive && cell.neighbour == nil
+        && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != .ibrs || cell.writesPerEntry == 2)
     }
     func reaches(_ cell: BenchReport.Cell) -> Bool { cell.writesPerEntry == 0 || cell.place == .hardware }
     func branchesEnough(_ cell: BenchReport.Cell) -> Bool {
       cell.branches > 0 && (branches == nil || cell.branches == branches)
     }
-    let what = "the guest \(workload), its writes of SPEC_CTRL reaching the hardware,"
+    let what = "the guest \(workload.rawValue), its writes of SPEC_CTRL reaching the hardware,"
     let branching = try find("\(what) with indirect branches in user mode") {
       isTried($0) && branchesEnough($0) && reaches($0)
     } tried: {

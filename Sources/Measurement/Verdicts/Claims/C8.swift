@@ -1,6 +1,8 @@
 // C8: hardware that promised "the IBRS bit is a no-op and the protection is always on" would need no trap, no list and
 // no conditional restore.
 
+import Registers
+
 extension ClaimRule {
   /// The guest that writes SPEC_CTRL twice at each entry, under `shadow` over each other policy.
   ///
@@ -36,7 +38,7 @@ extension ClaimRule {
 
 extension Evidence {
   fileprivate static func isShadow(_ cell: BenchReport.Cell) -> Bool {
-    cell.policy == "shadow" && cell.isWriter() && cell.writesSpecCtrl
+    cell.policy == .shadow && cell.isWriter() && cell.writesSpecCtrl
   }
 
   /// The guest that writes SPEC_CTRL under `shadow`.
