@@ -3,6 +3,7 @@
 import Experiments
 import GuestImages
 import Measurement
+import Registers
 
 extension RunReport {
   /// The text, with the host in a few words.
@@ -38,7 +39,7 @@ extension RunReport {
     if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
-      ", 95 % interval \(Self.cycles($0[0])) to \(Self.cycles($0[1]))"
+      ", 95 % interval \(Self.cycles($0.lower)) to \(Self.cycles($0.upper))"
     }
     return "\(Self.cycles(distribution.median)) cycles per iteration (median\(interval ?? "")), "
       + "min \(Self.cycles(distribution.minimum)), max \(Self.cycles(distribution.maximum))"

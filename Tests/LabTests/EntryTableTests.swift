@@ -12,24 +12,36 @@ struct EntryTableTests {
   /// Where an entry works, the proof says so in these words; where one does not, it is `works: false` with what was
   /// seen.
   private static let entries: [String: [Known<Entry>: HostReport.Fact]] = [
-    "intel": [.known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached],
-    "intel-ibrs": [.known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached],
-    "intel-old": [.known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached],
-    "amd": [.known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached],
+    "intel": [
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
+    ],
+    "intel-ibrs": [
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
+    ],
+    "intel-old": [
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
+    ],
+    "amd": [
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
+    ],
   ]
 
   private static let policies: [String: [Known<PolicyName>: Bool]] = [
     "intel": [
-      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true, .known(.shadow): true, .known(.adaptive): true,
+      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true,
+      .known(.shadow): true, .known(.adaptive): true,
     ],
     "intel-ibrs": [
-      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true, .known(.shadow): true, .known(.adaptive): true,
+      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true,
+      .known(.shadow): true, .known(.adaptive): true,
     ],
     "intel-old": [
-      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false, .known(.shadow): true, .known(.adaptive): true,
+      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false,
+      .known(.shadow): true, .known(.adaptive): true,
     ],
     "amd": [
-      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false, .known(.shadow): true, .known(.adaptive): true,
+      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false,
+      .known(.shadow): true, .known(.adaptive): true,
     ],
   ]
 

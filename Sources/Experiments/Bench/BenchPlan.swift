@@ -47,7 +47,8 @@ extension BenchSelection {
 
 /// A cell that is to be measured, or the reason why it cannot be.
 struct PlannedCell {
-  var cell: BenchReport.Cell
+  /// What it is, without what is measured; where it cannot be measured, why.
+  let cell: CellRecord
   /// Nil for a cell that cannot be measured here.
   let experiment: Experiment?
   let abilities: HostAbilities
@@ -150,7 +151,7 @@ struct BenchPlan {
           isAsked: isPossible(policy) || selection.workloads.contains(.ibpb))
       }
       if wants(.chatty) {
-        let alone = BenchReport.Cell.identifier(
+        let alone = CellRecord.identifier(
           workload: .known(.chatty), entry: .known(entry), policy: .known(policy), exitsPerEntry: 1)
         for place in [NeighbourPlace.sameCPU, .otherCPU] {
           try plan(
@@ -217,7 +218,7 @@ struct BenchPlan {
     _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil, isAsked: Bool = true
   ) throws {
     guard let loop = workload.baseline else { return }
-    let id = BenchReport.Cell.identifier(
+    let id = CellRecord.identifier(
       workload: .known(workload.name), entry: .known(.none), policy: .known(policy), msr: .known(msr ?? selection.msr))
     let baseline = "\(id)/loop"
     try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
@@ -238,18 +239,18 @@ struct BenchPlan {
   private mutating func plan(
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
-    against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil,
+    against baseline: String? = nil, use: CellRecord.BaselineUse = .divide, id: String? = nil,
     refusal: String? = nil, isAsked: Bool = true
   ) throws -> String {
     let msr = msr ?? selection.msr
     let abilities = abilities[msr]!
     let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
-    var cell = BenchReport.Cell(
+    var cell = CellRecord(
       id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(policy),
       msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? .known(msr) : nil,
-      neighbour: neighbour.flatMap { BenchReport.Cell.Neighbour(rawValue: $0.rawValue) },
+      neighbour: neighbour.flatMap { CellRecord.Neighbour(rawValue: $0.rawValue) },
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
-      userBranches: workload.parameters[.userBranches], place: .none, baseline: baseline,
+      userBranches: workload.parameters[.userBranches], baseline: baseline,
       baselineUse: baseline == nil ? nil : use)
     var experiment: Experiment?
     if let refusal {

@@ -1,6 +1,8 @@
 // The guests that never touch the MSR: bare, an empty kernel entry, and chatty, the bystander, which exits to the VMM at
 // each kernel entry.
 
+import Registers
+
 extension Workload {
   static let bare = Workload(name: .bare, summary: "an empty kernel entry: the baseline")
 

@@ -1,6 +1,6 @@
 // What can be chosen of a workload beside its MSR: each parameter said once, for whoever reads, checks or explains it.
 
-import Registers
+public import Registers
 
 extension Workload {
   /// A parameter of workloads; its raw value is its name in results and snapshots.

@@ -49,13 +49,13 @@ struct MedianBootstrap {
 
   /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two
   /// medians.
-  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
+  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> Interval {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
     let last = Double(sorted.count - 1)
     let low = sorted[Int((tail * last).rounded(.down))]
     let high = sorted[Int(((1 - tail) * last).rounded(.up))]
-    return low...high
+    return Interval(low, high)
   }
 
   /// The share of replicates left out on either side.

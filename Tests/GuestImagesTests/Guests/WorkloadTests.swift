@@ -100,7 +100,8 @@ struct WorkloadTests {
         let value = parameter.usual + 1
         let workload = try Workload(name, msr: .specCtrl, parameters: [parameter.rawValue: value])
         #expect(workload.parameters == Workload(name).parameters.merging([parameter: value]) { $1 }, "\(name)")
-        #expect(try Workload(name, msr: .specCtrl, parameters: workload.namedParameters).parameters == workload.parameters)
+        #expect(
+          try Workload(name, msr: .specCtrl, parameters: workload.namedParameters).parameters == workload.parameters)
         let beyond = [parameter.rawValue: parameter.values.upperBound + 1]
         #expect(throws: WorkloadParameterError.self) { try Workload(name, msr: .specCtrl, parameters: beyond) }
       }

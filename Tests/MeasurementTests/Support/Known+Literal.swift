@@ -2,7 +2,8 @@
 
 import Registers
 
-extension Known: @retroactive ExpressibleByUnicodeScalarLiteral, @retroactive ExpressibleByExtendedGraphemeClusterLiteral,
+extension Known: @retroactive ExpressibleByUnicodeScalarLiteral,
+  @retroactive ExpressibleByExtendedGraphemeClusterLiteral,
   @retroactive ExpressibleByStringLiteral
 {
   public init(stringLiteral text: String) { self.init(text) }

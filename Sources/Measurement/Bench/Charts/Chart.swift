@@ -38,10 +38,10 @@ public struct Chart: Equatable, Sendable {
 
   private static func subtitle(of report: BenchReport) -> [String] {
     let state = report.partial ? ", partial" : ""
-    let counting = report.environment.countsInstructions == true ? "; the clock counts instructions, not cycles" : ""
+    let counting = report.environment.isExact ? "; the clock counts instructions, not cycles" : ""
     return [
       report.hostLine,
-      "spectrap \(report.version), seed \(report.seed)\(state)\(report.caveat.map { "; \($0)" } ?? "")\(counting)",
+      "spectrap \(report.version), seed \(report.seed)\(state)\(report.host.caveat.map { "; \($0)" } ?? "")\(counting)",
     ]
   }
 

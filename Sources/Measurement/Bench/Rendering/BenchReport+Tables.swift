@@ -31,11 +31,11 @@ extension BenchReport {
       guard let summary = cell.summary else { continue }
       let comparison = comparison(of: cell)
       let ratio = comparison.map { comparison in
-        let interval = comparison.interval.map(Decimal.ratio)
+        let interval = comparison.interval
         // A bystander in company is held against itself alone.
         let other = self.cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
-          + (full && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
+          + (full ? " (\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper)))" : "") + other
       }
       table.add([
         cell.label, cell.policy.text, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
@@ -55,11 +55,12 @@ extension BenchReport {
       guard let summary = cell.summary else { continue }
       let net =
         cell.baselineUse == .subtract
-        ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
+        ? cell.baseline.flatMap { self.cell($0) }.flatMap { estimates.difference(cell.record, minus: $0.record) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text, cell.end == .none ? "-" : cell.end.rawValue,
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text,
+        cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
-        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalWords,
+        net.map { Decimal.costInterval($0.interval) } ?? summary.intervalWords,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
     }
@@ -75,11 +76,11 @@ extension BenchReport {
     return bystanders.map(\.label).uniqued.compactMap { label in
       let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
         guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
-        guard let found = meanRatio(cell, over: alone) else {
+        guard let found = estimates.meanRatio(cell.record, over: alone.record) else {
           return "\(cell.policy) not known (too few rounds, or a mean that may not be above zero)"
         }
-        let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
-        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
+        let interval = "\(Decimal.ratio(found.interval.lower)) to \(Decimal.ratio(found.interval.upper))"
+        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval))"
       }
       return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", "))"
     }
@@ -102,7 +103,7 @@ extension BenchReport {
 
   /// What the samples are, beside the table of their spread; nil where each is a figure by itself.
   var spreadNote: String? {
-    guard samplesAreDifferences else { return nil }
+    guard clock.samplesAreDifferences else { return nil }
     let all = cells.filter(\.isMeasured).flatMap(\.settledRounds).flatMap { $0 }
     let below = all.count { !$0.isCost }
     return
@@ -166,7 +167,7 @@ extension BenchReport {
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
   /// +same-cpu".
   var label: String {
@@ -197,7 +198,6 @@ extension BenchReport.Unknown.What {
 extension Distribution {
   /// The median's interval in words.
   fileprivate var intervalWords: String {
-    guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
-    return Decimal.costInterval(interval[0], interval[1])
+    medianInterval95.map(Decimal.costInterval) ?? "too few"
   }
 }

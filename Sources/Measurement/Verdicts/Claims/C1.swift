@@ -29,7 +29,7 @@ extension ClaimRule {
     ]
     let outcome = findings.outcome(in: trapTolerance)
     let list = findings.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
-    let range = "500 to 3000 \(evidence.report.unit)"
+    let range = "500 to 3000 \(evidence.record.environment.unit)"
     let reason =
       switch outcome {
       case .holds: "all three lie within \(range): \(list)"
@@ -42,11 +42,11 @@ extension ClaimRule {
   /// The first of these primitives that was measured with its instruction ending there; `tried` are those that were to
   /// end there.
   private static func primitive(
-    _ what: String, _ workloads: [WorkloadName], at place: BenchReport.Cell.Place, _ evidence: Evidence,
-    tried: (BenchReport.Cell) -> Bool
-  ) throws(Evidence.Missing) -> BenchReport.Cell {
+    _ what: String, _ workloads: [WorkloadName], at place: CellRecord.Place, _ evidence: Evidence,
+    tried: (CellRecord) -> Bool
+  ) throws(Evidence.Missing) -> CellRecord {
     for workload in workloads {
-      let matches = { (cell: BenchReport.Cell) in
+      let matches = { (cell: CellRecord) in
         cell.workload == workload && cell.isPrimitive && cell.end == place && cell.neighbour == nil
       }
       if let cell = evidence.all(where: matches).first { return cell }
@@ -59,9 +59,9 @@ extension ClaimRule {
 
 extension Evidence {
   /// The first empty kernel entry that was measured.
-  var emptyEntry: BenchReport.Cell? { all(where: Self.isEmptyEntry).first }
+  var emptyEntry: CellRecord? { all(where: Self.isEmptyEntry).first }
 
-  fileprivate static func isEmptyEntry(_ cell: BenchReport.Cell) -> Bool {
+  fileprivate static func isEmptyEntry(_ cell: CellRecord) -> Bool {
     cell.workload == .bare && !cell.isPrimitive && cell.neighbour == nil
   }
 }

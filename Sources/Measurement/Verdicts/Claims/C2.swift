@@ -35,7 +35,7 @@ extension ClaimRule {
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// Whether a guest that writes is there for writes that end in this place.
   func isToEnd(in place: Place) -> Bool {
     switch place {
@@ -51,7 +51,7 @@ extension Evidence {
   /// Judges by the ratio with the writes ended by KVM; the one with the writes ended by the VMM stands beside it.
   func judgeByLightExit(
     in tolerance: ClosedRange<Double>,
-    ratio: (BenchReport.Cell.Place) throws(Missing) -> (finding: Finding, entry: Known<Entry>),
+    ratio: (CellRecord.Place) throws(Missing) -> (finding: Finding, entry: Known<Entry>),
     reason: (_ light: Finding, _ heavy: Finding?, _ entry: Known<Entry>, _ position: String) -> String
   ) throws(Missing) -> Ruling {
     let heavy = try? ratio(.vmm).finding

@@ -13,7 +13,7 @@ extension ClaimRule {
   /// `autoload` stands beside them.
   static let c5 = ClaimRule(
     source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
-    needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence(report: $0).neighboursOfBystanders.count },
+    needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence($0).neighboursOfBystanders.count },
     judge: judgeC5)
 
   /// How much dearer a bystander may be and still count as untaxed: the default precision.
@@ -31,7 +31,7 @@ extension ClaimRule {
       } catch { unknown.append(error.reason) }
     }
     let findings = [restored, emulated] + (listed.map { [$0] } ?? []) + beside
-    let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lowerBound > untaxed }
+    let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lower > untaxed }
     let figures =
       "a bystander under manual costs \(restored.words) times what it costs under passthrough, "
       + "under emulate \(emulated.words)"
@@ -41,13 +41,13 @@ extension ClaimRule {
       outcome = .doesNotHold
       let worst = taxedByEmulate.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
       reason = "emulate taxes the bystander, too: \(worst); manual \(restored.words)"
-    } else if restored.interval.upperBound < untaxed {
+    } else if restored.interval.upper < untaxed {
       outcome = .doesNotHold
       reason = "\(figures): the restore does not tax it"
     } else if !unknown.isEmpty {
       outcome = .notDecided
       reason = "\(figures); \(unknown.joined(separator: "; "))"
-    } else if restored.interval.lowerBound > 1, emulated.interval.upperBound <= untaxed {
+    } else if restored.interval.lower > 1, emulated.interval.upper <= untaxed {
       outcome = .holds
       reason = figures
     } else {
@@ -59,7 +59,7 @@ extension ClaimRule {
 
   /// What a bystander costs under a policy, over what it costs under passthrough in the same company.
   private static func tax(
-    _ policy: PolicyName, beside neighbour: BenchReport.Cell.Neighbour? = nil, _ evidence: Evidence
+    _ policy: PolicyName, beside neighbour: CellRecord.Neighbour? = nil, _ evidence: Evidence
   ) throws(Evidence.Missing) -> Evidence.Finding {
     let company = neighbour.map { " beside a neighbour (\($0.rawValue))" } ?? ""
     let free = try evidence.find("the bystander under passthrough\(company)") {
@@ -74,8 +74,8 @@ extension ClaimRule {
 
 extension Evidence {
   /// The neighbours beside which the bystander was measured both under passthrough and under emulate.
-  fileprivate var neighboursOfBystanders: [BenchReport.Cell.Neighbour] {
-    BenchReport.Cell.Neighbour.allCases.filter { neighbour in
+  fileprivate var neighboursOfBystanders: [CellRecord.Neighbour] {
+    CellRecord.Neighbour.allCases.filter { neighbour in
       all { $0.workload == .chatty && $0.policy == .passthrough && $0.neighbour == neighbour }.first
         .map { free in all { $0.policy == .emulate && $0.isLike(free) }.count > 0 } ?? false
     }

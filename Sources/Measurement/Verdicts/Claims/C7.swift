@@ -16,7 +16,7 @@ extension ClaimRule {
     source: .enhancedIBRS, wording: "a guest told IBRS_ALL cannot move to a host without it",
     needs: [.specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],
     // What the branches add with IBRS set, and without.
-    comparisons: { (try? Evidence(report: $0).pair(.ibrsForced)) == nil ? 1 : 2 }, judge: judgeC7)
+    comparisons: { (try? Evidence($0).pair(.ibrsForced)) == nil ? 1 : 2 }, judge: judgeC7)
 
   /// How much dearer user mode may be and still count as not slowed down.
   static let unslowed = 1.05
@@ -44,10 +44,10 @@ extension ClaimRule {
       + "with the fake costs \(ratios[0].words) times one with IBRS written by hand, with the branches \(ratios[1].words)"
     let bound = { (cost: Double) in cost * unslowed }
     let outcome: BenchReport.Verdict.Outcome =
-      if added[0].interval.lowerBound > max(0, bound(added[1].interval.upperBound)) {
+      if added[0].interval.lower > max(0, bound(added[1].interval.upper)) {
         .holds
       } else {
-        added[0].interval.upperBound <= bound(added[1].interval.lowerBound) ? .doesNotHold : .notDecided
+        added[0].interval.upper <= bound(added[1].interval.lower) ? .doesNotHold : .notDecided
       }
     let width = outcome == .notDecided ? ": the intervals are too wide to tell" : ""
     return Ruling(outcome: outcome, findings: added + ratios, reason: "\(figures)\(width)")
@@ -57,18 +57,18 @@ extension ClaimRule {
 extension Evidence {
   /// A guest whose writes of SPEC_CTRL reach the hardware, without and with indirect branches in user mode.
   fileprivate struct Pair {
-    let plain: BenchReport.Cell
-    let branching: BenchReport.Cell
+    let plain: CellRecord
+    let branching: CellRecord
   }
 
   /// The pair of a workload; with as many branches as given, where that is given.
   fileprivate func pair(_ workload: WorkloadName, branches: Int? = nil) throws(Missing) -> Pair {
-    func isTried(_ cell: BenchReport.Cell) -> Bool {
+    func isTried(_ cell: CellRecord) -> Bool {
       cell.workload == workload && cell.policy == .passthrough && !cell.isPrimitive && cell.neighbour == nil
         && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != .ibrs || cell.writesPerEntry == 2)
     }
-    func reaches(_ cell: BenchReport.Cell) -> Bool { cell.writesPerEntry == 0 || cell.place == .hardware }
-    func branchesEnough(_ cell: BenchReport.Cell) -> Bool {
+    func reaches(_ cell: CellRecord) -> Bool { cell.writesPerEntry == 0 || cell.place == .hardware }
+    func branchesEnough(_ cell: CellRecord) -> Bool {
       cell.branches > 0 && (branches == nil || cell.branches == branches)
     }
     let what = "the guest \(workload.rawValue), its writes of SPEC_CTRL reaching the hardware,"
@@ -77,7 +77,7 @@ extension Evidence {
     } tried: {
       isTried($0) && branchesEnough($0)
     }
-    let isPlain = { (cell: BenchReport.Cell) in isTried(cell) && cell.branches == 0 && cell.entry == branching.entry }
+    let isPlain = { (cell: CellRecord) in isTried(cell) && cell.branches == 0 && cell.entry == branching.entry }
     let plain = try find(what, where: { isPlain($0) && reaches($0) }, tried: isPlain)
     return Pair(plain: plain, branching: branching)
   }

@@ -12,8 +12,8 @@ extension ClaimRule {
   static let c8 = ClaimRule(
     source: .enhancedIBRS, wording: "hardware that keeps the protection on needs no trap, list or restore",
     needs: [.specCtrl, .hardwareShadow, .clockOfTime],
-    comparisons: { report in
-      let evidence = Evidence(report: report)
+    comparisons: { record in
+      let evidence = Evidence(record)
       return evidence.shadow.map { evidence.others(than: $0).count } ?? 1
     }, judge: judgeC8)
 
@@ -37,10 +37,10 @@ extension ClaimRule {
 }
 
 extension Evidence {
-  fileprivate static func isShadow(_ cell: BenchReport.Cell) -> Bool {
+  fileprivate static func isShadow(_ cell: CellRecord) -> Bool {
     cell.policy == .shadow && cell.isWriter() && cell.writesSpecCtrl
   }
 
   /// The guest that writes SPEC_CTRL under `shadow`.
-  var shadow: BenchReport.Cell? { all(where: Self.isShadow).first }
+  var shadow: CellRecord? { all(where: Self.isShadow).first }
 }
