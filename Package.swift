@@ -109,7 +109,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
-      name: "GuestImagesTests", dependencies: ["GuestImages", "Registers", "TestSupport"], swiftSettings: strict),
+      name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
@@ -118,14 +119,14 @@ let package = Package(
     .testTarget(
       name: "HypervisorTests",
       dependencies: [
-        "Host", "Registers", "Hypervisor", "CKVM", "TestSupport",
+        "Host", "Registers", "Hypervisor", "Measurement", "CKVM", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Host", "Migration", "Experiments", "Registers", "Hypervisor", "TestSupport",
+        "Host", "Migration", "Experiments", "Measurement", "Registers", "Hypervisor", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),

@@ -130,7 +130,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var unit: String { environment.unit }
 
   /// What its cells say against each other.
-  var estimates: Estimates { Estimates(seed: seed) }
+  package var estimates: Estimates { Estimates(seed: seed) }
 
   /// The comparison of this cell with its baseline.
   func comparison(of cell: Cell) -> Comparison? {

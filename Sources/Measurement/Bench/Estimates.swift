@@ -2,11 +2,11 @@
 // so that other cells change nothing.
 
 /// The estimates of one benchmark.
-struct Estimates {
+package struct Estimates {
   let seed: UInt64
 
   /// A cell's cost over another's; nil where it is not known.
-  func ratio(_ cell: CellRecord, over baseline: CellRecord) -> RatioEstimate? {
+  package func ratio(_ cell: CellRecord, over baseline: CellRecord) -> RatioEstimate? {
     try? knownRatio(cell, over: baseline)
   }
 
@@ -31,7 +31,7 @@ struct Estimates {
   }
 
   /// A cell's cost minus another's, in cycles; nil where no round holds both.
-  func difference(
+  package func difference(
     _ cell: CellRecord, minus baseline: CellRecord, confidence: Double = 0.95
   ) -> DifferenceEstimate? {
     guard cell.isMeasured, baseline.isMeasured else { return nil }

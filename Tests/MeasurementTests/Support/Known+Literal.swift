@@ -1,10 +1,9 @@
 // In these tests a name is written as it stands in results.
 
-import Registers
+public import Registers
 
-extension Known: @retroactive ExpressibleByUnicodeScalarLiteral,
-  @retroactive ExpressibleByExtendedGraphemeClusterLiteral,
-  @retroactive ExpressibleByStringLiteral
+extension Known: ExpressibleByUnicodeScalarLiteral, ExpressibleByExtendedGraphemeClusterLiteral,
+  ExpressibleByStringLiteral
 {
   public init(stringLiteral text: String) { self.init(text) }
 }
