@@ -18,8 +18,8 @@ struct HostileNumbersTests {
       ? Self.strange.randomElement(using: &generator) ?? 0 : Double.random(in: 900...1100, using: &generator)
   }
 
-  /// A result of random cells, with rounds of random lengths, and with fields that contradict the samples.
-  private func report(_ share: Double, _ generator: inout SeededGenerator) throws -> BenchReport {
+  /// What was measured of random cells, with rounds of random lengths.
+  private func record(_ share: Double, _ generator: inout SeededGenerator) -> BenchRecord {
     var cells: [CellRecord] = []
     for policy in ["passthrough", "emulate", "manual", "adaptive"] {
       cells.append(MadeUp.cell("bare", "none", policy, cost: 1, rounds: 0))
@@ -38,8 +38,14 @@ struct HostileNumbersTests {
       }
     }
     cells.append(cells[0])
-    let hertz = number(0.5, &generator)
-    let report = MadeUp.report(cells) { $0.clock = BenchReport.Clock(overheadCycles: 0, hertz: hertz) }
+    var record = MadeUp.record(cells)
+    record.clock = BenchReport.Clock(overheadCycles: 0, hertz: number(0.5, &generator))
+    return record
+  }
+
+  /// A result of such cells out of a file, with fields that contradict the samples.
+  private func report(_ share: Double, _ generator: inout SeededGenerator) throws -> BenchReport {
+    let report = BenchReport(record(share, &generator))
     let hostile = report.cells.map { cell in
       guard Bool.random(using: &generator) else { return cell }
       let warmUp = (0..<14).map { _ in [.min, -1, 0, 1, .max].randomElement(using: &generator) ?? 0 }
@@ -54,9 +60,7 @@ struct HostileNumbersTests {
   func comparisons(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
     let share = [0.02, 0.3, 1][Int(seed % 3)]
-    let first = try report(share, &generator)
-    let second = try report(share, &generator)
-    let comparison = ReportComparison(first, second)
+    let comparison = ReportComparison(record(share, &generator), record(share, &generator))
     for change in comparison.cells {
       #expect([change.first, change.second, change.ratio].allSatisfy { $0 > 0 && $0.isFinite }, "\(change)")
       guard let bounds = change.interval else { continue }
