@@ -1,4 +1,4 @@
-// The model-specific registers that a VMM names: one table of all names, and a constant for each that is spelled in code.
+// The model-specific registers that a VMM names: one table of all names, and a constant for each that code spells.
 //
 // Facts: Intel SDM vol. 4, table 2-2 (architectural MSRs); AMD APM vol. 2, appendix A; Linux
 // arch/x86/include/asm/msr-index.h.

@@ -1,5 +1,5 @@
-// The guests that never touch the MSR: bare, an empty kernel entry, and chatty, the bystander, which exits to the VMM at
-// each kernel entry.
+// The guests that never touch the MSR: bare, an empty kernel entry, and chatty, the bystander, which exits to the VMM
+// at each kernel entry.
 
 import Registers
 

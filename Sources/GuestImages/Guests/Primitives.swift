@@ -44,7 +44,8 @@ extension Workload {
     asm.mov(.absolute(Layout.device), .eax, "nobody cares what")
   }
 
-  /// One HLT, which exits to the VMM where there is no interrupt controller in the kernel; the VMM lets the guest go on.
+  /// One HLT, which exits to the VMM where there is no interrupt controller in the kernel; the VMM lets the guest go
+  /// on.
   static let hlt = Workload(primitive: .hlt, "one HLT, to the VMM, which resumes the guest", actions: Actions(halts: 1))
   {
     $0.hlt("the VMM goes on with the next instruction")

@@ -1,5 +1,5 @@
-// Where policies are listed. A new policy is a case in Registers/Vocabulary/PolicyName.swift, one file in this folder and
-// one line in each switch here.
+// Where policies are listed. A new policy is a case in Registers/Vocabulary/PolicyName.swift, one file in this folder
+// and one line in each switch here.
 
 extension PolicyName {
   /// One line for a person.

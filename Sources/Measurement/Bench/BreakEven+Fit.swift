@@ -201,8 +201,8 @@ extension CellRecord {
 // MARK: What the break-even might as well have been
 
 // Rounds are drawn with replacement, and every policy is fitted anew. The rounds of all cells are drawn together, since
-// those of one index were measured under the same circumstances (as in `MedianBootstrap`). This tells how noise moves the
-// lines; how far costs are from straight lines the checks tell.
+// those of one index were measured under the same circumstances (as in `MedianBootstrap`). This tells how noise moves
+// the lines; how far costs are from straight lines the checks tell.
 extension BreakEven {
   /// The models of every replicate, and the intervals that follow.
   struct Replicates {

@@ -1,6 +1,8 @@
 // Between which two numbers a figure lies.
 
-/// An interval that holds a figure, with the confidence that stands beside it; in JSON two numbers, the lower one first.
+/// An interval that holds a figure, with the confidence that stands beside it.
+///
+/// In JSON it is a list of two numbers, the lower one first.
 public struct Interval: Hashable, Sendable {
   public let lower: Double
   public let upper: Double
