@@ -131,7 +131,8 @@ let package = Package(
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(
-      name: "MeasurementTests", dependencies: ["Measurement", "Registers", "TestSupport"], swiftSettings: strict),
+      name: "MeasurementTests", dependencies: ["Measurement", "Registers", "TestSupport"], exclude: ["Fixtures"],
+      swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [

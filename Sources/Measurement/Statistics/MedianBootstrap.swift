@@ -63,7 +63,12 @@ struct MedianBootstrap {
     let stretch = normalQuantile(of: tail) / normalQuantile(of: finest)
     let centre = figure(first, second)
     // A figure without bounds has none when it is stretched, either.
-    func stretched(_ end: Double) -> Double { end.isFinite ? centre + stretch * (end - centre) : end }
+    func stretched(_ end: Double) -> Double {
+      guard end.isFinite else { return end }
+      // And one that is a number is none beyond all numbers.
+      let most = Double.greatestFiniteMagnitude
+      return max(-most, min(most, centre + stretch * (end - centre)))
+    }
     return Interval(min(low, stretched(low)), max(high, stretched(high)))
   }
 
