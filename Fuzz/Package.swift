@@ -9,7 +9,7 @@ let settings: [SwiftSetting] = [
   // libFuzzer has the main function.
   .unsafeFlags(["-parse-as-library"]),
 ]
-let fuzzed: [Target.Dependency] = ["Migration", "Experiments", "Hypervisor", "GuestImages", "Measurement"].map {
+let fuzzed: [Target.Dependency] = ["Migration", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Rendering"].map {
   .product(name: $0, package: "spectrap")
 }
 

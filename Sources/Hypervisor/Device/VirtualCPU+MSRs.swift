@@ -30,7 +30,7 @@ public enum MSRAccessError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let msr, let index): "KVM does not read \(msr) (\(msr.hex)), number \(index) in the list"
     case .unwritable(let entry, let index):
-      "KVM does not write 0x\(String(entry.value, radix: 16)) to \(entry.msr) (\(entry.msr.hex)), number \(index) in the list"
+      "KVM does not write \(entry.value.hex) to \(entry.msr) (\(entry.msr.hex)), number \(index) in the list"
     case .refused(let error): "\(error)"
     }
   }

@@ -90,7 +90,7 @@ private struct CostGuest: ~Copyable {
 
   mutating func open(with value: UInt64) throws(PolicyError) {
     guard try cpu.open(msr, handingOver: value, resting: resting, of: vm) else {
-      throw .refused(policy: "adaptive", reason: "\(msr) does not take 0x\(String(value, radix: 16))")
+      throw .refused(policy: "adaptive", reason: "\(msr) does not take \(value.hex)")
     }
   }
 

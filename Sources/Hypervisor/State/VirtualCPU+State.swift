@@ -100,7 +100,7 @@ extension VirtualCPU {
     ] as [(String, ABIBytes?, ABIBytes?)] where held != wanted {
       let differences = zip(held?.bytes ?? [], wanted?.bytes ?? []).enumerated().filter { $1.0 != $1.1 }
       let places = differences.prefix(8).map {
-        "byte \($0): 0x\(String($1.0, radix: 16)) for 0x\(String($1.1, radix: 16))"
+        "byte \($0): \($1.0.hex) for \($1.1.hex)"
       }
       throw .notHeld("\(name) (\(places.joined(separator: ", ")))")
     }

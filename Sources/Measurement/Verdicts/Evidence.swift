@@ -169,7 +169,7 @@ extension [Evidence.Finding] {
 
 extension BenchReport.Cell {
   /// How many indirect branches its user mode makes before each entry.
-  var branches: Int { userBranches ?? 0 }
+  package var branches: Int { userBranches ?? 0 }
 
   /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
   func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
@@ -200,7 +200,7 @@ extension BenchReport.Cell {
 
 extension BenchReport.Cell.Place {
   /// The place as it stands in a sentence.
-  var words: String {
+  package var words: String {
     switch self {
     case .hardware: "the hardware"
     case .kvm: "KVM"

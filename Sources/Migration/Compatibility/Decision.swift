@@ -214,7 +214,7 @@ extension Protection.Level {
 
 extension NamedBits {
   /// The names, and the bits without one as a number.
-  var allNames: [String] { names + (unnamed == 0 ? [] : ["0x\(String(unnamed, radix: 16))"]) }
+  var allNames: [String] { names + (unnamed == 0 ? [] : [unnamed.hex]) }
 
   /// The names as they stand in a sentence.
   var list: String { allNames.list }
