@@ -84,6 +84,14 @@ let package = Package(
       dependencies: ["Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Examples/CountExits",
       swiftSettings: strict),
+    // What the overview pages of the libraries show.
+    .target(
+      name: "OverviewExamples",
+      dependencies: [
+        "Registers", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments", "Rendering",
+      ],
+      path: "Examples/Overview",
+      swiftSettings: strict),
     .executableTarget(
       name: "ExitLoop",
       dependencies: [
@@ -115,7 +123,8 @@ let package = Package(
       dependencies: ["CHost", "CKVM", "Sandbox", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
-      name: "TestSupport", dependencies: ["Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
+      name: "TestSupport",
+      dependencies: ["Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "GuestImagesTests", dependencies: ["GuestImages", "Registers", "TestSupport"], swiftSettings: strict),
@@ -162,6 +171,10 @@ let package = Package(
         "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Registers", "Hypervisor", "Migration",
         "TestSupport",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["GuestImages", "Hypervisor", "Host", "Registers", "OverviewExamples", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",

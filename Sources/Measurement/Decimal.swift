@@ -42,7 +42,9 @@ package enum Decimal {
   }
 
   /// A ratio: three digits that mean something.
-  package static func ratio(_ value: Double) -> String { text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0) }
+  package static func ratio(_ value: Double) -> String {
+    text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0)
+  }
 
   /// A count per entry: whole where it is whole.
   package static func count(_ value: Double) -> String {

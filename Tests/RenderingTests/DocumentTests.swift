@@ -16,8 +16,10 @@ struct DocumentTests {
           .init("Costs", remark: ", in cycles", note: "In cycles."),
           [.table(table), .list(caption: "Beside a neighbour", ["chatty: 2.00"])]),
         .init("Not measured", [.groups([.init("no such register", ["ibrs/manual", "ibrs/autoload"])])]),
-        .init("Claims", [.judgements([.init(name: "C1", claim: "It is slow", outcome: "holds", reason: "See above.")])]),
-        .init(.init("Spread", note: "Per iteration."), [.paragraph("Nothing is dropped."), .paragraph("But warm-up.")]),
+        .init(
+          "Claims", [.judgements([.init(name: "C1", claim: "It is slow", outcome: "holds", reason: "See above.")])]),
+        .init(
+          .init("Spread", note: "Per iteration."), [.paragraph("Nothing is dropped."), .paragraph("But warm-up.")]),
       ])
   }()
 

@@ -1,5 +1,5 @@
-// What a person reads, before it is text or Markdown: sections of blocks. Whoever has something to say makes a document;
-// how it is laid out is decided in Document+Text.swift and Document+Markdown.swift, and nowhere else.
+// What a person reads, before it is text or Markdown: sections of blocks. Whoever has something to say makes a
+// document; how it is laid out is decided in Document+Text.swift and Document+Markdown.swift, and nowhere else.
 
 /// What a person reads, in sections.
 public struct Document: Equatable, Sendable {

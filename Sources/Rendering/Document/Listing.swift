@@ -2,8 +2,8 @@
 
 /// A listing: an instruction a line, a comment behind `; `.
 public enum Listing {
-  /// The listing with each comment that does not fit so many columns on lines of its own, below where it begins, or where
-  /// there is no room for that, below the code.
+  /// The listing with each comment that does not fit so many columns on lines of its own, below where it begins, or
+  /// where there is no room for that, below the code.
   public static func text(_ listing: String, width: Int) -> String {
     listing.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
       .map { line(String($0), width: width) }.joined()

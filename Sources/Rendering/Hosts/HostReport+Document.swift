@@ -6,9 +6,10 @@ public import Measurement
 extension HostReport {
   /// The host as a document.
   public var document: Document {
-    Document([
-      .init([.facts(facts)]), .init([.table(speculationTable)]), proofSection, vulnerabilitySection,
-    ].compactMap(\.self))
+    Document(
+      [
+        .init([.facts(facts)]), .init([.table(speculationTable)]), proofSection, vulnerabilitySection,
+      ].compactMap(\.self))
   }
 
   private var facts: [Document.Fact] {

@@ -1,4 +1,5 @@
-// The migration plan as a person reads it: one section for each pair of hosts, policies that share an answer in one row.
+// The migration plan as a person reads it: one section for each pair of hosts, policies that share an answer in one
+// row.
 
 import Experiments
 import Hypervisor

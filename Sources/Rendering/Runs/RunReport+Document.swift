@@ -8,9 +8,10 @@ import Registers
 extension RunReport {
   /// The report as a document, with the host in a few words.
   public func document(on host: String) -> Document {
-    Document([
-      .init([.facts(facts(on: host))]), .init([.table(exitTable)]), probeSection, roundTripSection,
-    ].compactMap(\.self))
+    Document(
+      [
+        .init([.facts(facts(on: host))]), .init([.table(exitTable)]), probeSection, roundTripSection,
+      ].compactMap(\.self))
   }
 
   private func facts(on host: String) -> [Document.Fact] {
