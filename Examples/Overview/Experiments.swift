@@ -5,7 +5,7 @@ import GuestImages
 import Hypervisor
 
 /// What a kernel entry with two writes of IA32_SPEC_CTRL costs under a policy, in cycles: the samples of a thousand.
-public func costs(under policy: PolicyName) throws -> [Double] {
+func costs(under policy: PolicyName) throws -> [Double] {
   let experiment = try Experiment(.ibrs, entry: .syscall, policy: policy, iterations: 1000, samples: 20)
   return try experiment.run(on: try KVM()).cyclesPerIteration
 }

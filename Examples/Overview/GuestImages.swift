@@ -1,9 +1,9 @@
 // The example of the module's overview page, which shows it from the first import on.
 
-public import GuestImages
+import GuestImages
 
 /// A guest of five instructions that sets IBRS and halts; `renderListing()` shows its code.
-public func guestThatSetsIBRS() throws -> Program {
+func guestThatSetsIBRS() throws -> Program {
   var asm = Assembler(origin: 0x1000, mode: .bits16)
   asm.mov(.ecx, 0x48, "IA32_SPEC_CTRL")
   asm.mov(.eax, 1, "IBRS")

@@ -3,7 +3,7 @@
 import Host
 
 /// Processor, KVM's module and kernel of this host; needs no KVM and no privilege.
-public func describeHost() -> String {
+func describeHost() -> String {
   let processor = CPUIdentity().modelName ?? "an unknown processor"
   return "\(processor), \(VendorModule().kind), Linux \(HostKernel().release ?? "of an unknown release")"
 }

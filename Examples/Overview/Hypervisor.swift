@@ -3,7 +3,7 @@
 import Hypervisor
 
 /// Runs code in real mode until it halts, its writes of IA32_SPEC_CTRL emulated; gives how many there were.
-public func countWrites(of code: [UInt8]) throws -> UInt64 {
+func countWrites(of code: [UInt8]) throws -> UInt64 {
   var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
   try machine.vm.addMemory(at: 0, count: 0x10000)
   try machine.vm.write(code, at: 0x1000)

@@ -3,6 +3,6 @@
 import Registers
 
 /// What a value of IA32_SPEC_CTRL asks for: "IA32_SPEC_CTRL (0x48) = IBRS|SSBD".
-public func describe(specCtrl value: UInt64) -> String {
+func describe(specCtrl value: UInt64) -> String {
   "\(MSR.specCtrl) (\(MSR.specCtrl.hex)) = \(SpecCtrl(rawValue: value))"
 }

@@ -3,7 +3,7 @@
 import Rendering
 
 /// A table under a heading: as lines for a terminal of 40 columns, and as a page in Markdown.
-public func twoForms(of costs: [(policy: String, cycles: Double)]) -> (text: String, markdown: String) {
+func twoForms(of costs: [(policy: String, cycles: Double)]) -> (text: String, markdown: String) {
   var table = Table(right: [1])
   table.add("policy", "cycles")
   for cost in costs { table.add(cost.policy, "\(cost.cycles)") }

@@ -1,6 +1,6 @@
 // What there is to run, and what of it works here: `spectrap list`.
 
-public import GuestImages
+import GuestImages
 public import Hypervisor
 public import Measurement
 

@@ -37,7 +37,8 @@ public struct HostLoad: Hashable, Sendable {
     }
     let statistics = files.text("proc/stat", limit: Self.limit) ?? ""
     processor = ProcessorTime(of: cpu, in: statistics)
-    let core = files.value("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list").map(Self.processors) ?? []
+    let core =
+      files.value("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list").map { CPUList($0).processors } ?? []
     siblings = Dictionary(
       uniqueKeysWithValues: core.subtracting([cpu]).compactMap { other in
         ProcessorTime(of: other, in: statistics).map { (other, $0) }

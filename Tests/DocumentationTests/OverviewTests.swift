@@ -2,9 +2,12 @@
 // comments say.
 
 import FoundationEssentials
-import OverviewExamples
+import GuestImages
+import Hypervisor
 import TestSupport
 import Testing
+
+@testable import OverviewExamples
 
 @Suite("The overview of a module")
 struct OverviewTests {

@@ -178,7 +178,7 @@ extension BenchReport.Cell {
   }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+  package var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
 
   /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
   var writesStandIn: Bool { msr == "0x3b" }

@@ -258,7 +258,7 @@ struct Run: ParsableCommand {
     return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
   }
 
-  static func complain(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+  static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
     switch stopped {
     case nil, .paused: return
     case .timeLimit:
