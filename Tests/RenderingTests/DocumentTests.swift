@@ -114,7 +114,7 @@ struct DocumentTests {
         == "10000  90  nop; a remark that is rather\n                long for its line\nplain\n")
     #expect(
       Listing.text(listing, width: 30)
-        == "10000  90  nop\n          ; a remark that is\n            rather long for its\n            line\nplain\n")
+        == "10000  90  nop\n          ; a remark that is\n            rather long for\n            its line\nplain\n")
     #expect(Listing.text(listing, width: 100) == listing)
   }
 }
