@@ -46,7 +46,7 @@ public enum Decision: Equatable, Sendable {
   }
 
   /// The decision in one word: `allowed`, `unprotected`, `refused`.
-  public var word: String {
+  public var text: String {
     switch self {
     case .allowed: "allowed"
     case .unprotected: "unprotected"

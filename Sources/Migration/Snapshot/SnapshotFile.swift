@@ -139,7 +139,7 @@ extension PortableGuest {
   /// Throws `SnapshotError.malformed` with what is wrong in it.
   init(decoding bytes: [UInt8]) throws(SnapshotError) {
     do { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) } catch let error as DecodingError {
-      throw .malformed(error.sentence)
+      throw .malformed(error.text)
     } catch {
       throw .malformed("\(error)")
     }
@@ -230,7 +230,7 @@ extension SnapshotError: CustomStringConvertible {
 
 extension DecodingError {
   /// What is wrong, and where.
-  public var sentence: String {
+  public var text: String {
     let (what, path): (String, [any CodingKey]) =
       switch self {
       case .keyNotFound(let key, let context): ("\(key.stringValue) is missing", context.codingPath)

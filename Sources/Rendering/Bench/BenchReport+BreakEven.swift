@@ -45,26 +45,26 @@ extension BenchReport {
   var winnerLines: [String] {
     guard let breakEven else { return [] }
     return Set(breakEven.winners.map(\.exits)).sorted().flatMap { exits in
-      let stretches = breakEven.winners.filter { $0.exits == exits }.map(\.words)
+      let stretches = breakEven.winners.filter { $0.exits == exits }.map(\.text)
       return ["\(counted(exits, "exit")) per entry: \(stretches.joined(separator: ", "))"]
-        + breakEven.contradictions.filter { $0.exits == exits }.map(\.words)
+        + breakEven.contradictions.filter { $0.exits == exits }.map(\.text)
     }
   }
 
   /// The lines on which two policies cost the same, in words.
   var crossingLines: [String] {
     (breakEven?.crossings ?? []).map { crossing in
-      let start = Decimal.text(crossing.atNoExit, digits: 2) + crossing.atNoExitInterval.words(digits: 2)
-      let slope = Decimal.text(crossing.perExit, digits: 2) + crossing.perExitInterval.words(digits: 2)
+      let start = Decimal.text(crossing.atNoExit, digits: 2) + crossing.atNoExitInterval.text(digits: 2)
+      let slope = Decimal.text(crossing.perExit, digits: 2) + crossing.perExitInterval.text(digits: 2)
       return "\(crossing.below) is cheaper than \(crossing.above) below \(start) plus \(slope) x exits writes per entry"
     }
   }
 }
 
 extension BreakEven.Winner {
-  /// The stretch in words: "emulate up to 2.1 (1.9 to 2.3) writes".
-  fileprivate var words: String {
-    let interval = toInterval.words(digits: 1)
+  /// The stretch: "emulate up to 2.1 (1.9 to 2.3) writes".
+  fileprivate var text: String {
+    let interval = toInterval.text(digits: 1)
     let start = Decimal.text(from, digits: 1)
     let stretch =
       switch to.map({ Decimal.text($0, digits: 1) }) {
@@ -77,7 +77,7 @@ extension BreakEven.Winner {
 
 extension BreakEven.Contradiction {
   /// The contradiction in a sentence.
-  fileprivate var words: String {
+  fileprivate var text: String {
     let bounds = interval.map(Decimal.ratio).joined(separator: " to ")
     return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
       + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds))"
@@ -94,7 +94,7 @@ extension Double {
 
 extension [Double]? {
   /// An interval behind its figure: " (1.9 to 2.3)", " (bounds unknown)".
-  func words(digits: Int) -> String {
+  func text(digits: Int) -> String {
     guard let self, self.count == 2 else { return " (bounds unknown)" }
     if self[0] < 0, self[1] > 0 { return " (at most \(Decimal.text(self[1], digits: digits)))" }
     return " (\(Decimal.text(self[0], digits: digits)) to \(Decimal.text(self[1], digits: digits)))"

@@ -23,6 +23,19 @@ extension BenchReport {
     }
   }
 
+  /// What became of the cells that gave no result though they could have, those with the same cause together; nil where
+  /// there is none.
+  package var failures: String? {
+    let failed = cells.filter { $0.status == .failed || $0.status == .void }.map { cell in
+      (id: cell.id, cause: "\(cell.status.rawValue), \(cell.reason ?? "for no known cause")")
+    }
+    guard !failed.isEmpty else { return nil }
+    let groups = Set(failed.map(\.cause)).sorted().map { cause in
+      "\(failed.filter { $0.cause == cause }.map(\.id).joined(separator: ", ")) (\(cause))"
+    }
+    return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
+  }
+
   /// What each workload costs under each policy; an interval stands with each ratio where that is wanted.
   func costTable(entry: String, withIntervals: Bool) -> Table {
     var table = Table(right: [3, 4, 5, 6, 7])
@@ -39,7 +52,7 @@ extension BenchReport {
       }
       table.add([
         cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
-        summary.intervalWords, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
+        summary.intervalText, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
         cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
@@ -59,7 +72,7 @@ extension BenchReport {
       table.add([
         cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
-        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalWords,
+        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalText,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
     }
@@ -96,7 +109,7 @@ extension BenchReport {
 
   /// The figures that are not known, those of one kind with the same reason together.
   var unknownGroups: [Document.Group] {
-    let all = unknown.map { (id: $0.cell, why: "\($0.figure.words): \($0.reason)") }
+    let all = unknown.map { (id: $0.cell, why: "\($0.figure.text): \($0.reason)") }
     return all.map(\.why).uniqued.map { why in Document.Group(why, all.filter { $0.why == why }.map(\.id)) }
   }
 
@@ -145,7 +158,7 @@ extension BenchReport {
       msr.isSpecCtrl
       ? [] : [Document.Fact("register", "\(msr.name) (\(msr.index)); the claims of 2018 are about IA32_SPEC_CTRL")]
     return subject + [
-      Document.Fact("host", hostLine),
+      Document.Fact("host", host.summary),
       Document.Fact(
         "measured",
         "\(rounds) rounds, \(samples) samples (\(warmUp) of them warm-up) in \(Decimal.text(elapsed, digits: 1)) s; "
@@ -158,11 +171,6 @@ extension BenchReport {
       ),
       Document.Fact("seed", "\(seed)"),
     ]
-  }
-
-  /// The host in one line.
-  var hostLine: String {
-    "\(host.cpu.model ?? host.cpu.vendor ?? "unknown CPU"), \(host.module), Linux \(host.kernel ?? "?")"
   }
 }
 
@@ -183,8 +191,8 @@ extension BenchReport.Cell {
 }
 
 extension BenchReport.Unknown.What {
-  /// The kind in words.
-  fileprivate var words: String {
+  /// The kind as a person says it.
+  fileprivate var text: String {
     switch self {
     case .median: "cost"
     case .mean: "mean cost"
@@ -195,8 +203,8 @@ extension BenchReport.Unknown.What {
 }
 
 extension Distribution {
-  /// The median's interval in words.
-  fileprivate var intervalWords: String {
+  /// The median's interval as a person reads it.
+  fileprivate var intervalText: String {
     guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
     return Decimal.costInterval(interval[0], interval[1])
   }

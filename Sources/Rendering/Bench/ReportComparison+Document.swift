@@ -19,7 +19,7 @@ extension ReportComparison {
   /// The same as a document.
   public func document(threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false) -> Document {
     func paragraphs(_ sentences: [String]) -> [Document.Block] { sentences.map { .paragraph(.init($0)) } }
-    var sections = [Document.Section(paragraphs(summary(threshold: threshold, bothWays: bothWays)))]
+    var sections = [Document.Section(paragraphs(conclusion(threshold: threshold, bothWays: bothWays)))]
     if !environment.isEmpty {
       sections.append(.init("These circumstances differ", [.list(circumstanceLines(verbose: verbose))]))
     }
@@ -68,8 +68,8 @@ extension ReportComparison {
 
   /// The cells that have no place in the table or no verdict there, with the reason.
   private var absences: [(what: String, ids: [String])] {
-    let lost = lost.map(\.words).uniqued.map { why in
-      ("Lost, in the second \(why)", self.lost.filter { $0.words == why }.map(\.cell))
+    let lost = lost.map(\.text).uniqued.map { why in
+      ("Lost, in the second \(why)", self.lost.filter { $0.text == why }.map(\.cell))
     }
     let void = void.map(\.reason).uniqued.map { why in
       ("Void, \(why)", self.void.filter { $0.reason == why }.map(\.cell))
@@ -102,18 +102,18 @@ extension ReportComparison {
     return (lines + rest).map(\.inOneLine)
   }
 
-  // MARK: Summary
+  // MARK: Conclusion
 
   /// What it comes to, in sentences.
-  private func summary(threshold: Double?, bothWays: Bool) -> [String] {
+  private func conclusion(threshold: Double?, bothWays: Bool) -> [String] {
     var sentences = [headline(threshold: threshold, bothWays: bothWays)]
     let consequence = threshold == nil ? "." : ", which no threshold allows."
     func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
     if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
     if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
     if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
-    if let open = openWords(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
-    if let suspected = suspectWords(threshold: threshold, bothWays: bothWays) { sentences.append(suspected) }
+    if let open = openText(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
+    if let suspected = suspectText(threshold: threshold, bothWays: bothWays) { sentences.append(suspected) }
     guard judgesSomething else { return sentences }
     sentences.append(
       isExact
@@ -163,7 +163,7 @@ extension ReportComparison {
 
   /// How many cells look as if they had changed by more than the threshold though it cannot be told, in a sentence; nil
   /// where there are none.
-  private func suspectWords(threshold: Double?, bothWays: Bool) -> String? {
+  private func suspectText(threshold: Double?, bothWays: Bool) -> String? {
     guard let threshold else { return nil }
     let suspects = suspects(threshold: threshold, bothWays: bothWays)
     guard let worst = suspects.max(by: { abs(log($0.ratio)) < abs(log($1.ratio)) }) else { return nil }
@@ -176,7 +176,7 @@ extension ReportComparison {
   }
 
   /// How many cells a threshold leaves open, in a sentence; nil where there are none.
-  private func openWords(threshold: Double?, bothWays: Bool) -> String? {
+  private func openText(threshold: Double?, bothWays: Bool) -> String? {
     let open = openCells(threshold: threshold, bothWays: bothWays)
     guard let threshold, !open.isEmpty else { return nil }
     return
@@ -192,7 +192,7 @@ extension [ReportComparison.CellChange] {
 
 extension ReportComparison.Loss {
   /// What became of it: "void (its witnesses contradict each other)".
-  fileprivate var words: String {
+  fileprivate var text: String {
     (fate == .notReached ? "not reached" : fate.rawValue) + (reason.map { " (\($0))" } ?? "")
   }
 }

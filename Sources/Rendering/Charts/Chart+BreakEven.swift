@@ -32,7 +32,7 @@ extension Chart {
         if let to = winner.to, to <= mostWrites {
           data.append([
             "kind": "break-even", "exits": .integer(Int128(count)), "writes": .number(to),
-            "label": .string("\(Decimal.text(to, digits: 1))\(winner.toInterval.words(digits: 1)) writes"),
+            "label": .string("\(Decimal.text(to, digits: 1))\(winner.toInterval.text(digits: 1)) writes"),
           ])
         }
       }

@@ -15,14 +15,14 @@ extension Chart {
     let data = cells.map { cell -> JSONValue in
       let interval = cell.shownInterval
       return [
-        "workload": .string(cell.words), "policy": .string(cell.policy), "median": .number(cell.summary?.median ?? 0),
+        "workload": .string(cell.text), "policy": .string(cell.policy), "median": .number(cell.summary?.median ?? 0),
         "low": .number(interval[0]), "high": .number(interval[1]), "place": .string(cell.place.rawValue),
       ]
     }
     let series = Series("policy", cells.map(\.policy).uniqued)
     let y: JSONValue = [
       "field": "workload", "type": "nominal", "title": nil,
-      "sort": .array(cells.map(\.words).uniqued.map(JSONValue.string)),
+      "sort": .array(cells.map(\.text).uniqued.map(JSONValue.string)),
       "axis": ["grid": true, "tickBand": "extent", "labelLimit": 240],
     ]
     let offset: JSONValue = ["field": "policy", "sort": nil, "scale": ["paddingInner": 0.2, "paddingOuter": 0.6]]
@@ -77,8 +77,8 @@ extension BenchReport.Cell {
     return interval
   }
 
-  /// What its guest does, in words.
-  fileprivate var words: String {
+  /// What its guest does.
+  fileprivate var text: String {
     let writes = workload == "ibrs" ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr ?? "")") : ""
     let company =
       switch neighbour {

@@ -41,7 +41,7 @@ public struct Chart: Equatable, Sendable {
     let state = report.partial ? ", partial" : ""
     let counting = report.environment.countsInstructions == true ? "; the clock counts instructions, not cycles" : ""
     return [
-      report.hostLine,
+      report.host.summary,
       "spectrap \(report.version), seed \(report.seed)\(state)\(report.caveat.map { "; \($0)" } ?? "")\(counting)",
     ]
   }

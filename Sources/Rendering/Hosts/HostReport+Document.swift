@@ -4,6 +4,9 @@ import Hypervisor
 public import Measurement
 
 extension HostReport {
+  /// The host in one line: processor, module, kernel.
+  public var summary: String { "\(cpu.model ?? cpu.vendor ?? "unknown CPU"), \(module), Linux \(kernel ?? "?")" }
+
   /// The host as a document.
   public var document: Document {
     Document(

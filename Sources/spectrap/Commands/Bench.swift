@@ -131,20 +131,8 @@ struct BenchCommand: ParsableCommand {
       if report.partial {
         throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
       }
-      let failed = report.cells.filter { $0.status == .failed || $0.status == .void }
-      if !failed.isEmpty {
-        throw Failure(status: .software, message: Self.sentence(about: failed))
-      }
+      if let failures = report.failures { throw Failure(status: .software, message: failures) }
     }
-  }
-
-  /// What became of the cells without a result: those with the same cause together.
-  private static func sentence(about failed: [BenchReport.Cell]) -> String {
-    let causes = failed.map { "\($0.status.rawValue), \($0.reason ?? "for no known cause")" }
-    let groups = Set(causes).sorted().map { cause in
-      "\(zip(failed, causes).filter { $0.1 == cause }.map(\.0.id).joined(separator: ", ")) (\(cause))"
-    }
-    return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
   }
 
   /// A processor that this process may run on.

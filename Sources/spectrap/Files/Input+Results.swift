@@ -36,7 +36,7 @@ extension Input {
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
       throw Failure(
         status: .dataError,
-        message: "\(path) is no \(what), or damaged: \((error as? DecodingError)?.sentence ?? "\(error)")")
+        message: "\(path) is no \(what), or damaged: \((error as? DecodingError)?.text ?? "\(error)")")
     }
   }
 }

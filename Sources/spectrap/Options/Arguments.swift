@@ -22,7 +22,7 @@ extension Named {
   /// Throws `ValidationError`, which lists the names.
   static func argument(_ text: String) throws -> Self {
     if let value = Self(rawValue: text) { return value }
-    throw ValidationError("give \(Suggestion.sentence(for: text, among: names))")
+    throw ValidationError("give \(Suggestion.text(for: text, among: names))")
   }
 }
 

@@ -4,7 +4,7 @@
 
 enum Suggestion {
   /// The names that there are, and which of them was meant where one is near.
-  static func sentence(for word: String, among names: [String]) -> String {
+  static func text(for word: String, among names: [String]) -> String {
     "one of \(names.joined(separator: ", "))" + (nearest(to: word, among: names).map { "; did you mean \($0)?" } ?? "")
   }
 
