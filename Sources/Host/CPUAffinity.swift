@@ -18,7 +18,7 @@ public enum CPUAffinity {
 
   /// Binds the calling thread to one processor.
   ///
-  /// Throws `Errno` when it may not run there.
+  /// - Throws: `Errno` when it may not run there.
   public static func bind(to cpu: Int) throws(Errno) {
     guard (0..<CPUList.maximumCount).contains(cpu) else { throw .invalidArgument }
     var mask = [UInt8](repeating: 0, count: CPUList.maximumCount / 8)

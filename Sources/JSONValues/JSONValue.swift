@@ -18,19 +18,19 @@ public enum JSONValue: Equatable, Sendable {
 extension JSONValue {
   /// The value that this text is.
   ///
-  /// Throws what `JSONDecoder` throws when it is none.
+  /// - Throws: What `JSONDecoder` throws when it is none.
   public init(parsing text: String) throws { self = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) }
 
   /// The value that something is written as.
   ///
-  /// Throws what `JSONEncoder` throws.
+  /// - Throws: What `JSONEncoder` throws.
   public init(encoding value: some Encodable) throws {
     self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
   }
 
   /// The value as something of a type.
   ///
-  /// Throws what `JSONDecoder` throws when it is no such thing.
+  /// - Throws: What `JSONDecoder` throws when it is no such thing.
   public func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
     try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
   }

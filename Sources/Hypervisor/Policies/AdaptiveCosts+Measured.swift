@@ -18,8 +18,9 @@ extension AdaptiveCosts {
   /// Measures them on a VM made for that; the register must be held by its guests.
   ///
   /// The register is open with either value that its lowest bit can have, and the dearer one counts: KVM need not write
-  /// what does not differ from the host's. Throws what making a VM throws, and `PolicyError.refused` when its guest
-  /// fails.
+  /// what does not differ from the host's.
+  ///
+  /// - Throws: What making a VM throws, and `PolicyError.refused` when its guest fails.
   init(measuredOn kvm: borrowing KVM, of msr: MSR) throws {
     var guest = try CostGuest(on: kvm, msr)
     let (resting, other) = (guest.resting, guest.resting ^ 1)

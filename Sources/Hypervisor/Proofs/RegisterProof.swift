@@ -32,7 +32,7 @@ public enum RegisterProof: Equatable, Codable, Sendable {
 extension RegisterProof {
   /// Proves it on a VM made for that, with all of the CPUID that KVM offers.
   ///
-  /// Throws `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
+  /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
   public init(of msr: MSR, on kvm: borrowing KVM) throws {
     if msr.isCommand {
       self = try Self.ofCommand(msr, on: kvm)

@@ -98,7 +98,7 @@ extension PoolContract {
 
   /// The contract of these hosts.
   ///
-  /// Throws `PoolError` when there is none.
+  /// - Throws: `PoolError` when there is none.
   public init(of hosts: [HostOffer]) throws(PoolError) {
     guard let first = hosts.first else { throw .noHost }
     var seen: Set<String> = []

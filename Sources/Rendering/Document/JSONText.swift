@@ -6,7 +6,7 @@ extension Encodable {
   /// The value as JSON text: keys sorted, so that two results compare line by line; what a terminal would obey as
   /// escapes.
   ///
-  /// Throws what `JSONEncoder` throws.
+  /// - Throws: What `JSONEncoder` throws.
   package func jsonText() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -8,7 +8,7 @@ public import Migration
 extension Snapshot<ExperimentState> {
   /// What there is to say of it.
   ///
-  /// Throws `ExperimentError.snapshot` when it is of no experiment that there is.
+  /// - Throws: `ExperimentError.snapshot` when it is of no experiment that there is.
   public func document() throws(ExperimentError) -> Document { Document([.init([.facts(try facts())])]) }
 
   private func facts() throws(ExperimentError) -> [Document.Fact] {

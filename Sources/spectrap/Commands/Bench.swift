@@ -137,7 +137,7 @@ struct BenchCommand: ParsableCommand {
 
   /// A processor that this process may run on.
   ///
-  /// Throws `ValidationError`, which says which those are.
+  /// - Throws: `ValidationError`, which says which those are.
   private static func processor(_ text: String) throws -> Int {
     let allowed = CPUAffinity.allowed
     if let cpu = Int(text), allowed.contains(cpu) { return cpu }

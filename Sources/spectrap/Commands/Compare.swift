@@ -75,7 +75,7 @@ struct Compare: ParsableCommand {
 extension BenchReport {
   /// Reads a result of `bench --json`.
   ///
-  /// Throws `Failure` when there is none, or it is of another kind or version.
+  /// - Throws: `Failure` when there is none, or it is of another kind or version.
   static func read(_ path: FilePath) throws -> BenchReport {
     try Input.json(path, "result of `spectrap bench --json`", version: currentSchemaVersion, kind: "bench")
   }

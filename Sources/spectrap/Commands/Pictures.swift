@@ -15,7 +15,7 @@ enum Pictures {
 
   /// The picture of a specification.
   ///
-  /// Throws `Failure` when the renderer fails.
+  /// - Throws: `Failure` when the renderer fails.
   static func render(_ specification: String, _ format: Format) throws -> [UInt8] {
     let script =
       switch format {

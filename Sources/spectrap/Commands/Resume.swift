@@ -56,7 +56,7 @@ struct Resume: ParsableCommand {
 
   /// As `Run.checkCompletion`, of a guest that came from elsewhere: nothing keeps it when it is paused.
   ///
-  /// Throws `Failure` for one that was not done.
+  /// - Throws: `Failure` for one that was not done.
   static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
     guard stopped != .paused else {
       throw Failure(status: .software, message: "the guest stopped for a pause that nobody ordered, and is gone")

@@ -194,14 +194,14 @@ struct Run: ParsableCommand {
 
   /// Prints the result.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   static func show(_ record: RunRecord, entryChoice: String, json: Bool) throws {
     try show(record, entryChoice: entryChoice, on: HostDescription(json: json))
   }
 
   /// Prints the result of a host that was looked at before.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   static func show(_ record: RunRecord, entryChoice: String, on host: HostDescription) throws {
     switch host {
     case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))

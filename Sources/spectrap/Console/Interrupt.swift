@@ -11,8 +11,9 @@ import SystemPackage
 enum Interrupt {
   /// From now on SIGINT and SIGTERM cancel `control`; a second one ends the program at once.
   ///
-  /// SIGUSR1 pauses it, where wanted. Throws `Failure` when the system has no thread left to wait for them; then they
-  /// do what they did before.
+  /// SIGUSR1 pauses it, where wanted.
+  ///
+  /// - Throws: `Failure` when the system has no thread left to wait for them; then they do what they did before.
   static func cancels(_ control: RunControl, pausing: Bool = false) throws {
     var (signals, before) = (sigset_t(), sigset_t())
     // Safe: each call gets structures of its own. The mask is set before the thread starts, which inherits it.

@@ -9,17 +9,17 @@ import SystemPackage
 enum Output {
   /// Writes a result.
   ///
-  /// Throws `Failure` when standard output does not take it (a full disk, say).
+  /// - Throws: `Failure` when standard output does not take it (a full disk, say).
   static func result(_ text: String) throws { try write(text.printable) }
 
   /// Writes a document, as wide as the terminal.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   static func document(_ document: Document) throws { try result(document.text(width: Terminal.width)) }
 
   /// Writes a path on a line of its own, byte by byte where a program reads it.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   static func path(_ path: FilePath) throws {
     if isatty(destination.rawValue) == 1 { return try result("\(path)\n") }
     try write(path.bytes + Array("\n".utf8))
@@ -37,7 +37,7 @@ enum Output {
 
   /// Checks that results can be written.
   ///
-  /// Throws `Failure` when standard output is closed, or a device that takes nothing.
+  /// - Throws: `Failure` when standard output is closed, or a device that takes nothing.
   static func check() throws {
     do throws(Errno) { try destination.checkForWriting() } catch { throw Failure(error, writing: name) }
   }
@@ -66,6 +66,6 @@ enum Output {
 
   /// Writes a value as JSON.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   static func json(_ value: some Encodable) throws { try write(try value.jsonText()) }
 }

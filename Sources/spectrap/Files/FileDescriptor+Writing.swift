@@ -9,7 +9,7 @@ import SystemPackage
 extension FileDescriptor {
   /// Writes all the bytes, waiting where the descriptor takes no more at the moment.
   ///
-  /// Throws `Errno` when a write fails for another reason.
+  /// - Throws: `Errno` when a write fails for another reason.
   func writeWhole(_ bytes: [UInt8]) throws(Errno) {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -37,7 +37,7 @@ extension FileDescriptor {
 
   /// Checks that it is open for writing, and on no file system or device that takes nothing.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   func checkForWriting() throws(Errno) {
     let flags = fcntl(rawValue, F_GETFL)
     guard flags >= 0, flags & O_ACCMODE != O_RDONLY, flags & chost_o_path == 0 else { throw .badFileDescriptor }

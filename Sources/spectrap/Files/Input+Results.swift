@@ -13,7 +13,7 @@ extension Input {
 
   /// A file's JSON as a value, its schema version checked first; `what` names what it should be.
   ///
-  /// Throws `Failure` when it cannot be read, or is something else.
+  /// - Throws: `Failure` when it cannot be read, or is something else.
   static func json<Value: Decodable>(_ path: FilePath, _ what: String, version: Int, kind: String? = nil) throws
     -> Value
   {
@@ -75,7 +75,7 @@ extension HostOffer {
   /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last
   /// extension.
   ///
-  /// Throws `Failure` when the file cannot be read, is something else, or was made without KVM.
+  /// - Throws: `Failure` when the file cannot be read, is something else, or was made without KVM.
   static func read(_ path: FilePath) throws -> HostOffer {
     let document: HostDocument = try Input.json(
       path, "result of `spectrap probe --json`", version: RunReport.currentSchemaVersion)
@@ -95,7 +95,7 @@ extension HostOffer {
 extension PoolContract {
   /// The contract in a file of `spectrap contract`.
   ///
-  /// Throws `Failure` when the file cannot be read or is something else.
+  /// - Throws: `Failure` when the file cannot be read or is something else.
   static func read(_ path: FilePath) throws -> PoolContract {
     let contract: PoolContract = try Input.json(
       path, "result of `spectrap contract`", version: currentSchemaVersion, kind: kind)
@@ -110,7 +110,7 @@ extension Snapshot<ExperimentState> {
   /// The snapshot in a file, read by its header, so that no file makes the program take more memory than the header may
   /// promise.
   ///
-  /// Throws `Failure` when there is no such file, or it is not a whole snapshot of this version.
+  /// - Throws: `Failure` when there is no such file, or it is not a whole snapshot of this version.
   static func read(_ path: FilePath) throws -> ExperimentSnapshot {
     let input = try Input(path)
     do {

@@ -15,7 +15,7 @@ struct Input {
 
   /// Opens what stands at a path.
   ///
-  /// Throws `Failure` when it cannot be opened.
+  /// - Throws: `Failure` when it cannot be opened.
   init(_ path: FilePath) throws {
     name = path == "-" ? "standard input" : "\(path)"
     do throws(Errno) {
@@ -30,7 +30,7 @@ struct Input {
 
   /// At most so many bytes, fewer where it ends.
   ///
-  /// Throws `Failure` when it cannot be read.
+  /// - Throws: `Failure` when it cannot be read.
   func read(_ count: Int) throws -> [UInt8] {
     var bytes: [UInt8] = []
     do {
@@ -51,7 +51,7 @@ struct Input {
 extension Input {
   /// Checks that standard input, which can be read once, is asked for once.
   ///
-  /// Throws `ValidationError`.
+  /// - Throws: `ValidationError`.
   static func check(_ paths: [FilePath]) throws {
     guard paths.count(where: { $0 == "-" }) <= 1 else {
       throw ValidationError("- is standard input, which can be read once; name a file for the others")

@@ -18,7 +18,7 @@ final class NewFile {
 
   /// Makes one in the folder in which it is to appear.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   init(in folder: Folder, permissions: FilePermissions) throws(Errno) {
     self.folder = folder
     if let file = try Self.nameless(in: folder, permissions) {
@@ -47,7 +47,7 @@ final class NewFile {
 
   /// Takes so many bytes of space for it where its file system can.
   ///
-  /// Throws `Errno` when there is no such space.
+  /// - Throws: `Errno` when there is no such space.
   func reserve(_ count: Int) throws(Errno) {
     while true {
       switch posix_fallocate(file.descriptor.rawValue, 0, count) {
@@ -60,7 +60,7 @@ final class NewFile {
 
   /// Gives it the owner and the mode of another file.
   ///
-  /// Throws `Errno` when that is not permitted.
+  /// - Throws: `Errno` when that is not permitted.
   func takeAfter(_ other: Stat) throws(Errno) {
     let own = try file.status
     if own.userID != other.userID || own.groupID != other.groupID {
@@ -74,7 +74,7 @@ final class NewFile {
 
   /// Writes all that is to stand in it.
   ///
-  /// Throws `Errno`; then nothing is left of it.
+  /// - Throws: `Errno`; then nothing is left of it.
   func write(_ bytes: some Sequence<UInt8>) throws {
     try file.replaceContents(by: bytes)
     isWhole = true
@@ -82,7 +82,7 @@ final class NewFile {
 
   /// Appears under a name; what stands there is replaced.
   ///
-  /// Throws `Errno`; then it stands in its folder under another name if it can.
+  /// - Throws: `Errno`; then it stands in its folder under another name if it can.
   func appear(as name: FilePath.Component) throws(Errno) {
     if temporary == nil {
       do throws(Errno) { return try link(as: name) } catch { guard error == .fileExists else { throw error } }
@@ -100,7 +100,7 @@ final class NewFile {
 
   /// Appears under a name that nobody guesses, and gives that.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   @discardableResult
   func appear() throws(Errno) -> FilePath.Component {
     if let temporary { return temporary }
@@ -139,7 +139,7 @@ final class NewFile {
 extension OpenFile {
   /// Writes a plain file anew, to the disk.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   func replaceContents(by bytes: some Sequence<UInt8>) throws {
     try descriptor.seek(offset: 0, from: .start)
     let count = try descriptor.writeAll(bytes)

@@ -17,7 +17,7 @@ final class OpenFile {
 
   /// Opens a path from a folder on, from the working directory where there is none; `flags` are those of open(2).
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   convenience init(
     _ path: FilePath, in folder: OpenFile? = nil, flags: CInt, permissions: FilePermissions = []
   ) throws(Errno) {
@@ -36,7 +36,7 @@ final class OpenFile {
 
   /// What this file is.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   var status: Stat { get throws(Errno) { try Stat(descriptor) } }
 }
 
@@ -61,7 +61,7 @@ struct Folder {
 
   /// Opens the folder at a path; it need not be readable.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   init(_ path: FilePath, in folder: Folder? = nil) throws(Errno) {
     file = try OpenFile(path.isEmpty ? "." : path, in: folder?.file, flags: chost_o_path | O_DIRECTORY)
     self.path = folder.map { $0.path.pushing(path) } ?? path
@@ -69,7 +69,7 @@ struct Folder {
 
   /// What stands at a name, not followed where it is a link; nil where nothing does.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   func status(of name: FilePath.Component) throws(Errno) -> Stat? {
     do throws(Errno) {
       return try Stat(FilePath(root: nil, [name]), relativeTo: file.descriptor, flags: .symlinkNoFollow)
@@ -81,7 +81,7 @@ struct Folder {
 
   /// Where a link leads to.
   ///
-  /// Throws `Errno`.
+  /// - Throws: `Errno`.
   func target(ofLink name: FilePath.Component) throws(Errno) -> FilePath {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
     // Safe: the buffer is as long as is said, and both live for the length of the call.

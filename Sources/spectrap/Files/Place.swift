@@ -19,7 +19,7 @@ enum Place {
 
   /// The place at a path; `-` is the descriptor `standard`.
   ///
-  /// Throws `Failure`, which says that a thing of this name `cannot` be used.
+  /// - Throws: `Failure`, which says that a thing of this name `cannot` be used.
   init(_ path: FilePath, standard: FileDescriptor) throws {
     if path == "-" {
       self = .descriptor(standard)
@@ -104,7 +104,7 @@ extension Folder {
   ///
   /// The kernel's rule for links, pipes and files in such folders, which does not reach those that are followed here.
   ///
-  /// Throws `Failure`.
+  /// - Throws: `Failure`.
   fileprivate func refuseForeign(_ status: Stat, at path: FilePath) throws {
     let own = try file.status
     guard own.permissions.contains([.saveText, .otherWrite]) else { return }

@@ -31,7 +31,7 @@ final class ResultFile {
 
   /// Makes sure of a place for so many bytes, `-` being standard output; a file that is new gets these permissions.
   ///
-  /// Throws `Failure` when they cannot be written there.
+  /// - Throws: `Failure` when they cannot be written there.
   init(
     _ path: FilePath, reserving bytes: Int = small,
     permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
@@ -54,12 +54,12 @@ final class ResultFile {
 
   /// Writes the whole result.
   ///
-  /// Throws `Failure` when the system does not take it; it says where the result is instead.
+  /// - Throws: `Failure` when the system does not take it; it says where the result is instead.
   func write(_ text: String) throws { try write(Array(text.utf8)) }
 
   /// Writes the whole result.
   ///
-  /// Throws `Failure` when the system does not take it; it says where the result is instead.
+  /// - Throws: `Failure` when the system does not take it; it says where the result is instead.
   func write(_ bytes: [UInt8]) throws {
     do {
       switch target {
@@ -81,7 +81,7 @@ final class ResultFile {
 }
 
 extension ResultFile.Target {
-  /// Throws `Errno` or `Failure` when nothing can be written there.
+  /// - Throws: `Errno` or `Failure` when nothing can be written there.
   fileprivate init(_ place: Place, reserving bytes: Int, permissions: FilePermissions) throws {
     switch place {
     case .descriptor(let descriptor):
@@ -115,7 +115,7 @@ extension OpenFile {
   /// A new file that can take this one's name in the folder, with its owner and mode; nil when this must be written in
   /// place.
   ///
-  /// Throws `Errno` for what would fail in place as well, as a full disk.
+  /// - Throws: `Errno` for what would fail in place as well, as a full disk.
   fileprivate func successor(in folder: Folder, as name: FilePath.Component) throws(Errno) -> NewFile? {
     let descriptor = descriptor.rawValue
     if chost_is_mount_root(descriptor) || chost_has_access_list(descriptor) { return nil }
@@ -137,7 +137,7 @@ extension OpenFile {
 
   /// Takes so many bytes of space for this file where its file system can; its length stays.
   ///
-  /// Throws `Errno` when there is no such space.
+  /// - Throws: `Errno` when there is no such space.
   fileprivate func reserve(_ count: Int) throws(Errno) {
     while true {
       let error = CInt(-chost_fallocate_keeping_size(descriptor.rawValue, count))

@@ -19,7 +19,7 @@ extension Named {
 
   /// The one of this name.
   ///
-  /// Throws `ValidationError`, which lists the names.
+  /// - Throws: `ValidationError`, which lists the names.
   static func argument(_ text: String) throws -> Self {
     if let value = Self(rawValue: text) { return value }
     throw ValidationError("give \(Suggestion.text(for: text, among: names))")
@@ -83,14 +83,14 @@ struct KVMOptions: ParsableArguments {
 
   /// Opens the device.
   ///
-  /// Throws `KVMError`.
+  /// - Throws: `KVMError`.
   func open() throws(KVMError) -> KVM { try KVM(path: path) }
 }
 
 extension MSR {
   /// The MSR of this name or number.
   ///
-  /// Throws `ValidationError`, which lists the names.
+  /// - Throws: `ValidationError`, which lists the names.
   static func argument(_ text: String) throws -> MSR {
     if let msr = MSR(parsing: text) { return msr }
     let names = MSR.names.filter { !MSR.x2APIC.contains($0.msr) }.map(\.name).sorted()

@@ -47,7 +47,7 @@ struct MoveOptions: ParsableArguments {
   /// Whether nothing about a move was chosen.
   var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
 
-  /// Throws `ValidationError` for what is missing or makes no sense.
+  /// - Throws: `ValidationError` for what is missing or makes no sense.
   func check() throws {
     guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
     _ = try UnixPath(to)
@@ -106,7 +106,7 @@ struct UnixPath {
   static let longest = 107
   let path: FilePath
 
-  /// Throws `ValidationError` for another kind of address, and for a path that is too long for one.
+  /// - Throws: `ValidationError` for another kind of address, and for a path that is too long for one.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
       throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
@@ -123,7 +123,7 @@ struct UnixPath {
 extension MoveReport {
   /// Prints it.
   ///
-  /// Throws `Failure` when standard output does not take it.
+  /// - Throws: `Failure` when standard output does not take it.
   func show(json: Bool) throws {
     if json { try Output.json(MoveJSON(self)) } else { try Output.document(document) }
   }

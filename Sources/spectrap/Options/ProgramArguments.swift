@@ -67,7 +67,7 @@ enum ProgramArguments {
 extension FilePath {
   /// The path that a word of the command line is, byte by byte.
   ///
-  /// Throws `ValidationError` for the empty word.
+  /// - Throws: `ValidationError` for the empty word.
   static func argument(_ text: String) throws -> FilePath {
     guard !text.isEmpty else { throw ValidationError("an empty path names no file") }
     return FilePath(bytes: ProgramArguments.bytes(of: text))

@@ -13,7 +13,7 @@ struct SandboxOptions: ParsableArguments {
 
   /// Closes it, unless it is to be left out; what this kernel lacks of it is said.
   ///
-  /// Throws `SandboxError` when the kernel refuses.
+  /// - Throws: `SandboxError` when the kernel refuses.
   func close() throws {
     guard !isLeftOut else { return }
     // The terminal is asked while that may be done; the answer is kept.
