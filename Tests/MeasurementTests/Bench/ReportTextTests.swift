@@ -34,6 +34,19 @@ struct ReportTextTests {
     #expect(words(text) == words(MadeUp.whole.text))
   }
 
+  @Test("A run says what it was, what was seen, and only what is known", arguments: [60, 100])
+  func run(width: Int) {
+    for report in [Sample.full, Sample.sparse] {
+      let text = report.document(on: "a host").text(width: width)
+      #expect(text.hasPrefix("workload") && text.contains("\nhost ") && text.contains("\nExits"))
+      #expect(lines(text).allSatisfy { $0.count <= width }, "\(lines(text).filter { $0.count > width })")
+    }
+    let (full, sparse) = (Sample.full.document(on: "a host").text(), Sample.sparse.document(on: "a host").text())
+    #expect(full.contains("\nWhat the guest saw\n  ") && full.contains("\nKVM_RUN, cycles "))
+    #expect(!sparse.contains("What the guest saw") && !sparse.contains("KVM_RUN, cycles"))
+    #expect(sparse.contains("no sample was completed") && sparse.contains("no statistics"))
+  }
+
   @Test("A row says workload, policy, place, cycles, ratio and exits")
   func row() throws {
     let row = try #require(lines(MadeUp.whole.text).first { $0.hasPrefix("ibrs  ") && $0.contains("emulate") })
