@@ -69,10 +69,12 @@ extension Experiment {
     do {
       let experiment = try Experiment(resuming: snapshot)
       let abilities = experiment.accepted(offer.abilities)
+      // The source has decided; this host is the one that knows itself, and decides again.
+      let admitted = try experiment.admit(snapshot, on: kvm, abilities: abilities)
       return try experiment.policy.make(
         on: kvm, with: abilities,
         for: TakingOver(
-          experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: abilities, control: control,
+          experiment: experiment, snapshot: admitted, receiver: receiver, abilities: abilities, control: control,
           beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.

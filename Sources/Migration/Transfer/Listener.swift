@@ -37,6 +37,7 @@ public struct Listener: ~Copyable, Sendable {
       switch error.code {
       case .connectionRefused where FileIdentity(path)?.isSocket == true: path.unlink()
       case .noSuchFileOrDirectory, .connectionRefused: break
+      case _ where error.isShortage: throw error
       default: throw SocketError("listening at \(path)", .addressInUse)
       }
     }

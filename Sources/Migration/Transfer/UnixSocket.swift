@@ -20,6 +20,11 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
 }
 
 extension SocketError {
+  /// Whether the system has too little of something at the moment (socket(2)): nothing is said about the other side.
+  public var isShortage: Bool {
+    [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace].contains(code)
+  }
+
   /// Whether the other side has closed, in whichever way.
   var isEndOfStream: Bool { code.map(\.isDeathOfPeer) ?? true }
 

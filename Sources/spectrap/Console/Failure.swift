@@ -129,8 +129,7 @@ extension Failure {
     switch error.code {
     case .permissionDenied, .notPermitted: .noPermission
     case .noSuchFileOrDirectory: .noInput
-    case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace: .osError
-    default: .unavailable
+    default: error.isShortage ? .osError : .unavailable
     }
   }
 
