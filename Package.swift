@@ -19,6 +19,7 @@ let package = Package(
     .library(name: "Measurement", targets: ["Measurement"]),
     .library(name: "Migration", targets: ["Migration"]),
     .library(name: "Experiments", targets: ["Experiments"]),
+    .library(name: "Rendering", targets: ["Rendering"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
   dependencies: [
@@ -59,13 +60,21 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
+    // JSON as a value, for charts and for tests of every result.
+    .target(name: "JSONValues", swiftSettings: strict),
+    .target(
+      name: "Rendering",
+      dependencies: [
+        "JSONValues", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments",
+      ],
+      swiftSettings: strict),
     // C, for it runs before the Swift runtime starts.
     .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
         "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement",
-        "Migration", "Sandbox",
+        "Migration", "Rendering", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -74,6 +83,14 @@ let package = Package(
       name: "CountExits",
       dependencies: ["Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Examples/CountExits",
+      swiftSettings: strict),
+    // What the overview pages of the libraries show.
+    .target(
+      name: "OverviewExamples",
+      dependencies: [
+        "Registers", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments", "Rendering",
+      ],
+      path: "Examples/Overview",
       swiftSettings: strict),
     .executableTarget(
       name: "ExitLoop",
@@ -106,7 +123,8 @@ let package = Package(
       dependencies: ["CHost", "CKVM", "Sandbox", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
-      name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
+      name: "TestSupport",
+      dependencies: ["Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
@@ -126,12 +144,19 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Host", "Migration", "Experiments", "Measurement", "Registers", "Hypervisor", "TestSupport",
+        "Host", "Migration", "Experiments", "Measurement", "Registers", "Hypervisor", "Rendering", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(
-      name: "MeasurementTests", dependencies: ["Measurement", "Registers", "TestSupport"], exclude: ["Fixtures"],
+      name: "MeasurementTests", dependencies: ["JSONValues", "Measurement", "Registers", "Rendering", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "RenderingTests",
+      dependencies: [
+        "Experiments", "GuestImages", "Host", "Registers", "Hypervisor", "Measurement", "Migration", "Rendering",
+        "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
@@ -147,6 +172,10 @@ let package = Package(
         "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Registers", "Hypervisor", "Migration",
         "TestSupport",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["GuestImages", "Hypervisor", "Host", "Registers", "OverviewExamples", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",

@@ -65,7 +65,7 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   }
 
   /// Whether the clock counts instructions: there is no noise then, and a figure is its own interval.
-  var isExact: Bool { countsInstructions == true }
+  package var isExact: Bool { countsInstructions == true }
 
   /// What the clock counts: `cycles` or `instructions`.
   var unit: String { isExact ? "instructions" : "cycles" }

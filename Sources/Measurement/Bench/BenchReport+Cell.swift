@@ -36,15 +36,15 @@ extension BenchReport.Cell {
   public var isMeasured: Bool { record.status == .measured && summary != nil }
 
   /// The rounds without their warm-up.
-  var settledRounds: [[Double]] { record.rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) } }
+  package var settledRounds: [[Double]] { record.rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) } }
 
   /// How many samples at the start of a round are warm-up, whatever a result out of a file says.
-  func warmUpLength(of round: Int) -> Int {
+  package func warmUpLength(of round: Int) -> Int {
     round < warmUp.count ? min(max(warmUp[round], 0), record.rounds[round].count) : 0
   }
 
   /// How many samples are warm-up.
-  var warmUpCount: Int { record.rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
+  package var warmUpCount: Int { record.rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
 }
 
 extension BenchReport.Cell: Codable {

@@ -64,12 +64,12 @@ extension BenchReport.Clock {
   /// itself.
   ///
   /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
-  var samplesAreDifferences: Bool { overheadCycles == 0 }
+  package var samplesAreDifferences: Bool { overheadCycles == 0 }
 }
 
 extension DifferenceEstimate {
   /// Whether the difference is what something costs: above zero, and its interval, too.
-  var isCost: Bool { difference.isCost && interval.lower > 0 }
+  package var isCost: Bool { difference.isCost && interval.lower > 0 }
 }
 
 extension KeyedDecodingContainer {

@@ -133,7 +133,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   package var estimates: Estimates { Estimates(seed: seed) }
 
   /// The comparison of this cell with its baseline.
-  func comparison(of cell: Cell) -> Comparison? {
+  public func comparison(of cell: Cell) -> Comparison? {
     comparisons.first { $0.cell == cell.id && $0.baseline == cell.baseline }
   }
 

@@ -156,11 +156,11 @@ extension CellRecord {
   }
 
   /// Whether it is a loop without user mode: a single instruction, or the loop that is subtracted from one.
-  var isPrimitive: Bool { entry == Entry.none }
+  package var isPrimitive: Bool { entry == Entry.none }
 
   /// How many indirect branches its user mode makes before each entry.
-  var branches: Int { userBranches ?? 0 }
+  package var branches: Int { userBranches ?? 0 }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr?.value == .specCtrl }
+  package var writesSpecCtrl: Bool { msr == nil || msr?.value == .specCtrl }
 }

@@ -23,7 +23,7 @@ package struct Estimates {
   }
 
   /// A cell's mean over another's; nil where it is not known.
-  func meanRatio(_ cell: CellRecord, over baseline: CellRecord) -> MeanRatio? {
+  package func meanRatio(_ cell: CellRecord, over baseline: CellRecord) -> MeanRatio? {
     guard cell.isMeasured, baseline.isMeasured else { return nil }
     return MeanRatio(
       of: cell.settledRounds, over: baseline.settledRounds,

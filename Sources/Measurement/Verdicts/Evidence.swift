@@ -195,7 +195,7 @@ extension CellRecord {
 
 extension CellRecord.Place {
   /// The place as it stands in a sentence.
-  var words: String {
+  package var words: String {
     switch self {
     case .hardware: "the hardware"
     case .kvm: "KVM"

@@ -179,7 +179,7 @@ struct GuestCodeTests {
     var number = ""
     for line in lines {
       if line.mnemonic.hasPrefix("mov ecx, ") { number = String(line.mnemonic.dropFirst(9)) }
-      let isSubject = number == "0x" + String(msr, radix: 16)
+      let isSubject = number == msr.hex
       switch line.mnemonic {
       case "rdmsr" where isSubject: actions.reads += 1
       case "wrmsr" where isSubject: actions.writes += 1

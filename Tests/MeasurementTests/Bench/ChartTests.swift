@@ -1,4 +1,6 @@
 import Glibc
+import JSONValues
+import Rendering
 import Testing
 
 @testable import Measurement

@@ -1,5 +1,6 @@
 // What keeps two benchmarks from being compared, or is to be known about both.
 
+import Rendering
 import TestSupport
 import Registers
 import Testing

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Registers
+import Rendering
 import Testing
 
 @testable import Measurement

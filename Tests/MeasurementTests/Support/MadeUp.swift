@@ -1,6 +1,7 @@
 // Made-up cells, hosts and reports: a cost in, rounds with a little noise around it out.
 
 import FoundationEssentials
+import JSONValues
 import Registers
 
 @testable import Measurement

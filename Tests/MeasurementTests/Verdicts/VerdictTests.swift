@@ -1,4 +1,5 @@
 import Registers
+import Rendering
 import Testing
 
 @testable import Measurement
