@@ -70,23 +70,22 @@ extension HostReport {
         return nil
       }
     }
-    let names = PolicyName.allCases.map(\.rawValue)
     let abilities = try tried("SPEC_CTRL") { try HostAbilities(provedOn: kvm, subject: .specCtrl) }
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
-          ($0.rawValue, Fact(try $0.support(on: abilities, tellingOn: kvm)))
+          (.known($0), Fact(try $0.support(on: abilities, tellingOn: kvm)))
         })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
       specCtrlProof = unknown
-      policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
+      policies = Dictionary(uniqueKeysWithValues: PolicyName.allCases.map { (.known($0), unknown) })
     }
-    var proved: [String: Fact] = [:]
+    var proved: [Known<Entry>: Fact] = [:]
     for entry in Entry.ringSwitching {
       let proof = try EntryProof(of: entry, on: kvm)
-      proved[entry.rawValue] = Fact(proof)
+      proved[.known(entry)] = Fact(proof)
       if case .unknown(let failure) = proof.result { untried.append(("entry \(entry.rawValue)", failure)) }
     }
     entries = proved
@@ -147,19 +146,6 @@ extension PolicyName {
 extension Protection {
   /// How far and why, as a person says it.
   public var sentence: String { "\(level.word); \(reason)" }
-}
-
-extension Protection.Level {
-  /// The level as a person says it.
-  public var word: String {
-    switch self {
-    case .always: "always"
-    case .maskedBits: "the host's bits alone"
-    case .guest: "as the guest chooses"
-    case .none: "no"
-    case .notApplicable: "not applicable"
-    }
-  }
 }
 
 extension SpeculationView {
