@@ -175,7 +175,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DocumentationTests",
-      dependencies: ["GuestImages", "Hypervisor", "Host", "Measurement", "Registers", "OverviewExamples", "TestSupport"],
+      dependencies: [
+        "GuestImages", "Hypervisor", "Host", "Measurement", "Registers", "OverviewExamples", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",
