@@ -19,6 +19,8 @@ let package = Package(
     .library(name: "Measurement", targets: ["Measurement"]),
     .library(name: "Migration", targets: ["Migration"]),
     .library(name: "Experiments", targets: ["Experiments"]),
+    .library(name: "Images", targets: ["Images"]),
+    .library(name: "Boot", targets: ["Boot"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
   dependencies: [
@@ -59,13 +61,22 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
+    .target(name: "Images", swiftSettings: strict),
+    .target(name: "Devices", swiftSettings: strict),
+    .target(
+      name: "Boot",
+      dependencies: [
+        "CKVM", "Devices", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images", "Measurement",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
     // C, for it runs before the Swift runtime starts.
     .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement",
-        "Migration", "Sandbox",
+        "Boot", "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images",
+        "Measurement", "Migration", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -109,6 +120,15 @@ let package = Package(
       name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
+    .testTarget(
+      name: "BootTests",
+      dependencies: [
+        "Boot", "Devices", "Experiments", "GuestImages", "Host", "Registers", "Hypervisor", "Images", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
     .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HostTests",

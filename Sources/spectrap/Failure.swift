@@ -121,7 +121,7 @@ extension Failure {
     switch error {
     case .kvm(let error): status(of: error)
     case .pending: .software
-    case .size, .notHeld, .unreadable, .msrs, .contract: .unavailable
+    case .size, .notHeld, .unreadable, .msrs, .contract, .interruptControllers: .unavailable
     }
   }
 
