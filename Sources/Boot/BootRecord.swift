@@ -130,8 +130,8 @@ extension KernelFigure {
       let words = Array(rest.prefix(samples * 8))
       rest = rest.dropFirst(samples * 8)
       // Each time stamp is two words, the lower first; a sample is two time stamps.
-      let stamps = (0..<samples * 4).map { UInt64(words[$0 * 2]) | UInt64(words[$0 * 2 + 1]) << 32 }
-      let lengths = (0..<samples * 2).map { stamps[$0 * 2 + 1] &- stamps[$0 * 2] }
+      let stamp = { (index: Int) -> UInt64 in UInt64(words[index * 2]) | UInt64(words[index * 2 + 1]) << 32 }
+      let lengths = (0..<samples * 2).map { (sample: Int) -> UInt64 in stamp(sample * 2 + 1) &- stamp(sample * 2) }
       figures.append(
         KernelFigure(
           name: block.name, repetitions: repetitions, short: (0..<samples).map { lengths[$0 * 2] },

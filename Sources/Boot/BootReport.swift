@@ -2,7 +2,7 @@
 
 import Hypervisor
 import Images
-import Measurement
+public import Measurement
 
 /// What there is to tell of a guest that was booted.
 public struct BootReport: Codable, Equatable, Sendable {
@@ -130,7 +130,8 @@ extension BootReport.End {
       case .reset: ("reset", "it reset the machine")
       case .powerOff: ("powerOff", "it shut down")
       case .panic: ("panic", "its kernel panicked")
-      case .tripleFault(let state): ("tripleFault", "it ended with a triple fault \(state.firstLine)")
+      case .tripleFault(let state):
+        ("tripleFault", "it ended with a triple fault at rip \("0x" + String(state.registers.rip, radix: 16))")
       case .halted: ("halted", "it stopped the processor for good")
       case .stopped(.timeLimit): ("timeLimit", "it was stopped by its time limit")
       case .stopped: ("cancelled", "it was stopped on request")
@@ -143,8 +144,4 @@ extension BootReport.End {
     }
     self.init(how: how, status: status, verdict: verdict, sentence: sentence, lastLines: record.lastLines)
   }
-}
-
-extension GuestState {
-  fileprivate var firstLine: String { description.split(separator: "\n").first.map(String.init) ?? "" }
 }

@@ -3,7 +3,7 @@
 import CKVM
 import Devices
 public import Hypervisor
-public import Images
+import Images
 
 /// A guest that is ready to begin.
 public protocol BootedGuest: AnyObject {
@@ -25,9 +25,11 @@ extension BootOrder {
   ) throws -> any BootedGuest {
     let bootable: BootableImage
     do throws(ImageError) {
-      bootable =
-        try flatAddress.map { address throws(ImageError) in try BootableImage(flat: image, at: address) }
-        ?? BootableImage(reading: image)
+      if let flatAddress {
+        bootable = try BootableImage(flat: image, at: flatAddress)
+      } else {
+        bootable = try BootableImage(reading: image)
+      }
     } catch { throw BootError.image(name: name, error) }
     if bootable.isLinux, let reason = try LinuxSupport.refusal(on: kvm) { throw BootError.refused(name: name, reason) }
     let preparation = Preparation(
@@ -131,11 +133,10 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
     observer.began = began
     let end: BootRecord.End
     do throws(RunError) {
-      switch try machine.run(&pc, observer: &observer, control: control) {
-      case .finished: end = try portEnd()
-      case .stopped(let stop): end = .stopped(stop)
-      }
+      let ended = try machine.run(&pc, observer: &observer, control: control)
+      end = if case .stopped(let stop) = ended { .stopped(stop) } else { portEnd }
     } catch { end = try self.end(of: error) }
+    if let failure = pc.failure { throw failure }
     let duration = ContinuousClock.now - began
     let kvmExits = (try? machine.vcpu.statistics())?.exits.flatMap { last in kvmExitsBefore.map { last &- $0 } }
     let text = String(decoding: pc.doorbell.text, as: UTF8.self).split(whereSeparator: \.isNewline).first
@@ -149,9 +150,9 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
       lastLines: pc.tail.lines(12))
   }
 
-  private func portEnd() throws -> BootRecord.End {
-    if let failure = pc.failure { throw failure }
-    return switch pc.end {
+  /// How a guest ended that the run loop stopped for.
+  private var portEnd: BootRecord.End {
+    switch pc.end {
     case .status(let value): .status(value)
     case .done: .done
     case .reset: .reset

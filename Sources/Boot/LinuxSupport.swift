@@ -4,6 +4,7 @@
 // mode).
 
 import Experiments
+import GuestImages
 public import Hypervisor
 
 /// Whether a host's guests can be Linux kernels.

@@ -46,9 +46,8 @@ public struct InterruptLine: ~Copyable, Sendable {
   ///
   /// Throws `KVMError` when the VM has no interrupt controllers.
   public func set(_ isHigh: Bool) throws(KVMError) {
-    var level = kvm_irq_level()
-    level.irq = number
-    level.level = isHigh ? 1 : 0
+    // struct kvm_irq_level: the input's number, then its level, 32 bits each.
+    var level = UInt64(number) | (isHigh ? 1 << 32 : 0)
     try vm.request(.irqLine, &level)
   }
 }
