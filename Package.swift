@@ -117,10 +117,12 @@ let package = Package(
       dependencies: ["CHost", "CKVM", "Sandbox", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
-      name: "TestSupport", dependencies: ["Host", .product(name: "SystemPackage", package: "swift-system")],
+      name: "TestSupport",
+      dependencies: ["GuestImages", "Host", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "ImagesTests", dependencies: ["Images", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
     .testTarget(
       name: "BootTests",

@@ -1,5 +1,6 @@
 // A booted guest as it stands in results. The schema is documented in docs/boot.md.
 
+import CKVM
 import Hypervisor
 import Images
 public import Measurement

@@ -1,6 +1,7 @@
-// `spectrap list`: workloads, entries and policies, and what this host can run of them.
+// `spectrap list`: workloads, entries, policies and images, and what this host can run of them.
 
 import ArgumentParser
+import Boot
 import Experiments
 import GuestImages
 import Hypervisor
@@ -9,7 +10,7 @@ import Measurement
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Lists workloads, entries and policies, and whether this host can run them.")
+    abstract: "Lists workloads, entries, policies and images, and whether this host can run them.")
 
   @OptionGroup var kvm: KVMOptions
   @Flag(help: "Print JSON (docs/json.md).")
@@ -35,7 +36,7 @@ private struct Inventory: Encodable {
     @Nullable var seen: String?
   }
 
-  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies }
+  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies, images }
 
   let schemaVersion = 1
   /// Why something could not be tried; nil when all could.
@@ -44,13 +45,17 @@ private struct Inventory: Encodable {
   let primitives: [Item]
   let entries: [Item]
   let policies: [Item]
+  /// What `spectrap boot` can run here.
+  let images: [Item]
 
   init(on kvm: consuming KVM?) {
     var host = HostReport()
     var refusals: [Workload.Name: String] = [:]
     var untried: [Workload.Name: String] = [:]
     var failure: (any Error)?
+    var hasInterruptControllers: Bool?
     if let kvm {
+      hasInterruptControllers = try? kvm.has(.irqchip) && kvm.has(.pit2)
       do { try host.addProofs(on: kvm) } catch { failure = error }
       for name in Workload.Name.allCases {
         do { refusals[name] = try Workload(name).refusal(on: kvm) } catch {
@@ -70,6 +75,9 @@ private struct Inventory: Encodable {
     policies = PolicyName.allCases.map { policy in
       let fact = host.policies?[policy.rawValue]
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
+    }
+    images = HostReport.bootable(entries: entryFacts, hasInterruptControllers: hasInterruptControllers).map {
+      Item(name: $0.name, summary: $0.summary, works: $0.fact?.works, seen: $0.fact?.seen)
     }
     let working = Set(entries.filter { $0.works == true }.map(\.name))
     let unknown = Set(entries.filter { $0.works == nil }.map(\.name))
@@ -98,6 +106,7 @@ private struct Inventory: Encodable {
     var text = ""
     for (title, items) in [
       ("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies),
+      ("Images", images),
     ] {
       var table = TextTable()
       for item in items {

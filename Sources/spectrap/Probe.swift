@@ -93,6 +93,10 @@ extension HostReport {
     row("SPEC_CTRL holds a value", specCtrlProof)
     for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
     for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
+    let controllers = capabilities.map { $0["IRQCHIP"] != nil && $0["PIT2"] != nil }
+    for image in Self.bootable(entries: entries, hasInterruptControllers: controllers) {
+      row("boot \(image.name)", image.fact)
+    }
     return "Proved by trying\n" + table.text(width: Terminal.width)
   }
 
