@@ -33,7 +33,9 @@ struct BootPolicy<Base: Policy & ~Copyable>: Policy, ~Copyable {
   var intercepts: [MSR] { base.intercepts }
   var changesIntercepts: Bool { base.changesIntercepts }
   var state: [String: UInt64] { base.state }
-  mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws { try base.settle(on: &host, of: kvm) }
+  mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
+    try base.settle(on: &host, of: kvm)
+  }
   func contract(from offer: GuestContract) -> GuestContract { base.contract(from: offer) }
   mutating func accept(_ contract: GuestContract) { base.accept(contract) }
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) { try base.prepare(&cpu) }

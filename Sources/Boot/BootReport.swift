@@ -12,7 +12,7 @@ public struct BootReport: Codable, Equatable, Sendable {
   public var format: String
   public var isLinux: Bool
   public var policy: String
-  /// How far the policy protects the guest on this host: `always`, `guest`, `none`, …
+  /// How far the policy protects the guest on this host, as in `Protection.Level`.
   public var protection: String
   public var protectionReason: String
   /// Bytes.

@@ -1,5 +1,5 @@
-// CPUID of a PC with one processor, from what KVM offers: KVM copies the host's topology, in which the vCPU would be one
-// of many.
+// CPUID of a PC with one processor, from what KVM offers: KVM copies the host's topology, in which the vCPU would be
+// one of many.
 // Facts: Intel SDM vol. 2, CPUID leaves 1, 4, 0BH and 1FH; AMD APM vol. 3, appendix E, leaves 8000_0008, 8000_001D and
 // 8000_001E; KVM API document, section 4.46 (what a VMM must fill in).
 

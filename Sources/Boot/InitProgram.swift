@@ -31,7 +31,9 @@ struct InitProgram {
 
   /// Samples of each length in a block.
   static let samples = 40
-  /// Repetitions in a short sample; a long one has twice as many. A timer's tick must not fall into most samples.
+  /// Repetitions in a short sample; a long one has twice as many.
+  ///
+  /// A timer's tick must not fall into most samples.
   let repetitions: Int
 
   private static let loadAddress: UInt64 = 0x40_0000

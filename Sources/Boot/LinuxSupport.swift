@@ -9,9 +9,10 @@ public import Hypervisor
 
 /// Whether a host's guests can be Linux kernels.
 public enum LinuxSupport {
-  /// Why not, in a sentence; nil where they can. Found out by a tiny guest that tries SYSCALL.
+  /// Why not, in a sentence; nil where they can.
   ///
-  /// Throws what making a machine throws, and `ExperimentError.unproved` when the guest could not be run.
+  /// A tiny guest that tries SYSCALL finds it out. Throws what making a machine throws, and
+  /// `ExperimentError.unproved` when the guest could not be run.
   public static func refusal(on kvm: borrowing KVM) throws -> String? {
     let proof = try EntryProof(of: .syscall, on: kvm).made()
     return proof.works ? nil : refusal(seen: proof.seen)
@@ -35,8 +36,8 @@ public enum LinuxSupport {
   /// Why a kernel that is told this would die of its first barrier; nil where it does not.
   static func barrierRefusal(told: GuestContract, offered: CPUIDModel) -> String? {
     guard told.cpuid.has(.specCtrl), !offered.has(.specCtrl), !offered.has(.amdIBPB) else { return nil }
-    return "under this policy it is told SPEC_CTRL, and that bit of CPUID promises IBPB as well, which this host does not "
-      + "have: the kernel's first write of IA32_PRED_CMD (0x49) would fault, and the kernel die. --drop-pred-cmd drops "
-      + "such writes, which leaves the guest without its barriers; --hide SPEC_CTRL tells it nothing"
+    return "under this policy it is told SPEC_CTRL, and that bit of CPUID promises IBPB as well, which this host does "
+      + "not have: the kernel's first write of IA32_PRED_CMD (0x49) would fault, and the kernel die. --drop-pred-cmd "
+      + "drops such writes, which leaves the guest without its barriers; --hide SPEC_CTRL tells it nothing"
   }
 }

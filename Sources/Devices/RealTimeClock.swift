@@ -1,4 +1,5 @@
-// The clock with a battery that a PC asks for the date, and its memory. It stands still, so that every boot is the same.
+// The clock with a battery that a PC asks for the date, and its memory. It stands still, so that every boot is the
+// same.
 // Facts: Motorola MC146818A data sheet; Linux arch/x86/kernel/rtc.c (what a kernel waits for).
 
 /// The registers behind ports 0x70 and 0x71.

@@ -24,7 +24,7 @@ public struct Serial8250: Sendable {
   private enum Register {
     static let data: UInt16 = 0
     static let interruptEnable: UInt16 = 1
-    /// Read: why it interrupts. Written: control of the buffers.
+    /// Read, why it interrupts; written, control of the buffers.
     static let interruptIdentity: UInt16 = 2
     static let lineControl: UInt16 = 3
     static let modemControl: UInt16 = 4

@@ -80,8 +80,9 @@ public struct BootPlan: Equatable, Sendable {
         throw ImageError("the file has no entry by the PVH protocol (CONFIG_PVH); go without --entry pvh")
       }
       try image.checkFree(of: LowMemory.linuxTables)
-      made = Self.startInfo(
-        memory: memory, initrd: self.initrd.map { ($0, UInt64(initrd ?? 0)) }) + [Self.text(commandLine)]
+      made =
+        Self.startInfo(
+          memory: memory, initrd: self.initrd.map { ($0, UInt64(initrd ?? 0)) }) + [Self.text(commandLine)]
       start = .protected(eip: eip, eax: 0, ebx: UInt32(LowMemory.startInfo))
     case .elf64, .bzImage:
       try image.checkFree(of: LowMemory.linuxTables)
@@ -210,7 +211,9 @@ extension BootPlan {
       range.start.littleEndianBytes + (range.end - range.start).littleEndianBytes
         + UInt64(range.kind.rawValue).littleEndianBytes
     }
-    let module = initrd.map { $0.start.littleEndianBytes + $0.size.littleEndianBytes + [UInt8](repeating: 0, count: 16) }
+    let module = initrd.map {
+      $0.start.littleEndianBytes + $0.size.littleEndianBytes + [UInt8](repeating: 0, count: 16)
+    }
     return [
       Made(address: LowMemory.startInfo, bytes: info.bytes), Made(address: mapAddress, bytes: entries),
       Made(address: moduleAddress, bytes: module ?? [0]),

@@ -87,7 +87,8 @@ struct ELFFile<Source: ImageSource> {
     }
     guard offset <= UInt64(fileCount), fileSize <= UInt64(fileCount) - offset else {
       throw ImageError(
-        "its part of \(fileSize) bytes at offset \(offset) is not in the file of \(fileCount): it is truncated, or damaged")
+        "its part of \(fileSize) bytes at offset \(offset) is not in the file of \(fileCount): it is truncated, or damaged"
+      )
     }
     return Segment(
       type: type, file: Int(offset)..<Int(offset + fileSize), virtualAddress: try word(16, 8),

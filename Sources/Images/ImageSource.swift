@@ -1,6 +1,6 @@
 // Where the bytes of a guest's file are read from: only the parts that are looked at.
 
-/// A file's bytes. Whoever made the file is hostile.
+/// A file's bytes, of which whoever made the file may have made anything.
 public protocol ImageSource {
   /// The length in bytes.
   var count: Int { get }

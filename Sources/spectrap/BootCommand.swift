@@ -52,7 +52,8 @@ struct BootCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write what comes out of the serial port to this file as well; - is standard output, where it goes anyway.", valueName: "file"),
+      "Write what comes out of the serial port to this file as well; - is standard output, where it goes anyway.",
+      valueName: "file"),
     transform: FilePath.argument)
   var serial: FilePath?
 
@@ -205,7 +206,9 @@ struct BootCommand: ParsableCommand {
     let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30]
     let unit = text.uppercased().last.flatMap { units[$0] }
     let (size, isTooLarge) =
-      UInt64(unit == nil ? text[...] : text.dropLast()).map { $0.multipliedReportingOverflow(by: unit ?? 1) } ?? (0, true)
+      UInt64(unit == nil ? text[...] : text.dropLast()).map { $0.multipliedReportingOverflow(by: unit ?? 1) } ?? (
+        0, true
+      )
     guard !isTooLarge, BootPlan.memorySizes.contains(size), size.isMultiple(of: 4096) else {
       throw ValidationError(
         "give whole pages of 4096 bytes from \(BootPlan.memorySizes.lowerBound >> 20)M to "

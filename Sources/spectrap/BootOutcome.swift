@@ -95,7 +95,8 @@ extension BootReport {
     var facts = TextTable()
     facts.add(
       "image",
-      "\(image), \(format)\(isLinux ? ", a Linux kernel" : ""); \(memory >> 20) MiB, \(timer == "pit" ? "PIT" : "no timer")")
+      "\(image), \(format)\(isLinux ? ", a Linux kernel" : ""); \(memory >> 20) MiB, "
+        + (timer == "pit" ? "PIT" : "no timer"))
     if !commandLine.isEmpty { facts.add("command line", commandLine) }
     facts.add("policy", "\(policy) of IA32_SPEC_CTRL (0x48)")
     facts.add("protects", protectionSentence)
@@ -130,7 +131,8 @@ extension BootReport {
     var text = table.text(width: Terminal.width)
     if !unservedMSRs.isEmpty {
       let names = unservedMSRs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.reads + $0.value.writes)" }
-      text += "MSRs that KVM does not serve, which faulted: \(names.joined(separator: ", "))".wrapped(width: Terminal.width)
+      text += "MSRs that KVM does not serve, which faulted: \(names.joined(separator: ", "))"
+        .wrapped(width: Terminal.width)
     }
     return text
   }

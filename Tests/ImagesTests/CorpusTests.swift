@@ -17,7 +17,8 @@ struct CorpusTests {
     "vmlinux": .elf64([0xf4], base: 0xffff_ffff_8000_0000),
   ]
 
-  @Test("holds the seeds as they are made (SPECTRAP_UPDATE_CORPUS=1 writes them anew), each read, and nothing else unread")
+  @Test(
+    "holds the seeds as they are made (SPECTRAP_UPDATE_CORPUS=1 writes them anew), each read, and nothing else unread")
   func files() throws {
     // Safe: nothing changes the environment here.
     if unsafe getenv("SPECTRAP_UPDATE_CORPUS") != nil {

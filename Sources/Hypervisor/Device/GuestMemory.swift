@@ -125,8 +125,8 @@ struct MemorySlot: ~Copyable, Sendable {
     return holder.mapping.copy(offset..<offset + count)
   }
 
-  /// Reads up to `count` bytes of a file to an address, and gives how many; nil, and nothing is read, when the slot does
-  /// not hold the whole range.
+  /// Reads up to `count` bytes of a file to an address, and gives how many; nil, and nothing is read, when the slot
+  /// does not hold the whole range.
   mutating func read(
     _ count: Int, of file: FileDescriptor, from start: Int64, at address: GuestPhysicalAddress
   ) throws(GuestFileError) -> Int? {
