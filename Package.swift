@@ -170,7 +170,7 @@ let package = Package(
       name: "SandboxTests",
       dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Boot", "Measurement"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
