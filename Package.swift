@@ -162,8 +162,8 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Registers", "Hypervisor", "Migration",
-        "TestSupport",
+        "spectrap", "CountExits", "SandboxProbe", "Experiments", "GuestImages", "Host", "Registers", "Hypervisor",
+        "Migration", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(

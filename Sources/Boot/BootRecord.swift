@@ -64,7 +64,7 @@ public struct BootRecord: Sendable {
   /// The last lines of the guest's serial port.
   public let lastLines: [String]
 
-  /// MSRs whose accesses KVM does not serve, each with how often.
+  /// MSRs of which KVM refused accesses, for it does not have them or not that value, each with how often.
   public var unserved: [MSR: ExitCounters.MSRCount] {
     counters.byMSR.filter { $0.key != order.subject && !(order.dropsBarriers && $0.key == .predCmd) }
   }

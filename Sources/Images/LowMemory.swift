@@ -6,8 +6,9 @@ enum LowMemory {
   static let gdt: UInt64 = 0x500
   static let startInfo: UInt64 = 0x6000
   static let zeroPage: UInt64 = 0x7000
-  static let multibootInfo: UInt64 = 0x9000
-  static let multibootCommandLine: UInt64 = 0x9100
+  /// As high as it may be: images of 16-bit programs lie low.
+  static let multibootInfo: UInt64 = 0x9_e000
+  static let multibootCommandLine: UInt64 = 0x9_e100
   static let multibootCommandLineSize = 0xf00
   static let pageTables: UInt64 = 0xa000
   static let commandLine: UInt64 = 0x2_0000
@@ -15,7 +16,7 @@ enum LowMemory {
 
   /// What a file that is loaded must leave alone, by the protocol that it is entered by.
   static let linuxTables: Range<UInt64> = 0x500..<0x3_0000
-  static let multibootTables: Range<UInt64> = 0x9000..<0xa000
+  static let multibootTables: Range<UInt64> = 0x9_e000..<0x9_f000
 
   /// The end of usable memory below 640 KiB: what is above belongs to a PC's firmware.
   static let lowEnd: UInt64 = 0x9_fc00

@@ -131,7 +131,7 @@ extension BootReport {
     var text = table.text(width: Terminal.width)
     if !unservedMSRs.isEmpty {
       let names = unservedMSRs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.reads + $0.value.writes)" }
-      text += "MSRs that KVM does not serve, which faulted: \(names.joined(separator: ", "))"
+      text += "MSRs of which KVM refused an access, so that it faulted: \(names.joined(separator: ", "))"
         .wrapped(width: Terminal.width)
     }
     return text

@@ -279,7 +279,11 @@ struct MadeGuestTests {
 
   @Test("comes from a file without a detour, and a file that has become shorter is refused")
   func fromFile() throws {
-    let image = try MadeImage.multiboot { $0.out([0], to: 0xf4) }
+    // Longer than what is read of it to find out what it is.
+    let image = try MadeImage.multiboot { asm in
+      asm.out([0], to: 0xf4)
+      asm.bytes([UInt8](repeating: 0x90, count: 20_000))
+    }
     let path = FilePath("/tmp/spectrap-boot-test-\(UInt64.random(in: 0...UInt64.max))")
     let file = try FileDescriptor.open(
       path, .readWrite, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)

@@ -1,6 +1,7 @@
 // `spectrap boot` as a person meets it: what is printed, what is refused, with which status.
 
 import FoundationEssentials
+import GuestImages
 import TestSupport
 import Testing
 
@@ -12,7 +13,7 @@ private struct Images {
     folder = try TemporaryFolder()
     try add("pass.flat", Self.ending(with: 0, saying: "fine\n"))
     try add("fail.flat", Self.ending(with: 1, saying: "not\u{1b}[2Jfine\n"))
-    try add("skip.flat", Self.ending(with: 77, saying: "no such processor\n"))
+    try add("skip.flat", Self.ending(with: 38, saying: "no such processor\n"))
     try add(
       "spin.flat",
       MadeImage.multiboot { asm in

@@ -42,10 +42,10 @@ struct PlanTests {
   func multiboot() throws {
     let image = try BootableImage(reading: MadeImage.multiboot([0xf4]).bytes)
     let plan = try BootPlan(image, memory: 32 << 20, commandLine: Array("a.flat x".utf8))
-    #expect(plan.start == .protected(eip: 0x10_000c, eax: 0x2bad_b002, ebx: 0x9000))
-    #expect(try number(plan, at: 0x9000, as: UInt32.self) == 5)
-    #expect(try number(plan, at: 0x9008, as: UInt32.self) == 31 << 10)
-    #expect(plan.made.contains { $0.address == 0x9100 && $0.bytes == Array("a.flat x\0".utf8) })
+    #expect(plan.start == .protected(eip: 0x10_000c, eax: 0x2bad_b002, ebx: 0x9_e000))
+    #expect(try number(plan, at: 0x9_e000, as: UInt32.self) == 5)
+    #expect(try number(plan, at: 0x9_e008, as: UInt32.self) == 31 << 10)
+    #expect(plan.made.contains { $0.address == 0x9_e100 && $0.bytes == Array("a.flat x\0".utf8) })
   }
 
   @Test("by the PVH protocol begins in 32-bit mode with the start info")
