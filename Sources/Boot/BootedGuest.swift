@@ -6,11 +6,15 @@ public import Hypervisor
 import Images
 
 /// A guest that is ready to begin.
-public protocol BootedGuest: AnyObject {
+///
+/// A closure, not a generic class: only so is its run loop specialised for the policy.
+public struct BootedGuest {
+  fileprivate let body: (RunControl) throws -> BootRecord
+
   /// Runs the guest to its end, once.
   ///
   /// How it ended is in the record, whatever it was. Throws `KVMError` when the run cannot begin.
-  func run(control: RunControl) throws -> BootRecord
+  public func run(control: RunControl) throws -> BootRecord { try body(control) }
 }
 
 extension BootOrder {
@@ -22,7 +26,7 @@ extension BootOrder {
   public func prepare(
     _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, abilities: HostAbilities,
     attaching attach: (consuming InterruptLine) -> Void = { _ in }
-  ) throws -> any BootedGuest {
+  ) throws -> BootedGuest {
     let bootable: BootableImage
     do throws(ImageError) {
       if let flatAddress {
@@ -32,11 +36,11 @@ extension BootOrder {
       }
     } catch { throw BootError.image(name: name, error) }
     if bootable.isLinux, let reason = try LinuxSupport.refusal(on: kvm) { throw BootError.refused(name: name, reason) }
-    let preparation = Preparation(
-      order: self, image: bootable, file: image, initrd: initrd, line: line, abilities: abilities)
-    let guest = try policy.make(on: kvm, with: abilities, for: preparation)
-    try attach(guest.interruptLine())
-    return guest
+    let prepared = try policy.make(
+      on: kvm, with: abilities,
+      for: Preparation(order: self, image: bootable, file: image, initrd: initrd, line: line, abilities: abilities))
+    attach(try prepared.interruptLine())
+    return prepared.guest
   }
 
   /// What the guest is told: the policy's word or the contract's, as a PC of one processor, without what is hidden.
@@ -59,7 +63,7 @@ private struct Preparation: PolicyVisitor {
   let line: any SerialLine
   let abilities: HostAbilities
 
-  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> any PreparedGuest {
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
     let offer = try GuestContract(offeredBy: kvm)
     let intercepts = !policy.intercepts.isEmpty
     let machine = try Machine(
@@ -76,16 +80,27 @@ private struct Preparation: PolicyVisitor {
     if image.isLinux, !order.dropsBarriers, let barrierRefusal {
       throw BootError.refused(name: order.name, barrierRefusal)
     }
-    return try BootedMachine(order, image, file: file, initrd: initrd, line: line, machine, intercepts: intercepts)
+    let box = Box(
+      try BootedMachine(order, image, file: file, initrd: initrd, line: line, machine, intercepts: intercepts))
+    return Prepared(
+      guest: BootedGuest { try box.machine.run(control: $0) },
+      interruptLine: { () throws(KVMError) in try box.machine.interruptLine() })
+  }
+
+  /// Keeps a machine where closures reach it.
+  private final class Box<P: Policy & ~Copyable> {
+    var machine: BootedMachine<P>
+    init(_ machine: consuming BootedMachine<P>) { self.machine = machine }
   }
 }
 
-private protocol PreparedGuest: BootedGuest {
-  /// The input of the serial port at the interrupt controllers.
-  func interruptLine() throws(KVMError) -> InterruptLine
+/// A guest, and the input of its serial port at the interrupt controllers.
+private struct Prepared {
+  let guest: BootedGuest
+  let interruptLine: () throws(KVMError) -> InterruptLine
 }
 
-private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
+private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
   private let order: BootOrder
   private let image: BootableImage
   private let commandLine: String
@@ -99,10 +114,10 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
   ) throws {
     var machine = machine
     var initrd = initrd
-    usesOwnProcess = image.isLinux && initrd == nil
+    let usesOwnProcess = image.isLinux && initrd == nil
     // A trapped write is long: a sample must stay shorter than a tick of the guest's timer.
     if usesOwnProcess { initrd = GuestFile(try InitProgram(repetitions: intercepts ? 2 : 10).archive()) }
-    commandLine =
+    let commandLine =
       switch image.format {
       case _ where image.isLinux:
         LinuxSupport.commandLine(tscKilohertz: try machine.vcpu.tscFrequency(), appending: order.commandLine)
@@ -116,7 +131,11 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
         image, memory: order.memory, commandLine: Array(commandLine.utf8), initrd: initrd?.count, by: order.entry)
     } catch { throw BootError.image(name: order.name, error) }
     try machine.load(plan, of: file, initrd: initrd, memory: order.memory)
-    pc = PC(memory: order.memory, line: line, interrupt: try machine.vm.interruptLine(Serial8250.interrupt))
+    let interrupt = try machine.vm.interruptLine(Serial8250.interrupt)
+    // From here on nothing fails: a value that is not copied is made whole or not at all.
+    pc = PC(memory: order.memory, line: line, interrupt: interrupt)
+    self.usesOwnProcess = usesOwnProcess
+    self.commandLine = commandLine
     self.order = order
     self.image = image
     self.machine = machine
@@ -124,7 +143,7 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
 
   func interruptLine() throws(KVMError) -> InterruptLine { try machine.vm.interruptLine(Serial8250.interrupt) }
 
-  func run(control: RunControl) throws -> BootRecord {
+  mutating func run(control: RunControl) throws -> BootRecord {
     var observer = MarkObserver(subject: order.subject)
     // A count that cannot be read is none: the VMM's own stands beside it.
     let kvmExitsBefore = (try? machine.vcpu.statistics())?.exits
@@ -135,7 +154,11 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
     do throws(RunError) {
       let ended = try machine.run(&pc, observer: &observer, control: control)
       end = if case .stopped(let stop) = ended { .stopped(stop) } else { portEnd }
-    } catch { end = try self.end(of: error) }
+    } catch {
+      pc.flush()
+      end = try self.end(of: error)
+    }
+    pc.flush()
     if let failure = pc.failure { throw failure }
     let duration = ContinuousClock.now - began
     let kvmExits = (try? machine.vcpu.statistics())?.exits.flatMap { last in kvmExitsBefore.map { last &- $0 } }
@@ -147,8 +170,16 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
       droppedBarriers: machine.currentPolicy.droppedBarriers, duration: duration, marks: observer.marks,
       mitigation: usesOwnProcess ? text.map(String.init) : nil,
       figures: usesOwnProcess ? KernelFigure.figures(in: pc.doorbell.data, observer.marks) : [],
-      lastLines: pc.tail.lines(12))
+      lastLines: lastLines(of: end))
   }
+
+  /// The last lines of the serial port; of a panic, those that say why.
+  private func lastLines(of end: BootRecord.End) -> [String] {
+    if case .panic = end { return pc.tail.lines(12, from: Self.panic) }
+    return pc.tail.lines(12)
+  }
+
+  private static var panic: String { "Kernel panic" }
 
   /// How a guest ended that the run loop stopped for.
   private var portEnd: BootRecord.End {
@@ -165,7 +196,7 @@ private final class BootedMachine<P: Policy & ~Copyable>: PreparedGuest {
     switch error {
     case .tripleFault(let state):
       // Linux resets a machine that has no other way by a triple fault, after a panic too.
-      if image.isLinux, pc.tail.contains("Kernel panic") { return .panic }
+      if image.isLinux, pc.tail.contains(Self.panic) { return .panic }
       return image.isLinux && pc.tail.contains("reboot: ") ? .powerOff : .tripleFault(state)
     case .unanswered(.systemEvent, _): return .powerOff
     case .kvm(let error): throw error

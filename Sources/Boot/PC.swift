@@ -5,8 +5,10 @@ import Hypervisor
 
 /// The other end of a guest's serial line.
 public protocol SerialLine: AnyObject, Sendable {
-  /// A byte comes out of the guest.
-  func put(_ byte: UInt8)
+  /// Whether each byte is wanted at once; otherwise lines are, or what comes together.
+  var isPrompt: Bool { get }
+  /// Bytes come out of the guest.
+  func put(_ bytes: [UInt8])
   /// The next byte that goes into the guest, nil where there is none; whoever puts one there has raised the port's
   /// interrupt.
   func take() -> UInt8?
@@ -34,14 +36,21 @@ struct PC: ExitHandler, ~Copyable {
   private(set) var failure: KVMError?
 
   private let line: any SerialLine
+  private let isPrompt: Bool
+  /// What came out of the serial port and has not been handed on.
+  private var pending: [UInt8] = []
   private let interrupt: InterruptLine
   private var isInterrupting = false
 
   init(memory: UInt64, line: any SerialLine, interrupt: consuming InterruptLine) {
     firmware = FirmwareConfiguration(memory: memory)
     self.line = line
+    isPrompt = line.isPrompt
     self.interrupt = interrupt
+    pending.reserveCapacity(Self.pendingLimit)
   }
+
+  private static let pendingLimit = 4096
 
   // MARK: Ports
 
@@ -93,8 +102,16 @@ struct PC: ExitHandler, ~Copyable {
 
   private mutating func writeSerial(_ value: UInt8, to register: UInt16) {
     guard case .transmit(let byte) = serial.write(value, to: register) else { return }
-    tail.append(byte)
-    line.put(byte)
+    pending.append(byte)
+    if byte == UInt8(ascii: "\n") || pending.count == Self.pendingLimit || isPrompt { flush() }
+  }
+
+  /// Hands on what came out of the serial port.
+  @inline(never) mutating func flush() {
+    guard !pending.isEmpty else { return }
+    tail.append(pending)
+    line.put(pending)
+    pending.removeAll(keepingCapacity: true)
   }
 
   /// Lets a byte in that waits outside.

@@ -8,15 +8,21 @@ public struct SerialTail: Sendable {
   /// Keeps at least the last `limit` bytes.
   public init(limit: Int = 8192) { self.limit = limit }
 
-  /// Adds a byte.
-  public mutating func append(_ byte: UInt8) {
-    bytes.append(byte)
+  /// Adds bytes.
+  public mutating func append(_ more: [UInt8]) {
+    bytes += more
     if bytes.count >= 2 * limit { bytes.removeFirst(bytes.count - limit) }
   }
 
   /// The last `count` lines that are not empty, without what ends them.
   public func lines(_ count: Int) -> [String] {
     String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count).map(String.init)
+  }
+
+  /// The first `count` of the lines from the last one on in which a text stands.
+  public func lines(_ count: Int, from text: String) -> [String] {
+    let all = lines(.max)
+    return Array(all[(all.lastIndex { $0.contains(text) } ?? 0)...].prefix(count))
   }
 
   /// Whether a text stands in it.

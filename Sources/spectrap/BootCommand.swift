@@ -133,7 +133,7 @@ struct BootCommand: ParsableCommand {
         tap
         ? .lines(prefix: "# ")
         : isatty(Output.destination.rawValue) == 1 && !isInteractive ? .lines(prefix: "") : .raw
-      var guests: [(name: String, console: BootConsole, guest: Result<any BootedGuest, any Error>)] = []
+      var guests: [(name: String, console: BootConsole, guest: Result<BootedGuest, any Error>)] = []
       for (path, file) in zip(images, opened) {
         let console = BootConsole(form, file: serialFile?.descriptor, isInteractive: isInteractive)
         let guest = Result {
@@ -165,10 +165,10 @@ struct BootCommand: ParsableCommand {
 
   /// Runs a guest, whose serial port is shown meanwhile.
   private func run(
-    _ name: String, _ guest: Result<any BootedGuest, any Error>, _ console: BootConsole, _ control: RunControl,
+    _ name: String, _ guest: Result<BootedGuest, any Error>, _ console: BootConsole, _ control: RunControl,
     isInteractive: Bool, limit: Double
   ) throws -> BootOutcome {
-    let booted: any BootedGuest
+    let booted: BootedGuest
     switch guest {
     case .success(let guest): booted = guest
     case .failure(let error): return BootOutcome(name: name, refusal: Failure(error))

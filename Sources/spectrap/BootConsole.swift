@@ -13,8 +13,6 @@ import SystemPackage
 final class BootConsole: SerialLine {
   /// How the guest's bytes are shown.
   enum Form: Equatable {
-    /// Not at all.
-    case hidden
     /// As they are.
     case raw
     /// Line by line, without what changes more than the text on a terminal; each begins with this.
@@ -22,7 +20,8 @@ final class BootConsole: SerialLine {
   }
 
   private struct Shown {
-    var pending: [UInt8] = []
+    /// Whether what was shown last did not end its line.
+    var isLineOpen = false
     var failure: Errno?
   }
 
@@ -48,43 +47,34 @@ final class BootConsole: SerialLine {
 
   // MARK: Out of the guest
 
-  func put(_ byte: UInt8) {
+  // A person waits for each key's echo.
+  var isPrompt: Bool { isInteractive }
+
+  func put(_ bytes: [UInt8]) {
     shown.withLock { shown in
-      shown.pending.append(byte)
-      // A person waits for each key's echo.
-      if byte == UInt8(ascii: "\n") || shown.pending.count >= 4096 || isInteractive { flush(&shown) }
+      if let file { write(bytes, to: file, &shown) }
+      switch form {
+      case .raw:
+        shown.isLineOpen = bytes.last != UInt8(ascii: "\n")
+        write(bytes, to: Output.destination, &shown)
+      case .lines(let prefix):
+        let text = String(decoding: bytes.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+        let lines = text.split(whereSeparator: \.isNewline).map { "\(prefix)\(String($0).printableLine)\n" }
+        write(Array(lines.joined().utf8), to: Output.destination, &shown)
+      }
     }
   }
 
-  /// Shows what has not ended its line, and ends that.
+  /// Ends a line that the guest has not ended.
   ///
   /// Throws `Errno` when something could not be written.
   func finish() throws(Errno) {
     let failure = shown.withLock { shown in
-      let isOpen = shown.pending.last.map { $0 != UInt8(ascii: "\n") } ?? false
-      flush(&shown)
-      if isOpen, form == .raw, !isInteractive { show([UInt8(ascii: "\n")], &shown) }
+      if shown.isLineOpen { write([UInt8(ascii: "\n")], to: Output.destination, &shown) }
       return shown.failure
     }
     if let failure { throw failure }
   }
-
-  private func flush(_ shown: inout Shown) {
-    guard !shown.pending.isEmpty else { return }
-    let bytes = shown.pending
-    shown.pending.removeAll(keepingCapacity: true)
-    if let file { write(bytes, to: file, &shown) }
-    switch form {
-    case .hidden: break
-    case .raw: show(bytes, &shown)
-    case .lines(let prefix):
-      let text = String(decoding: bytes.filter { $0 != UInt8(ascii: "\r") }, as: UTF8.self)
-      let lines = text.split(whereSeparator: \.isNewline).map { "\(prefix)\(String($0).printableLine)\n" }
-      show(Array(lines.joined().utf8), &shown)
-    }
-  }
-
-  private func show(_ bytes: [UInt8], _ shown: inout Shown) { write(bytes, to: Output.destination, &shown) }
 
   /// Writes, until that fails once: the guest goes on, and the failure is said at its end.
   private func write(_ bytes: [UInt8], to file: FileDescriptor, _ shown: inout Shown) {

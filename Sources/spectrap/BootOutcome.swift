@@ -76,6 +76,7 @@ extension BootReport {
   /// Why this is no success; nil where it is one.
   fileprivate func failure(limit: Double) -> Failure? {
     let last = end.lastLines.last.map { "; its last line was \"\($0)\"" } ?? ""
+    let cause = end.lastLines.first.map { ": \($0)" } ?? ""
     switch end.how {
     case "done", "powerOff", "reset": return nil
     case "status" where end.status == 0 || end.verdict == "skip": return nil
@@ -87,6 +88,7 @@ extension BootReport {
         message: "\(image) was stopped after \(limit) s; what is said of it is partial (see --time-limit)\(last)")
     case "cancelled":
       return Failure(status: .interrupted, message: "\(image) was stopped on request; what is said of it is partial")
+    case "panic": return Failure(status: .software, message: "\(image): \(end.sentence)\(cause)")
     default: return Failure(status: .software, message: "\(image): \(end.sentence)\(last)")
     }
   }

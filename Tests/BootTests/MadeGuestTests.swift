@@ -18,7 +18,8 @@ final class KeptLine: SerialLine {
 
   init(typing text: String = "") { input = Mutex(Array(text.utf8)) }
 
-  func put(_ byte: UInt8) { bytes.withLock { $0.append(byte) } }
+  var isPrompt: Bool { false }
+  func put(_ more: [UInt8]) { bytes.withLock { $0 += more } }
   func take() -> UInt8? { input.withLock { $0.isEmpty ? nil : $0.removeFirst() } }
   var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 }

@@ -108,6 +108,30 @@ struct BootTests {
     #expect(try JSONValue(parsing: outcome.output)["guests"]?.elements.count == 1)
   }
 
+  @Test("gives the guest the keyboard of a terminal, each key once; Ctrl-A x leaves: status 130", .needsTerminal)
+  func keyboard() throws {
+    let echo = try MadeImage.multiboot { asm in
+      asm.bind("again")
+      asm.mov(.edx, 0x3fd)
+      asm.in(.al, .dx)
+      asm.and(.eax, 1)
+      asm.jcc(.zero, "again")
+      asm.mov(.edx, 0x3f8)
+      asm.in(.al, .dx)
+      asm.out(.dx, .al)
+      asm.jmp("again")
+    }
+    try images.add("echo.flat", echo)
+    let command = "exec \(Spectrap.path) boot \(images.path("echo.flat")) --time-limit 20"
+    let script =
+      "{ sleep 2; printf 'k\\001\\001y'; sleep 1; printf '\\001x'; sleep 1; } "
+      + "| script --quiet --return --command '\(command)' /dev/null"
+    let outcome = try Child(["bash", "-c", script]).outcome(by: .now + Spectrap.patience)
+    #expect(outcome.status == 130, "\(outcome.output)")
+    #expect(outcome.output.contains("k\u{1}y"), "Ctrl-A twice is one, and the terminal repeats nothing")
+    #expect(outcome.output.contains("stopped on request"))
+  }
+
   @Test("refuses what is no image, with a sentence: 66 for what cannot be read, 65 for the rest")
   func refusals() throws {
     try boot("missing").expectFailure(66, saying: "No such file")

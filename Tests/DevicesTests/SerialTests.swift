@@ -115,8 +115,9 @@ struct DeviceTests {
   @Test("The tail keeps the last lines of a text of any length")
   func tail() {
     var tail = SerialTail(limit: 64)
-    for number in 0..<1000 { for byte in "line \(number)\r\n".utf8 { tail.append(byte) } }
+    for number in 0..<1000 { tail.append(Array("line \(number)\r\n".utf8)) }
     #expect(tail.lines(2) == ["line 998", "line 999"])
+    #expect(tail.lines(2, from: "997") == ["line 997", "line 998"])
     #expect(tail.contains("line 999") && !tail.contains("line 1\r"))
   }
 

@@ -1,5 +1,5 @@
-// A stock Linux kernel as a guest: the machine's own, under each policy. Its system calls are measured by Spectrap's own
-// first process, in instructions.
+// A stock Linux kernel as a guest: the machine's own, under each policy. Its system calls are measured by Spectrap's
+// own first process, in instructions.
 
 import Boot
 import FoundationEssentials
@@ -78,7 +78,7 @@ struct IntelKernelTests {
     #expect(try guest.figure("getppid").median < 1000)
   }
 
-  @Test("whose writes are trapped writes twice at each system call, and at interrupts", arguments: ["emulate", "shadow"])
+  @Test("whose writes are trapped writes twice at each call, and at interrupts", arguments: ["emulate", "shadow"])
   func trapped(policy: String) async throws {
     let figure = try await host.guest(policy).figure("getppid")
     #expect(figure.writes >= 2 * figure.total)

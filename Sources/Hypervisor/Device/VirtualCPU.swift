@@ -148,7 +148,7 @@ public import SystemPackage
     }
   }
 
-  @usableFromInline func dataRange(of access: PortAccess) -> Range<Int> {
+  @inlinable func dataRange(of access: PortAccess) -> Range<Int> {
     guard access.dataOffset <= UInt64(page.count), access.byteCount <= page.count - Int(access.dataOffset) else {
       return 0..<0
     }
