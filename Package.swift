@@ -21,6 +21,7 @@ let package = Package(
     .library(name: "Experiments", targets: ["Experiments"]),
     .library(name: "Images", targets: ["Images"]),
     .library(name: "Boot", targets: ["Boot"]),
+    .library(name: "Rendering", targets: ["Rendering"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
   dependencies: [
@@ -42,7 +43,7 @@ let package = Package(
       name: "Hypervisor",
       dependencies: ["CHost", "CKVM", "Registers", "Host", .product(name: "SystemPackage", package: "swift-system")],
       swiftSettings: strict),
-    .target(name: "GuestImages", swiftSettings: strict),
+    .target(name: "GuestImages", dependencies: ["Registers"], swiftSettings: strict),
     .target(
       name: "Measurement",
       dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
@@ -70,13 +71,22 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
+    // JSON as a value, for charts and for tests of every result.
+    .target(name: "JSONValues", swiftSettings: strict),
+    .target(
+      name: "Rendering",
+      dependencies: [
+        "JSONValues", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments",
+        "Boot",
+      ],
+      swiftSettings: strict),
     // C, for it runs before the Swift runtime starts.
     .target(name: "CProgram"),
     .executableTarget(
       name: "spectrap",
       dependencies: [
         "Boot", "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images",
-        "Measurement", "Migration", "Sandbox",
+        "Measurement", "Migration", "Rendering", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -85,6 +95,15 @@ let package = Package(
       name: "CountExits",
       dependencies: ["Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Examples/CountExits",
+      swiftSettings: strict),
+    // What the overview pages of the libraries show.
+    .target(
+      name: "OverviewExamples",
+      dependencies: [
+        "Registers", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments", "Rendering",
+        "Images", "Boot",
+      ],
+      path: "Examples/Overview",
       swiftSettings: strict),
     .executableTarget(
       name: "ExitLoop",
@@ -118,9 +137,10 @@ let package = Package(
       path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
       name: "TestSupport",
-      dependencies: ["GuestImages", "Host", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["GuestImages", "Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
-    .testTarget(name: "GuestImagesTests", dependencies: ["GuestImages", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "GuestImagesTests", dependencies: ["GuestImages", "Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
@@ -146,11 +166,20 @@ let package = Package(
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Host", "Migration", "Experiments", "Registers", "Hypervisor", "TestSupport",
+        "Host", "Migration", "Experiments", "Registers", "Hypervisor", "Rendering", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
-    .testTarget(name: "MeasurementTests", dependencies: ["Measurement", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "MeasurementTests", dependencies: ["JSONValues", "Measurement", "Rendering", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "RenderingTests",
+      dependencies: [
+        "Experiments", "GuestImages", "Host", "Registers", "Hypervisor", "Measurement", "Migration", "Rendering",
+        "TestSupport",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "ExperimentsTests",
       dependencies: [
@@ -165,6 +194,10 @@ let package = Package(
         "spectrap", "CountExits", "SandboxProbe", "Experiments", "GuestImages", "Host", "Registers", "Hypervisor",
         "Migration", "TestSupport",
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "DocumentationTests",
+      dependencies: ["GuestImages", "Hypervisor", "Host", "Registers", "OverviewExamples", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",

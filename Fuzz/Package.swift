@@ -9,9 +9,10 @@ let settings: [SwiftSetting] = [
   // libFuzzer has the main function.
   .unsafeFlags(["-parse-as-library"]),
 ]
-let fuzzed: [Target.Dependency] = ["Migration", "Experiments", "Hypervisor", "GuestImages", "Measurement"].map {
-  .product(name: $0, package: "spectrap")
-}
+let fuzzed: [Target.Dependency] = ["Migration", "Experiments", "Hypervisor", "GuestImages", "Measurement", "Rendering"]
+  .map {
+    .product(name: $0, package: "spectrap")
+  }
 
 let package = Package(
   name: "Fuzz",

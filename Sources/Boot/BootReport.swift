@@ -80,6 +80,9 @@ public struct BootReport: Codable, Equatable, Sendable {
     @Nullable public var kvmExits: UInt64?
     public var short: [UInt64]
     public var long: [UInt64]
+
+    /// All repetitions.
+    public var total: Int { (short.count + 2 * long.count) * repetitions }
   }
 }
 

@@ -15,13 +15,7 @@ public enum LinuxSupport {
   /// `ExperimentError.unproved` when the guest could not be run.
   public static func refusal(on kvm: borrowing KVM) throws -> String? {
     let proof = try EntryProof(of: .syscall, on: kvm).made()
-    return proof.works ? nil : refusal(seen: proof.seen)
-  }
-
-  /// The reason, where a guest that tried SYSCALL saw this.
-  public static func refusal(seen: String) -> String {
-    "a Linux kernel's user mode enters it by SYSCALL, which does not lead to ring 0 here (\(seen)), and a KVM of this "
-      + "kind cannot run the INT3 in ring 0 that the kernel tests itself with"
+    return proof.works ? nil : BootableKind.linuxRefusal(seen: proof.seen)
   }
 
   /// The kernel's words that every guest gets: its console is the serial port, it ends with a panic or a reset that

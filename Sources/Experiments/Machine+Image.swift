@@ -8,7 +8,7 @@ import Hypervisor
 extension Machine where P: ~Copyable {
   /// Gives the machine the image's memory, contents and start state.
   ///
-  /// Throws `GuestMemoryError` or `KVMError` when KVM refuses.
+  /// - Throws: `GuestMemoryError` or `KVMError` when KVM refuses.
   mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
     try vm.addMemory(at: 0, count: Layout.memorySize)
     // No sample may have in it that the host finds a page: all that the guest can touch is touched here, up to the

@@ -67,7 +67,7 @@ struct ExitTrace: ExitObserver {
     guard exit != .interrupted else { return }
     number += 1
     // A line of text is no place to fail at: what KVM does not tell is a question mark.
-    let rip = (try? cpu.registers().rip).map { "0x" + String($0, radix: 16) } ?? "?"
+    let rip = (try? cpu.registers().rip)?.hex ?? "?"
     sink("\(number) rip \(rip) \(exit.line(data: cpu))")
   }
 }
@@ -89,15 +89,14 @@ extension Exit {
   }
 
   fileprivate func line(data cpu: borrowing VirtualCPU) -> String {
-    func hex(_ value: some BinaryInteger) -> String { "0x" + String(value, radix: 16) }
     switch self {
     case .portOut(let access), .portIn(let access):
-      return "\(kindName) port \(hex(access.port)) size \(access.size) count \(access.count)"
+      return "\(kindName) port \(access.port.hex) size \(access.size) count \(access.count)"
     case .mmioWrite(let access):
-      return "\(kindName) \(access.address) length \(access.length) value \(hex(access.value))"
+      return "\(kindName) \(access.address) length \(access.length) value \(access.value.hex)"
     case .mmioRead(let access): return "\(kindName) \(access.address) length \(access.length)"
     case .readMSR(let access): return "\(kindName) \(access.msr)"
-    case .writeMSR(let access): return "\(kindName) \(access.msr) value \(hex(access.value))"
+    case .writeMSR(let access): return "\(kindName) \(access.msr) value \(access.value.hex)"
     default: return kindName
     }
   }

@@ -6,12 +6,9 @@ public import SystemPackage
 
 /// The processors that a thread can be bound to.
 public enum CPUAffinity {
-  /// How many processors a mask of ours has room for: as many as Linux supports on x86-64 (NR_CPUS).
-  private static let maximumCount = 8192
-
   /// The numbers of the processors that this thread may run on, ascending; empty when the kernel does not tell.
   public static var allowed: [Int] {
-    var mask = [UInt8](repeating: 0, count: maximumCount / 8)
+    var mask = [UInt8](repeating: 0, count: CPUList.maximumCount / 8)
     // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
     let filled = unsafe mask.withUnsafeMutableBytes {
       unsafe chost_sched_getaffinity(0, UInt($0.count), $0.baseAddress)
@@ -21,10 +18,10 @@ public enum CPUAffinity {
 
   /// Binds the calling thread to one processor.
   ///
-  /// Throws `Errno` when it may not run there.
+  /// - Throws: `Errno` when it may not run there.
   public static func bind(to cpu: Int) throws(Errno) {
-    guard (0..<maximumCount).contains(cpu) else { throw .invalidArgument }
-    var mask = [UInt8](repeating: 0, count: maximumCount / 8)
+    guard (0..<CPUList.maximumCount).contains(cpu) else { throw .invalidArgument }
+    var mask = [UInt8](repeating: 0, count: CPUList.maximumCount / 8)
     mask[cpu / 8] = 1 << UInt8(cpu % 8)
     // Safe: the kernel reads the buffer, which the array owns for the length of the closure.
     let result = unsafe mask.withUnsafeBytes { unsafe chost_sched_setaffinity(0, UInt($0.count), $0.baseAddress) }

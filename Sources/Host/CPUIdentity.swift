@@ -45,25 +45,14 @@ public struct CPUIdentity: Hashable, Sendable {
     model = block.number("model") ?? signature?.model
     stepping = block.number("stepping") ?? signature?.stepping
     microcode = block["microcode"]
-    logicalCPUCount = files.value("sys/devices/system/cpu/online").flatMap(CPUIdentity.count(inList:))
+    logicalCPUCount = files.value("sys/devices/system/cpu/online").map { CPUList($0) }.flatMap {
+      $0.isWhole ? $0.processors.count : nil
+    }
     isVirtualised = cpuid.has(.hypervisor)
     hypervisorVendor = cpuid.hypervisorVendor
     constantTSC = flags.contains("constant_tsc")
     nonstopTSC = flags.contains("nonstop_tsc")
     invariantTSC = cpuid.has(.invariantTSC)
     tscFrequency = TSCFrequency(cpuid: cpuid) ?? TSCFrequency(block: block, files: files)
-  }
-
-  /// How many numbers a kernel list such as `0-3,8,10-11` holds; nil when it is not one.
-  static func count(inList text: String) -> Int? {
-    var count = 0
-    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let ends = part.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
-      guard let first = ends[0], ends.count <= 2, let last = ends.count == 2 ? ends[1] : first, first <= last else {
-        return nil
-      }
-      count += Int(last - first) + 1
-    }
-    return count
   }
 }

@@ -37,7 +37,8 @@ public struct HostLoad: Hashable, Sendable {
     }
     let statistics = files.text("proc/stat", limit: Self.limit) ?? ""
     processor = ProcessorTime(of: cpu, in: statistics)
-    let core = files.value("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list").map(Self.processors) ?? []
+    let core =
+      files.value("sys/devices/system/cpu/cpu\(cpu)/topology/thread_siblings_list").map { CPUList($0).processors } ?? []
     siblings = Dictionary(
       uniqueKeysWithValues: core.subtracting([cpu]).compactMap { other in
         ProcessorTime(of: other, in: statistics).map { (other, $0) }
@@ -93,20 +94,5 @@ extension HostLoad {
       return UInt64(words[1])
     }
     return counts.isEmpty ? nil : counts.reduce(0, &+)
-  }
-
-  /// The processors in a list as the kernel writes it, `0-3,8`; what is no number or range of it is left out.
-  static func processors(in list: some StringProtocol) -> Set<Int> {
-    var processors: Set<Int> = []
-    for part in list.split(separator: ",") {
-      let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
-      // As many processors as Linux supports on x86-64 (NR_CPUS).
-      guard bounds.count <= 2, let first = bounds.first ?? nil, let last = bounds.last ?? nil, first >= 0,
-        last >= first,
-        last < 8192
-      else { continue }
-      processors.formUnion(first...last)
-    }
-    return processors
   }
 }

@@ -29,7 +29,7 @@ public struct HostProcessor: Hashable, Sendable {
   public init(_ cpu: Int, files: HostFiles = HostFiles(), cpuid: CPUIDModel? = nil) {
     self.cpu = cpu
     func isListed(_ kind: String) -> Bool {
-      files.value("sys/devices/\(kind)/cpus").map { HostLoad.processors(in: $0).contains(cpu) } ?? false
+      files.value("sys/devices/\(kind)/cpus").map { CPUList($0).processors.contains(cpu) } ?? false
     }
     core =
       if isListed("cpu_core") {

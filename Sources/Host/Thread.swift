@@ -15,7 +15,7 @@ package struct Thread: ~Copyable {
 
   /// Starts a thread that runs `body`.
   ///
-  /// Throws `Errno` when the system has no thread left.
+  /// - Throws: `Errno` when the system has no thread left.
   package init(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     let box = unsafe Unmanaged.passRetained(Body(body))

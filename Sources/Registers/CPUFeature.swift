@@ -38,9 +38,7 @@ public struct CPUFeature: Hashable, Sendable {
 extension CPUFeature: CustomStringConvertible {
   /// The name and the place, in the manual's notation: `SPEC_CTRL (CPUID.07H.0:EDX[26])`.
   public var description: String {
-    let digits = String(leaf, radix: 16, uppercase: true)
-    let padded = digits.count < 2 ? "0" + digits : digits
-    return "\(name) (CPUID.\(padded)H.\(subleaf):\(register.rawValue.uppercased())[\(bit)])"
+    "\(name) (CPUID.\(leaf.hexDigits(2).uppercased())H.\(subleaf):\(register.rawValue.uppercased())[\(bit)])"
   }
 }
 

@@ -77,9 +77,7 @@ public struct CPUIDEntry: Hashable, Codable, Sendable {
 extension CPUIDEntry: CustomStringConvertible {
   /// The leaf, the subleaf where it counts, and the four registers, in hexadecimal.
   public var description: String {
-    let place = indexIsSignificant ? "\(hex(function)).\(index)" : hex(function)
-    return "\(place): eax=\(hex(eax)) ebx=\(hex(ebx)) ecx=\(hex(ecx)) edx=\(hex(edx))"
+    let place = indexIsSignificant ? "\(function.hex).\(index)" : function.hex
+    return "\(place): eax=\(eax.hex) ebx=\(ebx.hex) ecx=\(ecx.hex) edx=\(edx.hex)"
   }
-
-  private func hex(_ value: UInt32) -> String { "0x" + String(value, radix: 16) }
 }

@@ -35,7 +35,7 @@ extension MSR {
 extension MSR: CustomStringConvertible {
   /// The number in hexadecimal: `0x48`.
   public var hex: String {
-    "0x" + String(rawValue, radix: 16)
+    rawValue.hex
   }
 
   /// The manual's name (`IA32_SPEC_CTRL`), or nil when this project has none for the number.

@@ -21,7 +21,7 @@ extension NamedBits {
   /// The names joined by `|`, unnamed bits as one hexadecimal number at the end, `0` when no bit is set.
   public var description: String {
     let unnamed = unnamed
-    let words = names + (unnamed == 0 ? [] : ["0x" + String(unnamed, radix: 16)])
+    let words = names + (unnamed == 0 ? [] : [unnamed.hex])
     return words.isEmpty ? "0" : words.joined(separator: "|")
   }
 

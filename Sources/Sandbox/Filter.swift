@@ -92,7 +92,7 @@ enum Filter {
   /// Sets the filter for every thread of this process, and says there what it has refused; gives what this kernel
   /// lacks.
   ///
-  /// Throws `SandboxError` when the kernel refuses.
+  /// - Throws: `SandboxError` when the kernel refuses.
   static func install() throws(SandboxError) -> [String] {
     Refusal.willBeSaid()
     let program = program(SystemCallRule.allowed(in: UInt32(getpid())))

@@ -37,7 +37,7 @@ enum Landlock {
 
   /// Denies this thread, and those that it makes, all that this kernel's version can deny; gives what it lacks.
   ///
-  /// Throws `SandboxError` when the kernel refuses.
+  /// - Throws: `SandboxError` when the kernel refuses.
   static func denyEverything() throws(SandboxError) -> [String] {
     // Without a structure only the version is asked for.
     let number = chost_landlock_create_ruleset(nil, 0, askForVersion)

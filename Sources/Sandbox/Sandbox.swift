@@ -22,7 +22,9 @@ public struct Sandbox: OptionSet, Sendable {
   ///
   /// The filter of system calls holds for every thread, Landlock for the calling thread and those that it makes later
   /// (for every thread since Linux 7.0). A call that the filter does not allow ends the process with a sentence on
-  /// standard error and status 70. Throws `SandboxError` when the kernel has a layer and refuses it.
+  /// standard error and status 70.
+  ///
+  /// - Throws: `SandboxError` when the kernel has a layer and refuses it.
   public func close() throws(SandboxError) -> [String] {
     var lacks: [String] = []
     if contains(.noNewPrivileges) {

@@ -39,7 +39,7 @@ struct Spectrap: ParsableCommand {
   private static func parse(_ words: [String]) throws -> any ParsableCommand {
     let names = configuration.subcommands.map { $0._commandName }
     if let word = words.first(where: { $0 != "help" }), !word.hasPrefix("-"), !names.contains(word) {
-      throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.sentence(for: word, among: names))")
+      throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.text(for: word, among: names))")
     }
     return try parseAsRoot(NumberWords.joined(words))
   }

@@ -49,7 +49,47 @@ struct ShortageTests {
   }
 }
 
+// Facts: strace(1), "Tampering": inject=CALL:error=ERROR:when=N.
+
+/// What comes of a system call that fails: the program says which one, and with which error.
+@Suite("A system call that fails", .needsKVM, .enabled(if: Shortage.canInject, "needs strace(1)"))
+struct FailingCallTests {
+  /// The command that has `call` fail with `error`, each time or the n-th time alone.
+  private static func failing(_ call: String, _ error: String, only count: Int? = nil) -> [String] {
+    let when = count.map { ":when=\($0)..\($0)" } ?? ""
+    return ["strace", "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):error=\(error)\(when)"]
+  }
+
+  @Test("while a socket is made is a shortage, not somebody who listens there: status 71")
+  func socket() throws {
+    let folder = try TemporaryFolder()
+    try Spectrap.run("receive", "unix:" + folder["there"], under: Self.failing("socket", "ENOBUFS"))
+      .expectFailure(71, saying: "making a socket", "No buffer space")
+  }
+
+  @Test("in a benchmark leaves its cell without a result, and standard error says why: status 70")
+  func cell() throws {
+    // A benchmark of these two makes some 5000 such calls, and nearly all of them are KVM_RUN.
+    let outcome = try Spectrap.run(
+      "bench", "--rounds", "1", "--workload", "bare", "--workload", "ibrs",
+      under: Self.failing("ioctl", "EIO", only: 3000))
+    outcome.expectFailure(70, saying: "gave no result", "KVM refused KVM_RUN: Input/output error")
+    #expect(outcome.output.contains("Cost per kernel entry"), "the rest is shown")
+  }
+
+  @Test("while signals are waited for, before the sandbox closes, does not end a guest")
+  func signals() throws {
+    let folder = try TemporaryFolder()
+    let made = try Spectrap.run("run", "ibrs", "--iterations", "2000", "--snapshot-at", "500", folder["snapshot"])
+    try #require(made.status == 0, "\(made.errors)")
+    let resumed = try Spectrap.run("resume", folder["snapshot"], under: Self.failing("rt_sigtimedwait", "EINVAL"))
+    #expect(resumed.status == 0 && resumed.output.contains("4000"), "\(resumed.errors)")
+  }
+}
+
 private enum Shortage {
+  static let canInject =
+    (try? Child(["strace", "-o", "/dev/null", "true"]).outcome(by: .now + Spectrap.patience).status) == 0
   static let canLimit =
     (try? Child(["prlimit", "--sigpending=0", "true"]).outcome(by: .now + Spectrap.patience).status) == 0
 }

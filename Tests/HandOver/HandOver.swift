@@ -17,8 +17,8 @@ public struct HandOver {
 
     var description: String {
       switch self {
-      case .write(let value): "w 0x\(String(value, radix: 16))"
-      case .writeReserved(let value): "r 0x\(String(value, radix: 16))"
+      case .write(let value): "w \(value.hex)"
+      case .writeReserved(let value): "r \(value.hex)"
       case .read: "read"
       case .exit: "out"
       }
@@ -116,7 +116,7 @@ public struct HandOver {
       case .writeReserved: if !faulted { failures.append("step \(index) did not fault") }
       case .read:
         if faulted || word(0) != expected {
-          failures.append("step \(index) read 0x\(String(word(0), radix: 16)), not \(expected ?? 0)")
+          failures.append("step \(index) read \(word(0).hex), not \(expected ?? 0)")
         }
       case .exit:
         let register = ports.registers[registers]

@@ -105,14 +105,6 @@ struct HostLoadTests {
     ] as [(String, UInt64?)])
   func strangeInterrupts(text: String, sum: UInt64?) { #expect(HostLoad.interrupts(on: 3, in: text) == sum) }
 
-  @Test(
-    "reads a list of processors, and leaves out what is none",
-    arguments: [
-      ("0", [0]), ("0-1", [0, 1]), ("2,66", [2, 66]), ("0-2,8-9,11", [0, 1, 2, 8, 9, 11]), ("", []), ("x,4", [4]),
-      ("3-1,5", [5]), ("0-99999999999,1", [1]), ("-1,1", [1]), ("1-2-3", []), ("-", []), ("0-8192", []),
-    ] as [(String, Set<Int>)])
-  func lists(text: String, processors: Set<Int>) { #expect(HostLoad.processors(in: text) == processors) }
-
   @Test("of this host grows while this thread works")
   func thisHost() throws {
     let before = HostLoad(of: 0)

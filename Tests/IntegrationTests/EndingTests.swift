@@ -92,7 +92,7 @@ struct EndingTests {
     let expected = program.bytes.dropFirst(Int(rip - program.origin))
     #expect(expected.count >= 4 && state.instructionBytes.starts(with: expected))
     #expect("\(error)".contains(words), "\(error)")
-    #expect("\(error)".contains("at rip 0x\(String(rip, radix: 16)) "))
+    #expect("\(error)".contains("at rip \(rip.hex) "))
   }
 
   @Test("of a guest whose fault handlers fault ends with a triple fault and the registers")

@@ -111,7 +111,7 @@ struct FailingKVMTests {
       try DeadEnd().replace(vm.descriptor)
     }
     // Safe: that it is still mapped is what is tested, by the kernel's own account before it is touched.
-    let start = String(address, radix: 16)
+    let start = address.hexDigits(1)
     let maps = HostFiles().text("proc/self/maps", limit: 4 << 20) ?? ""
     try #require(maps.split(separator: "\n").contains { $0.hasPrefix(start + "-") })
     let byte = unsafe UnsafeRawPointer(bitPattern: UInt(address))?.load(as: UInt8.self)

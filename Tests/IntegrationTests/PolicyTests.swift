@@ -21,7 +21,7 @@ struct PolicyTests {
         case (.supported, .held): break
         case (.refused(let reason), .dropped(let wrote, let readBack)):
           #expect(
-            reason.contains("wrote 0x\(String(wrote, radix: 16)), and 0x\(String(readBack, radix: 16)) read back"))
+            reason.contains("wrote \(wrote.hex), and \(readBack.hex) read back"))
           #expect(reason.contains("\(msr) (\(msr.hex))"))
         case (.refused(let reason), .faulted), (.refused(let reason), .unreadable):
           #expect(reason.contains(proof.sentence))

@@ -50,10 +50,6 @@ extension BootReport {
   fileprivate func figure(_ name: String) throws -> Figure { try #require(kernel.first { $0.name == name }) }
 }
 
-extension BootReport.Figure {
-  fileprivate var total: UInt64 { UInt64((short.count + 2 * long.count) * repetitions) }
-}
-
 @Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
 struct IntelKernelTests {
   private let host = LabHost.intelKernel
@@ -81,9 +77,9 @@ struct IntelKernelTests {
   @Test("whose writes are trapped writes twice at each call, and at interrupts", arguments: ["emulate", "shadow"])
   func trapped(policy: String) async throws {
     let figure = try await host.guest(policy).figure("getppid")
-    #expect(figure.writes >= 2 * figure.total)
+    #expect(figure.writes >= 2 * UInt64(figure.total))
     // What is more is two for each interrupt, and KVM counts an exit for each of those at least.
-    let more = figure.writes - 2 * figure.total
+    let more = figure.writes - 2 * UInt64(figure.total)
     #expect(more <= 2 * ((figure.kvmExits ?? .max) - figure.writes))
     #expect(figure.median > 5000)
   }
@@ -91,7 +87,7 @@ struct IntelKernelTests {
   @Test("without a timer writes exactly twice at each system call")
   func exact() async throws {
     let figure = try await host.guest("emulate-exact").figure("getppid")
-    #expect(figure.writes == 2 * figure.total)
+    #expect(figure.writes == 2 * UInt64(figure.total))
   }
 
   @Test("under adaptive opens the register, and its system calls cost what they cost under passthrough")

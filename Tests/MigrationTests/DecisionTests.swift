@@ -32,7 +32,7 @@ struct DecisionTests {
   @Test("a guest without IBRS_ALL may move to a host with it")
   func gainsIBRSAll() throws {
     for policy in [PolicyName.passthrough, .autoload, .manual] {
-      #expect(try decision(from: .ibrs, under: policy, to: .ibrsAll).word == "allowed")
+      #expect(try decision(from: .ibrs, under: policy, to: .ibrsAll).text == "allowed")
     }
     guard case .allowed(let protection) = try decision(from: .ibrs, under: .emulate, to: .ibrsAll) else {
       Issue.record("emulate is refused")
@@ -46,7 +46,7 @@ struct DecisionTests {
     arguments: [PolicyName.passthrough, .autoload, .manual, .shadow])
   func losesIBRSAll(policy: PolicyName) throws {
     let decision = try decision(from: .ibrsAll, under: policy, to: .ibrs)
-    #expect(decision.word == "unprotected")
+    #expect(decision.text == "unprotected")
     #expect(decision.reason.contains("leaving IBRS set for ever does not replace"))
     #expect(decision.reason.contains("barrier"))
     #expect(decision.reason.contains("user mode with IBRS set is slow"))
@@ -55,22 +55,22 @@ struct DecisionTests {
   @Test("emulate protects only with IBRS_ALL at the destination")
   func emulateNeedsIBRSAll() throws {
     let lost = try decision(from: .ibrsAll, under: .emulate, to: .ibrs)
-    #expect(lost.word == "unprotected" && lost.reason.contains("only where the processor has IBRS_ALL"))
-    #expect(try decision(from: .ibrs, under: .passthrough, to: .ibrs, then: .emulate).word == "unprotected")
-    #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).word == "allowed")
+    #expect(lost.text == "unprotected" && lost.reason.contains("only where the processor has IBRS_ALL"))
+    #expect(try decision(from: .ibrs, under: .passthrough, to: .ibrs, then: .emulate).text == "unprotected")
+    #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).text == "allowed")
   }
 
   @Test("a guest that the host restricted and that never wrote the register is unprotected where it would have to")
   func neverWrote() throws {
     for (host, policy) in [(HostClass.ibrsAll, PolicyName.emulate), (.ibrsAll, .shadow), (.ibrs, .shadow)] {
       var guest = try guest(from: host, under: policy)
-      #expect(Decision(of: guest, to: host.offer, under: .passthrough).word == "allowed", "it has set IBRS")
+      #expect(Decision(of: guest, to: host.offer, under: .passthrough).text == "allowed", "it has set IBRS")
       guest.inUse = []
       let lost = Decision(of: guest, to: host.offer, under: .passthrough)
-      #expect(lost.word == "unprotected" && lost.reason.contains("never written"), "\(lost)")
-      #expect(Decision(of: guest, to: host.offer, under: policy).word == "allowed")
+      #expect(lost.text == "unprotected" && lost.reason.contains("never written"), "\(lost)")
+      #expect(Decision(of: guest, to: host.offer, under: policy).text == "allowed")
       guest.hasWritten = true
-      #expect(Decision(of: guest, to: host.offer, under: .passthrough).word == "allowed", "it writes at each entry")
+      #expect(Decision(of: guest, to: host.offer, under: .passthrough).text == "allowed", "it writes at each entry")
     }
   }
 
@@ -94,7 +94,7 @@ struct DecisionTests {
   func missingBits() throws {
     for policy in PolicyName.allCases {
       let decision = try decision(from: .ibrs, under: policy, to: .none)
-      #expect(decision.word == "refused")
+      #expect(decision.text == "refused")
       #expect(decision.reason.contains("SSBD"))
     }
     var destination = HostClass.ibrs.offer
@@ -118,8 +118,8 @@ struct DecisionTests {
     #expect(protection.level == .none)
     // Where IBRS was kept on for it, it loses that.
     guest.protection = .always
-    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .passthrough).word == "unprotected")
-    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .emulate).word == "allowed")
+    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .passthrough).text == "unprotected")
+    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .emulate).text == "allowed")
   }
 
   @Test("the barrier that CPUID's SPEC_CTRL stands for must be at the destination, if it was at the source")
@@ -127,17 +127,17 @@ struct DecisionTests {
     var guest = try guest(from: .ibrs, under: .emulate)
     for feature in [CPUFeature.stibp, .ssbd] { guest.contract.cpuid.set(feature, to: false) }
     let decision = Decision(of: guest, to: HostClass.none.offer, under: .emulate)
-    #expect(decision.word == "refused")
+    #expect(decision.text == "refused")
     #expect(decision.reason.contains("IBPB"))
     guest.hasIBPB = false
-    #expect(Decision(of: guest, to: HostClass.none.offer, under: .emulate).word == "allowed")
+    #expect(Decision(of: guest, to: HostClass.none.offer, under: .emulate).text == "allowed")
   }
 
   @Test("what a policy would add and the destination's KVM drops in silence was not promised there")
   func droppedAdditions() throws {
     var destination = HostClass.none.offer
     let guest = try guest(from: .none, under: .emulate)
-    #expect(Decision(of: guest, to: destination, under: .emulate).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .emulate).text == "allowed")
     destination.addable = FeatureWords()
     let decision = Decision(of: guest, to: destination, under: .emulate)
     #expect(decision == .refused("the guest was told SPEC_CTRL, which the destination's KVM does not offer"))
@@ -148,7 +148,7 @@ struct DecisionTests {
     var destination = HostClass.ibrs.offer
     destination.vendor = "AuthenticAMD"
     let decision = Decision(of: try guest(from: .ibrs, under: .emulate), to: destination, under: .emulate)
-    #expect(decision.word == "refused")
+    #expect(decision.text == "refused")
     #expect(decision.reason.contains("GenuineIntel") && decision.reason.contains("AuthenticAMD"))
   }
 
@@ -173,31 +173,31 @@ struct DecisionTests {
     ] {
       guest.contract.cpuid.set(CPUFeature("", leaf: UInt32(leaf), register, bit: bit), to: true)
     }
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "allowed")
   }
 
   @Test("performance counters must be the same, or not told")
   func quantities() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.cpuid[0xa] = CPUIDEntry(function: 0xa, eax: 0x0730_0402)
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "refused")
     var destination = HostClass.ibrs.offer
     destination.cpuid[CPUIDWord(0xa, 0, .eax)] = 0x0730_0402
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "allowed")
     destination.cpuid[CPUIDWord(0xa, 0, .eax)] = 0x0730_0802
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "refused")
   }
 
   @Test("wider addresses than the destination's are refused")
   func addresses() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.cpuid[0x8000_0008]?.eax = 0x3934
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "refused")
     var destination = HostClass.ibrs.offer
     (destination.physicalAddressBits, destination.linearAddressBits) = (52, 57)
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "allowed")
     destination.physicalAddressBits = 39
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "refused")
   }
 
   @Test("a promise that the destination does not give leaves the guest unprotected")
@@ -211,7 +211,7 @@ struct DecisionTests {
         == .unprotected("the guest was told MDS_NO, which the destination does not promise"))
     // What CPUID does not announce was not told.
     guest.contract.cpuid.set(.archCapabilities, to: false)
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "allowed")
   }
 
   @Test("a promise that stands in CPUID is a promise as well")
@@ -228,9 +228,9 @@ struct DecisionTests {
   func controls() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.archCapabilities = .tsxCtrl
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "refused")
     guest.contract.archCapabilities = ArchCapabilities(rawValue: 1 << 40)
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "refused")
   }
 
   @Test("a warning that the guest was not given leaves it unprotected; one that it was given needs no reason")
@@ -239,17 +239,17 @@ struct DecisionTests {
     var destination = HostClass.ibrs.offer
     destination.archCapabilities = .rsba
     let decision = Decision(of: guest, to: destination, under: .passthrough)
-    #expect(decision.word == "unprotected")
+    #expect(decision.text == "unprotected")
     #expect(decision.reason.contains("RSBA"))
     guest.contract.archCapabilities = .rsba
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "allowed")
     guest.contract.archCapabilities = []
     var always = HostClass.ibrsAll.offer
     always.archCapabilities.insert(.rsba)
-    #expect(Decision(of: guest, to: always, under: .emulate).word == "allowed", "IBRS is kept on there")
-    #expect(Decision(of: guest, to: always, under: .passthrough).word == "unprotected")
+    #expect(Decision(of: guest, to: always, under: .emulate).text == "allowed", "IBRS is kept on there")
+    #expect(Decision(of: guest, to: always, under: .passthrough).text == "unprotected")
     guest.contract.archCapabilities = .rsba
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "allowed")
   }
 
   @Test("VERW that clears nothing at the destination matters where something needs it")
@@ -257,9 +257,9 @@ struct DecisionTests {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.contract.archCapabilities = .fbClear
     var destination = HostClass.ibrs.offer
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "unprotected")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "unprotected")
     destination.archCapabilities = [.mdsNo, .taaNo, .sbdrSSDPNo, .fbsdpNo, .psdpNo]
-    #expect(Decision(of: guest, to: destination, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: destination, under: .passthrough).text == "allowed")
   }
 
   @Test("bits that the guest has set, told or not, must go into the destination's register")
@@ -267,7 +267,7 @@ struct DecisionTests {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.inUse = [.ibrs, .psfd]
     let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
-    #expect(decision.word == "refused")
+    #expect(decision.text == "refused")
     #expect(decision.reason.contains("PSFD"))
   }
 
@@ -276,8 +276,8 @@ struct DecisionTests {
     var guest = try guest(from: .none, under: .emulate)
     guest.contract.cpuid.set(.specCtrl, to: false)
     let decision = Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough)
-    #expect(decision.word == "refused" && decision.reason.contains("without having been told"))
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .emulate).word == "allowed")
+    #expect(decision.text == "refused" && decision.reason.contains("without having been told"))
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .emulate).text == "allowed")
   }
 
   @Test("SSBD that the guest has set is lost under a policy that passes nothing on")
@@ -286,7 +286,7 @@ struct DecisionTests {
     guest.inUse = [.ibrs, .ssbd]
     let decision = Decision(of: guest, to: HostClass.ibrsAll.offer, under: .emulate)
     #expect(decision == .unprotected("SSBD, which the guest has set, would change nothing under emulate"))
-    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .shadow).word == "allowed")
+    #expect(Decision(of: guest, to: HostClass.ibrsAll.offer, under: .shadow).text == "allowed")
   }
 
   @Test("a policy that the destination cannot run is refused with its reason")
@@ -295,7 +295,7 @@ struct DecisionTests {
     destination.abilities = HostAbilities(
       subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
     let decision = Decision(of: try guest(from: .ibrs, under: .emulate), to: destination, under: .emulate)
-    #expect(decision.word == "refused")
+    #expect(decision.text == "refused")
     #expect(decision.reason.contains("KVM_CAP_X86_USER_SPACE_MSR"))
   }
 
@@ -303,6 +303,6 @@ struct DecisionTests {
   func otherSubject() throws {
     var guest = try guest(from: .ibrs, under: .passthrough)
     guest.subject = .predCmd
-    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).word == "refused")
+    #expect(Decision(of: guest, to: HostClass.ibrs.offer, under: .passthrough).text == "refused")
   }
 }

@@ -94,7 +94,7 @@ struct FeatureMSRTests {
   func refused() throws {
     let own: [UInt32: UInt64] = [0x48b: 0x7a << 32, 0x48c: 0xf01_0633_4141, 0x491: 1, 0x345: 0x2000]
     let guest = try guest(own)
-    #expect(Decision(of: guest, to: host(own), under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: host(own), under: .passthrough).text == "allowed")
     let without = host([0x48b: 0x78 << 32, 0x48c: 0xf01_0000_0000, 0x345: 0x2000])
     #expect(
       Decision(of: guest, to: without, under: .passthrough)
@@ -104,7 +104,7 @@ struct FeatureMSRTests {
     // Who was not told VMX knows nothing of it.
     var plain = guest
     plain.featureMSRs = msrs(own).known(by: HostClass.ibrs.offer.cpuid.model)
-    #expect(Decision(of: plain, to: without, under: .passthrough).word == "allowed")
+    #expect(Decision(of: plain, to: without, under: .passthrough).text == "allowed")
   }
 
   @Test("what an older file does not tell is not known: it refuses nobody, and the plan says so")
@@ -113,7 +113,7 @@ struct FeatureMSRTests {
     let older = try JSONDecoder().decode(
       HostOffer.self, from: Data(json.replacing("clock", with: nil).replacing("featureMSRs", with: nil).bytes))
     #expect(older.clock == nil && older.featureMSRs == nil)
-    #expect(Decision(of: try guest([0x48c: 1]), to: host(nil), under: .passthrough).word == "allowed")
+    #expect(Decision(of: try guest([0x48c: 1]), to: host(nil), under: .passthrough).text == "allowed")
     let row = try #require(MigrationPlan(for: [older]).rows.first { $0.outcome == .allowed })
     #expect(row.warnings.count == 2 && row.warnings.allSatisfy { $0.hasSuffix("known") }, "\(row.warnings)")
   }
@@ -144,26 +144,26 @@ struct FeatureMSRTests {
     let other = host([:], clock: GuestClock(kilohertz: 3_000_000, canScale: false))
     var guest = try guest([:])
     guest.tscKilohertz = 2_000_000
-    #expect(Decision(of: guest, to: other, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: other, under: .passthrough).text == "allowed")
     let warnings = Decision.warnings(of: guest, at: other)
     #expect(warnings.count == 1 && warnings[0].contains("2000.0 MHz") && warnings[0].contains("3000.0 MHz"))
 
     guest = try self.guest([:], toldInvariantTSC: true)
     guest.tscKilohertz = 2_000_000
     let decision = Decision(of: guest, to: other, under: .passthrough)
-    #expect(decision.word == "unprotected" && decision.reason.contains("INVARIANT_TSC"), "\(decision)")
+    #expect(decision.text == "unprotected" && decision.reason.contains("INVARIANT_TSC"), "\(decision)")
     #expect(Decision.warnings(of: guest, at: other).isEmpty, "consent says it already")
 
     for same in [GuestClock(kilohertz: 3_000_000, canScale: true), GuestClock(kilohertz: 2_000_400, canScale: false)] {
       let there = host([:], clock: same)
-      #expect(Decision(of: guest, to: there, under: .passthrough).word == "allowed")
+      #expect(Decision(of: guest, to: there, under: .passthrough).text == "allowed")
       #expect(Decision.warnings(of: guest, at: there).isEmpty)
     }
     #expect(
       Decision.warnings(of: guest, at: host([:]))
         == ["the rate of the time-stamp counter at \(other.name) is not known"])
     guest.tscKilohertz = nil
-    #expect(Decision(of: guest, to: other, under: .passthrough).word == "allowed")
+    #expect(Decision(of: guest, to: other, under: .passthrough).text == "allowed")
   }
 
   @Test("this host's KVM tells both, and takes its own guests", .needsKVM)

@@ -53,7 +53,7 @@ struct HostOfferTests {
         contract: contract, policy: policy, subject: .specCtrl, protection: protection.level, inUse: [],
         hasIBPB: offer.hasIBPB)
       let decision = Decision(of: guest, to: offer, under: policy)
-      #expect(decision.word == "allowed", "\(policy): \(decision)")
+      #expect(decision.text == "allowed", "\(policy): \(decision)")
     }
   }
 }

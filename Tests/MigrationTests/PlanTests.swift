@@ -28,7 +28,7 @@ struct PlanTests {
         continue
       }
       let decision = Decision(of: guest, to: destination, under: row.policy)
-      #expect(row.outcome.rawValue == decision.word && row.reason == decision.reason)
+      #expect(row.outcome.rawValue == decision.text && row.reason == decision.reason)
       #expect((row.protectionAtDestination == nil) == (row.outcome != .allowed))
     }
   }

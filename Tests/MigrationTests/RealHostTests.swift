@@ -35,7 +35,7 @@ struct RealHostTests {
     for host in [try offer("intel"), try offer("intel-old")] {
       for policy in PolicyName.allCases {
         guard let guest = MovingGuest(startedAt: host, under: policy) else { continue }
-        #expect(Decision(of: guest, to: host, under: policy).word == "allowed", "\(host.name) \(policy)")
+        #expect(Decision(of: guest, to: host, under: policy).text == "allowed", "\(host.name) \(policy)")
       }
     }
   }
@@ -45,7 +45,7 @@ struct RealHostTests {
     let (new, old) = (try offer("intel"), try offer("intel-old"))
     let fromNew = try #require(MovingGuest(startedAt: new, under: .emulate))
     let down = Decision(of: fromNew, to: old, under: .emulate)
-    #expect(down.word == "refused")
+    #expect(down.text == "refused")
     for name in ["STIBP", "SSBD", "GFNI", "SHA_NI", "AMD_IBPB"] { #expect(down.reason.contains(name), "\(name)") }
     let fromOld = try #require(MovingGuest(startedAt: old, under: .emulate))
     let up = Decision(of: fromOld, to: new, under: .emulate)
@@ -62,10 +62,10 @@ struct RealHostTests {
     #expect(contract.hosts[0].costs == .init(cpuid: ["CLWB"], archCapabilities: ["ITS_NO"], warnings: ["RSBA"]))
     var guest = MovingGuest(
       contract: contract.told, policy: .emulate, subject: .specCtrl, protection: .none, inUse: [], hasIBPB: false)
-    for host in hosts { #expect(Decision(of: guest, to: host, under: .emulate).word == "allowed") }
+    for host in hosts { #expect(Decision(of: guest, to: host, under: .emulate).text == "allowed") }
     // Where IBRS was kept on for it, it may not go down unnoticed.
     guest.protection = .always
-    #expect(Decision(of: guest, to: hosts[1], under: .emulate).word == "unprotected")
-    #expect(Decision(of: guest, to: hosts[0], under: .emulate).word == "allowed")
+    #expect(Decision(of: guest, to: hosts[1], under: .emulate).text == "unprotected")
+    #expect(Decision(of: guest, to: hosts[0], under: .emulate).text == "allowed")
   }
 }

@@ -6,6 +6,7 @@ import GuestImages
 import Measurement
 import Migration
 import Mutation
+import Rendering
 
 @testable import Experiments
 @testable import Hypervisor
@@ -22,7 +23,7 @@ public func testOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   for policy in [nil] + PolicyName.allCases.map(Optional.some) {
     do throws(ExperimentError) { _ = try Experiment(resuming: snapshot, under: policy) } catch { _ = "\(error)" }
   }
-  _ = try? snapshot.summary()
+  _ = try? snapshot.document()
   report(snapshot)
   if let guest = try? MovingGuest(snapshot) {
     for host in HostClass.allCases {

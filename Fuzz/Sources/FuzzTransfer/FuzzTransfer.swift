@@ -4,6 +4,7 @@
 
 import Glibc
 import Mutation
+import Rendering
 
 @testable import Experiments
 @testable import Hypervisor
@@ -41,7 +42,7 @@ private func receive(from connection: consuming Connection) {
     let receiver = try Receiver(connection, offering: HostClass.ibrsAll.offer)
     let snapshot = try receiver.receive(as: ExperimentState.self, unless: { false })
     _ = try? Experiment(resuming: snapshot)
-    _ = try? snapshot.summary()
+    _ = try? snapshot.document()
     _ = try? MovingGuest(snapshot)
     _ = receiver.takeOver(unless: { false })
   } catch { _ = "\(error)" }

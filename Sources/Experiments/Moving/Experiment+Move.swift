@@ -14,9 +14,10 @@ extension Experiment {
 
   /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
   ///
-  /// It must be allowed to go on here as well, until it has moved. Throws as `resume` does; `TransferError.ended` when
-  /// it may not go there: then it was not started; `TransferError.unknown` when it was handed over and nobody says what
-  /// became of it.
+  /// It must be allowed to go on here as well, until it has moved.
+  ///
+  /// - Throws: as `resume` does; `TransferError.ended` when it may not go there: then it was not started;
+  ///   `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
     _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
     control: RunControl, beforeEntry: @escaping () throws -> Void = {}
@@ -32,7 +33,7 @@ extension Experiment {
 
   /// Runs it from its start, and moves its guest when somebody orders that at the desk.
   ///
-  /// Throws as `run` does, and `TransferError.unknown` as `move` does.
+  /// - Throws: What `run` does, and `TransferError.unknown` as `move` does.
   public func run(
     on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
@@ -46,8 +47,8 @@ extension Experiment {
 
   /// Receives a guest and runs it to its end.
   ///
-  /// Throws `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after all,
-  /// and as `resume` does when this host does not take it; the source is told why.
+  /// - Throws: `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after
+  ///   all, and as `resume` does when this host does not take it; the source is told why.
   public static func receive(
     from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
     beforeEntry: @escaping () throws -> Void = {}, telling tell: @escaping (String) -> Void
@@ -68,10 +69,12 @@ extension Experiment {
     do {
       let experiment = try Experiment(resuming: snapshot)
       let abilities = experiment.accepted(offer.abilities)
+      // The source has decided; this host is the one that knows itself, and decides again.
+      let admitted = try experiment.admit(snapshot, on: kvm, abilities: abilities)
       return try experiment.policy.make(
         on: kvm, with: abilities,
         for: TakingOver(
-          experiment: experiment, snapshot: snapshot, receiver: receiver, abilities: abilities, control: control,
+          experiment: experiment, snapshot: admitted, receiver: receiver, abilities: abilities, control: control,
           beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.

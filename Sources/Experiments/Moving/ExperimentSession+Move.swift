@@ -8,8 +8,8 @@ import Synchronization
 extension ExperimentSession where P: ~Copyable {
   /// Moves the guest, which runs on meanwhile, to another host.
   ///
-  /// Throws what running the guest throws; whatever goes wrong with the move itself is a result, and the guest is still
-  /// here.
+  /// - Throws: What running the guest throws; whatever goes wrong with the move itself is a result, and the guest is
+  ///   still here.
   mutating func move(
     _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM, from host: HostOffer,
     control: RunControl
@@ -69,8 +69,9 @@ extension ExperimentSession where P: ~Copyable {
 
   /// Takes all that running the guest needs: its memory, and what the machine needs of the system.
   ///
-  /// The run must follow on this thread, or the machine's `release`. Throws `KVMError` or `GuestMemoryError` where
-  /// something is not to be had.
+  /// The run must follow on this thread, or the machine's `release`.
+  ///
+  /// - Throws: `KVMError` or `GuestMemoryError` where something is not to be had.
   mutating func prepare(for control: RunControl) throws {
     // Pages that are still all zeroes are there once something is written to them.
     for address in machine.vm.memory().flatMap(\.pageAddresses) {

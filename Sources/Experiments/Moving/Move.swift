@@ -30,7 +30,7 @@ struct Destination: Sendable {
 
   /// Connects.
   ///
-  /// Throws `TransferError` when nobody waits there, or it does not say what it offers.
+  /// - Throws: `TransferError` when nobody waits there, or it does not say what it offers.
   init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
     sender = try Sender(to: request.path, of: request.peers, unless: isCancelled)
     offer = try sender.offer(unless: isCancelled)

@@ -38,8 +38,9 @@ public final class MoveDesk: Sendable {
 
   /// Waits at a path; an order pauses `control`, and the guest's run finds it.
   ///
-  /// `close()` must follow. Throws `SocketError` when nothing can wait there; `NoThread` when the system has no thread
-  /// left.
+  /// `close()` must follow.
+  ///
+  /// - Throws: `SocketError` when nothing can wait there; `NoThread` when the system has no thread left.
   public init(at path: FilePath, pausing control: RunControl) throws {
     let box = Box(try Listener(at: path))
     var started: Thread?
@@ -95,7 +96,7 @@ public final class MoveDesk: Sendable {
 
   /// Orders the guest that runs beside the desk at a path to move, and waits for what comes of it.
   ///
-  /// Throws `TransferError` when no guest runs there, or it ends without a word.
+  /// - Throws: `TransferError` when no guest runs there, or it ends without a word.
   public static func order(_ request: MoveRequest, at path: FilePath) throws(TransferError) -> MoveResult {
     let connection: Connection
     do { connection = try Connection(to: path) } catch { throw .socket(error) }

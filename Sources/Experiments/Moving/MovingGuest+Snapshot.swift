@@ -6,7 +6,7 @@ public import Migration
 extension MovingGuest {
   /// The guest of a snapshot of an experiment.
   ///
-  /// Throws `ExperimentError.snapshot` when it names no policy or protection that there is.
+  /// - Throws: `ExperimentError.snapshot` when it names no policy or protection that there is.
   public init(_ snapshot: ExperimentSnapshot) throws(ExperimentError) {
     let (guest, machine) = (snapshot.guest, snapshot.guest.machine)
     guard let policy = PolicyName(rawValue: guest.policy) else {

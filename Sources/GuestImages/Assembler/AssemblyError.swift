@@ -1,5 +1,7 @@
 // Everything that can be wrong with a program, in words for the person who wrote it.
 
+import Registers
+
 /// Why a program could not be assembled, and at which instruction.
 public struct AssemblyError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong.
@@ -29,7 +31,7 @@ public struct AssemblyError: Error, Hashable, Sendable, CustomStringConvertible 
 
   /// The address, the instruction, and what is wrong with it.
   public var description: String {
-    "0x\(String(address, radix: 16)): \(instruction): \(problem.text)"
+    "\(address.hex): \(instruction): \(problem.text)"
   }
 }
 
@@ -39,11 +41,11 @@ extension AssemblyError.Problem {
     case .undefinedLabel(let label):
       "label \"\(label)\" is not defined; bind it where it should point"
     case .labelBoundTwice(let label, let first):
-      "label \"\(label)\" is already bound at 0x\(String(first, radix: 16)); give one of them another name"
+      "label \"\(label)\" is already bound at \(first.hex); give one of them another name"
     case .outOfReach(let label, let target, let bits):
-      "label \"\(label)\" at 0x\(String(target, radix: 16)) is out of reach of a displacement of \(bits) bits"
+      "label \"\(label)\" at \(target.hex) is out of reach of a displacement of \(bits) bits"
     case .addressTooLarge(let label, let target, let bits):
-      "the address of label \"\(label)\", 0x\(String(target, radix: 16)), does not fit \(bits) bits"
+      "the address of label \"\(label)\", \(target.hex), does not fit \(bits) bits"
     case .impossible(let reason, let mode):
       "\(reason) (this is \(mode.rawValue)-bit code)"
     case .valueOutOfRange(let reason): reason

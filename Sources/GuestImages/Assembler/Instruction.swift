@@ -2,6 +2,8 @@
 // "Op/En" column of the instruction pages (Intel SDM vol. 2, 3.1.1.4), so a method of the assembler is a row of the
 // manual: mnemonic, opcode, digit, operands.
 
+import Registers
+
 /// A general-purpose register without its type.
 struct AnyRegister: Hashable {
   let number: UInt8
@@ -33,7 +35,7 @@ struct Immediate {
     let extended = (Int64(truncatingIfNeeded: value) << unused) >> unused
     signed = fits ? extended : nil
     let shown = UInt64(bitPattern: extended) & (UInt64.max >> unused)
-    text = fits ? "0x" + String(shown, radix: 16) : String(value)
+    text = fits ? shown.hex : String(value)
   }
 
   /// Whether so many bits, sign-extended, give the value.

@@ -1,5 +1,7 @@
 // Memory operands, as they are written: what can be encoded is decided in AddressEncoding.swift.
 
+import Registers
+
 /// A memory operand: registers, a displacement or a label, and perhaps a segment.
 ///
 /// Whether the parts fit together in the mode of the code is checked when the instruction is encoded, and told by
@@ -71,7 +73,7 @@ extension Memory {
       case .label(let label): registers + [label.name]
       case .instructionPointer(let label): ["rip", label.name]
       }
-    let magnitude = "0x" + String(displacement.magnitude, radix: 16)
+    let magnitude = displacement.magnitude.hex
     var inside = start.joined(separator: " + ")
     if start.isEmpty {
       inside = displacement < 0 ? "-" + magnitude : magnitude

@@ -1,5 +1,7 @@
 // What the assembler hands over: bytes to load, addresses to jump to, and a listing to read.
 
+import Registers
+
 /// An assembled program.
 public struct Program: Hashable, Sendable {
   /// The address that the first byte must be loaded at.
@@ -45,12 +47,12 @@ public struct ListingLine: Hashable, Sendable {
   /// The bytes in hexadecimal, long data cut.
   var shownBytes: String {
     let shown = kind == .data ? bytes.prefix(Self.shownData) : bytes[...]
-    return shown.map { String($0, radix: 16).padded(left: 2, with: "0") }.joined(separator: " ")
+    return shown.map { $0.hexDigits(2) }.joined(separator: " ")
       + (shown.count < bytes.count ? " .." : "")
   }
 
   func render(addressDigits: Int, bytesWidth: Int) -> String {
-    let place = String(address, radix: 16).padded(left: addressDigits, with: "0")
+    let place = address.hexDigits(addressDigits)
     let indent = kind == .instruction || kind == .data ? "  " : ""
     let text = indent + mnemonic
     let remark = comment.isEmpty ? "" : "; " + comment
@@ -60,10 +62,6 @@ public struct ListingLine: Hashable, Sendable {
 }
 
 extension String {
-  fileprivate func padded(left width: Int, with pad: Character) -> String {
-    String(repeating: pad, count: max(0, width - count)) + self
-  }
-
   fileprivate func padded(right width: Int) -> String {
     self + String(repeating: " ", count: max(0, width - count))
   }

@@ -1,6 +1,8 @@
 // The page that the guest and the VMM share, and the sample records behind it: the whole ABI between them.
 // The guest writes it, so whatever the VMM reads here is a claim, to be checked against what else is known.
 
+import Registers
+
 /// What the guest has written into its mailbox.
 public struct Mailbox: Equatable, Sendable {
   /// Byte offsets into the page.
@@ -97,11 +99,10 @@ extension GuestFault: CustomStringConvertible {
   ]
 
   public var description: String {
-    func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
     let name = vector < UInt64(Self.names.count) ? Self.names[Int(vector)] : "exception"
-    let address = vector == 14 ? ", address \(hex(cr2))" : ""
+    let address = vector == 14 ? ", address \(cr2.hex)" : ""
     return
-      "\(name) (vector \(vector), error code \(hex(errorCode))\(address)) at rip \(hex(rip)) in ring \(cs & 3)"
+      "\(name) (vector \(vector), error code \(errorCode.hex)\(address)) at rip \(rip.hex) in ring \(cs & 3)"
   }
 }
 

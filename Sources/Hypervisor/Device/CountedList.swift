@@ -50,7 +50,7 @@ import CKVM
 
   /// Makes a request with this list as its argument.
   ///
-  /// Throws `KVMError` with the kernel's error number.
+  /// - Throws: `KVMError` with the kernel's error number.
   @discardableResult
   mutating func request(_ request: Request, of descriptor: borrowing Descriptor) throws(KVMError) -> CInt {
     // The kernel reads and writes at most the number of elements that the head's count tells it, which is within

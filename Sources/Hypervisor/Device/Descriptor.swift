@@ -16,7 +16,7 @@ public struct Descriptor: ~Copyable, Sendable {
 
   /// A second descriptor of the same file.
   ///
-  /// Throws `KVMError` when this process has no descriptor left.
+  /// - Throws: `KVMError` when this process has no descriptor left.
   func duplicate() throws(KVMError) -> Descriptor {
     do { return Descriptor(owning: try FileDescriptor(rawValue: raw).duplicate().rawValue) } catch {
       throw KVMError(.duplicate, error as? Errno ?? .ioError)
@@ -33,7 +33,7 @@ public struct Descriptor: ~Copyable, Sendable {
 
   /// Makes a request whose argument is a number; the result is 0 or more.
   ///
-  /// Throws `KVMError` with the kernel's error number.
+  /// - Throws: `KVMError` with the kernel's error number.
   @discardableResult
   func request(_ request: Request, _ argument: UInt = 0) throws(KVMError) -> CInt {
     let result = ckvm_ioctl(raw, request, argument)
@@ -44,7 +44,7 @@ public struct Descriptor: ~Copyable, Sendable {
 
   /// Makes a request whose argument is a structure that the kernel reads or writes.
   ///
-  /// Throws `KVMError` with the kernel's error number.
+  /// - Throws: `KVMError` with the kernel's error number.
   @discardableResult
   func request<T: BitwiseCopyable>(_ request: Request, _ value: inout T) throws(KVMError) -> CInt {
     // Safe: the kernel touches the structure only during the call, and `T` is the one that the request's number names.

@@ -15,7 +15,7 @@ public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Coda
 
 extension GuestPhysicalAddress: ExpressibleByIntegerLiteral, CustomStringConvertible {
   public init(integerLiteral value: UInt64) { rawValue = value }
-  public var description: String { "0x" + String(rawValue, radix: 16) }
+  public var description: String { rawValue.hex }
 }
 
 /// A stretch of guest-physical memory: `count` bytes from `start` on.

@@ -8,7 +8,9 @@ import CKVM
 extension KVM {
   /// The feature MSRs of this host and their values; nil where this KVM does not tell any (Linux before 4.17).
   ///
-  /// One that KVM lists and does not read is left out. Throws `KVMError` when KVM fails.
+  /// One that KVM lists and does not read is left out.
+  ///
+  /// - Throws: `KVMError` when KVM fails.
   public func featureMSRs() throws(KVMError) -> [MSREntry]? {
     guard try value(of: .getMSRFeatures) > 0 else { return nil }
     var entries: [MSREntry] = []

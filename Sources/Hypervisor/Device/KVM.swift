@@ -18,7 +18,7 @@ public struct KVM: ~Copyable, Sendable {
 
   /// Opens KVM and checks its API version.
   ///
-  /// Throws `KVMError` when the file cannot be opened, is no KVM device, or speaks another version.
+  /// - Throws: `KVMError` when the file cannot be opened, is no KVM device, or speaks another version.
   public init(path: FilePath = KVM.defaultPath) throws(KVMError) {
     let descriptor = try Descriptor.open(path)
     let version: CInt
@@ -30,19 +30,19 @@ public struct KVM: ~Copyable, Sendable {
 
   /// What KVM answers for a capability: 0 when it is absent, 1 or a capability's own number when it is there.
   ///
-  /// Throws `KVMError` when KVM refuses the question.
+  /// - Throws: `KVMError` when KVM refuses the question.
   public func value(of capability: Capability) throws(KVMError) -> Int {
     Int(try descriptor.request(.checkExtension, UInt(capability.rawValue)))
   }
 
   /// Whether KVM has a capability.
   ///
-  /// Throws `KVMError` when KVM refuses the question.
+  /// - Throws: `KVMError` when KVM refuses the question.
   public func has(_ capability: Capability) throws(KVMError) -> Bool { try value(of: capability) > 0 }
 
   /// The CPUID that KVM can give a guest on this host.
   ///
-  /// Throws `KVMError` when KVM refuses, or has more than 4096 entries.
+  /// - Throws: `KVMError` when KVM refuses, or has more than 4096 entries.
   public func supportedCPUID() throws(KVMError) -> CPUIDModel {
     var capacity = 128
     while true {
@@ -58,12 +58,12 @@ public struct KVM: ~Copyable, Sendable {
 
   /// The MSRs that KVM saves and restores for a guest on this host.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func msrIndices() throws(KVMError) -> [MSR] { try indices(.getMSRIndexList) }
 
   /// The MSRs that tell features of this host and its KVM.
   ///
-  /// Throws `KVMError` when KVM refuses, or lacks KVM_CAP_GET_MSR_FEATURES.
+  /// - Throws: `KVMError` when KVM refuses, or lacks KVM_CAP_GET_MSR_FEATURES.
   public func featureMSRIndices() throws(KVMError) -> [MSR] { try indices(.getMSRFeatureIndexList) }
 
   private func indices(_ request: Request) throws(KVMError) -> [MSR] {
@@ -81,7 +81,7 @@ public struct KVM: ~Copyable, Sendable {
 
   /// The value of a feature MSR as KVM offers it to guests, nil where KVM has no such feature MSR.
   ///
-  /// Throws `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails to tell.
   public func featureMSR(_ msr: MSR) throws(KVMError) -> UInt64? {
     var list = MSREntryList(capacity: 1)
     list[0] = kvm_msr_entry(index: msr.rawValue, reserved: 0, data: 0)
@@ -92,7 +92,7 @@ public struct KVM: ~Copyable, Sendable {
 
   /// Makes an empty VM.
   ///
-  /// Throws `KVMError` when the host has no room for one.
+  /// - Throws: `KVMError` when the host has no room for one.
   public func makeVM() throws(KVMError) -> VirtualMachine {
     while true {
       do {

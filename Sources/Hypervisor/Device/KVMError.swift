@@ -161,7 +161,7 @@ extension Request {
     case .getClock: "KVM_GET_CLOCK"
     case .setClock: "KVM_SET_CLOCK"
     case .getDirtyLog: "KVM_GET_DIRTY_LOG"
-    default: "request 0x\(String(rawValue, radix: 16))"
+    default: "request \(rawValue.hex)"
     }
   }
 }

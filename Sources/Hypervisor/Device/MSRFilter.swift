@@ -126,7 +126,7 @@ public enum MSRFilterError: Error, Equatable, CustomStringConvertible {
       "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex): KVM never filters 0x800 to 0x8ff (x2APIC)"
     case .unknownAccess(let range, let accesses):
       "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex) for accesses "
-        + "0x\(String(accesses.rawValue, radix: 16)): there are reads (1) and writes (2)"
+        + "\(accesses.rawValue.hex): there are reads (1) and writes (2)"
     case .deniesEverything:
       "an MSR filter without a range that denies everything: KVM takes none; add a range, which may allow nothing"
     case .refused(let error): "\(error)"

@@ -18,7 +18,7 @@ import SystemPackage
 
   /// Maps `count` bytes of zeroes, which take memory only once they are touched.
   ///
-  /// Throws `KVMError` when the kernel has no room.
+  /// - Throws: `KVMError` when the kernel has no room.
   public init(count: Int) throws(KVMError) {
     try self.init(count: count, flags: MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, descriptor: -1)
   }
@@ -38,7 +38,7 @@ import SystemPackage
 
   /// Maps the same bytes once more.
   ///
-  /// Throws `KVMError` when the kernel has no room.
+  /// - Throws: `KVMError` when the kernel has no room.
   func duplicate() throws(KVMError) -> Mapping {
     // Safe: the mapping stays as it is, and its pages are mapped at another address of the kernel's choice, which
     // overlaps nothing.

@@ -22,7 +22,7 @@ extension Statistics {
 
   /// Reads the statistics of a VM or a vCPU; nil where KVM lacks KVM_CAP_BINARY_STATS_FD.
   ///
-  /// Throws `KVMError` when the descriptor cannot be read or what it says does not hold together.
+  /// - Throws: `KVMError` when the descriptor cannot be read or what it says does not hold together.
   init?(of owner: borrowing Descriptor) throws(KVMError) {
     let raw = ckvm_ioctl(owner.raw, .getStatisticsDescriptor, 0)
     guard raw >= 0 else {
@@ -34,7 +34,7 @@ extension Statistics {
 
   /// Reads one block of statistics from a descriptor that holds them.
   ///
-  /// Throws `KVMError` when the descriptor cannot be read or what it says does not hold together.
+  /// - Throws: `KVMError` when the descriptor cannot be read or what it says does not hold together.
   init(reading descriptor: borrowing Descriptor) throws(KVMError) {
     // struct kvm_stats_header: flags, name_size, num_desc, id_offset, desc_offset, data_offset.
     let header = try Self.read(24, at: 0, of: descriptor)

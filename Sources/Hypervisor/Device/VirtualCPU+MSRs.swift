@@ -30,7 +30,7 @@ public enum MSRAccessError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let msr, let index): "KVM does not read \(msr) (\(msr.hex)), number \(index) in the list"
     case .unwritable(let entry, let index):
-      "KVM does not write 0x\(String(entry.value, radix: 16)) to \(entry.msr) (\(entry.msr.hex)), number \(index) in the list"
+      "KVM does not write \(entry.value.hex) to \(entry.msr) (\(entry.msr.hex)), number \(index) in the list"
     case .refused(let error): "\(error)"
     }
   }
@@ -65,7 +65,7 @@ public struct MSRList: ~Copyable, Sendable {
 extension VirtualCPU {
   /// Writes the list's values into the vCPU's MSRs, in order.
   ///
-  /// Throws `MSRAccessError` at the first that KVM refuses; those before it are written.
+  /// - Throws: `MSRAccessError` at the first that KVM refuses; those before it are written.
   public mutating func load(_ list: inout MSRList) throws(MSRAccessError) {
     let done = try transfer(.setMSRs, &list)
     if done < list.count { throw .unwritable(list[done], index: done) }
@@ -73,7 +73,7 @@ extension VirtualCPU {
 
   /// Reads the vCPU's MSRs into the list's values, in order.
   ///
-  /// Throws `MSRAccessError` at the first that KVM refuses; those before it are read.
+  /// - Throws: `MSRAccessError` at the first that KVM refuses; those before it are read.
   public func store(into list: inout MSRList) throws(MSRAccessError) {
     let done = try transfer(.getMSRs, &list)
     if done < list.count { throw .unreadable(list[done].msr, index: done) }
@@ -85,7 +85,7 @@ extension VirtualCPU {
 
   /// Reads any number of MSRs.
   ///
-  /// Throws `MSRAccessError` at the first that KVM refuses.
+  /// - Throws: `MSRAccessError` at the first that KVM refuses.
   public func readMSRs(_ msrs: [MSR]) throws(MSRAccessError) -> [UInt64] {
     var values: [UInt64] = []
     for start in stride(from: 0, to: msrs.count, by: MSRList.maximumCount) {
@@ -99,8 +99,9 @@ extension VirtualCPU {
 
   /// Writes any number of MSRs, in order.
   ///
-  /// Success proves nothing, since KVM may drop a value: read it back. Throws `MSRAccessError` at the first that KVM
-  /// refuses; those before it are written.
+  /// Success proves nothing, since KVM may drop a value: read it back.
+  ///
+  /// - Throws: `MSRAccessError` at the first that KVM refuses; those before it are written.
   public mutating func writeMSRs(_ entries: [MSREntry]) throws(MSRAccessError) {
     for start in stride(from: 0, to: entries.count, by: MSRList.maximumCount) {
       var list = MSRList(entries[start..<min(start + MSRList.maximumCount, entries.count)])
@@ -110,12 +111,12 @@ extension VirtualCPU {
 
   /// Reads one MSR.
   ///
-  /// Throws `MSRAccessError` when KVM refuses.
+  /// - Throws: `MSRAccessError` when KVM refuses.
   public func read(_ msr: MSR) throws(MSRAccessError) -> UInt64 { try readMSRs([msr])[0] }
 
   /// Reads one MSR, nil where KVM does not have it.
   ///
-  /// Throws `MSRAccessError.refused` when KVM fails to read it.
+  /// - Throws: `MSRAccessError.refused` when KVM fails to read it.
   public func readIfPresent(_ msr: MSR) throws(MSRAccessError) -> UInt64? {
     do { return try read(msr) } catch {
       if case .unreadable = error { return nil }
@@ -125,7 +126,7 @@ extension VirtualCPU {
 
   /// Writes one MSR; no where KVM does not take the value.
   ///
-  /// Throws `MSRAccessError.refused` when KVM fails to write it.
+  /// - Throws: `MSRAccessError.refused` when KVM fails to write it.
   public mutating func writeIfTaken(_ msr: MSR, _ value: UInt64) throws(MSRAccessError) -> Bool {
     do { try write(msr, value) } catch {
       if case .unwritable = error { return false }
@@ -136,7 +137,7 @@ extension VirtualCPU {
 
   /// Writes one MSR.
   ///
-  /// Throws `MSRAccessError` when KVM refuses.
+  /// - Throws: `MSRAccessError` when KVM refuses.
   public mutating func write(_ msr: MSR, _ value: UInt64) throws(MSRAccessError) {
     try writeMSRs([MSREntry(msr, value)])
   }

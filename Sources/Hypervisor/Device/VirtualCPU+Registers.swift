@@ -8,7 +8,7 @@ import SystemPackage
 extension VirtualCPU {
   /// The general registers, RIP and RFLAGS.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func registers() throws(KVMError) -> kvm_regs {
     var value = kvm_regs()
     try descriptor.request(.getRegisters, &value)
@@ -17,7 +17,7 @@ extension VirtualCPU {
 
   /// Sets the general registers, RIP and RFLAGS.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public mutating func setRegisters(_ value: kvm_regs) throws(KVMError) {
     var value = value
     try descriptor.request(.setRegisters, &value)
@@ -25,7 +25,7 @@ extension VirtualCPU {
 
   /// The segment, control and table registers, and IA32_EFER.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func specialRegisters() throws(KVMError) -> kvm_sregs {
     var value = kvm_sregs()
     try descriptor.request(.getSpecialRegisters, &value)
@@ -34,7 +34,7 @@ extension VirtualCPU {
 
   /// Sets the segment, control and table registers, and IA32_EFER.
   ///
-  /// Throws `KVMError` when KVM refuses a combination that no processor has.
+  /// - Throws: `KVMError` when KVM refuses a combination that no processor has.
   public mutating func setSpecialRegisters(_ value: kvm_sregs) throws(KVMError) {
     var value = value
     try descriptor.request(.setSpecialRegisters, &value)
@@ -42,7 +42,7 @@ extension VirtualCPU {
 
   /// Sets the vCPU to real mode at `ip`, all segments 0: where a small guest without a boot loader can begin.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public mutating func startInRealMode(at ip: UInt16, stack sp: UInt16 = 0) throws(KVMError) {
     var special = try specialRegisters()
     special.cs.base = 0
@@ -57,7 +57,7 @@ extension VirtualCPU {
 
   /// Pending exceptions, interrupts and NMIs, and the interrupt shadow.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func events() throws(KVMError) -> kvm_vcpu_events {
     var value = kvm_vcpu_events()
     try descriptor.request(.getEvents, &value)
@@ -66,7 +66,7 @@ extension VirtualCPU {
 
   /// Sets pending exceptions, interrupts and NMIs, and the interrupt shadow.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public mutating func setEvents(_ value: kvm_vcpu_events) throws(KVMError) {
     var value = value
     try descriptor.request(.setEvents, &value)
@@ -74,7 +74,9 @@ extension VirtualCPU {
 
   /// Tells the guest this CPUID; possible before the first run only.
   ///
-  /// KVM may drop bits and report success, so read `cpuid()` back. Throws `KVMError` when KVM refuses.
+  /// KVM may drop bits and report success, so read `cpuid()` back.
+  ///
+  /// - Throws: `KVMError` when KVM refuses.
   public mutating func setCPUID(_ model: CPUIDModel) throws(KVMError) {
     var list = CPUIDEntryList(capacity: model.entries.count)
     for (index, entry) in model.entries.enumerated() { list[index] = entry.kvmEntry }
@@ -83,7 +85,7 @@ extension VirtualCPU {
 
   /// The CPUID that the guest sees.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func cpuid() throws(KVMError) -> CPUIDModel {
     var list = CPUIDEntryList(capacity: 512)
     try list.request(.getCPUID2, of: descriptor)
@@ -92,7 +94,7 @@ extension VirtualCPU {
 
   /// The frequency of the guest's time-stamp counter in kHz, nil where KVM has none to tell.
   ///
-  /// Throws `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails to tell.
   public func tscFrequency() throws(KVMError) -> Int? {
     let kilohertz: CInt?
     // EIO on a host whose TSC is not stable (section 4.56).
@@ -102,7 +104,9 @@ extension VirtualCPU {
 
   /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it.
   ///
-  /// KVM's word proves nothing: read it back. Throws `KVMError` when KVM fails to set it.
+  /// KVM's word proves nothing: read it back.
+  ///
+  /// - Throws: `KVMError` when KVM fails to set it.
   func takesTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
     do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
       let taken: Bool? = try error.absent(or: .ioError)
@@ -113,7 +117,7 @@ extension VirtualCPU {
 
   /// The guest-physical address behind a linear address of the guest's, nil where its page tables have none.
   ///
-  /// Throws `KVMError` when KVM does not look.
+  /// - Throws: `KVMError` when KVM does not look.
   public func physicalAddress(ofLinear address: UInt64) throws(KVMError) -> GuestPhysicalAddress? {
     var translation = kvm_translation()
     translation.linear_address = address

@@ -51,7 +51,8 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Gives the guest `count` bytes of zeroed memory at guest-physical address `start`, in a slot of their own.
   ///
-  /// Throws `GuestMemoryError` when the range is not whole pages, overlaps another slot, or no slot or memory is left.
+  /// - Throws: `GuestMemoryError` when the range is not whole pages, overlaps another slot, or no slot or memory is
+  ///   left.
   public mutating func addMemory(at start: GuestPhysicalAddress, count: Int) throws(GuestMemoryError) {
     let range = GuestPhysicalRange(start: start, count: count)
     guard range.isWholePages else { throw .misplaced(range) }
@@ -91,7 +92,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Writes bytes into guest memory.
   ///
-  /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range; then nothing is written.
+  /// - Throws: `GuestMemoryError.notMapped` when no single slot holds the whole range; then nothing is written.
   public mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) throws(GuestMemoryError) {
     for index in slots.indices where slots[index]?.write(bytes, at: address) == true { return }
     throw .notMapped(GuestPhysicalRange(start: address, count: bytes.count))
@@ -99,7 +100,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Reads `count` bytes of guest memory.
   ///
-  /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range.
+  /// - Throws: `GuestMemoryError.notMapped` when no single slot holds the whole range.
   public func read(_ count: Int, at address: GuestPhysicalAddress) throws(GuestMemoryError) -> [UInt8] {
     for index in slots.indices {
       if let bytes = slots[index]?.read(count, at: address) { return bytes }
@@ -111,7 +112,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Has KVM hand MSR accesses to the VMM for these reasons, instead of a #GP in the guest.
   ///
-  /// Throws `KVMError` when KVM lacks KVM_CAP_X86_USER_SPACE_MSR or does not know a reason.
+  /// - Throws: `KVMError` when KVM lacks KVM_CAP_X86_USER_SPACE_MSR or does not know a reason.
   public func enableMSRExits(_ reasons: MSRExitReasons) throws(KVMError) {
     var capability = kvm_enable_cap()
     capability.cap = UInt32(KVM_CAP_X86_USER_SPACE_MSR)
@@ -121,14 +122,14 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Sets which MSR accesses KVM denies; may be changed while the guest runs.
   ///
-  /// Throws `MSRFilterError` when the filter breaks KVM's limits or KVM refuses it.
+  /// - Throws: `MSRFilterError` when the filter breaks KVM's limits or KVM refuses it.
   public func setMSRFilter(_ filter: MSRFilter) throws(MSRFilterError) { try filter.apply(to: descriptor) }
 
   // MARK: vCPUs
 
   /// Makes a vCPU with this APIC ID.
   ///
-  /// Throws `KVMError` when KVM refuses: the ID is taken, or too large.
+  /// - Throws: `KVMError` when KVM refuses: the ID is taken, or too large.
   public func makeVCPU(id: Int = 0) throws(KVMError) -> VirtualCPU {
     let cpu = Descriptor(owning: try descriptor.request(.createVCPU, UInt(bitPattern: id)))
     let page = try Mapping(count: vcpuMapSize, of: cpu)

@@ -5,16 +5,16 @@ extension Exit: CustomStringConvertible {
   public var description: String {
     switch self {
     case .halt: "HLT"
-    case .portOut(let access): "OUT of \(access.extent) to port 0x\(String(access.port, radix: 16))"
-    case .portIn(let access): "IN of \(access.extent) from port 0x\(String(access.port, radix: 16))"
+    case .portOut(let access): "OUT of \(access.extent) to port \(access.port.hex)"
+    case .portIn(let access): "IN of \(access.extent) from port \(access.port.hex)"
     case .mmioWrite(let access):
-      "a store of 0x\(String(access.value, radix: 16)), \(bytes(access.length)), "
+      "a store of \(access.value.hex), \(bytes(access.length)), "
         + "to guest-physical address \(access.address), which has no memory"
     case .mmioRead(let access):
       "a load of \(bytes(access.length)) from guest-physical address \(access.address), which has no memory"
     case .readMSR(let access): "RDMSR of \(access.msr) (\(access.msr.hex)), \(access.reason)"
     case .writeMSR(let access):
-      "WRMSR of 0x\(String(access.value, radix: 16)) to \(access.msr) (\(access.msr.hex)), \(access.reason)"
+      "WRMSR of \(access.value.hex) to \(access.msr) (\(access.msr.hex)), \(access.reason)"
     case .interrupted: "a signal"
     case .other(let reason): "\(reason)"
     }
@@ -33,7 +33,7 @@ extension MSRExitReasons: CustomStringConvertible {
     let names: [(Self, String)] = [(.invalid, "INVAL"), (.unknown, "UNKNOWN"), (.filter, "FILTER")]
     let known = names.filter { contains($0.0) }.map(\.1)
     let rest = names.reduce(self) { $0.subtracting($1.0) }
-    let words = known + (rest.isEmpty ? [] : ["0x\(String(rest.rawValue, radix: 16))"])
+    let words = known + (rest.isEmpty ? [] : [rest.rawValue.hex])
     return words.isEmpty ? "for no reason" : words.joined(separator: "|")
   }
 }

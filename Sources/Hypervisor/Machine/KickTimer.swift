@@ -50,8 +50,9 @@ import SystemPackage
 
   /// Makes a timer for this thread, and lets the signal through to it; each signal sets `flag` to 1.
   ///
-  /// `flag` must stay valid until `remove()`. Throws `KVMError` when the kernel has no timer left, or every real-time
-  /// signal of this process is taken.
+  /// `flag` must stay valid until `remove()`.
+  ///
+  /// - Throws: `KVMError` when the kernel has no timer left, or every real-time signal of this process is taken.
   init(setting flag: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     guard let signal = Self.signal else { throw KVMError(.arm, .resourceBusy) }
     thread = pthread_self()
@@ -80,7 +81,7 @@ import SystemPackage
 
   /// Sends the signal after `delay`, and again every 10 ms; callable from any thread.
   ///
-  /// Throws `KVMError` when the kernel does not start the timer.
+  /// - Throws: `KVMError` when the kernel does not start the timer.
   func start(after delay: Duration) throws(KVMError) {
     let (seconds, attoseconds) = delay.components
     // A delay of exactly zero would disarm the timer.

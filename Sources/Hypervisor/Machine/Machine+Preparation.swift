@@ -5,9 +5,10 @@ extension Machine where P: ~Copyable {
   /// Takes all that this thread's next run under this control needs: its timer and its signal; and enters the vCPU once
   /// without running the guest, so that KVM has what it needs, too.
   ///
-  /// The policy has what it reads before the first entry, too. The run must follow on this thread, or `release`. Throws
-  /// `KVMError` when the system has no room or KVM cannot enter the vCPU, `PolicyError` when the policy cannot read;
-  /// then nothing is taken.
+  /// The policy has what it reads before the first entry, too. The run must follow on this thread, or `release`.
+  ///
+  /// - Throws: `KVMError` when the system has no room or KVM cannot enter the vCPU, `PolicyError` when the policy
+  ///   cannot read; then nothing is taken.
   public mutating func prepare(for control: RunControl) throws {
     try policy.start(cpu)
     // Safe: the vCPU's kvm_run is there until after the run's end, or `release`.

@@ -93,7 +93,9 @@ public final class RunControl: Sendable {
 
   /// Begins this thread's next run now, so that it cannot fail to begin; its time runs from here.
   ///
-  /// The run must follow, or `end()`. Throws as `begin` does.
+  /// The run must follow, or `end()`.
+  ///
+  /// - Throws: What `begin` does.
   func prepare(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     unsafe try begin(setting: immediateExit)
     shared.withLock { $0.isPrepared = true }
@@ -101,8 +103,10 @@ public final class RunControl: Sendable {
 
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there. Throws `KVMError` when the kernel has no timer left or
-  /// does not start it, or another run uses this control right now.
+  /// `end()` must follow while `immediateExit` is still there.
+  ///
+  /// - Throws: `KVMError` when the kernel has no timer left or does not start it, or another run uses this control
+  ///   right now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       if shared.isPrepared {

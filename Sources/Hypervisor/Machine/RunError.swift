@@ -32,17 +32,16 @@ public struct GuestState: Sendable {
 extension GuestState: CustomStringConvertible {
   /// The place, the bytes there, the registers: three lines.
   public var description: String {
-    func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
-    let bytes = instructionBytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+    let bytes = instructionBytes.map { $0.hexDigits(2) }.joined(separator: " ")
     let r = registers
     let s = specialRegisters
     return """
-      at rip \(hex(r.rip)) (cs \(hex(UInt64(s.cs.selector))), CPL \(s.cs.selector & 3)), bytes there: \
+      at rip \(r.rip.hex) (cs \(s.cs.selector.hex), CPL \(s.cs.selector & 3)), bytes there: \
       \(bytes.isEmpty ? "not readable" : bytes)
-        rax \(hex(r.rax)) rbx \(hex(r.rbx)) rcx \(hex(r.rcx)) rdx \(hex(r.rdx)) rsi \(hex(r.rsi)) rdi \(hex(r.rdi)) \
-      rsp \(hex(r.rsp)) rbp \(hex(r.rbp))
-        rflags \(hex(r.rflags)) cr0 \(hex(s.cr0)) cr2 \(hex(s.cr2)) cr3 \(hex(s.cr3)) cr4 \(hex(s.cr4)) \
-      efer \(hex(s.efer))
+        rax \(r.rax.hex) rbx \(r.rbx.hex) rcx \(r.rcx.hex) rdx \(r.rdx.hex) rsi \(r.rsi.hex) rdi \(r.rdi.hex) \
+      rsp \(r.rsp.hex) rbp \(r.rbp.hex)
+        rflags \(r.rflags.hex) cr0 \(s.cr0.hex) cr2 \(s.cr2.hex) cr3 \(s.cr3.hex) cr4 \(s.cr4.hex) \
+      efer \(s.efer.hex)
       """
   }
 }
@@ -60,7 +59,7 @@ extension RunError: CustomStringConvertible {
     case .emulationFailure(let error, let state), .internalError(let error, let state):
       "\(error) (KVM_EXIT_INTERNAL_ERROR) \(state)"
     case .failedEntry(let reason, let state):
-      "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16))) \(state)"
+      "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason \(reason.hex)) \(state)"
     case .unanswered(.common(let exit), let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
     case .unanswered(let exit, let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
     case .policy(let error): "\(error)"

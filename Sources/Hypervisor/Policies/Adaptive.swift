@@ -36,7 +36,7 @@ public struct Adaptive: Policy {
 
   /// Measures the costs where the register may be opened and nobody has measured them yet.
   ///
-  /// Throws what making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
   public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
     emulate.settle(on: &host, of: kvm)
     host = try host.measured(for: .adaptive, on: kvm)
@@ -170,7 +170,9 @@ extension MSR {
 extension VirtualCPU {
   /// Opens a closed register to the guest: hands the value over, then lets accesses through.
   ///
-  /// No, with the register as it rests, when it does not take the value. Throws `PolicyError` when KVM refuses.
+  /// No, with the register as it rests, when it does not take the value.
+  ///
+  /// - Throws: `PolicyError` when KVM refuses.
   mutating func open(
     _ msr: MSR, handingOver value: UInt64, resting: UInt64, of vm: borrowing VirtualMachine
   ) throws(PolicyError) -> Bool {
@@ -193,7 +195,7 @@ extension VirtualCPU {
 
   /// Closes an open register: traps accesses, and gives the guest's value for the resting one.
   ///
-  /// Throws `PolicyError` when KVM refuses.
+  /// - Throws: `PolicyError` when KVM refuses.
   mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError) -> UInt64 {
     do { try vm.setMSRFilter(.denying([msr])) } catch { throw .filter(error) }
     do {

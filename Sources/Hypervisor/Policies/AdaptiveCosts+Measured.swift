@@ -18,8 +18,9 @@ extension AdaptiveCosts {
   /// Measures them on a VM made for that; the register must be held by its guests.
   ///
   /// The register is open with either value that its lowest bit can have, and the dearer one counts: KVM need not write
-  /// what does not differ from the host's. Throws what making a VM throws, and `PolicyError.refused` when its guest
-  /// fails.
+  /// what does not differ from the host's.
+  ///
+  /// - Throws: What making a VM throws, and `PolicyError.refused` when its guest fails.
   init(measuredOn kvm: borrowing KVM, of msr: MSR) throws {
     var guest = try CostGuest(on: kvm, msr)
     let (resting, other) = (guest.resting, guest.resting ^ 1)
@@ -90,7 +91,7 @@ private struct CostGuest: ~Copyable {
 
   mutating func open(with value: UInt64) throws(PolicyError) {
     guard try cpu.open(msr, handingOver: value, resting: resting, of: vm) else {
-      throw .refused(policy: "adaptive", reason: "\(msr) does not take 0x\(String(value, radix: 16))")
+      throw .refused(policy: "adaptive", reason: "\(msr) does not take \(value.hex)")
     }
   }
 

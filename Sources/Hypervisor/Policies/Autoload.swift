@@ -56,8 +56,9 @@ public struct Autoload: Policy, ~Copyable {
 
   /// Makes sure that a guest could write what is loaded for it.
   ///
-  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest. Throws
-  /// `PolicyError.refused` for the first that a guest cannot write, and what proving throws.
+  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest.
+  ///
+  /// - Throws: `PolicyError.refused` for the first that a guest cannot write, and what proving throws.
   public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
     let loaded: [MSR]
     switch source {

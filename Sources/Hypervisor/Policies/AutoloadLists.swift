@@ -25,7 +25,7 @@ public struct AutoloadLists: Equatable, Sendable {
 
   /// The lists as given.
   ///
-  /// Throws `AutoloadListError` for the first entry that the hardware would refuse.
+  /// - Throws: `AutoloadListError` for the first entry that the hardware would refuse.
   public init(entryLoad: [MSREntry], exitStore: [MSR], exitLoad: [MSREntry]) throws(AutoloadListError) {
     try Self.check(entryLoad.map(\.msr), .entryLoad)
     try Self.check(exitStore, .exitStore)

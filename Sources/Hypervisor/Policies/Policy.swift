@@ -298,10 +298,10 @@ extension PolicyError: CustomStringConvertible {
       "policy \(policy) does not protect its guest on this host, which must be accepted: \(reason)"
     case .list(let error): "\(error)"
     case .entryLoad(let index, let entry):
-      "VM entry aborted: entry \(index) of the entry-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"
+      "VM entry aborted: entry \(index) of the entry-load list, \(entry.msr) = \(entry.value.hex), failed"
     case .exitStore(let index, let msr): "entry \(index) of the exit-store list, \(msr), failed"
     case .exitLoad(let index, let entry):
-      "entry \(index) of the exit-load list, \(entry.msr) = 0x\(String(entry.value, radix: 16)), failed"
+      "entry \(index) of the exit-load list, \(entry.msr) = \(entry.value.hex), failed"
     case .msr(let error): "\(error)"
     case .filter(let error): "\(error)"
     }

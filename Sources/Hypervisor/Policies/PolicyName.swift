@@ -37,7 +37,7 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
 
   /// How the guest is protected on a host with these abilities.
   ///
-  /// Throws `PolicyError.refused` when the host cannot honour the policy.
+  /// - Throws: `PolicyError.refused` when the host cannot honour the policy.
   public func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
     try support(on: abilities).protection(under: rawValue)
   }
@@ -68,7 +68,9 @@ public enum PolicyName: String, CaseIterable, Codable, Sendable {
   /// Hands the policy to the visitor, which makes a machine of it on a host with these abilities.
   ///
   /// Inlinable, so that the visitor's code is specialised for each policy: the run loop in it is four times as long
-  /// otherwise. Throws `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
+  /// otherwise.
+  ///
+  /// - Throws: `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
   @inlinable public func make<V: PolicyVisitor>(
     on kvm: borrowing KVM, with abilities: HostAbilities, for visitor: V
   ) throws -> V.Result {

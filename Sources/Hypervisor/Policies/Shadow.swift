@@ -104,7 +104,7 @@ public struct Shadow: Policy {
     guard held == next else {
       throw .refused(
         policy: "shadow",
-        reason: "0x\(String(next, radix: 16)) was set for the guest, and 0x\(String(held, radix: 16)) reads back")
+        reason: "\(next.hex) was set for the guest, and \(held.hex) reads back")
     }
   }
 

@@ -35,7 +35,7 @@ public struct GuestClock: Equatable, Codable, Sendable {
 extension GuestClock {
   /// The clock of this host's guests, by asking a vCPU; nil where KVM has none to tell.
   ///
-  /// Throws `KVMError` when KVM has no vCPU for that, or fails to tell.
+  /// - Throws: `KVMError` when KVM has no vCPU for that, or fails to tell.
   public init?(provedOn kvm: borrowing KVM) throws(KVMError) {
     let vm = try kvm.makeVM()
     let cpu = try vm.makeVCPU()
@@ -53,7 +53,7 @@ extension GuestClock {
 extension VirtualCPU {
   /// Makes sure that a KVM which scales gives this vCPU's guest the rate in kHz that it had elsewhere.
   ///
-  /// Throws `VirtualCPUStateError.notHeld` when it does not: the rate is further away than this processor can scale.
+  /// - Throws: `VirtualCPUStateError.notHeld` when it does not: the rate is further away than this processor can scale.
   public func checkRate(_ kilohertz: Int?, on kvm: borrowing KVM) throws(VirtualCPUStateError) {
     let (scales, held): (Bool, Int?)
     do { (scales, held) = (try kvm.value(of: .tscControl) > 0, try tscFrequency()) } catch { throw .kvm(error) }

@@ -32,7 +32,7 @@ public enum RegisterProof: Equatable, Codable, Sendable {
 extension RegisterProof {
   /// Proves it on a VM made for that, with all of the CPUID that KVM offers.
   ///
-  /// Throws `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
+  /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
   public init(of msr: MSR, on kvm: borrowing KVM) throws {
     if msr.isCommand {
       self = try Self.ofCommand(msr, on: kvm)
@@ -136,15 +136,14 @@ extension RegisterProof {
 extension RegisterProof {
   /// What was seen, in words.
   public var sentence: String {
-    func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
-    return switch self {
-    case .held(let wrote): "a guest wrote \(hex(wrote)), and it read back"
-    case .dropped(let wrote, let readBack): "a guest wrote \(hex(wrote)), and \(hex(readBack)) read back"
+    switch self {
+    case .held(let wrote): "a guest wrote \(wrote.hex), and it read back"
+    case .dropped(let wrote, let readBack): "a guest wrote \(wrote.hex), and \(readBack.hex) read back"
     case .moving: "its value moves by itself, so that a write cannot be proved by reading it back"
-    case .faulted(let wrote): "a guest that wrote \(hex(wrote)) got a #GP"
-    case .accepted(let wrote): "a guest wrote \(hex(wrote)) without a #GP, and it cannot be read back"
+    case .faulted(let wrote): "a guest that wrote \(wrote.hex) got a #GP"
+    case .accepted(let wrote): "a guest wrote \(wrote.hex) without a #GP, and it cannot be read back"
     case .ignored(let wrote):
-      "a guest wrote \(hex(wrote)) without a #GP, but so does one that writes an MSR which no processor has"
+      "a guest wrote \(wrote.hex) without a #GP, but so does one that writes an MSR which no processor has"
     case .unreadable: "KVM does not read it"
     case .inconclusive(let exit): "a guest that was to write it ended with \(exit)"
     }

@@ -31,7 +31,7 @@ extension GuestPhysicalRange {
 extension VirtualMachine {
   /// The pages that are not all zeroes, in ascending order of their addresses.
   ///
-  /// Throws `GuestMemoryError` when memory is not there any more.
+  /// - Throws: `GuestMemoryError` when memory is not there any more.
   public func pages() throws(GuestMemoryError) -> [GuestPage] {
     var pages: [GuestPage] = []
     for address in memory().flatMap(\.pageAddresses).sorted() {
@@ -43,6 +43,6 @@ extension VirtualMachine {
 
   /// Puts a page where it belongs.
   ///
-  /// Throws `GuestMemoryError.notMapped` where the guest has no memory.
+  /// - Throws: `GuestMemoryError.notMapped` where the guest has no memory.
   public mutating func write(_ page: GuestPage) throws(GuestMemoryError) { try write(page.bytes, at: page.address) }
 }

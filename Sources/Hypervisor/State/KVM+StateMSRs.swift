@@ -6,7 +6,7 @@
 extension KVM {
   /// The MSRs that KVM saves and restores for a guest on this host, and those that it keeps and does not list.
   ///
-  /// Throws `KVMError` when KVM refuses.
+  /// - Throws: `KVMError` when KVM refuses.
   public func stateMSRs() throws(KVMError) -> [MSR] {
     let listed = try msrIndices()
     let known = Set(listed)

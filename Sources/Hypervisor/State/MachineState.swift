@@ -98,8 +98,8 @@ extension GuestContract {
   /// How this contract differs from another, in a few words; nil where it does not.
   func difference(from other: GuestContract) -> String? {
     if archCapabilities != other.archCapabilities {
-      return "IA32_ARCH_CAPABILITIES 0x\(String(archCapabilities.rawValue, radix: 16)) instead of "
-        + "0x\(String(other.archCapabilities.rawValue, radix: 16))"
+      return "IA32_ARCH_CAPABILITIES \(archCapabilities.rawValue.hex) instead of "
+        + "\(other.archCapabilities.rawValue.hex)"
     }
     guard cpuid != other.cpuid else { return nil }
     let (more, less) = (cpuid.features, other.cpuid.features)
@@ -111,6 +111,6 @@ extension GuestContract {
       other.cpuid.entries.first { cpuid[$0.function, $0.index] != $0 }
       ?? cpuid.entries.first { other.cpuid[$0.function, $0.index] != $0 }
     guard let entry else { return "the order of CPUID's leaves" }
-    return "CPUID leaf 0x\(String(entry.function, radix: 16)), subleaf \(entry.index)"
+    return "CPUID leaf \(entry.function.hex), subleaf \(entry.index)"
   }
 }

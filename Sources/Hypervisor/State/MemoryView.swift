@@ -21,8 +21,9 @@ public struct MemoryView: ~Copyable, Sendable {
   /// The pages that the guest has written since this was last asked, in ascending order of their addresses within each
   /// slot.
   ///
-  /// What the VMM itself writes is not among them. Throws `KVMError` when KVM refuses: the log is off (`setDirtyLog`),
-  /// or the VM is gone.
+  /// What the VMM itself writes is not among them.
+  ///
+  /// - Throws: `KVMError` when KVM refuses: the log is off (`setDirtyLog`), or the VM is gone.
   public mutating func takeDirtyPages() throws(KVMError) -> [GuestPhysicalAddress] {
     var addresses: [GuestPhysicalAddress] = []
     for index in slots.indices {
@@ -62,7 +63,7 @@ public struct MemoryView: ~Copyable, Sendable {
 extension VirtualMachine {
   /// A view of the memory that there is now, for another thread.
   ///
-  /// Throws `KVMError` when the system has no room for it.
+  /// - Throws: `KVMError` when the system has no room for it.
   public func makeMemoryView() throws(KVMError) -> MemoryView {
     var views: [32 of MemorySlot?] = .init { _ in nil }
     for index in slots.indices where slots[index] != nil { views[index] = try slots[index]!.duplicate() }
@@ -71,7 +72,9 @@ extension VirtualMachine {
 
   /// Has KVM log which pages the guest writes, or no longer.
   ///
-  /// Not while a vCPU runs. Throws `KVMError` when KVM refuses.
+  /// Not while a vCPU runs.
+  ///
+  /// - Throws: `KVMError` when KVM refuses.
   public mutating func setDirtyLog(_ isOn: Bool) throws(KVMError) {
     for index in slots.indices where slots[index] != nil {
       try setRegion(index, flags: isOn ? UInt32(KVM_MEM_LOG_DIRTY_PAGES) : 0)

@@ -32,7 +32,9 @@ private typealias XSAVEArea = [1024 of UInt32]
 extension VirtualCPU {
   /// The state, with those of these MSRs that KVM reads.
   ///
-  /// Finish the last exit first (`completeExit`). Throws `VirtualCPUStateError.kvm` when KVM refuses.
+  /// Finish the last exit first (`completeExit`).
+  ///
+  /// - Throws: `VirtualCPUStateError.kvm` when KVM refuses.
   public func state(with msrs: [MSR]) throws(VirtualCPUStateError) -> VirtualCPUState {
     do throws(KVMError) {
       return VirtualCPUState(
@@ -47,7 +49,9 @@ extension VirtualCPU {
   /// Gives a vCPU that has not run the state of another, but for the MSRs in `omitted`; its clock gets the state's rate
   /// where KVM scales it.
   ///
-  /// Its CPUID must have been set. Throws `VirtualCPUStateError` with what KVM on this host refuses or does not hold.
+  /// Its CPUID must have been set.
+  ///
+  /// - Throws: `VirtualCPUStateError` with what KVM on this host refuses or does not hold.
   mutating func restore(
     _ state: VirtualCPUState, omitting omitted: Set<MSR>, scalingClock: Bool
   ) throws(VirtualCPUStateError) {
@@ -100,7 +104,7 @@ extension VirtualCPU {
     ] as [(String, ABIBytes?, ABIBytes?)] where held != wanted {
       let differences = zip(held?.bytes ?? [], wanted?.bytes ?? []).enumerated().filter { $1.0 != $1.1 }
       let places = differences.prefix(8).map {
-        "byte \($0): 0x\(String($1.0, radix: 16)) for 0x\(String($1.1, radix: 16))"
+        "byte \($0): \($1.0.hex) for \($1.1.hex)"
       }
       throw .notHeld("\(name) (\(places.joined(separator: ", ")))")
     }
@@ -110,7 +114,7 @@ extension VirtualCPU {
 
   /// The values of those MSRs that KVM reads for this vCPU.
   ///
-  /// Throws `KVMError` when KVM fails to read one that it may have.
+  /// - Throws: `KVMError` when KVM fails to read one that it may have.
   private func readable(_ msrs: [MSR]) throws(KVMError) -> [MSREntry] {
     var entries: [MSREntry] = []
     for msr in msrs {
@@ -132,8 +136,9 @@ extension VirtualCPU {
 
   /// Writes the MSRs whose value is not what the vCPU has anyway, and reads them back.
   ///
-  /// One that this KVM does not have and that is 0 is left out: no guest has used it. Throws
-  /// `VirtualCPUStateError.msrs` with all that are not held, and `VirtualCPUStateError.kvm` when KVM fails.
+  /// One that this KVM does not have and that is 0 is left out: no guest has used it.
+  ///
+  /// - Throws: `VirtualCPUStateError.msrs` with all that are not held, and `VirtualCPUStateError.kvm` when KVM fails.
   private mutating func restore(_ entries: [MSREntry]) throws(VirtualCPUStateError) {
     var refused: [MSREntry] = []
     do throws(KVMError) {

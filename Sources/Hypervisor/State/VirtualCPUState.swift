@@ -69,7 +69,7 @@ extension VirtualCPUStateError: CustomStringConvertible {
     case .unreadable(let msr): "KVM does not read \(msr) (\(msr.hex)), so that the guest's value of it is not known"
     case .msrs(let entries):
       "KVM on this host does not hold "
-        + entries.map { "\($0.msr) (\($0.msr.hex)) = 0x\(String($0.value, radix: 16))" }.joined(separator: ", ")
+        + entries.map { "\($0.msr) (\($0.msr.hex)) = \($0.value.hex)" }.joined(separator: ", ")
     case .contract(let difference): "the guest would be told something else here than it was: \(difference)"
     case .pending(let exit): "the guest's last exit is not finished: it led to \(exit)"
     case .interruptControllers:

@@ -148,12 +148,12 @@ extension BenchReport.Cell {
   }
 
   /// How many samples at the start of a round are warm-up, whatever a result out of a file says.
-  func warmUpLength(of round: Int) -> Int {
+  package func warmUpLength(of round: Int) -> Int {
     round < warmUp.count ? min(max(warmUp[round], 0), rounds[round].count) : 0
   }
 
   /// How many samples are warm-up.
-  var warmUpCount: Int { rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
+  package var warmUpCount: Int { rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
 
   /// Adds a round's samples, in cycles per iteration, and brings the summary up to date.
   public mutating func add(round: [Double]) {
@@ -177,7 +177,7 @@ extension BenchReport.Cell {
   }
 
   /// Whether it is a loop without user mode: a single instruction, or the loop that is subtracted from one.
-  var isPrimitive: Bool { entry == "none" }
+  package var isPrimitive: Bool { entry == "none" }
 
   /// Whether it was measured and there is something to say about it.
   public var isMeasured: Bool { status == .measured && summary != nil }

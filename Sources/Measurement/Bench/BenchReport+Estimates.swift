@@ -20,7 +20,7 @@ extension BenchReport {
   }
 
   /// A cell's mean over another's; nil where it is not known.
-  func meanRatio(_ cell: Cell, over baseline: Cell) -> MeanRatio? {
+  package func meanRatio(_ cell: Cell, over baseline: Cell) -> MeanRatio? {
     guard cell.isMeasured, baseline.isMeasured else { return nil }
     return MeanRatio(
       of: cell.settledRounds, over: baseline.settledRounds,

@@ -32,7 +32,7 @@ extension BenchReport {
   /// itself.
   ///
   /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
-  var samplesAreDifferences: Bool { clock.overheadCycles == 0 }
+  package var samplesAreDifferences: Bool { clock.overheadCycles == 0 }
 
   /// The figures of the measured cells that are not known.
   var openFigures: [Unknown] {
@@ -67,7 +67,7 @@ extension BenchReport {
 
 extension DifferenceEstimate {
   /// Whether the difference is what something costs: above zero, and its interval, too.
-  var isCost: Bool { difference.isCost && interval.lowerBound > 0 }
+  package var isCost: Bool { difference.isCost && interval.lowerBound > 0 }
 }
 
 extension KeyedDecodingContainer {

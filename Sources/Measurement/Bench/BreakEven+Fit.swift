@@ -198,7 +198,7 @@ extension BenchReport.Cell {
 
 extension [String] {
   /// Each once, in the order of their first appearance.
-  var uniqued: [String] {
+  package var uniqued: [String] {
     var seen: Set<String> = []
     return filter { seen.insert($0).inserted }
   }

@@ -6,9 +6,9 @@
 // for the number of rounds.
 
 /// The ratio of two cells' means, with its 95 % interval.
-struct MeanRatio {
-  let ratio: Double
-  let interval: ClosedRange<Double>
+package struct MeanRatio {
+  package let ratio: Double
+  package let interval: ClosedRange<Double>
 
   /// Estimates from rounds that are paired by index; those that lack either cell are left out.
   ///

@@ -49,13 +49,22 @@ struct MedianBootstrap {
 
   /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two
   /// medians.
+  ///
+  /// A tail that is thinner than one replicate lies beyond all of them. Its end is as far beyond the outermost one as
+  /// it would be if the tails were the normal distribution's.
   func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
     let last = Double(sorted.count - 1)
     let low = sorted[Int((tail * last).rounded(.down))]
     let high = sorted[Int(((1 - tail) * last).rounded(.up))]
-    return low...high
+    let finest = 1 / Double(sorted.count)
+    guard tail < finest else { return low...high }
+    let stretch = normalQuantile(of: tail) / normalQuantile(of: finest)
+    let centre = figure(first, second)
+    // A figure without bounds has none when it is stretched, either.
+    func stretched(_ end: Double) -> Double { end.isFinite ? centre + stretch * (end - centre) : end }
+    return min(low, stretched(low))...max(high, stretched(high))
   }
 
   /// The share of replicates left out on either side.

@@ -12,8 +12,8 @@ public struct RatioEstimate: Equatable, Sendable {
 
   /// The fewest rounds after which an interval of this confidence is taken at its word.
   ///
-  /// No interval from rounds reaches beyond its extremes, and those of n rounds leave out the median with probability
-  /// 2^(1 - n). At 95 % the A/A test finds that 5 are enough.
+  /// The extremes of n rounds leave out the median with probability 2^(1 - n). An interval that reaches beyond them
+  /// rests on how the tails are assumed to fall off, not on rounds. At 95 % the A/A test finds that 5 are enough.
   public static func fewestRounds(confidence: Double) -> Int {
     confidence <= 0.95 ? fewestRounds : max(fewestRounds, Int((1 - log2(1 - confidence)).rounded(.up)))
   }

@@ -51,5 +51,5 @@ extension RatioUnknown: CustomStringConvertible {
 
 extension Double {
   /// Whether it can be what something costs: positive, finite, and no rounding error's size.
-  var isCost: Bool { isNormal && self > 0 }
+  package var isCost: Bool { isNormal && self > 0 }
 }

@@ -44,3 +44,13 @@ struct StudentT {
 
 /// The probability that a standard normal variable is below `value`.
 func normalProbability(below value: Double) -> Double { erfc(-value / 2.0.squareRoot()) / 2 }
+
+/// The value below which a standard normal variable lies with this probability, above 0 and at most a half.
+func normalQuantile(of probability: Double) -> Double {
+  var (low, high) = (-40.0, 0.0)
+  for _ in 0..<100 {
+    let middle = (low + high) / 2
+    if normalProbability(below: middle) < probability { low = middle } else { high = middle }
+  }
+  return (low + high) / 2
+}

@@ -59,7 +59,7 @@ extension BenchReport.Claim {
   public var summary: String { rule.wording }
 
   /// Who made these claims, each source once: "David Woodhouse, 2018-02-16".
-  static func sources(of claims: [Self]) -> [String] {
+  package static func sources(of claims: [Self]) -> [String] {
     claims.map { claim in
       let source = claim.rule.source
       return "\(source.author), LKML, \(source.date) (\(source.message))"

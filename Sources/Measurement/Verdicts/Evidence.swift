@@ -169,7 +169,7 @@ extension [Evidence.Finding] {
 
 extension BenchReport.Cell {
   /// How many indirect branches its user mode makes before each entry.
-  var branches: Int { userBranches ?? 0 }
+  package var branches: Int { userBranches ?? 0 }
 
   /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
   func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
@@ -178,7 +178,7 @@ extension BenchReport.Cell {
   }
 
   /// Whether it writes SPEC_CTRL itself.
-  var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
+  package var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
 
   /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
   var writesStandIn: Bool { msr == "0x3b" }
@@ -200,7 +200,7 @@ extension BenchReport.Cell {
 
 extension BenchReport.Cell.Place {
   /// The place as it stands in a sentence.
-  var words: String {
+  package var words: String {
     switch self {
     case .hardware: "the hardware"
     case .kvm: "KVM"

@@ -62,7 +62,7 @@ extension BenchReport {
   var countsInstructions: Bool { environment.countsInstructions == true }
 
   /// What is to be known about a host whose exits are not those of VMX or SVM on bare metal; nil where they are.
-  var caveat: String? {
+  package var caveat: String? {
     let virtualisation: String? =
       switch host.module {
       case "kvm_intel", "kvm_amd": nil
@@ -97,5 +97,5 @@ extension String {
   var asSentence: String { capitalised + (hasSuffix(".") ? "" : ".") }
 
   /// The text with a capital letter at its start.
-  var capitalised: String { prefix(1).uppercased() + dropFirst() }
+  package var capitalised: String { prefix(1).uppercased() + dropFirst() }
 }

@@ -105,7 +105,7 @@ extension CPUIDWord {
 
   /// The word's key in files: leaf and subleaf in hexadecimal, and the register, `7.0.edx`.
   public var key: String {
-    "\(String(leaf, radix: 16)).\(String(subleaf, radix: 16)).\(register.rawValue)"
+    "\(leaf.hexDigits(1)).\(subleaf.hexDigits(1)).\(register.rawValue)"
   }
 
   /// Reads a key; nil when it is none.
@@ -123,7 +123,6 @@ extension CPUIDWord {
 extension CPUIDWord: CustomStringConvertible {
   /// The place in the manual's notation: `CPUID.07H.0:EDX`.
   public var description: String {
-    let digits = String(leaf, radix: 16, uppercase: true)
-    return "CPUID.\(digits.count < 2 ? "0" + digits : digits)H.\(subleaf):\(register.rawValue.uppercased())"
+    "CPUID.\(leaf.hexDigits(2).uppercased())H.\(subleaf):\(register.rawValue.uppercased())"
   }
 }

@@ -46,7 +46,7 @@ public enum Decision: Equatable, Sendable {
   }
 
   /// The decision in one word: `allowed`, `unprotected`, `refused`.
-  public var word: String {
+  public var text: String {
     switch self {
     case .allowed: "allowed"
     case .unprotected: "unprotected"
@@ -214,7 +214,7 @@ extension Protection.Level {
 
 extension NamedBits {
   /// The names, and the bits without one as a number.
-  var allNames: [String] { names + (unnamed == 0 ? [] : ["0x\(String(unnamed, radix: 16))"]) }
+  var allNames: [String] { names + (unnamed == 0 ? [] : [unnamed.hex]) }
 
   /// The names as they stand in a sentence.
   var list: String { allNames.list }

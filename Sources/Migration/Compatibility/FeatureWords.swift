@@ -76,7 +76,7 @@ public struct FeatureWords: Equatable, Sendable {
     CPUIDWord.all.flatMap { word -> [String] in
       let (told, offered) = (self[word], offer[word])
       switch word.kind {
-      case .quantity: return told == 0 || told == offered ? [] : ["\(word) = 0x\(String(told, radix: 16))"]
+      case .quantity: return told == 0 || told == offered ? [] : ["\(word) = \(told.hex)"]
       case .features:
         let bits = told & ~offered & ~word.ignoredBits
         return (0..<32).filter { bits >> UInt32($0) & 1 == 1 }.map { word.name(ofBit: $0) }

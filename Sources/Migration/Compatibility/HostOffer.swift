@@ -51,14 +51,14 @@ public struct HostOffer: Equatable, Codable, Sendable {
 
   /// The offer of this host, its abilities proved by trying.
   ///
-  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
+  /// - Throws: `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
   public init(provedOn kvm: borrowing KVM, subject: MSR = .specCtrl, name: String = HostOffer.nameOfThisHost) throws {
     try self.init(of: kvm, abilities: HostAbilities(provedOn: kvm, subject: subject), name: name)
   }
 
   /// The offer of this host, whose abilities are known already.
   ///
-  /// Throws `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM does not tell.
   public init(
     of kvm: borrowing KVM, abilities: HostAbilities, name: String = HostOffer.nameOfThisHost
   ) throws(KVMError) {

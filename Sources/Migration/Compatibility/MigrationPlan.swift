@@ -60,7 +60,7 @@ extension MigrationPlan.Row {
     case .supported(let protection):
       let guest = MovingGuest(startedAt: source, under: policy, protectedBy: protection)
       let decision = Decision(of: guest, to: destination, under: policy)
-      warnings = decision.word == "refused" ? [] : Self.warnings(of: guest, from: source, at: destination)
+      warnings = decision.text == "refused" ? [] : Self.warnings(of: guest, from: source, at: destination)
       protectionAtSource = protection.level
       reason = decision.reason
       switch decision {

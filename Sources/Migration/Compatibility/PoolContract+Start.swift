@@ -13,7 +13,7 @@ extension PoolContract {
   /// What KVM is to be asked to tell a guest on this host: what it offers, every feature word as the contract says;
   /// read back to prove that it tells no less and no more.
   ///
-  /// Throws `ContractRefusal` when this host cannot honour the contract, and `KVMError` when KVM does not tell.
+  /// - Throws: `ContractRefusal` when this host cannot honour the contract, and `KVMError` when KVM does not tell.
   public func guestContract(
     on kvm: borrowing KVM, offering host: HostOffer, under policy: PolicyName
   ) throws -> GuestContract {

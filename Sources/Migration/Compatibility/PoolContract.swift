@@ -98,7 +98,7 @@ extension PoolContract {
 
   /// The contract of these hosts.
   ///
-  /// Throws `PoolError` when there is none.
+  /// - Throws: `PoolError` when there is none.
   public init(of hosts: [HostOffer]) throws(PoolError) {
     guard let first = hosts.first else { throw .noHost }
     var seen: Set<String> = []
@@ -188,7 +188,7 @@ extension PoolContract.Costs {
       all.subtracting(PoolContract.neverTold).missing(from: host.cpuid)
       + CPUIDWord.all.filter { word in
         word.kind == .quantity && hosts.contains { $0.cpuid[word] != host.cpuid[word] }
-      }.map { "\($0) = 0x\(String(host.cpuid[$0], radix: 16))" }
+      }.map { "\($0) = \(host.cpuid[$0].hex)" }
     let capabilities = hosts.reduce(ArchCapabilities()) { $0.union($1.archCapabilities) }
     archCapabilities = capabilities.subtracting(.warnings).subtracting(host.archCapabilities).allNames
     specCtrl = hosts.reduce(SpecCtrl()) { $0.union($1.specCtrl) }.subtracting(host.specCtrl).allNames

@@ -50,7 +50,7 @@ public struct SnapshotHeader: Equatable, Sendable {
 
   /// Reads a header from the first bytes of a file.
   ///
-  /// Throws `SnapshotError` when they are no header of this version.
+  /// - Throws: `SnapshotError` when they are no header of this version.
   public init(_ bytes: [UInt8]) throws(SnapshotError) {
     guard bytes.starts(with: Self.magic) else { throw .foreign }
     guard bytes.count >= Self.size else { throw .truncated(expected: Self.size, found: bytes.count) }
@@ -87,7 +87,7 @@ public struct SnapshotHeader: Equatable, Sendable {
 extension Snapshot {
   /// The snapshot as the bytes of a file.
   ///
-  /// Throws what `JSONEncoder` throws for `Work`.
+  /// - Throws: What `JSONEncoder` throws for `Work`.
   public func encoded() throws -> [UInt8] {
     let state = try guest.encoded()
     var records: [UInt8] = []
@@ -98,7 +98,7 @@ extension Snapshot {
 
   /// Reads the bytes of a file.
   ///
-  /// Throws `SnapshotError` when they are not those of a whole snapshot of this version.
+  /// - Throws: `SnapshotError` when they are not those of a whole snapshot of this version.
   public init(decoding bytes: [UInt8]) throws(SnapshotError) {
     let header = try SnapshotHeader(Array(bytes.prefix(SnapshotHeader.size)))
     guard bytes.count >= header.fileLength else {
@@ -127,7 +127,7 @@ extension Snapshot {
 extension PortableGuest {
   /// The state as JSON.
   ///
-  /// Throws what `JSONEncoder` throws for `Work`.
+  /// - Throws: What `JSONEncoder` throws for `Work`.
   func encoded() throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -136,10 +136,10 @@ extension PortableGuest {
 
   /// Reads a state.
   ///
-  /// Throws `SnapshotError.malformed` with what is wrong in it.
+  /// - Throws: `SnapshotError.malformed` with what is wrong in it.
   init(decoding bytes: [UInt8]) throws(SnapshotError) {
     do { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) } catch let error as DecodingError {
-      throw .malformed(error.sentence)
+      throw .malformed(error.text)
     } catch {
       throw .malformed("\(error)")
     }
@@ -156,7 +156,7 @@ extension PortableGuest {
 extension [GuestPhysicalRange] {
   /// Makes sure that a guest can have this memory, and that it is not more than is read.
   ///
-  /// Throws `SnapshotError` when not.
+  /// - Throws: `SnapshotError` when not.
   func checkAsMemory() throws(SnapshotError) {
     guard count <= VirtualMachine.maximumMemorySlots else { throw .tooLarge("\(count) ranges of memory") }
     for (index, range) in enumerated() {
@@ -230,7 +230,7 @@ extension SnapshotError: CustomStringConvertible {
 
 extension DecodingError {
   /// What is wrong, and where.
-  public var sentence: String {
+  public var text: String {
     let (what, path): (String, [any CodingKey]) =
       switch self {
       case .keyNotFound(let key, let context): ("\(key.stringValue) is missing", context.codingPath)

@@ -21,8 +21,9 @@ public struct Listener: ~Copyable, Sendable {
 
   /// Listens at a path for processes that `peers` takes.
   ///
-  /// A file of a socket at which nobody listens any more is replaced. Throws `SocketError` when the path is taken, or
-  /// no socket can be there.
+  /// A file of a socket at which nobody listens any more is replaced.
+  ///
+  /// - Throws: `SocketError` when the path is taken, or no socket can be there.
   public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
     var address = try sockaddr_un(path)
     let folder = try LockedFolder(of: path, within: Self.patience)
@@ -36,6 +37,7 @@ public struct Listener: ~Copyable, Sendable {
       switch error.code {
       case .connectionRefused where FileIdentity(path)?.isSocket == true: path.unlink()
       case .noSuchFileOrDirectory, .connectionRefused: break
+      case _ where error.isShortage: throw error
       default: throw SocketError("listening at \(path)", .addressInUse)
       }
     }
@@ -60,7 +62,9 @@ public struct Listener: ~Copyable, Sendable {
   /// Waits for someone to connect whom the rule takes; nil when `isCancelled` says so, which is asked every now and
   /// then.
   ///
-  /// `refusing` is told of the others, who are sent away. Throws `SocketError` when the system refuses.
+  /// `refusing` is told of the others, who are sent away.
+  ///
+  /// - Throws: `SocketError` when the system refuses.
   public func accept(
     unless isCancelled: () -> Bool, refusing: (SocketError) -> Void = { _ in }
   ) throws(SocketError) -> Connection? {
@@ -113,7 +117,7 @@ private struct LockedFolder: ~Copyable {
 
   /// Locks the folder that a path lies in.
   ///
-  /// Throws `SocketError` when there is none, or another process holds it for too long.
+  /// - Throws: `SocketError` when there is none, or another process holds it for too long.
   init(of path: FilePath, within limit: Duration) throws(SocketError) {
     let folder = path.removingLastComponent()
     let name: FilePath = folder.isEmpty ? "." : folder

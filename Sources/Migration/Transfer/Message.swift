@@ -115,7 +115,7 @@ extension TransferError: CustomStringConvertible {
 extension Connection {
   /// Receives the next message, the whole of it until `deadline`.
   ///
-  /// Throws `TransferError`: the stream broke, or what comes is no message.
+  /// - Throws: `TransferError`: the stream broke, or what comes is no message.
   func message(
     by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) -> Message {

@@ -10,7 +10,7 @@ extension Connection {
 
   /// Gives an order and waits for the answer, as long as carrying it out may take.
   ///
-  /// Throws `TransferError` when the other side goes without one, or it is none.
+  /// - Throws: `TransferError` when the other side goes without one, or it is none.
   public func order<Answer: Decodable>(_ order: some Encodable, answeredBy: Answer.Type) throws(TransferError) -> Answer
   {
     try post(Message(kind: .order, payload: try json(order)))
@@ -19,14 +19,14 @@ extension Connection {
 
   /// Receives an order.
   ///
-  /// Throws `TransferError` when none comes in time, or it is none.
+  /// - Throws: `TransferError` when none comes in time, or it is none.
   public func order<Order: Decodable>(as: Order.Type) throws(TransferError) -> Order {
     try value(of: try message(by: .now + Self.patience), of: .order)
   }
 
   /// Answers an order.
   ///
-  /// Throws `TransferError` when the other side is gone.
+  /// - Throws: `TransferError` when the other side is gone.
   public func answer(_ answer: some Encodable) throws(TransferError) {
     try post(Message(kind: .answer, payload: try json(answer)))
   }

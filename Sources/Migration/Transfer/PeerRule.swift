@@ -22,7 +22,7 @@ public struct PeerRule: Codable, Equatable, Sendable {
 extension Connection {
   /// The user at the other end, where the rule does not take him.
   ///
-  /// Throws `SocketError` when the system does not tell: whoever is not known is not taken.
+  /// - Throws: `SocketError` when the system does not tell: whoever is not known is not taken.
   func stranger(among peers: PeerRule) throws(SocketError) -> UInt32? {
     // struct ucred, which C libraries hide without _GNU_SOURCE: process, user, group.
     var credentials: (process: Int32, user: UInt32, group: UInt32) = (0, .max, .max)

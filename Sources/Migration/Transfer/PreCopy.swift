@@ -26,7 +26,7 @@ public struct PreCopyLimits: Codable, Sendable {
 
   /// Reads limits, which somebody else may have made up.
   ///
-  /// Throws `DecodingError` where no guest is moved within them.
+  /// - Throws: `DecodingError` where no guest is moved within them.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     downTime = try container.decode(Duration.self, forKey: .downTime)
@@ -75,7 +75,7 @@ public struct PreCopy: ~Copyable, Sendable {
 
   /// Copies while the guest runs, until the pages left fit the limits, or `isCancelled` says so.
   ///
-  /// Throws `TransferError` when the destination is gone; `KVMError` when KVM does not tell what was written.
+  /// - Throws: `TransferError` when the destination is gone; `KVMError` when KVM does not tell what was written.
   public mutating func copy(
     to sender: Sender, memory: [GuestPhysicalRange], limits: PreCopyLimits, isCancelled: () -> Bool
   ) throws {
@@ -102,7 +102,7 @@ public struct PreCopy: ~Copyable, Sendable {
 
   /// Sends what is left of a guest that has stopped, until `deadline`; gives the number of pages.
   ///
-  /// Throws as `copy` does.
+  /// - Throws: What `copy` does.
   public mutating func finish(
     to sender: Sender, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws -> Int {

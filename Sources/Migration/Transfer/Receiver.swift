@@ -18,7 +18,7 @@ public final class Receiver: Sendable {
 
   /// Greets a source with what this host offers.
   ///
-  /// Throws `TransferError` when it is gone.
+  /// - Throws: `TransferError` when it is gone.
   public convenience init(
     _ connection: consuming Connection, offering offer: HostOffer, patience: Patience = Patience(),
     unless isCancelled: () -> Bool = { false }
@@ -40,7 +40,9 @@ public final class Receiver: Sendable {
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
   ///
   /// `refusal` says why no guest can have such memory here, nil where one can. What is held is never more than that
-  /// memory. Throws `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
+  /// memory.
+  ///
+  /// - Throws: `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
   public func receive<Work>(
     as: Work.Type, refusing refusal: ([GuestPhysicalRange]) -> String? = { _ in nil }, unless isCancelled: () -> Bool
   ) throws(TransferError) -> Snapshot<Work> {

@@ -28,7 +28,7 @@ public final class Sender: Sendable {
 
   /// Connects to a destination that waits at a path.
   ///
-  /// Throws `TransferError.socket` when nobody waits there whom the rule takes.
+  /// - Throws: `TransferError.socket` when nobody waits there whom the rule takes.
   public init(
     to path: FilePath, of peers: PeerRule = PeerRule(), patience: Patience = Patience(),
     unless isCancelled: () -> Bool = { false }
@@ -47,7 +47,7 @@ public final class Sender: Sendable {
 
   /// What the destination offers: the first that it says.
   ///
-  /// Throws `TransferError` when it does not, or speaks another version of the protocol.
+  /// - Throws: `TransferError` when it does not, or speaks another version of the protocol.
   public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
     let message = try connection.message(by: .now + patience.offer, unless: isCancelled)
     switch message.kind {
@@ -59,7 +59,7 @@ public final class Sender: Sendable {
 
   /// Says that a guest with this memory will come; from now on the time for copying it runs.
   ///
-  /// Throws `TransferError` when the destination is gone.
+  /// - Throws: `TransferError` when the destination is gone.
   public func propose(
     memory: [GuestPhysicalRange], unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
@@ -70,7 +70,7 @@ public final class Sender: Sendable {
 
   /// Sends pages, by default as long as copying may take; a page that was sent before is replaced.
   ///
-  /// Throws `TransferError` when the destination is gone, or the time is up.
+  /// - Throws: `TransferError` when the destination is gone, or the time is up.
   public func send(
     _ pages: [GuestPage], by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
@@ -214,7 +214,7 @@ struct Greeting: Codable, Sendable {
 
   /// Reads a greeting.
   ///
-  /// Throws `TransferError.protocolError` when it is none, or of another version.
+  /// - Throws: `TransferError.protocolError` when it is none, or of another version.
   init(decoding payload: [UInt8]) throws(TransferError) {
     struct Head: Decodable { var version: Int }
     do {
@@ -234,7 +234,7 @@ struct Greeting: Codable, Sendable {
 
 /// A value as JSON.
 ///
-/// Throws `TransferError.protocolError` when it cannot be.
+/// - Throws: `TransferError.protocolError` when it cannot be.
 func json(_ value: some Encodable) throws(TransferError) -> [UInt8] {
   do { return Array(try JSONEncoder().encode(value)) } catch { throw .protocolError("\(error)") }
 }

@@ -20,6 +20,11 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
 }
 
 extension SocketError {
+  /// Whether the system has too little of something at the moment (socket(2)): nothing is said about the other side.
+  public var isShortage: Bool {
+    [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace].contains(code)
+  }
+
   /// Whether the other side has closed, in whichever way.
   var isEndOfStream: Bool { code.map(\.isDeathOfPeer) ?? true }
 
@@ -61,7 +66,7 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Connects to the socket at a path; where so many wait there that there is no room, at most `limit`.
   ///
-  /// Throws `SocketError`: nobody listens there, the path is too long, or whoever listens is not one of `peers`.
+  /// - Throws: `SocketError`: nobody listens there, the path is too long, or whoever listens is not one of `peers`.
   public init(
     to path: FilePath, of peers: PeerRule = PeerRule(), within limit: Duration = .zero,
     unless isCancelled: () -> Bool = { false }
@@ -109,7 +114,7 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Sends all of these bytes until `deadline`.
   ///
-  /// Throws `Cut`: the other side has closed (no error number, EPIPE or ECONNRESET), or the time is up.
+  /// - Throws: `Cut`: the other side has closed (no error number, EPIPE or ECONNRESET), or the time is up.
   func send(
     _ bytes: [UInt8], by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(Cut) {
@@ -131,8 +136,8 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Waits for exactly `count` bytes until `deadline`.
   ///
-  /// Throws `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error that
-  /// kept coming).
+  /// - Throws: `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error
+  ///   that kept coming).
   func receive(
     _ count: Int, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) -> [UInt8] {
@@ -260,7 +265,7 @@ public struct Connection: ~Copyable, Sendable {
 extension sockaddr_un {
   /// The address of a path.
   ///
-  /// Throws `SocketError` when it is too long for one.
+  /// - Throws: `SocketError` when it is too long for one.
   init(_ path: FilePath) throws(SocketError) {
     self.init()
     sun_family = sa_family_t(AF_UNIX)

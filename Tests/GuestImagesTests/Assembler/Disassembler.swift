@@ -1,6 +1,7 @@
 // GNU objdump, as the independent judge of every encoding.
 
 import Glibc
+import Registers
 import GuestImages
 
 /// Why no disassembly could be had.
@@ -25,7 +26,7 @@ func disassemble(_ code: [UInt8], at origin: UInt64, _ mode: CodeMode) throws ->
   let file = try writeTemporary(code)
   defer { unsafe unlink(file) }
   let (status, output) = try run(
-    "objdump -D -b binary --insn-width=16 \(machine) --adjust-vma=0x\(String(origin, radix: 16)) \(file) 2>&1")
+    "objdump -D -b binary --insn-width=16 \(machine) --adjust-vma=\(origin.hex) \(file) 2>&1")
   guard status == 0 else {
     throw DisassemblerError(
       description: status == 127

@@ -2,15 +2,16 @@
 // difference of spelling, none hides a size, a register, an address or a constant.
 
 import GuestImages
+import Registers
 
 /// The listing's text with labels replaced by their addresses, as objdump shows them.
 func normalise(_ line: ListingLine, _ labels: [Label: UInt64]) -> String {
   var text = squeeze(line.mnemonic)
   for (label, address) in labels {
-    text = text.replacing(label.name, with: hexadecimal(address))
+    text = text.replacing(label.name, with: address.hex)
   }
   return text.replacing(#/(0x[0-9a-f]+)\+(0x[0-9a-f]+)/#) { match in
-    hexadecimal(parse(match.1) &+ parse(match.2))  // label + offset
+    (parse(match.1) &+ parse(match.2)).hex  // label + offset
   }
 }
 
@@ -38,7 +39,5 @@ private func squeeze(_ text: String) -> String {
   text.lowercased().replacing(#/ +/#, with: " ").replacing(#/ ?([-+*,]) ?/#) { $0.1 }
     .replacing(#/^ | $/#, with: "")
 }
-
-private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 
 private func parse(_ text: Substring) -> UInt64 { UInt64(text.dropFirst(2), radix: 16) ?? 0 }

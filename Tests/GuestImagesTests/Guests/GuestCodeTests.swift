@@ -1,6 +1,7 @@
 // What a guest's code can be held to without running it.
 // Software KVMs interpret ring 0 and know few instructions there; what they know is listed here.
 
+import Registers
 import Testing
 
 @testable import GuestImages
@@ -178,7 +179,7 @@ struct GuestCodeTests {
     var number = ""
     for line in lines {
       if line.mnemonic.hasPrefix("mov ecx, ") { number = String(line.mnemonic.dropFirst(9)) }
-      let isSubject = number == "0x" + String(msr, radix: 16)
+      let isSubject = number == msr.hex
       switch line.mnemonic {
       case "rdmsr" where isSubject: actions.reads += 1
       case "wrmsr" where isSubject: actions.writes += 1

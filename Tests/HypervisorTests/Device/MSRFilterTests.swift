@@ -47,7 +47,7 @@ struct MSRFilterTests {
     let denied: [MSR] = [.specCtrl, MSR(0x4a), .kernelGSBase, .sysenterESP, .specCtrl]
     let filter = MSRFilter.denying(denied)
     for number in [0x47, 0x48, 0x49, 0x4a, 0x4b, 0x174, 0x175, 0x176, 0xc000_0101, 0xc000_0102, .max] as [UInt32] {
-      #expect(denies(filter, MSR(number), .read) == denied.contains(MSR(number)), "0x\(String(number, radix: 16))")
+      #expect(denies(filter, MSR(number), .read) == denied.contains(MSR(number)), "\(number.hex)")
       #expect(denies(filter, MSR(number), .write) == denied.contains(MSR(number)))
     }
   }

@@ -1,5 +1,7 @@
 import Glibc
+import JSONValues
 import Measurement
+import Rendering
 import Testing
 
 /// Charts that a renderer can draw and a person can read.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Measurement
+import Rendering
 import Testing
 
 /// Whatever finite numbers a result file holds: nothing that reads it ends the program, and nothing impossible comes of

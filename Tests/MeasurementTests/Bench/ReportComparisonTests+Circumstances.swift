@@ -1,6 +1,7 @@
 // What keeps two benchmarks from being compared, or is to be known about both.
 
 import TestSupport
+import Rendering
 import Testing
 
 @testable import Measurement

@@ -1,4 +1,5 @@
 import TestSupport
+import Rendering
 import Testing
 
 @testable import Measurement

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONValues
 import Measurement
 import Testing
 

@@ -37,22 +37,38 @@ struct RatioEstimateTests {
     #expect(try strictComparisons(rounds: rounds).count(where: \.differs) <= Self.strictBound)
   }
 
-  @Test("A/A: at 98.75 % more equal cells would differ after 5 rounds than that allows, so none is said to")
+  @Test("After fewer rounds than the confidence needs, nothing is said to differ, however far apart it is")
   func fewerRoundsAreNotTakenAtTheirWord() throws {
-    let found = try strictComparisons(rounds: 5)
-    #expect(found.count { !$0.interval.contains(1) } > Self.strictBound)
+    let found = try strictComparisons(rounds: 5, factor: 3)
+    #expect(found.contains { !$0.interval.contains(1) })
     #expect(!found.contains { $0.differs })
+    #expect(try strictComparisons(rounds: 12, factor: 3).contains { $0.differs })
+  }
+
+  @Test("More confidence is a wider interval, also where its tail is thinner than one replicate")
+  func stricterIsWider() throws {
+    var noise = SimulatedNoise(seed: 1876)
+    noise.roundCount = 12
+    for seed in 0..<20 as Range<UInt64> {
+      let (cell, baseline) = noise.pair(factor: 1)
+      let widths = try [0.95, 0.999, 0.9999, 0.99999].map {
+        try RatioEstimate(
+          of: cell, over: baseline, confidence: $0, replicates: 300, generator: SeededGenerator(seed: seed)
+        ).relativeWidth
+      }
+      #expect(zip(widths, widths.dropFirst()).allSatisfy(<), "\(widths)")
+    }
   }
 
   /// How many of 400 intervals at 98.75 % may leave out the truth by chance.
   private static let strictBound = Binomial.bound(trials: 400, share: 0.0125)
 
-  /// Comparisons of 400 pairs of equal cells at 98.75 %.
-  private func strictComparisons(rounds: Int) throws -> [RatioEstimate] {
+  /// Comparisons at 98.75 % of 400 pairs of cells, one of which costs `factor` times the other.
+  private func strictComparisons(rounds: Int, factor: Double = 1) throws -> [RatioEstimate] {
     var noise = SimulatedNoise(seed: 1875)
     noise.roundCount = rounds
     return try (0..<400).map { seed in
-      let (cell, baseline) = noise.pair(factor: 1)
+      let (cell, baseline) = noise.pair(factor: factor)
       return try RatioEstimate(
         of: cell, over: baseline, confidence: 0.9875, replicates: 300, generator: SeededGenerator(seed: UInt64(seed)))
     }

@@ -10,6 +10,13 @@ struct StudentTTests {
     #expect(abs(StudentT(degreesOfFreedom: degreesOfFreedom).quantile(confidence: 0.95) - printed) < 0.0006)
   }
 
+  @Test(
+    "Quantiles of the normal distribution agree with the printed tables",
+    arguments: [(0.5, 0), (0.025, -1.959964), (0.001, -3.090232), (1e-5, -4.264891)])
+  func normalQuantiles(probability: Double, printed: Double) {
+    #expect(abs(normalQuantile(of: probability) - printed) < 1e-6)
+  }
+
   @Test("The tail that is left out grows with the rounds and stays below the nominal one")
   func tails() {
     let tails = [5, 6, 10, 100, 10_000].map { MedianBootstrap.tail(confidence: 0.95, rounds: $0) }

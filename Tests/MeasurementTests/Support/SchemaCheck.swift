@@ -1,6 +1,7 @@
 // A small JSON Schema checker: it knows the keywords that docs/bench.schema.json uses, and says so when it meets
 // another.
 
+import JSONValues
 import Measurement
 
 struct SchemaCheck {

@@ -4,6 +4,7 @@
 import Experiments
 import FoundationEssentials
 import Glibc
+import Rendering
 import Testing
 
 @testable import Migration
@@ -38,7 +39,7 @@ struct CorpusTests {
         let snapshot = try ExperimentSnapshot(decoding: bytes)
         read.append(name)
         _ = try? Experiment(resuming: snapshot)
-        _ = try? snapshot.summary()
+        _ = try? snapshot.document()
         _ = try? MovingGuest(snapshot)
       } catch { #expect(!"\(error)".isEmpty) }
     }
@@ -53,7 +54,7 @@ struct CorpusTests {
   func transfers() throws {
     for (name, bytes) in try files() where !bytes.isEmpty {
       if let snapshot = try? received(Array(bytes.dropFirst())) {
-        _ = try? snapshot.summary()
+        _ = try? snapshot.document()
         #expect(name.hasPrefix("transfer-to-destination") || name.hasPrefix("found-"))
       }
       _ = try? Sender(over: try connection(saying: Array(bytes.dropFirst()))).offer()

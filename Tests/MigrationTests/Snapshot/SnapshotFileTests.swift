@@ -150,7 +150,7 @@ struct SnapshotFileTests {
       var other = SnapshotBytes(state: parts.state)
       other.addPage(at: address)
       let sentence = other.refusal.map { "\($0)" } ?? ""
-      #expect(sentence.contains("0x" + String(address, radix: 16)) && sentence.contains("has no memory"), "\(address)")
+      #expect(sentence.contains(address.hex) && sentence.contains("has no memory"), "\(address)")
     }
     var last = SnapshotBytes(state: parts.state)
     last.addPage(at: 0)

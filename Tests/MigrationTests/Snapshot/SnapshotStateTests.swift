@@ -2,6 +2,7 @@
 
 import Experiments
 import Hypervisor
+import Rendering
 import Testing
 import TestSupport
 
@@ -19,7 +20,7 @@ struct SnapshotStateTests {
   /// Everything that a file reaches without KVM.
   private func use(_ bytes: [UInt8]) {
     guard let snapshot = try? ExperimentSnapshot(decoding: bytes) else { return }
-    _ = try? snapshot.summary()
+    _ = try? snapshot.document()
     _ = try? MovingGuest(snapshot)
     _ = try? snapshot.encoded()
   }
@@ -156,7 +157,7 @@ struct SnapshotStateTests {
         Issue.record("it was read")
         return
       }
-      #expect(what.contains("\(count) bytes at guest-physical address 0x\(String(start, radix: 16))"))
+      #expect(what.contains("\(count) bytes at guest-physical address \(start.hex)"))
       #expect(what.contains("not whole pages"))
     }
   }

@@ -2,10 +2,10 @@
 
 extension ReportComparison {
   /// Whether medians are to be taken at their word: clocks that count instructions have no noise.
-  var isExact: Bool { unit == "instructions" }
+  package var isExact: Bool { unit == "instructions" }
 
   /// What is known of a cell beside a threshold.
-  enum Standing {
+  package enum Standing {
     /// Dearer by more than the threshold.
     case dearer
     /// Cheaper by more than the threshold, in the same sense: the first is dearer than the second by more.
@@ -25,7 +25,7 @@ extension ReportComparison {
   /// build with itself at most about 5 have any cell that is called dearer or cheaper then, whatever the threshold
   /// (docs/measuring.md says what breaks it). Where both clocks count instructions the ratio decides by itself, after
   /// however few rounds.
-  func standing(of change: CellChange, threshold: Double) -> Standing {
+  package func standing(of change: CellChange, threshold: Double) -> Standing {
     let bounds = isExact ? [change.ratio, change.ratio] : change.interval ?? []
     guard bounds.count == 2 else { return .undecided }
     if bounds[0] > 1 + threshold { return .dearer }

@@ -1,0 +1,94 @@
+// What there is to run, and what of it works here: `spectrap list`.
+
+import GuestImages
+public import Hypervisor
+public import Measurement
+
+/// Workloads, primitives, entries, policies and images, and whether this host can run them.
+public struct Inventory: Encodable, Sendable {
+  /// One of them; `works` is null where it could not be tried, and `seen` where nothing was.
+  public struct Item: Encodable, Sendable {
+    public let name: String
+    public let summary: String
+    /// The entries of a workload; absent for the others.
+    public var entries: [String]?
+    @Nullable public var works: Bool?
+    /// What was seen when it was tried, in a sentence without a full stop.
+    @Nullable public var seen: String?
+  }
+
+  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies, images }
+
+  public let schemaVersion = 1
+  public let workloads: [Item]
+  public let primitives: [Item]
+  public let entries: [Item]
+  public let policies: [Item]
+  /// What `spectrap boot` can run.
+  public let images: [Item]
+  /// Why something could not be tried; nil when all could.
+  public let failure: (any Error)?
+
+  /// What works on this host, each tried; nothing is tried without KVM.
+  public init(on kvm: consuming KVM?) {
+    var host = HostReport()
+    var refusals: [Workload.Name: String] = [:]
+    var untried: [Workload.Name: String] = [:]
+    var failure: (any Error)?
+    var hasInterruptControllers: Bool?
+    if let kvm {
+      hasInterruptControllers = try? kvm.has(.irqchip) && kvm.has(.pit2)
+      do { try host.addProofs(on: kvm) } catch { failure = error }
+      for name in Workload.Name.allCases {
+        do { refusals[name] = try Workload(name).refusal(on: kvm) } catch {
+          untried[name] = "not known: \(error)"
+          failure = failure ?? error
+        }
+      }
+    }
+    self.failure = failure
+    let entries = Entry.allCases.map { Item($0, on: host) }
+    self.entries = entries
+    policies = PolicyName.allCases.map { policy in
+      let fact = host.policies?[policy.rawValue]
+      return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
+    }
+    images = BootableKind.allCases.map { kind in
+      let fact = kind.fact(syscall: host.entries?["syscall"], hasInterruptControllers: hasInterruptControllers)
+      return Item(name: kind.rawValue, summary: kind.summary, works: fact?.works, seen: fact?.seen)
+    }
+    let guests = Workload.Name.allCases.map { name in
+      (
+        kind: name.kind,
+        item: Item(Workload(name), among: entries, refusal: refusals[name], whyUntried: untried[name], on: host)
+      )
+    }
+    workloads = guests.filter { $0.kind == .workload }.map(\.item)
+    primitives = guests.filter { $0.kind == .primitive }.map(\.item)
+  }
+}
+
+extension Inventory.Item {
+  fileprivate init(_ entry: Entry, on host: HostReport) {
+    let fact =
+      entry == .none
+      ? host.entries.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : host.entries?[entry.rawValue]
+    self.init(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
+  }
+
+  /// A workload runs here where one of its entries does, and nothing else speaks against it.
+  fileprivate init(
+    _ workload: Workload, among entries: [Self], refusal: String?, whyUntried: String?, on host: HostReport
+  ) {
+    let possible = workload.entries.map(\.rawValue)
+    let working = possible.filter { name in entries.contains { $0.name == name && $0.works == true } }
+    let here = refusal == nil ? working : []
+    let hasUnknown = possible.contains { name in entries.contains { $0.name == name && $0.works == nil } }
+    let isUnknown = whyUntried != nil || refusal == nil && here.isEmpty && hasUnknown
+    let why = isUnknown ? "not known: no entry of it could be tried" : "with \(here.joined(separator: ", "))"
+    self.init(
+      name: workload.name.rawValue, summary: workload.summary, entries: possible,
+      works: host.entries == nil || isUnknown ? nil : !here.isEmpty,
+      seen: host.entries == nil ? nil : whyUntried ?? refusal ?? why)
+  }
+}

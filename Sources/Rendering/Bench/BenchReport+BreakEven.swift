@@ -1,0 +1,102 @@
+// The break-even in words: the costs of each policy, the cheapest at each number of exits, and what contradicts that.
+
+import Measurement
+
+extension BenchReport {
+  /// The model of each policy's cost.
+  var modelTable: Table {
+    var table = Table(right: [1, 2, 3, 4])
+    table.add(["policy", "base", "per write", "per exit", "error on unseen cells"])
+    for model in breakEven?.models ?? [] {
+      let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
+      let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
+      table.add([
+        model.policy, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
+        errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
+      ])
+    }
+    return table
+  }
+
+  /// What to know of the model before relying on it, each in a sentence: what it does not name, and what it cannot
+  /// know.
+  var modelCaveats: [String] {
+    guard let breakEven else { return [] }
+    var caveats: [String] = []
+    if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
+    if !breakEven.leftOut.isEmpty {
+      caveats.append(
+        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.joined(separator: ", ")).")
+    }
+    if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
+      caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
+    }
+    return caveats
+  }
+
+  /// What stands above the winners.
+  var winnerTitle: String {
+    let fitted = Set((breakEven?.models ?? []).flatMap(\.fittedOn))
+    let most = cells.filter { fitted.contains($0.id) }.map(\.writesPerEntry).max() ?? 0
+    return "The cheapest policy, for up to \(counted(most, "write")) per entry, the most that was measured"
+  }
+
+  /// The cheapest policy, a line for each number of exits, and below it where the cells contradict that.
+  var winnerLines: [String] {
+    guard let breakEven else { return [] }
+    return Set(breakEven.winners.map(\.exits)).sorted().flatMap { exits in
+      let stretches = breakEven.winners.filter { $0.exits == exits }.map(\.text)
+      return ["\(counted(exits, "exit")) per entry: \(stretches.joined(separator: ", "))"]
+        + breakEven.contradictions.filter { $0.exits == exits }.map(\.text)
+    }
+  }
+
+  /// The lines on which two policies cost the same, in words.
+  var crossingLines: [String] {
+    (breakEven?.crossings ?? []).map { crossing in
+      let start = Decimal.text(crossing.atNoExit, digits: 2) + crossing.atNoExitInterval.text(digits: 2)
+      let slope = Decimal.text(crossing.perExit, digits: 2) + crossing.perExitInterval.text(digits: 2)
+      return "\(crossing.below) is cheaper than \(crossing.above) below \(start) plus \(slope) x exits writes per entry"
+    }
+  }
+}
+
+extension BreakEven.Winner {
+  /// The stretch: "emulate up to 2.1 (1.9 to 2.3) writes".
+  fileprivate var text: String {
+    let interval = toInterval.text(digits: 1)
+    let start = Decimal.text(from, digits: 1)
+    let stretch =
+      switch to.map({ Decimal.text($0, digits: 1) }) {
+      case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
+      case let end?: from == 0 ? "up to \(end)\(interval) writes" : "from \(start) to \(end)\(interval) writes"
+      }
+    return policy + (equals.isEmpty ? "" : " (\(equals.joined(separator: ", ")) equal)") + " \(stretch)"
+  }
+}
+
+extension BreakEven.Contradiction {
+  /// The contradiction in a sentence.
+  fileprivate var text: String {
+    let bounds = interval.map(Decimal.ratio).joined(separator: " to ")
+    return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
+      + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds))"
+  }
+}
+
+/// So many of something: "1 exit", "2 exits".
+private func counted(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
+
+extension Double {
+  /// A part of a cost: "?" where it is below zero.
+  fileprivate var asPart: String { self < 0 ? "?" : Decimal.cycles(self) }
+}
+
+extension [Double]? {
+  /// An interval behind its figure: " (1.9 to 2.3)", " (bounds unknown)".
+  func text(digits: Int) -> String {
+    guard let self, self.count == 2 else { return " (bounds unknown)" }
+    if self[0] < 0, self[1] > 0 { return " (at most \(Decimal.text(self[1], digits: digits)))" }
+    return " (\(Decimal.text(self[0], digits: digits)) to \(Decimal.text(self[1], digits: digits)))"
+  }
+}

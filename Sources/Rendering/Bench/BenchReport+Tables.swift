@@ -1,0 +1,211 @@
+// The tables of a benchmark, and what else its document is made of.
+
+import Measurement
+
+extension BenchReport {
+  /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
+  var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
+
+  /// The cells of single instructions, without the loops that are subtracted from them.
+  var primitiveCells: [Cell] {
+    let loops = Set(cells.filter { $0.baselineUse == .subtract }.compactMap(\.baseline))
+    return cells.filter { $0.isMeasured && $0.isPrimitive && !loops.contains($0.id) }
+  }
+
+  /// The cells that were asked for and are not there, those with the same reason together.
+  var absences: [Document.Group] {
+    let absent = cells.filter { !$0.isMeasured }.map { cell in
+      let status = cell.status == .measured ? "not reached" : cell.status.rawValue
+      return (id: cell.id, why: status + (cell.reason.map { ", \($0)" } ?? ""))
+    }
+    return absent.map(\.why).uniqued.map { why in
+      Document.Group(why, absent.filter { $0.why == why }.map(\.id))
+    }
+  }
+
+  /// What became of the cells that gave no result though they could have, those with the same cause together; nil where
+  /// there is none.
+  package var failures: String? {
+    let failed = cells.filter { $0.status == .failed || $0.status == .void }.map { cell in
+      (id: cell.id, cause: "\(cell.status.rawValue), \(cell.reason ?? "for no known cause")")
+    }
+    guard !failed.isEmpty else { return nil }
+    let groups = Set(failed.map(\.cause)).sorted().map { cause in
+      "\(failed.filter { $0.cause == cause }.map(\.id).joined(separator: ", ")) (\(cause))"
+    }
+    return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
+  }
+
+  /// What each workload costs under each policy; an interval stands with each ratio where that is wanted.
+  func costTable(entry: String, withIntervals: Bool) -> Table {
+    var table = Table(right: [3, 4, 5, 6, 7])
+    table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
+    for cell in workloadCells where cell.entry == entry {
+      guard let summary = cell.summary else { continue }
+      let comparison = comparison(of: cell)
+      let ratio = comparison.map { comparison in
+        let interval = comparison.interval.map(Decimal.ratio)
+        // A bystander in company is held against itself alone.
+        let other = self.cell(comparison.baseline).map { $0.workload == "bare" ? "" : " alone" } ?? ""
+        return Decimal.ratio(comparison.ratio)
+          + (withIntervals && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
+      }
+      table.add([
+        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
+        summary.intervalText, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
+        cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
+        cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
+      ])
+    }
+    return table
+  }
+
+  /// What single instructions cost, their loop subtracted.
+  var primitiveTable: Table {
+    var table = Table(right: [3, 4, 5, 6])
+    table.add(["primitive", "policy", "ends in", unit, "95 % interval", "VMM", "KVM"])
+    for cell in primitiveCells {
+      guard let summary = cell.summary else { continue }
+      let net =
+        cell.baselineUse == .subtract
+        ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
+      table.add([
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
+        net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
+        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalText,
+        cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
+      ])
+    }
+    return table
+  }
+
+  /// What the bystanders beside a neighbour pay in all, a line for each of them.
+  ///
+  /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the
+  /// mean does not.
+  func companyLines(entry: String) -> [String] {
+    let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
+    return bystanders.map(\.label).uniqued.compactMap { label in
+      let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
+        guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
+        guard let found = meanRatio(cell, over: alone) else {
+          return "\(cell.policy) not known (too few rounds, or a mean that may not be above zero)"
+        }
+        let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
+        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
+      }
+      return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", "))"
+    }
+  }
+
+  /// What stands above those lines.
+  static let companyTitle =
+    "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
+
+  /// Whether such a figure of a cell is not known.
+  private func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
+    unknown.contains { $0.cell == cell.id && $0.figure == figure }
+  }
+
+  /// The figures that are not known, those of one kind with the same reason together.
+  var unknownGroups: [Document.Group] {
+    let all = unknown.map { (id: $0.cell, why: "\($0.figure.text): \($0.reason)") }
+    return all.map(\.why).uniqued.map { why in Document.Group(why, all.filter { $0.why == why }.map(\.id)) }
+  }
+
+  /// What the samples are, beside the table of their spread; nil where each is a figure by itself.
+  var spreadNote: String? {
+    guard samplesAreDifferences else { return nil }
+    let all = cells.filter(\.isMeasured).flatMap(\.settledRounds).flatMap { $0 }
+    let below = all.count { !$0.isCost }
+    return
+      "Each sample is the difference of a run of 2N iterations and one of N: what disturbs the shorter one makes it too "
+      + "small. \(below) of \(all.count) are not above zero; where such a one would stand, there is a ?."
+  }
+
+  /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted; so are the outliers.
+  var spreadTable: Table {
+    var table = Table(right: [1, 2, 3, 4, 5, 6, 7, 8, 9])
+    table.add(["cell", "samples", "outliers", "warm-up", "min", "p50", "mean", "p90", "p99", "max"])
+    for cell in cells {
+      guard cell.isMeasured, let summary = cell.summary else { continue }
+      let statistics = [
+        summary.minimum, summary.median, summary.mean, summary.p90, summary.p99, summary.maximum,
+      ]
+      table.add(
+        [
+          cell.id, "\(summary.count)", summary.outliers.map { "\($0)" } ?? "?", "\(cell.warmUpCount)",
+        ] + statistics.map(Decimal.cost))
+    }
+    return table
+  }
+
+  /// What was measured where and how.
+  var facts: [Document.Fact] {
+    let warmUp = cells.reduce(0) { $0 + $1.warmUpCount }
+    let samples = cells.reduce(0) { $0 + $1.rounds.reduce(0) { $0 + $1.count } }
+    let rounds = cells.map(\.rounds.count).max() ?? 0
+    let clock = clock.hertz.map { ", \(Decimal.text($0 / 1e6, digits: 0)) MHz" } ?? ""
+    let reading = self.clock.overheadCycles
+    let ending =
+      switch ended {
+      case .precision: "every ratio known to \(Decimal.percent(precision ?? 0))"
+      case .time: "the time was used up before every ratio was known to \(Decimal.percent(precision ?? 0))"
+      case .rounds: "as many rounds as were asked for"
+      case .cancelled: "cancelled"
+      }
+    let subject =
+      msr.isSpecCtrl
+      ? [] : [Document.Fact("register", "\(msr.name) (\(msr.index)); the claims of 2018 are about IA32_SPEC_CTRL")]
+    return subject + [
+      Document.Fact("host", host.summary),
+      Document.Fact(
+        "measured",
+        "\(rounds) rounds, \(samples) samples (\(warmUp) of them warm-up) in \(Decimal.text(elapsed, digits: 1)) s; "
+          + "\(ending)\(partial ? "; PARTIAL" : "")"
+      ),
+      Document.Fact(
+        "clock",
+        "guest's time-stamp counter\(clock), "
+          + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) \(unit) per sample taken off")
+      ),
+      Document.Fact("seed", "\(seed)"),
+    ]
+  }
+}
+
+extension BenchReport.Cell {
+  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
+  /// +same-cpu".
+  var label: String {
+    var parts = [workload]
+    if let msr, !writesSpecCtrl { parts.append(msr) }
+    if workload == "ibrs" || workload == "chatty" {
+      if writesPerEntry != (workload == "ibrs" ? 2 : 0) { parts.append("w\(writesPerEntry)") }
+      if exitsPerEntry != (workload == "chatty" ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
+    }
+    if branches > 0 { parts.append("b\(branches)") }
+    if let neighbour { parts.append("+\(neighbour.rawValue)") }
+    return parts.joined(separator: " ")
+  }
+}
+
+extension BenchReport.Unknown.What {
+  /// The kind as a person says it.
+  fileprivate var text: String {
+    switch self {
+    case .median: "cost"
+    case .mean: "mean cost"
+    case .ratio: "ratio"
+    case .netCost: "cost without the loop"
+    }
+  }
+}
+
+extension Distribution {
+  /// The median's interval as a person reads it.
+  fileprivate var intervalText: String {
+    guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
+    return Decimal.costInterval(interval[0], interval[1])
+  }
+}

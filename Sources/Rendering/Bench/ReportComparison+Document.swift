@@ -1,0 +1,198 @@
+// The comparison of two benchmarks as a person reads it: what it comes to first, then the circumstances,
+// then every cell, the worst first.
+
+import Glibc
+public import Measurement
+
+extension ReportComparison {
+  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with
+  /// `bothWays` what became cheaper.
+  ///
+  /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their
+  /// kind.
+  public func text(
+    threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false, width: Int = Document.usualWidth
+  ) -> String {
+    document(threshold: threshold, bothWays: bothWays, verbose: verbose).text(width: width)
+  }
+
+  /// The same as a document.
+  public func document(threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false) -> Document {
+    func paragraphs(_ sentences: [String]) -> [Document.Block] { sentences.map { .paragraph(.init($0)) } }
+    var sections = [Document.Section(paragraphs(conclusion(threshold: threshold, bothWays: bothWays)))]
+    if !environment.isEmpty {
+      sections.append(.init("These circumstances differ", [.list(circumstanceLines(verbose: verbose))]))
+    }
+    if !notes.isEmpty { sections.append(.init(notes.map { .paragraph(.init($0, label: "Note: ")) })) }
+    if !cells.isEmpty { sections.append(.init([.table(table(threshold: threshold, bothWays: bothWays))])) }
+    sections[sections.count - 1].blocks += absences.map { what, ids in
+      .paragraph(.init("\(what): \(ids.joined(separator: ", "))", indent: 2))
+    }
+    return Document(sections)
+  }
+
+  // MARK: Cells
+
+  /// Every cell that has a ratio.
+  private func table(threshold: Double?, bothWays: Bool) -> Table {
+    var table = Table(right: [1, 2, 3, 4])
+    table.add(["cell", "first", "second", "x", isExact ? "" : "interval", ""])
+    for (change, standing) in worstFirst(threshold ?? 0) {
+      let interval = isExact ? [] : (change.interval ?? []).map { Decimal.text($0, digits: 3) }
+      table.add([
+        change.cell, Decimal.cycles(change.first), Decimal.cycles(change.second),
+        Decimal.text(change.ratio, digits: 3), interval.count == 2 ? "\(interval[0]) to \(interval[1])" : "",
+        mark(change, standing, threshold, bothWays),
+      ])
+    }
+    return table
+  }
+
+  /// What stands behind a cell's figures.
+  private func mark(_ change: CellChange, _ standing: Standing, _ threshold: Double?, _ bothWays: Bool) -> String {
+    switch standing {
+    case .undecided: "undecided"
+    case .dearer where threshold != nil: "SLOWER"
+    case .cheaper where threshold != nil && bothWays: "FASTER"
+    default: change.differs ? "differs" : ""
+    }
+  }
+
+  /// The cells with where they stand: those that became dearer before the others, and the dearest first in either part.
+  private func worstFirst(_ threshold: Double) -> [(change: CellChange, standing: Standing)] {
+    cells.map { ($0, standing(of: $0, threshold: threshold)) }.sorted { one, other in
+      if (one.1 == .dearer) != (other.1 == .dearer) { return one.1 == .dearer }
+      return (one.0.ratio, other.0.cell) > (other.0.ratio, one.0.cell)
+    }
+  }
+
+  /// The cells that have no place in the table or no verdict there, with the reason.
+  private var absences: [(what: String, ids: [String])] {
+    let lost = lost.map(\.text).uniqued.map { why in
+      ("Lost, in the second \(why)", self.lost.filter { $0.text == why }.map(\.cell))
+    }
+    let void = void.map(\.reason).uniqued.map { why in
+      ("Void, \(why)", self.void.filter { $0.reason == why }.map(\.cell))
+    }
+    let few = cells.filter { undecided.contains($0.cell) && $0.rounds < roundsNeeded }.map(\.cell)
+    let rest = [
+      ("Undecided, with fewer than \(roundsNeeded) rounds on a side", few),
+      ("Undecided, with an interval without bounds", undecided.filter { !few.contains($0) }),
+      ("Only in the second", onlyInSecond),
+    ]
+    return (lost + void + rest).filter { !$0.1.isEmpty }
+  }
+
+  // MARK: Circumstances
+
+  /// The circumstances that differ, a line for each of the host's; parameters and mitigations are counted unless all
+  /// are asked for.
+  public func circumstanceLines(verbose: Bool) -> [String] {
+    let shown = environment.filter { verbose || $0.kind == .host }
+    let lines = shown.map { "\($0.name): \($0.first) -> \($0.second)" }
+    let counts = [(Circumstance.Kind.parameter, "parameter", "of KVM's module"), (.mitigation, "mitigation", "")]
+      .compactMap { kind, what, whose -> String? in
+        let names = environment.filter { $0.kind == kind && !verbose }.map { $0.name.dropFirst(what.count + 1) }
+        guard !names.isEmpty else { return nil }
+        let some = names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", …" : "")
+        return "\(names.count) \(what)\(names.count == 1 ? "" : "s")\(whose.isEmpty ? "" : " " + whose) (\(some))"
+      }
+    let rest = counts.isEmpty ? [] : ["\(counts.joined(separator: " and ")); --verbose shows both values"]
+    // What a file calls a line stays one line here.
+    return (lines + rest).map(\.inOneLine)
+  }
+
+  // MARK: Conclusion
+
+  /// What it comes to, in sentences.
+  private func conclusion(threshold: Double?, bothWays: Bool) -> [String] {
+    var sentences = [headline(threshold: threshold, bothWays: bothWays)]
+    let consequence = threshold == nil ? "." : ", which no threshold allows."
+    func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
+    if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
+    if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
+    if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
+    if let open = openText(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
+    if let suspected = suspectText(threshold: threshold, bothWays: bothWays) { sentences.append(suspected) }
+    guard judgesSomething else { return sentences }
+    sentences.append(
+      isExact
+        ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so that the ratio decides by itself."
+        : "\((unit ?? "ticks").capitalised) per iteration. The intervals hold for all \(cells.count + void.count) cells at once "
+          + "with \(Decimal.percent(confidence)) confidence; a drift of the machine from one run to the other is in the ratios."
+    )
+    return sentences
+  }
+
+  /// The first sentence.
+  private func headline(threshold: Double?, bothWays: Bool) -> String {
+    guard judgesSomething else {
+      return cells.isEmpty
+        ? "Nothing could be judged: no cell has a ratio."
+        : "Nothing could be judged: no cell has \(roundsNeeded) rounds in both, which \(cells.count + void.count) "
+          + "\(cells.count == 1 ? "cell needs" : "cells at once need"), and an interval. More --rounds or --time measure enough."
+    }
+    let dearer = regressions(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let cheaper = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let amount = threshold.map { " by more than \(Decimal.percent($0))" } ?? ""
+    let worst = dearer.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
+    let judged = judgedCount(threshold: threshold, bothWays: bothWays)
+    guard judged > 0 else {
+      return "None of \(cells.counted) could be held against \(Decimal.percent(threshold ?? 0))."
+    }
+    let all =
+      judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
+    let first = "\(dearer.isEmpty ? "None" : "\(dearer.count)") of \(all) became dearer\(amount)\(worst ?? "")"
+    guard threshold == nil || bothWays else { return first + "." }
+    return "\(first); \(cheaper.count) became cheaper."
+  }
+
+  /// The cells whose intervals reach across a threshold that is asked for.
+  private func openCells(threshold: Double?, bothWays: Bool) -> [CellChange] {
+    guard let threshold else { return [] }
+    return cells.filter {
+      guard standing(of: $0, threshold: threshold) == .open else { return false }
+      return bothWays || $0.interval?.last ?? 0 > 1 + threshold
+    }
+  }
+
+  /// How many cells can be told to lie on one side of the threshold; without one, how many have an interval.
+  private func judgedCount(threshold: Double?, bothWays: Bool) -> Int {
+    cells.count - undecided.count - openCells(threshold: threshold, bothWays: bothWays).count
+  }
+
+  /// How many cells look as if they had changed by more than the threshold though it cannot be told, in a sentence; nil
+  /// where there are none.
+  private func suspectText(threshold: Double?, bothWays: Bool) -> String? {
+    guard let threshold else { return nil }
+    let suspects = suspects(threshold: threshold, bothWays: bothWays)
+    guard let worst = suspects.max(by: { abs(log($0.ratio)) < abs(log($1.ratio)) }) else { return nil }
+    let one = suspects.count == 1
+    let change = bothWays ? "changed" : "dearer"
+    return
+      "\(suspects.count) of those that cannot be told \(one ? "looks" : "look") \(change) by more than "
+      + "\(Decimal.percent(threshold)), at worst \(worst.cell) at \(Decimal.ratio(worst.ratio)) times: no gate passes over "
+      + "\(one ? "it" : "them"), and more --rounds or --time would tell."
+  }
+
+  /// How many cells a threshold leaves open, in a sentence; nil where there are none.
+  private func openText(threshold: Double?, bothWays: Bool) -> String? {
+    let open = openCells(threshold: threshold, bothWays: bothWays)
+    guard let threshold, !open.isEmpty else { return nil }
+    return
+      "Of \(open.count) it cannot be told: \(open.count == 1 ? "its interval reaches" : "their intervals reach") "
+      + "beyond \(Decimal.percent(threshold))."
+  }
+}
+
+extension [ReportComparison.CellChange] {
+  /// How many they are: "1 cell", "15 cells".
+  fileprivate var counted: String { "\(count) \(count == 1 ? "cell" : "cells")" }
+}
+
+extension ReportComparison.Loss {
+  /// What became of it: "void (its witnesses contradict each other)".
+  fileprivate var text: String {
+    (fate == .notReached ? "not reached" : fate.rawValue) + (reason.map { " (\($0))" } ?? "")
+  }
+}

@@ -1,0 +1,64 @@
+// How the cost of an exit spreads: the share of samples that cost no more than so many cycles, for each primitive.
+
+import JSONValues
+import Measurement
+
+extension Chart {
+  /// The distribution of what each primitive costs, its loop's median taken off.
+  static func latency(of report: BenchReport) -> Chart? {
+    var data: [JSONValue] = []
+    var names: [String] = []
+    var all: [Double] = []
+    let cells = report.primitiveCells.filter { $0.workload != "bare" }
+    for (index, cell) in cells.enumerated() {
+      let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
+      let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()
+      let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.words)")
+      names.append(name)
+      all += samples
+      // Lines that run into each other at the median are told apart where each has its mark at another height.
+      let height = 0.1 + 0.8 * (Double(index) + 0.5) / Double(cells.count)
+      let marked = max(Int(height * Double(samples.count)), samples.firstIndex(where: \.isCost) ?? 0)
+      for (rank, sample) in samples.enumerated() where sample.isCost {
+        data.append([
+          "primitive": .string(name), "cycles": .number(sample), "marked": .bool(rank == marked),
+          "share": .number(Double(rank + 1) / Double(samples.count) * 100),
+        ])
+      }
+    }
+    guard !data.isEmpty else { return nil }
+    // They count in the shares, but a logarithmic axis has no place for them.
+    let outside = all.count { !$0.isCost }
+    let note =
+      "Each line has one mark, at a height of its own, to tell it by."
+      + (outside == 0
+        ? "" : " \(outside) of \(all.count) samples cost no more than their loop and lie left of the axis.")
+    let series = Series("primitive", names.uniqued)
+    let x: JSONValue = [
+      "field": "cycles", "type": "quantitative", "scale": logarithmic(all),
+      "axis": ["labelSeparation": 6],
+      "title": .string("\(report.unit), logarithmic (each sample the mean of its iterations, the loop taken off)"),
+    ]
+    let y: JSONValue = [
+      "field": "share", "type": "quantitative", "title": "share of the samples that cost no more, %",
+      "scale": ["domain": [0, 100]],
+    ]
+    let specification = Self.specification(
+      title: "Distribution of what an exit costs", note: note, of: report, data: data,
+      [
+        "width": 620, "height": 340,
+        "layer": [
+          [
+            "mark": ["type": "line", "interpolate": "step-after", "strokeWidth": 2],
+            "encoding": ["x": x, "y": y, "color": series.color, "strokeDash": series.dash],
+          ],
+          [
+            "transform": [["filter": "datum.marked"]],
+            "mark": ["type": "point", "filled": true, "size": 110, "opacity": 1],
+            "encoding": ["x": x, "y": y, "color": series.color, "shape": series.shape],
+          ],
+        ],
+      ])
+    return Chart(name: "exit-latency", specification: specification)
+  }
+}

@@ -1,0 +1,48 @@
+// A document as lines of text that fit a terminal.
+
+extension Document {
+  /// The width of text where nobody asks for another, and the widest that is easy to read, in columns.
+  public static let usualWidth = 100
+
+  /// The document as text of so many columns.
+  public func text(width: Int = usualWidth) -> String {
+    sections.map { $0.text(width: width) }.joined(separator: "\n")
+  }
+}
+
+extension Document.Section {
+  fileprivate func text(width: Int) -> String {
+    let title = heading.map { ($0.title + $0.remark).wrapped(width: width) } ?? ""
+    return title + blocks.map { $0.text(width: width) }.joined()
+  }
+}
+
+extension Document.Block {
+  fileprivate func text(width: Int) -> String {
+    switch self {
+    case .facts(let facts, let indent):
+      var table = Table(indent: indent)
+      for fact in facts { table.add(fact.isWarning ? fact.name.uppercased() : fact.name, fact.text) }
+      return table.text(width: width)
+    case .paragraph(let paragraph):
+      return paragraph.text.wrapped(width: width, first: paragraph.label, indent: paragraph.indent)
+    case .table(let table):
+      return table.text(width: width)
+    case .list(let caption, let lines):
+      return (caption?.wrapped(width: width) ?? "")
+        + lines.map { $0.wrapped(width: width, first: "  ", indent: 6) }.joined()
+    case .groups(let groups):
+      return groups.map { group in
+        "\(group.reason):".wrapped(width: width, first: "  ", indent: 2)
+          + group.members.joined(separator: ", ").wrapped(width: width, first: "      ", indent: 6)
+      }.joined()
+    case .judgements(let judgements):
+      return judgements.map { judgement in
+        let indent = judgement.name.count + 2
+        return "\(judgement.outcome.uppercased()): \(judgement.claim)"
+          .wrapped(width: width, first: judgement.name + "  ", indent: indent)
+          + judgement.reason.wrapped(width: width, first: String(repeating: " ", count: indent), indent: indent)
+      }.joined()
+    }
+  }
+}

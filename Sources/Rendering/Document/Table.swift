@@ -1,0 +1,125 @@
+// Plain text in columns.
+
+/// A table as wide as its cells, or as narrow as it has to be; columns are set apart by two spaces.
+public struct Table: Equatable, Sendable {
+  /// The columns that are flush right: numbers.
+  let rightColumns: Set<Int>
+  /// The columns whose width is given, and in which longer cells are broken into lines.
+  let fixedColumns: [Int: Int]
+  /// How far it stands from the margin, in columns of text.
+  let indent: Int
+  private(set) var rows: [[String]] = []
+
+  /// A table whose columns of these numbers, from 0 on, are flush right, or of a width that is given.
+  public init(right: Set<Int> = [], fixed: [Int: Int] = [:], indent: Int = 0) {
+    rightColumns = right
+    fixedColumns = fixed
+    self.indent = indent
+  }
+
+  /// Adds a row.
+  public mutating func add(_ cells: String...) { add(cells) }
+
+  /// Adds a row; what ends a line within a cell becomes a space.
+  public mutating func add(_ row: [String]) { rows.append(row.map(\.inOneLine)) }
+
+  /// What a last column must have for its sentences to be broken into lines there.
+  private static let narrowestSentence = 24
+
+  /// The table in lines of at most `width` characters, as far as its cells allow.
+  ///
+  /// Where it is too wide, the sentences of a last column that is flush left are broken into lines; or else first cells
+  /// that do not fit stand on lines of their own above their rows; or else each row takes several lines.
+  public func text(width: Int) -> String {
+    let text = body(width: width - indent)
+    guard indent > 0 else { return text }
+    let margin = String(repeating: " ", count: indent)
+    return text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { line in
+      line.isEmpty ? "\n" : margin + line + "\n"
+    }.joined()
+  }
+
+  private func body(width: Int) -> String {
+    let widths = columnWidths
+    guard let first = widths.first, let last = widths.last else { return "" }
+    let whole = widths.reduce(0) { $0 + $1 + 2 } - 2
+    if whole <= width { return fixedColumns.isEmpty ? lines(widths) : brokenLines(widths) }
+    let room = width - (whole - last)
+    if !rightColumns.contains(widths.count - 1), room >= Self.narrowestSentence {
+      return brokenLines(widths.dropLast() + [room])
+    }
+    let others = whole - first
+    if others <= width { return lines([width - others] + widths.dropFirst()) }
+    return rows.map { folded($0, widths, at: width) }.joined()
+  }
+
+  private var columnWidths: [Int] {
+    (0..<(rows.map(\.count).max() ?? 0)).map { column in
+      fixedColumns[column] ?? rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    }
+  }
+
+  /// The rows, a line each; a first cell that is wider than its column stands above its row.
+  private func lines(_ widths: [Int]) -> String {
+    rows.map { row in
+      var cells = row
+      guard let first = cells.first, first.count > widths[0] else { return line(cells, widths) }
+      cells[0] = ""
+      return first + "\n" + line(cells, widths)
+    }.joined()
+  }
+
+  /// The rows, each on as many lines as the cells of the last column and of those of a given width need there.
+  private func brokenLines(_ widths: [Int]) -> String {
+    rows.map { row in
+      guard row.count == widths.count else { return line(row, widths) }
+      let parts = row.indices.map { column -> [String] in
+        guard column == row.count - 1 || fixedColumns[column] != nil else { return [row[column]] }
+        return row[column].wrapped(width: widths[column]).split(separator: "\n", omittingEmptySubsequences: false)
+          .dropLast().map(String.init)
+      }
+      return (0..<(parts.map(\.count).max() ?? 0)).map { number in
+        line(parts.map { number < $0.count ? $0[number] : "" }, widths)
+      }.joined()
+    }.joined()
+  }
+
+  /// A row on as many lines as it takes, the later ones indented.
+  private func folded(_ row: [String], _ widths: [Int], at width: Int) -> String {
+    var text = ""
+    var start = 0
+    while start < row.count {
+      let indent = start == 0 ? 0 : 2
+      var (end, used) = (start + 1, indent + widths[start])
+      while end < row.count, used + 2 + widths[end] <= width {
+        used += 2 + widths[end]
+        end += 1
+      }
+      let blanks = String(repeating: " ", count: indent)
+      let line = blanks + line(row, widths, start..<end)
+      // A cell that is too wide even alone is a sentence.
+      text += line.count <= width + 1 ? line : row[start].wrapped(width: width, first: blanks, indent: indent)
+      start = end
+    }
+    return text
+  }
+
+  /// These cells of a row, or all, as one line.
+  private func line(_ row: [String], _ widths: [Int], _ columns: Range<Int>? = nil) -> String {
+    let line = (columns ?? row.indices).map { column in
+      let padding = String(repeating: " ", count: max(0, widths[column] - row[column].count))
+      return rightColumns.contains(column) ? padding + row[column] : row[column] + padding
+    }.joined(separator: "  ")
+    return line.withoutTrailingSpaces + "\n"
+  }
+
+  /// The table in GitHub's Markdown, the first row as its head.
+  public var markdown: String {
+    guard let head = rows.first else { return "" }
+    func line(_ cells: [String]) -> String {
+      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
+    }
+    return line(head) + "|" + head.indices.map { rightColumns.contains($0) ? " ---: |" : " --- |" }.joined() + "\n"
+      + rows.dropFirst().map(line).joined()
+  }
+}

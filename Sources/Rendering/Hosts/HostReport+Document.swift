@@ -1,0 +1,85 @@
+// The host in a table that a person reads in ten seconds.
+
+import Experiments
+import Hypervisor
+public import Measurement
+
+extension HostReport {
+  /// The host in one line: processor, module, kernel.
+  public var summary: String { "\(cpu.model ?? cpu.vendor ?? "unknown CPU"), \(module), Linux \(kernel ?? "?")" }
+
+  /// The host as a document.
+  public var document: Document {
+    Document(
+      [
+        .init([.facts(facts)]), .init([.table(speculationTable)]), proofSection, vulnerabilitySection,
+      ].compactMap(\.self))
+  }
+
+  private var facts: [Document.Fact] {
+    let settings =
+      [smt.map { "SMT \($0)" }, turbo.map { "turbo \($0 ? "on" : "off")" }].compactMap { $0 }
+      + (governors.isEmpty ? ["no frequency governor"] : ["governor \(governors.joined(separator: ", "))"])
+    let below = isVirtualised ? "itself a guest of \(hypervisor ?? "a hypervisor")" : "bare metal"
+    let software = module == "kvm_pvm" ? " (software virtualisation)" : ""
+    return [
+      .init("CPU", processor), .init("kernel", "\(kernel ?? "?"), \(below)"),
+      .init("KVM", capabilities == nil ? "not available" : module + software), .init("TSC", clock),
+      .init("spectre_v2", vulnerabilities["spectre_v2"] ?? "?"),
+      .init(
+        "this process", "speculative store bypass \(processStoreBypass); indirect branches \(processIndirectBranch)"),
+      .init("clocks", settings.joined(separator: ", ")),
+    ]
+  }
+
+  private var processor: String {
+    "\(cpu.model ?? cpu.vendor ?? "?"), family \(cpu.family?.hex ?? "?") model \(cpu.modelNumber?.hex ?? "?") "
+      + "stepping \(cpu.stepping.map(String.init) ?? "?"), microcode \(cpu.microcode ?? "?"), "
+      + "\(cpu.logicalCount.map(String.init) ?? "?") CPUs"
+  }
+
+  private var clock: String {
+    let rate = tsc.hertz.map { "\(Decimal.text($0 / 1e6, upTo: 2)) MHz (\(tsc.source ?? "?"))" } ?? "rate unknown"
+    return rate + (tsc.invariant ? ", invariant" : ", not said to be invariant")
+      + (tsc.isClocksource ? ", the kernel's clock" : ", not the kernel's clock")
+  }
+
+  /// What each of the three sees: the columns of one table.
+  private var speculationTable: Table {
+    var table = Table()
+    table.add("", "CPU", "KVM", "guest")
+    let views = [speculation.cpu, speculation.kvm, speculation.guest]
+    func row(_ name: String, _ value: (SpeculationView) -> Bool?) {
+      table.add([name] + views.map { view in view.flatMap(value).map { $0 ? "yes" : "no" } ?? "?" })
+    }
+    row("SPEC_CTRL (IBRS)") { $0.ibrs }
+    row("STIBP") { $0.stibp }
+    row("SSBD") { $0.ssbd }
+    row("IBPB") { $0.ibpb }
+    row("IBRS_ALL") { $0.ibrsAll }
+    return table
+  }
+
+  private var proofSection: Document.Section? {
+    guard let specCtrlProof, let entries, let policies else { return nil }
+    var table = Table()
+    func row(_ name: String, _ fact: Fact?) {
+      guard let fact else { return }
+      table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
+    }
+    row("SPEC_CTRL holds a value", specCtrlProof)
+    for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
+    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
+    let controllers = capabilities.map { $0["IRQCHIP"] != nil && $0["PIT2"] != nil }
+    for kind in BootableKind.allCases {
+      row("boot \(kind.rawValue)", kind.fact(syscall: entries["syscall"], hasInterruptControllers: controllers))
+    }
+    return .init("Proved by trying", [.table(table)])
+  }
+
+  private var vulnerabilitySection: Document.Section? {
+    let open = vulnerabilities.filter { $0.value.hasPrefix("Vulnerable") }.keys.sorted()
+    guard !open.isEmpty else { return nil }
+    return .init([.paragraph("The kernel calls itself vulnerable to \(open.joined(separator: ", ")).")])
+  }
+}

@@ -1,0 +1,174 @@
+// `spectrap bench`: what each policy costs on this host, and whether the claims of 2018 hold there.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import Measurement
+import Rendering
+import SystemPackage
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench",
+    abstract: "Measures what each policy costs whom on this host, and judges the claims of 2018.",
+    discussion: """
+      Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
+      so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
+
+      A FILE is replaced in one step, or written to as it is where it is a device or a pipe; - is standard output, and \
+      the text goes to standard error then.
+      """)
+
+  @Option(
+    name: .customLong("workload"),
+    help: .names(of: Workload.Name.self, "Measure these workloads and primitives only; may be given again."),
+    transform: Workload.Name.argument)
+  var workloads: [Workload.Name] = []
+
+  @Option(
+    name: .customLong("entry"), help: .names(of: Entry.self, "Measure with these entries; may be given again."),
+    transform: Entry.argument)
+  var entries: [Entry] = []
+
+  @Option(
+    name: .customLong("policy"), help: .names(of: PolicyName.self, "Measure these policies only; may be given again."),
+    transform: PolicyName.argument)
+  var policies: [PolicyName] = []
+
+  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  var acceptUnprotected = false
+
+  @Flag(help: "Measure with every entry that works here, not only the best.")
+  var allEntries = false
+
+  @Option(help: ArgumentHelp("The MSR that it is about.", valueName: "name|0xN"), transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  @Option(help: ArgumentHelp("Stop when every ratio is known this well (default: 2).", valueName: "percent"))
+  var precision: Double?
+
+  @Option(help: ArgumentHelp("Stop after this long (default: 30).", valueName: "seconds"))
+  var time: Double?
+
+  @Option(
+    help: ArgumentHelp("Measure so many rounds of every cell, whatever they take.", valueName: "count"),
+    transform: whole(1...1_000_000))
+  var rounds: Int?
+
+  @Option(
+    help: "The seed of every random choice (default: from the clock; it is printed).", transform: whole(0...UInt64.max))
+  var seed: UInt64?
+
+  @Option(
+    help: "The processor to measure on (default: the last that this process may use).", transform: Self.processor)
+  var cpu: Int?
+
+  @Option(
+    help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"),
+    transform: FilePath.argument)
+  var json: FilePath?
+
+  @Option(
+    help: ArgumentHelp("Write one row per cell as CSV.", valueName: "file"), transform: FilePath.argument)
+  var csv: FilePath?
+
+  @Option(
+    help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"), transform: FilePath.argument)
+  var samplesCSV: FilePath?
+
+  @Flag(help: "Print Markdown instead of text.")
+  var markdown = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
+      throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
+    }
+    if let precision, !(precision > 0 && precision <= 100) {
+      throw ValidationError("--precision takes more than 0 and at most 100 %")
+    }
+    if let time, !(time > 0 && time <= 1e6) {
+      throw ValidationError("--time takes more than 0 and at most 1000000 seconds")
+    }
+    guard rounds != nil else { return }
+    guard time == nil, precision == nil else {
+      throw ValidationError(
+        "--rounds measures so many rounds whatever they take and whatever is known by then; leave out "
+          + (time == nil ? "--precision" : "--time"))
+    }
+  }
+
+  func run() throws {
+    try Failure.reporting {
+      // Where the result goes is made sure of before anything is measured.
+      let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
+      let csvFile = try csv.map { try ResultFile($0) }
+      let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
+      let options = options
+      var bench: Bench
+      do { bench = try Bench(options) } catch let error as Errno {
+        throw Failure(status: .osError, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
+      }
+
+      let control = Bench.makeControl()
+      try Interrupt.cancels(control)
+      var progress = Progress(total: rounds == nil ? options.time / .seconds(1) : nil)
+      let report = try bench.run(control: control) { progress.show($0) }
+      progress.clear()
+
+      // One that cannot be written must not take the others with it.
+      let written = [
+        Result { try jsonFile?.write(try report.jsonText()) },
+        Result { try csvFile?.write(report.csv) },
+        Result { try samplesFile?.write(report.samplesCSV) },
+        Result { try Output.result(markdown ? report.markdown : report.text(width: Terminal.width)) },
+      ]
+      var unwritten: ExitCode?
+      for case .failure(let error) in written { unwritten = Failure.say(error) }
+      if let unwritten { throw unwritten }
+      if report.partial {
+        throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
+      }
+      if let failures = report.failures { throw Failure(status: .software, message: failures) }
+    }
+  }
+
+  /// A processor that this process may run on.
+  ///
+  /// - Throws: `ValidationError`, which says which those are.
+  private static func processor(_ text: String) throws -> Int {
+    let allowed = CPUAffinity.allowed
+    if let cpu = Int(text), allowed.contains(cpu) { return cpu }
+    throw ValidationError("give a processor that this process may run on: \(CPUList(allowed))")
+  }
+
+  /// About how many samples it will take at most, so far as that can be known before it is planned.
+  private var sampleCount: Int {
+    // A round of everything has up to as many, and no host has been seen to take as many in a second.
+    let (perRound, perSecond, most) = (2_000.0, 1_000.0, 200_000.0)
+    return Int(min(most, rounds.map { Double($0) * perRound } ?? options.time / .seconds(1) * perSecond))
+  }
+
+  /// What JSON takes beside its samples, and for each of them, and what a row of them takes in CSV; in bytes.
+  private static let (bytesOfRest, bytesOfSample, bytesOfRow) = (256 << 10, 25, 60)
+
+  private var options: BenchOptions {
+    var options = BenchOptions()
+    options.selection.workloads = Set(workloads)
+    options.selection.policies = Set(policies)
+    options.selection.entries = Set(entries)
+    options.selection.allEntries = allEntries
+    options.selection.msr = msr
+    options.selection.acceptsUnprotected = acceptUnprotected
+    if let precision { options.precision = precision / 100 }
+    if let time { options.time = .seconds(time) }
+    options.rounds = rounds
+    options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
+    options.cpu = cpu
+    options.path = kvm.path
+    options.version = Spectrap.configuration.version
+    return options
+  }
+}

@@ -1,0 +1,40 @@
+// `spectrap contract`: the most that a guest may be told so that it can run on every host of a pool.
+
+import ArgumentParser
+import Migration
+import Rendering
+import SystemPackage
+
+struct Contract: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "contract",
+    abstract: "Says what a guest may be told so that it can run on each of several hosts.",
+    discussion: """
+      HOST is a file that `spectrap probe --json` has written there; the host is called by the file's name. \
+      `spectrap run --contract FILE` starts a guest under the contract that --output wrote.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    transform: FilePath.argument)
+  var hosts: [FilePath]
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @Option(
+    help: ArgumentHelp("Write the contract as JSON; - is standard output.", valueName: "file"),
+    transform: FilePath.argument)
+  var output: FilePath?
+
+  func validate() throws { try Input.check(hosts) }
+
+  func run() throws {
+    try Failure.reporting {
+      let file = try output.map { try ResultFile($0) }
+      let contract = try PoolContract(of: try hosts.map(HostOffer.read))
+      try file?.write(try contract.jsonText())
+      if json { try Output.json(contract) } else { try Output.document(contract.document) }
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// `spectrap inspect`: what a snapshot holds. Needs no KVM.
+
+import ArgumentParser
+import Experiments
+import Migration
+import Rendering
+import SystemPackage
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect", abstract: "Shows what the file of a snapshot holds. Needs no KVM.")
+
+  @Argument(help: "The file.", transform: FilePath.argument)
+  var file: FilePath
+
+  @Flag(help: "Print the guest's state as JSON (docs/json.md), without its memory.")
+  var json = false
+
+  func run() throws {
+    try Failure.reporting {
+      let snapshot = try ExperimentSnapshot.read(file)
+      // Also where it is printed as it stands: what is of no experiment is no snapshot.
+      let document = try snapshot.document()
+      if json { try Output.json(snapshot.guest) } else { try Output.document(document) }
+    }
+  }
+}

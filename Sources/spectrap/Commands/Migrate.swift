@@ -1,0 +1,56 @@
+// `spectrap migrate`: a guest moves to another host; or the plan of which guests may.
+
+import ArgumentParser
+import Migration
+import Rendering
+import SystemPackage
+
+struct Migrate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate",
+    abstract:
+      "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
+    discussion: """
+      Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
+      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the other.
+
+      The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
+      file that `spectrap probe --json` has written there.
+      """)
+
+  @OptionGroup var move: MoveOptions
+
+  @Flag(help: "Print the decision for each source, destination and policy.")
+  var plan = false
+
+  @Argument(
+    help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    transform: FilePath.argument)
+  var hosts: [FilePath] = []
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    try Input.check(hosts)
+    if plan {
+      guard move.isUntouched else {
+        throw ValidationError("--plan excludes --from, --to, --policy, --peer-user and --accept-unprotected")
+      }
+    } else {
+      guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }
+      try move.check()
+    }
+  }
+
+  func run() throws {
+    try Failure.reporting {
+      guard plan else { return try move.perform(kvm: kvm, json: json) }
+      let offers = try hosts.map(HostOffer.read)
+      let plan = MigrationPlan(for: offers.isEmpty ? HostClass.allCases.map(\.offer) : offers)
+      if json { try Output.json(plan) } else { try Output.document(plan.document(isOfClasses: offers.isEmpty)) }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// `spectrap resume`: a guest goes on from a snapshot.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Migration
+import SystemPackage
+
+struct Resume: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "resume",
+    abstract: "Goes on with the guest in a file that `run --snapshot-at` wrote.",
+    discussion: """
+      The guest goes on where it was paused, under its own policy or another, and ends with the counts of one that was \
+      never stopped. The file stays as it is, so a guest can go on from it more than once.
+      """)
+
+  @Argument(help: "The file.", transform: FilePath.argument)
+  var file: FilePath
+
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR from now on (default: as before)."),
+    transform: PolicyName.argument)
+  var policy: PolicyName?
+
+  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  var acceptUnprotected = false
+
+  @Option(
+    help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
+  var timeLimit = 60.0
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+  @OptionGroup var sandbox: SandboxOptions
+
+  func run() throws {
+    try Failure.reporting {
+      let snapshot = try ExperimentSnapshot.read(file)
+      let experiment = try Experiment(resuming: snapshot, under: policy)
+      let kvm = try kvm.open()
+      var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+      abilities.acceptsUnprotected = acceptUnprotected
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      try Interrupt.cancels(control)
+      let host = HostDescription(json: json)
+      let record = try experiment.resume(
+        snapshot, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+      try Run.show(record, entryChoice: "as it was started", on: host)
+      try Self.checkCompletion(of: record.stopped, after: timeLimit)
+    }
+  }
+
+  /// As `Run.checkCompletion`, of a guest that came from elsewhere: nothing keeps it when it is paused.
+  ///
+  /// - Throws: `Failure` for one that was not done.
+  static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+    guard stopped != .paused else {
+      throw Failure(status: .software, message: "the guest stopped for a pause that nobody ordered, and is gone")
+    }
+    try Run.checkCompletion(of: stopped, after: timeLimit)
+  }
+}

@@ -1,0 +1,272 @@
+// `spectrap run`: one guest under one policy.
+
+import ArgumentParser
+import Experiments
+import GuestImages
+import Hypervisor
+import Measurement
+import Migration
+import Rendering
+import SystemPackage
+
+struct Run: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Runs a guest under a policy; counts every exit and takes the time.",
+    discussion: """
+      The guest enters its kernel ITERATIONS times in all, spread over SAMPLES samples; each sample is timed by the \
+      guest itself. Exits are counted by the VMM, by KVM, and by what the guest was built to do: where the three \
+      contradict each other, there is no result.
+      """)
+
+  @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
+  var workload: Workload.Name
+
+  @Option(
+    help: "Writes of the MSR at each kernel entry, for the workload ibrs (default: 2).",
+    transform: whole(Workload.values(of: "writesPerEntry")))
+  var writesPerEntry: Int?
+
+  @Option(
+    help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).",
+    transform: whole(Workload.values(of: "exitsPerEntry")))
+  var exitsPerEntry: Int?
+
+  @Option(
+    help: "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0).",
+    transform: whole(Workload.values(of: "userBranches")))
+  var userBranches: Int?
+
+  @Option(
+    help: "Kernel entries in each phase, for the workload phases (default: 100).",
+    transform: whole(Workload.values(of: "phaseLength")))
+  var phaseLength: Int?
+
+  @Option(
+    help: .names(of: Entry.self, "How user mode reaches the kernel; the default is the best that works on this host."),
+    transform: Entry.argument)
+  var entry: Entry?
+
+  @Option(help: .names(of: PolicyName.self, "Who owns the MSR."), transform: PolicyName.argument)
+  var policy: PolicyName = .emulate
+
+  @Option(
+    help: ArgumentHelp(
+      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"),
+    transform: FilePath.argument)
+  var contract: FilePath?
+
+  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  var acceptUnprotected = false
+
+  @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).", transform: whole(1...Int.max))
+  var iterations: Int?
+
+  @Option(
+    help: "Timed samples that they are spread over (default: 20, or fewer for fewer iterations).",
+    transform: whole(1...SampleRecord.maximumCount))
+  var samples: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The MSR that policy and guest are about (the guest ibpb is about IA32_PRED_CMD).", valueName: "name|0xN"),
+    transform: MSR.argument)
+  var msr: MSR = .specCtrl
+
+  @Option(
+    help: ArgumentHelp("Stop after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Self.timeLimits)
+  var timeLimit = 60.0
+
+  @Flag(help: "Print each exit as it happens, one line each, on standard error.")
+  var trace = false
+
+  @Flag(help: "Time every KVM_RUN with the host's clock, in a histogram for each kind of exit.")
+  var histogram = false
+
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Pause after this many iterations, or when SIGUSR1 comes, and put the guest into a file (see `resume`).",
+      valueName: "iterations|signal> <file"))
+  var snapshotAt: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Wait there for `spectrap migrate` to order the guest to move.", valueName: "unix:path"))
+  var migratable: String?
+
+  @Flag(help: "Print JSON (docs/json.md).")
+  var json = false
+
+  @OptionGroup var kvm: KVMOptions
+
+  func validate() throws {
+    if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
+      throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
+    }
+    if userBranches != nil, !workload.takesUserBranches {
+      throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
+    }
+    if phaseLength != nil, workload != .phases { throw ValidationError("--phase-length is for the workload phases") }
+    if acceptUnprotected && policy != .adaptive {
+      throw ValidationError("--accept-unprotected is for the policy adaptive")
+    }
+    if trace && histogram {
+      throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
+    }
+    if try snapshotOrder != nil || trace || histogram, migratable != nil {
+      throw ValidationError("--migratable excludes --snapshot-at, --trace and --histogram")
+    }
+    _ = try migratable.map(UnixPath.init)
+  }
+
+  /// How long a guest may run at most, in seconds; 0 for as long as it takes.
+  static let timeLimits = number(0...1e9, "seconds")
+
+  func run() throws {
+    try Failure.reporting {
+      let workload = try chosenWorkload()
+      let possible = workload.entries
+      if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
+      let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
+      let samples = samples ?? max(1, min(20, iterations))
+      // Numbers that make no sense are said before KVM is touched.
+      var draft = try Experiment(
+        running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
+      if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
+
+      let snapshot = try snapshotOrder
+      // It holds the guest's memory.
+      let file = try snapshot.map { try ResultFile($0.path, reserving: 256 << 10, permissions: .ownerReadWrite) }
+
+      // From now on, for a signal may come while the host is still proved.
+      let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+      try Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
+
+      let pool = try contract.map(PoolContract.read)
+      let kvm = try kvm.open()
+      var abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      abilities.acceptsUnprotected = acceptUnprotected
+      _ = try policy.protection(on: abilities)
+      if let reason = try workload.refusal(under: msr, on: kvm) {
+        throw ExperimentError.workloadRefused(workload.name, reason)
+      }
+      let (entry, choice) = try chooseEntry(of: possible, on: kvm)
+      var experiment = try Experiment(
+        running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+      if let pool {
+        let offer = try HostOffer(of: kvm, abilities: abilities)
+        experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
+      }
+
+      if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
+
+      if let migratable {
+        return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
+      }
+      let record = try experiment.run(
+        on: kvm, abilities: abilities, observing: observation(under: control), control: control)
+      // A guest that cannot be written must not take its counts with it.
+      let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
+      try Self.show(record, entryChoice: choice, json: json)
+      try written.get()
+      try Self.checkCompletion(of: record.stopped, after: timeLimit)
+      if let path = snapshot?.path, record.snapshot == nil {
+        throw Failure(status: .software, message: "the guest ended before it was paused; \(path) was not written")
+      }
+    }
+  }
+
+  /// Runs the guest, here or elsewhere in the end.
+  private func runMovable(
+    _ experiment: Experiment, on kvm: borrowing KVM, _ abilities: HostAbilities, at address: UnixPath,
+    entryChoice: String, _ control: RunControl
+  ) throws {
+    let desk = try MoveDesk(at: address.path, pausing: control)
+    defer { desk.close() }
+    switch try experiment.run(on: kvm, abilities: abilities, movingAt: desk, control: control) {
+    case .moved(let report): try report.show(json: json)
+    case .stayed(let record, _):
+      try Self.show(record, entryChoice: entryChoice, json: json)
+      try Self.checkCompletion(of: record.stopped, after: timeLimit)
+    }
+  }
+
+  /// Prints the result.
+  ///
+  /// - Throws: `Failure` when standard output does not take it.
+  static func show(_ record: RunRecord, entryChoice: String, json: Bool) throws {
+    try show(record, entryChoice: entryChoice, on: HostDescription(json: json))
+  }
+
+  /// Prints the result of a host that was looked at before.
+  ///
+  /// - Throws: `Failure` when standard output does not take it.
+  static func show(_ record: RunRecord, entryChoice: String, on host: HostDescription) throws {
+    switch host {
+    case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))
+    case .headline(let headline):
+      try Output.document(RunReport(record, host: nil, entryChoice: entryChoice).document(on: headline))
+    }
+  }
+
+  /// When the guest is to be put into which file; without a number, when the signal comes.
+  private var snapshotOrder: (iterations: Int?, path: FilePath)? {
+    get throws {
+      if snapshotAt.isEmpty { return nil }
+      guard snapshotAt.count == 2 else {
+        throw ValidationError("--snapshot-at takes two values: a number of iterations or \"signal\", and a file")
+      }
+      let path = try FilePath.argument(snapshotAt[1])
+      if snapshotAt[0] == "signal" { return (nil, path) }
+      guard let iterations = Int(snapshotAt[0]), iterations >= 0 else {
+        throw ValidationError("--snapshot-at \(snapshotAt[0]): give a number of iterations from 0 on, or \"signal\"")
+      }
+      return (iterations, path)
+    }
+  }
+
+  private func chosenWorkload() throws -> Workload {
+    let chosen = [
+      "writesPerEntry": writesPerEntry, "exitsPerEntry": exitsPerEntry, "userBranches": userBranches,
+      "phaseLength": phaseLength,
+    ]
+    return try Workload(
+      workload, msr: workload.ownMSR ?? msr.rawValue, parameters: chosen.compactMapValues { $0 })
+  }
+
+  private func observation(under control: RunControl) -> Observation {
+    if trace { return .trace { Output.trace($0) { control.isDue } } }
+    return histogram ? .roundTrips : .nothing
+  }
+
+  /// The entry that was asked for, proved; or the best that works here.
+  private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
+    if let entry {
+      guard entry != .none else { return (entry, "as asked for") }
+      let proof = try EntryProof(of: entry, on: kvm).made()
+      guard proof.works else {
+        throw Failure(
+          status: .unavailable,
+          message: "entry \(entry.rawValue) does not work on this host: \(proof.seen); "
+            + "`spectrap list` shows those that do")
+      }
+      return (entry, "as asked for")
+    }
+    let switching = possible.filter { $0 != .none }
+    guard !switching.isEmpty else { return (.none, "the only one of this workload") }
+    return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
+  }
+
+  static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
+    switch stopped {
+    case nil, .paused: return
+    case .timeLimit:
+      throw Failure(
+        status: .timedOut,
+        message: "the guest was stopped after \(timeLimit) s; the counts above are partial (see --time-limit)")
+    case .cancelled:
+      throw Failure(status: .interrupted, message: "the guest was stopped on request; the counts above are partial")
+    }
+  }
+}

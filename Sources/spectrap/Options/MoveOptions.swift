@@ -1,0 +1,130 @@
+// The move of `spectrap migrate`: from a file or a running guest, to a socket at which `spectrap receive` waits.
+
+import ArgumentParser
+import Experiments
+import Hypervisor
+import Migration
+import Rendering
+import SystemPackage
+
+struct MoveOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The guest: a file of `run --snapshot-at`, which goes on here meanwhile; or where `run --migratable` runs it.",
+      valueName: "file|unix:path"))
+  var from: String?
+
+  @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
+  var to: String?
+
+  @Option(
+    help: .names(of: PolicyName.self, "Who owns the MSR there (default: as here)."), transform: PolicyName.argument)
+  var policy: PolicyName?
+
+  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  var acceptUnprotected = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How long the guest may be stopped in all: where the destination is not ready by then, it goes on here.",
+      valueName: "ms"),
+    transform: number(1...1e6, "ms"))
+  var downTime = 300.0
+
+  @Option(
+    help: ArgumentHelp(
+      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"),
+    transform: whole(0...UInt32.max))
+  var peerUser: UInt32?
+
+  @Option(
+    help: ArgumentHelp("Stop a guest that goes on here after this many seconds; 0 for no limit.", valueName: "seconds"),
+    transform: Run.timeLimits)
+  var timeLimit = 60.0
+
+  @OptionGroup var sandbox: SandboxOptions
+
+  /// Whether nothing about a move was chosen.
+  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
+
+  /// - Throws: `ValidationError` for what is missing or makes no sense.
+  func check() throws {
+    guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
+    _ = try UnixPath(to)
+    if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
+  }
+
+  func perform(kvm options: KVMOptions, json: Bool) throws {
+    guard let from, let to else { return }
+    var request = MoveRequest(to: try UnixPath(to).path)
+    request.policy = policy
+    request.acceptsUnprotected = acceptUnprotected
+    request.limits.downTime = .milliseconds(downTime)
+    request.peers = PeerRule(other: peerUser)
+
+    if from.hasPrefix(UnixPath.prefix) {
+      return try Self.show(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
+    }
+    let snapshot = try ExperimentSnapshot.read(try FilePath.argument(from))
+    let experiment = try Experiment(resuming: snapshot)
+    let kvm = try options.open()
+    var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
+    abilities.acceptsUnprotected = acceptUnprotected
+    let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
+    try Interrupt.cancels(control)
+    let host = HostDescription(json: json)
+    switch try experiment.move(
+      snapshot, request, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+    {
+    case .moved(let report): try report.show(json: json)
+    case .stayed(let record, let reason):
+      try Run.show(record, entryChoice: "as it was started", on: host)
+      try Resume.checkCompletion(of: record.stopped, after: timeLimit)
+      throw Failure(status: .software, message: "the guest stayed here: \(reason ?? "nobody wanted it to move")")
+    }
+  }
+
+  /// Says what came of an order to a guest that another process runs.
+  private static func show(_ result: MoveResult, json: Bool) throws {
+    switch result {
+    case .moved(let report): try report.show(json: json)
+    case .refused(let reason):
+      throw Failure(
+        status: .unavailable, message: "the guest may not move there, and goes on where it is: \(reason.plain)")
+    case .failed(let reason):
+      throw Failure(status: .software, message: "the guest goes on where it is: \(reason.plain)")
+    case .unknown(let reason): throw TransferError.unknown(reason.plain)
+    case .ended: throw Failure(status: .software, message: "the guest ended before it could be moved")
+    }
+  }
+}
+
+/// A socket's address on the command line: `unix:` and a path.
+struct UnixPath {
+  static let prefix = "unix:"
+  /// What the address of a socket has room for, without the zero at its end, in bytes; unix(7).
+  static let longest = 107
+  let path: FilePath
+
+  /// - Throws: `ValidationError` for another kind of address, and for a path that is too long for one.
+  init(_ text: String) throws {
+    guard text.hasPrefix(Self.prefix), text != Self.prefix else {
+      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
+    }
+    path = try FilePath.argument(String(text.dropFirst(Self.prefix.count)))
+    guard path.length <= Self.longest else {
+      throw ValidationError(
+        "the path of a socket has at most \(Self.longest) bytes, and this one \(path.length); give a shorter one, or one "
+          + "from the working directory on")
+    }
+  }
+}
+
+extension MoveReport {
+  /// Prints it.
+  ///
+  /// - Throws: `Failure` when standard output does not take it.
+  func show(json: Bool) throws {
+    if json { try Output.json(MoveJSON(self)) } else { try Output.document(document) }
+  }
+}
