@@ -1,4 +1,4 @@
-// The example on the overview page of Images.
+// The example of the module's overview page, which shows it from the first import on.
 
 import Images
 
