@@ -57,6 +57,10 @@ struct PC: ExitHandler, ~Copyable {
   mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
     if access.port &- Serial8250.firstPort < 8 {
       let register = access.port &- Serial8250.firstPort
+      if register == 0, let byte = cpu.singleByte(of: access), serial.transmits() {
+        transmit(byte)
+        return updateInterrupt()
+      }
       cpu.forEachElement(of: access) { writeSerial(UInt8(truncatingIfNeeded: $0), to: register) }
       return updateInterrupt()
     }
@@ -101,7 +105,10 @@ struct PC: ExitHandler, ~Copyable {
   // MARK: The serial port
 
   private mutating func writeSerial(_ value: UInt8, to register: UInt16) {
-    guard case .transmit(let byte) = serial.write(value, to: register) else { return }
+    if case .transmit(let byte) = serial.write(value, to: register) { transmit(byte) }
+  }
+
+  private mutating func transmit(_ byte: UInt8) {
     pending.append(byte)
     if byte == UInt8(ascii: "\n") || pending.count == Self.pendingLimit || isPrompt { flush() }
   }

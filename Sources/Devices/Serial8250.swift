@@ -33,16 +33,16 @@ public struct Serial8250: Sendable {
     static let scratch: UInt16 = 7
   }
 
-  private var interruptEnable: UInt8 = 0
+  @usableFromInline var interruptEnable: UInt8 = 0
   private var bufferControl: UInt8 = 0
-  private var lineControl: UInt8 = 0
-  private var modemControl: UInt8 = 0
+  @usableFromInline var lineControl: UInt8 = 0
+  @usableFromInline var modemControl: UInt8 = 0
   private var scratch: UInt8 = 0
   private var divisor: (low: UInt8, high: UInt8) = (1, 0)
   /// Whether "the transmitter is empty" has yet to be told by an interrupt.
-  private var transmitterPending = false
+  @usableFromInline var transmitterPending = false
   /// The byte that came in, nil where there is none.
-  private var input: UInt8?
+  @usableFromInline var input: UInt8?
   /// Whether `input` came by the loop and not from outside.
   private var inputIsLooped = false
 
@@ -61,12 +61,20 @@ public struct Serial8250: Sendable {
   /// Whether the interrupt line is high.
   ///
   /// OUT2 in the modem control register, which lets a PC's interrupt through, is not asked: Linux sets it before.
-  public var interrupts: Bool {
+  @inlinable public var interrupts: Bool {
     interruptEnable & 1 != 0 && input != nil || interruptEnable & 2 != 0 && transmitterPending
   }
 
-  private var selectsDivisor: Bool { lineControl & 0x80 != 0 }
-  private var isLooped: Bool { modemControl & 0x10 != 0 }
+  @usableFromInline var selectsDivisor: Bool { lineControl & 0x80 != 0 }
+  @usableFromInline var isLooped: Bool { modemControl & 0x10 != 0 }
+
+  /// The guest writes the data register, of all the most often: whether that byte goes out on the line; if not, nothing
+  /// has happened, and `write` does what is to be done.
+  @inlinable public mutating func transmits() -> Bool {
+    guard lineControl & 0x80 == 0, modemControl & 0x10 == 0 else { return false }
+    transmitterPending = true
+    return true
+  }
 
   /// The guest writes a register, 0 to 7.
   public mutating func write(_ value: UInt8, to register: UInt16) -> Effect {

@@ -125,6 +125,13 @@ public import SystemPackage
     }
   }
 
+  /// The byte that a `portOut` of a single byte carries; nil for any other.
+  @inlinable public func singleByte(of access: PortAccess) -> UInt8? {
+    guard access.size == 1, access.count == 1, access.dataOffset < UInt64(page.count) else { return nil }
+    // Safe: the byte lies within the page.
+    return unsafe page.base.load(fromByteOffset: Int(access.dataOffset), as: UInt8.self)
+  }
+
   /// The elements that a `portOut` carries, one after the other.
   @inlinable public func forEachElement(of access: PortAccess, _ body: (UInt32) -> Void) {
     let range = dataRange(of: access)

@@ -228,7 +228,7 @@ struct BootCommand: ParsableCommand {
 
   private static func hiddenBit(_ text: String) throws -> HiddenBit {
     if let bit = HiddenBit(text) { return bit }
-    throw ValidationError("give \(Suggestion.sentence(for: text.uppercased(), among: HiddenBit.names))")
+    throw ValidationError("give \(Suggestion.text(for: text.uppercased(), among: HiddenBit.names))")
   }
 }
 
