@@ -4,7 +4,6 @@
 // mode).
 
 import Experiments
-import GuestImages
 public import Hypervisor
 
 /// Whether a host's guests can be Linux kernels.

@@ -1,6 +1,6 @@
 // Which kernel entries really switch to ring 0 on this host: each is tried by a tiny guest.
 
-public import GuestImages
+import GuestImages
 public import Hypervisor
 
 /// What a tiny guest saw when it tried a kernel entry.
@@ -29,8 +29,9 @@ public struct EntryProof: Equatable, Sendable {
 
   /// Tries an entry.
   ///
-  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws
-  /// `GuestImageError` when there is no such guest.
+  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`).
+  ///
+  /// - Throws: `GuestImageError` when there is no such guest.
   public init(of entry: Entry, on kvm: borrowing KVM) throws {
     self.entry = entry
     let image = try GuestImage(.entryProof, entry: entry)
@@ -57,7 +58,7 @@ public struct EntryProof: Equatable, Sendable {
 
   /// The proof itself, if it is one.
   ///
-  /// Throws `ExperimentError.unproved` when it could not be made.
+  /// - Throws: `ExperimentError.unproved` when it could not be made.
   public func made() throws(ExperimentError) -> EntryProof {
     if case .unknown(let failure) = result { throw .unproved([("entry \(entry.rawValue)", failure)]) }
     return self
@@ -65,8 +66,8 @@ public struct EntryProof: Equatable, Sendable {
 
   /// The first entry that works, in the order of preference.
   ///
-  /// Throws `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one that
-  /// is preferred.
+  /// - Throws: `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one
+  ///   that is preferred.
   public static func best(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {

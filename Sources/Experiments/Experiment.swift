@@ -22,18 +22,18 @@ public struct Experiment: Sendable {
 
   /// An experiment with the workload of this name and its default parameters.
   ///
-  /// Throws as the other initialiser does.
+  /// - Throws: What the other initialiser does.
   public init(
     _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
     try self.init(
-      running: Workload(workload, msr: workload.ownMSR ?? msr.rawValue), entry: entry, policy: policy, msr: msr,
+      running: Workload(workload, msr: workload.ownMSR ?? msr), entry: entry, policy: policy, msr: msr,
       iterations: iterations, samples: samples)
   }
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
-  /// Throws `ExperimentError.orders` when a sample would have none, or there is no room for so many.
+  /// - Throws: `ExperimentError.orders` when a sample would have none, or there is no room for so many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -46,7 +46,7 @@ public struct Experiment: Sendable {
 
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
-  /// Throws `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
+  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
     let (total, samples) = (orders.reduce(0) { $0 + Int($1) }, orders.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
@@ -76,9 +76,9 @@ public struct Experiment: Sendable {
 
   /// Runs it.
   ///
-  /// Throws `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when its
-  /// guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when the
-  /// guest faults or the witnesses contradict each other, and what making a machine throws.
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when
+  ///   its guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when
+  ///   the guest faults or the witnesses contradict each other, and what making a machine throws.
   public func run(
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
@@ -103,7 +103,7 @@ public struct Experiment: Sendable {
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
   ///
-  /// Throws `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
+  /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
   func check(on kvm: borrowing KVM, abilities: HostAbilities) throws {
     _ = try policy.protection(on: abilities)
     if let reason = try workload.refusal(under: msr, on: kvm) {
@@ -114,10 +114,11 @@ public struct Experiment: Sendable {
   /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known
   /// already.
   ///
-  /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
-  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do
-  /// not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not
-  /// take.
+  /// `beforeEntry` is called once everything is open, before the guest's first instruction.
+  ///
+  /// - Throws: as `run` does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it
+  ///   was told (and `abilities` do not accept what can be accepted), and `VirtualCPUStateError` with what of the
+  ///   guest's state this host does not take.
   public func resume(
     _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
     observing observation: Observation = .nothing, control: RunControl = RunControl(),
@@ -135,7 +136,7 @@ public struct Experiment: Sendable {
   /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from
   /// then on.
   ///
-  /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
+  /// - Throws: `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
   func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities) throws
     -> ExperimentSnapshot
   {

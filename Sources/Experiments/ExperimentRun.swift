@@ -18,7 +18,7 @@ struct ExperimentRun: PolicyVisitor {
     try beforeEntry()
     let stopped = try session.run(observing: observation, control: control)
     var record = try session.record(stopped: stopped)
-    if stopped == .paused { record.snapshot = try session.snapshot(on: kvm, origin: HostReport.headline()) }
+    if stopped == .paused { record.snapshot = try session.snapshot(on: kvm, origin: HostReport.summary()) }
     // The machine goes here, and what it could not give back is said.
     _ = consume session
     let kept = Array(VirtualMachine.keptMemory.dropFirst(keptBefore))

@@ -57,7 +57,7 @@ extension ExperimentState {
 extension Experiment {
   /// The experiment that a snapshot is of, under its own policy or another.
   ///
-  /// Throws `ExperimentError.snapshot` when it describes none.
+  /// - Throws: `ExperimentError.snapshot` when it describes none.
   public init(resuming snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
     let state = snapshot.guest.work
     guard let name = Workload.Name(rawValue: state.workload) else {
@@ -80,7 +80,7 @@ extension Experiment {
       throw .snapshot("its policy and its counters are about different MSRs")
     }
     if let reason = ExperimentState.refusal(ofMemory: snapshot.guest.machine.memory) { throw .snapshot(reason) }
-    do { workload = try Workload(name, msr: state.msr, parameters: state.parameters) } catch {
+    do { workload = try Workload(name, msr: MSR(state.msr), parameters: state.parameters) } catch {
       throw .snapshot("\(error)")
     }
     self.entry = entry

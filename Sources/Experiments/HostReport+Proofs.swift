@@ -31,14 +31,14 @@ extension HostReport {
   }
 
   /// The host in a few words, without reading all that a report holds: processor, module, kernel.
-  public static func headline(files: HostFiles = HostFiles()) -> String {
+  public static func summary(files: HostFiles = HostFiles()) -> String {
     "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
       + "Linux \(HostKernel.release(files: files) ?? "?")"
   }
 
   /// Adds what KVM offers.
   ///
-  /// Throws `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM does not tell.
   public mutating func addOffer(of kvm: borrowing KVM) throws {
     speculation.kvm = SpeculationView(
       try kvm.supportedCPUID(), archCapabilities: try kvm.featureMSR(.archCapabilities))
@@ -58,7 +58,9 @@ extension HostReport {
   /// host can do with IA32_SPEC_CTRL.
   ///
   /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
-  /// else has been added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
+  /// else has been added, `ExperimentError.unproved` is thrown.
+  ///
+  /// - Throws: What else making a machine throws.
   @discardableResult
   public mutating func addProofs(on kvm: borrowing KVM) throws -> HostAbilities {
     var untried: [(what: String, failure: ProofFailure)] = []
@@ -70,23 +72,22 @@ extension HostReport {
         return nil
       }
     }
-    let names = PolicyName.allCases.map(\.rawValue)
     let abilities = try tried("SPEC_CTRL") { try HostAbilities(provedOn: kvm, subject: .specCtrl) }
     if let abilities {
-      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
+      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.text)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
-          ($0.rawValue, Fact(try $0.support(on: abilities, tellingOn: kvm)))
+          (.known($0), Fact(try $0.support(on: abilities, tellingOn: kvm)))
         })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
       specCtrlProof = unknown
-      policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
+      policies = Dictionary(uniqueKeysWithValues: PolicyName.allCases.map { (.known($0), unknown) })
     }
-    var proved: [String: Fact] = [:]
+    var proved: [Known<Entry>: Fact] = [:]
     for entry in Entry.ringSwitching {
       let proof = try EntryProof(of: entry, on: kvm)
-      proved[entry.rawValue] = Fact(proof)
+      proved[.known(entry)] = Fact(proof)
       if case .unknown(let failure) = proof.result { untried.append(("entry \(entry.rawValue)", failure)) }
     }
     entries = proved
@@ -114,7 +115,7 @@ extension HostReport.Fact {
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.sentence)")
+      self.init(works: true, seen: "protects: \(protection.text)")
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }
@@ -123,7 +124,7 @@ extension HostReport.Fact {
 extension PolicyName {
   /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
   ///
-  /// Throws what making a machine throws, which is made only where it matters what the guest is told.
+  /// - Throws: What making a machine throws, which is made only where it matters what the guest is told.
   func support(on abilities: HostAbilities, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
     let support = support(on: abilities)
     guard case .supported(let protection) = support,
@@ -146,20 +147,7 @@ extension PolicyName {
 
 extension Protection {
   /// How far and why, as a person says it.
-  public var sentence: String { "\(level.word); \(reason)" }
-}
-
-extension Protection.Level {
-  /// The level as a person says it.
-  public var word: String {
-    switch self {
-    case .always: "always"
-    case .maskedBits: "the host's bits alone"
-    case .guest: "as the guest chooses"
-    case .none: "no"
-    case .notApplicable: "not applicable"
-    }
-  }
+  public var text: String { "\(level.summary); \(reason)" }
 }
 
 extension SpeculationView {
@@ -185,7 +173,7 @@ extension SpeculationView {
   }
 
   /// What there is, and what there is not, as a person reads it.
-  public var line: String {
+  public var text: String {
     let bits = [
       ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
     ]

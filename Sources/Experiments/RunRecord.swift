@@ -78,7 +78,7 @@ public struct RunRecord: Sendable {
   public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
   /// The accesses of an MSR that the guest was built to make.
   public func expectedAccesses(of msr: MSR) -> (reads: UInt64, writes: UInt64) {
-    msr.rawValue == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
+    msr == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
   }
   /// Guest clock ticks for one iteration, sample by sample, of those that were timed on this host alone.
   public var cyclesPerIteration: [Double] {
@@ -95,7 +95,7 @@ public struct RunRecord: Sendable {
 extension RunRecord {
   /// Holds the witnesses against each other and against what the guest was built to do.
   ///
-  /// Throws `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
+  /// - Throws: `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
   func verify() throws(ExperimentError) {
     var contradictions: [String] = []
     func compare(_ what: String, _ found: UInt64, _ expected: UInt64) {

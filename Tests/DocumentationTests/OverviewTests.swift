@@ -50,14 +50,14 @@ struct OverviewTests {
     #expect(try guestThatSetsIBRS().renderListing().contains("wrmsr"))
     let (dear, cheap) = ((0..<6).map { [200.0 + Double($0)] }, (0..<6).map { [100.0 + Double($0)] })
     let interval = try compare(dear, over: cheap)
-    #expect(interval.lowerBound > 1.9 && interval.upperBound <= 2)
+    #expect(interval.lower > 1.9 && interval.upper <= 2)
     #expect(mayLeaveIBRSAll(under: .passthrough).hasPrefix("unprotected: "))
     let forms = twoForms(of: [("emulate", 1100)])
     #expect(forms.text == "Cycles per kernel entry\npolicy   cycles\nemulate  1100.0\n")
     #expect(forms.markdown.hasPrefix("# Costs\n\n## Cycles per kernel entry\n\n| policy | cycles |\n"))
   }
 
-  @Test("has examples that run guests", .needsKVM, .timeLimit(.minutes(1)))
+  @Test("has examples that run guests", .needsKVM, .timeLimit(.minutes(5)))
   func guests() throws {
     #expect(try countWrites(of: guestThatSetsIBRS().bytes) == 1)
     #expect(try costs(under: .emulate).count == 20)

@@ -31,7 +31,7 @@ struct Neighbour: ~Copyable {
 
   /// Starts a guest that writes without end, on `cpu`, under the policy of `experiment` and about its MSR.
   ///
-  /// Throws `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
+  /// - Throws: `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
   init(
     on cpu: Int, beside experiment: Experiment, abilities: HostAbilities, path: FilePath
   ) throws(Errno) {
@@ -42,7 +42,7 @@ struct Neighbour: ~Copyable {
         try CPUAffinity.bind(to: cpu)
         let kvm = try KVM(path: path)
         var experiment = try Experiment(
-          running: .ibrs(msr.rawValue, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
+          running: .ibrs(msr, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
           iterations: 1, samples: 1)
         experiment.orders = [UInt32.max - 1]
         while !control.isCancelled {

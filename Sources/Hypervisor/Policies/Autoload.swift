@@ -73,10 +73,10 @@ public struct Autoload: Policy, ~Copyable {
       case .held, .accepted, .moving: continue
       case .unreadable:
         throw PolicyError.refused(
-          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which this KVM does not read: \(proof.sentence)")
+          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which this KVM does not read: \(proof.text)")
       default:
         throw PolicyError.refused(
-          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which no guest here can write: \(proof.sentence)")
+          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which no guest here can write: \(proof.text)")
       }
     }
   }

@@ -76,7 +76,7 @@ extension Policy where Self: ~Copyable {
 extension Policy where Self: ~Copyable {
   /// How the guest is protected on a host with these abilities.
   ///
-  /// Throws `PolicyError.refused` when the host cannot honour the policy.
+  /// - Throws: `PolicyError.refused` when the host cannot honour the policy.
   func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
     try support(on: abilities).protection(under: Self.name)
   }
@@ -95,7 +95,7 @@ public struct GuestContract: Equatable, Sendable {
 
   /// All that KVM offers on this host.
   ///
-  /// Throws `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM does not tell.
   public init(offeredBy kvm: borrowing KVM) throws(KVMError) {
     self.init(
       cpuid: try kvm.supportedCPUID(),
@@ -148,7 +148,7 @@ public struct HostAbilities: Equatable, Codable, Sendable {
 
   /// The abilities of this host, proved by trying.
   ///
-  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
+  /// - Throws: `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
   public init(provedOn kvm: borrowing KVM, subject: MSR) throws {
     self.init(
       subject: subject, register: try RegisterProof(of: subject, on: kvm),
@@ -163,7 +163,7 @@ extension HostAbilities {
 
   /// These abilities with what a policy weighs by cost, measured where that is not known yet.
   ///
-  /// Throws what making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
   public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> HostAbilities {
     var abilities = self
     if policy == .adaptive, mayOpen, adaptiveCosts == nil {
@@ -174,7 +174,7 @@ extension HostAbilities {
 
   /// These abilities with what `adaptive` weighs, for guests whose users may accept what this host's has not.
   ///
-  /// Throws as `measured` does.
+  /// - Throws: What `measured` does.
   public func withCosts(on kvm: borrowing KVM) throws -> HostAbilities {
     var abilities = self
     abilities.acceptsUnprotected = true
@@ -195,7 +195,7 @@ public enum PolicySupport: Equatable, Sendable {
 extension PolicySupport {
   /// The protection under the policy of this name.
   ///
-  /// Throws `PolicyError.refused` when the host cannot honour it.
+  /// - Throws: `PolicyError.refused` when the host cannot honour it.
   func protection(under policy: String) throws(PolicyError) -> Protection {
     switch self {
     case .supported(let protection): return protection
@@ -219,20 +219,9 @@ extension PolicySupport {
 
 /// What a policy does for the guest's safety on a host.
 public struct Protection: Equatable, Sendable {
-  /// How far.
-  public enum Level: String, Codable, Sendable {
-    /// Indirect branches are restricted always, whatever the guest writes.
-    case always
-    /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.
-    case maskedBits
-    /// As the guest chooses by what it writes.
-    case guest
-    /// Not at all.
-    case none
-    /// The subject is not the register that protects.
-    case notApplicable
-  }
+  public typealias Level = ProtectionLevel
 
+  /// How far.
   public let level: Level
   /// Why, in one sentence.
   public let reason: String

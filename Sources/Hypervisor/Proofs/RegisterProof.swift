@@ -134,8 +134,8 @@ extension RegisterProof {
 }
 
 extension RegisterProof {
-  /// What was seen, in words.
-  public var sentence: String {
+  /// What was seen, as a person reads it.
+  public var text: String {
     switch self {
     case .held(let wrote): "a guest wrote \(wrote.hex), and it read back"
     case .dropped(let wrote, let readBack): "a guest wrote \(wrote.hex), and \(readBack.hex) read back"
@@ -153,9 +153,9 @@ extension RegisterProof {
   func refusal(of msr: MSR) -> String? {
     switch self {
     case .held: nil
-    case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(sentence)"
-    case .moving: "\(msr) (\(msr.hex)) cannot be proved to be the guest's: \(sentence)"
-    default: "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
+    case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(text)"
+    case .moving: "\(msr) (\(msr.hex)) cannot be proved to be the guest's: \(text)"
+    default: "guests of this KVM have no \(msr) (\(msr.hex)): \(text)"
     }
   }
 }

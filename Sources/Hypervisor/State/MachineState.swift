@@ -23,8 +23,8 @@ public struct MachineState: Codable, Equatable, Sendable {
 extension Machine where P: ~Copyable {
   /// Finishes the last exit and takes the state.
   ///
-  /// Throws `VirtualCPUStateError` when KVM refuses, the exit cannot be finished without running the guest, or the
-  /// machine has interrupt controllers.
+  /// - Throws: `VirtualCPUStateError` when KVM refuses, the exit cannot be finished without running the guest, or the
+  ///   machine has interrupt controllers.
   public mutating func state(on kvm: borrowing KVM) throws(VirtualCPUStateError) -> MachineState {
     guard hardware.interrupts == .none else { throw .interruptControllers }
     do {
@@ -47,9 +47,9 @@ extension Machine where P: ~Copyable {
   /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its
   /// pages; all other memory is zeroes.
   ///
-  /// Throws `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
-  /// `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
-  /// something else than before.
+  /// - Throws: `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
+  ///   `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
+  ///   something else than before.
   public mutating func restore(_ state: MachineState, _ pages: [GuestPage]) throws {
     if let difference = contract.difference(from: state.told) { throw VirtualCPUStateError.contract(difference) }
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }

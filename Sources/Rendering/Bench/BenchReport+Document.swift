@@ -1,6 +1,7 @@
 // A benchmark as a person reads it: what may spoil it, costs, verdicts, break-even, the spread of the samples.
 
 public import Measurement
+import Registers
 
 extension BenchReport {
   /// The result as text of the usual width.
@@ -25,7 +26,7 @@ extension BenchReport {
         ].compactMap(\.self))
   }
 
-  private func costSection(entry: String, isWhole: Bool) -> Document.Section {
+  private func costSection(entry: Known<Entry>, isWhole: Bool) -> Document.Section {
     let company = companyLines(entry: entry)
     return Document.Section(
       .init(
@@ -52,7 +53,7 @@ extension BenchReport {
     guard !verdicts.isEmpty else { return nil }
     let judgements = verdicts.map {
       Document.Judgement(
-        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.words, reason: $0.reason)
+        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.text, reason: $0.reason)
     }
     let sources = Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")
     return Document.Section(

@@ -68,11 +68,11 @@ extension HostReport {
       table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
     }
     row("SPEC_CTRL holds a value", specCtrlProof)
-    for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
-    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
-    let controllers = capabilities.map { $0["IRQCHIP"] != nil && $0["PIT2"] != nil }
+    for entry in Entry.ringSwitching { row("entry \(entry.rawValue)", entries[.known(entry)]) }
+    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[.known(policy)]) }
+    let controllers = capabilities.map { $0["\(Capability.irqchip)"] != nil && $0["\(Capability.pit2)"] != nil }
     for kind in BootableKind.allCases {
-      row("boot \(kind.rawValue)", kind.fact(syscall: entries["syscall"], hasInterruptControllers: controllers))
+      row("boot \(kind.rawValue)", kind.fact(syscall: entries[.known(.syscall)], hasInterruptControllers: controllers))
     }
     return .init("Proved by trying", [.table(table)])
   }

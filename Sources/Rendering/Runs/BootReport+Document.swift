@@ -2,8 +2,8 @@
 
 public import Boot
 import Experiments
-import Hypervisor
 import Measurement
+import Registers
 
 extension BootReport {
   /// The report as a document, with the host in a few words.
@@ -14,7 +14,7 @@ extension BootReport {
 
   private func facts(on host: String) -> [Document.Fact] {
     let kind = isLinux ? "\(format), a Linux kernel" : format
-    let level = Protection.Level(rawValue: protection)?.word ?? protection
+    let level = ProtectionLevel(rawValue: protection)?.summary ?? protection
     let dropped = droppedBarriers.map {
       Document.Fact.warning(
         "the guest ran without its barriers: \($0) writes of IA32_PRED_CMD were dropped (--drop-pred-cmd)")

@@ -20,20 +20,20 @@ extension RunReport {
     let given: [Document.Fact] = [
       .init("workload", "\(workload)\(chosen), \(iterations) iterations in \(samples) samples\(ending)"),
       .init("entry", "\(entry) (\(entryChoice))"), .init("policy", "\(policy) of \(msr.name) (\(msr.index))"),
-      .init("protects", protection.sentence),
+      .init("protects", protection.text),
     ]
     let whyTwo = kvm.whyNone.map { ["two witnesses instead of three: \($0)"] } ?? []
     let place = [.init("host", host), origin.map { .init("came from", $0) }].compactMap(\.self) as [Document.Fact]
     let found: [Document.Fact?] = [
       .init("guest's clock", guestClock), .init("host's clock", hostClock), .init(msr.name, register),
-      .init("guest is told", guest.told.line), guest.sees.map { .init("guest sees", $0.line) },
+      .init("guest is told", guest.told.text), guest.sees.map { .init("guest sees", $0.text) },
     ]
     return given + (warnings + whyTwo).map(Document.Fact.warning) + place + found.compactMap(\.self)
   }
 
   /// The parameters that are not the workload's default, by name.
   private var chosenParameters: [(key: String, value: Int)] {
-    let defaults = Workload.Name(rawValue: workload).map { Workload($0).parameters } ?? [:]
+    let defaults = workload.value.map { Workload($0).namedParameters } ?? [:]
     return parameters.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
   }
 
@@ -41,7 +41,7 @@ extension RunReport {
     if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
-      ", 95 % interval \(Decimal.cycles($0[0])) to \(Decimal.cycles($0[1]))"
+      ", 95 % interval \(Decimal.cycles($0.lower)) to \(Decimal.cycles($0.upper))"
     }
     return "\(Decimal.cycles(distribution.median)) cycles per iteration (median\(interval ?? "")), "
       + "min \(Decimal.cycles(distribution.minimum)), max \(Decimal.cycles(distribution.maximum))"

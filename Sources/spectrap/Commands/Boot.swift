@@ -127,7 +127,7 @@ struct BootCommand: ParsableCommand {
       let told = try pool.map {
         try $0.guestContract(on: kvm, offering: HostOffer(of: kvm, abilities: abilities), under: policy)
       }
-      let headline = HostReport.headline()
+      let headline = HostReport.summary()
 
       let form: BootConsole.Form =
         tap

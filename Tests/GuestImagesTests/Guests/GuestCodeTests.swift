@@ -48,16 +48,16 @@ struct GuestCodeTests {
 
   @Test(
     "accesses the MSR and the port as often as the workload says",
-    arguments: Combination.kernels, [0x48 as UInt32, 0xc000_0102])
-  func accesses(combination: Combination, msr: UInt32) throws {
+    arguments: Combination.kernels, [MSR.specCtrl, .kernelGSBase])
+  func accesses(combination: Combination, msr: MSR) throws {
     let image = try combination.image(msr: msr)
     let start: Label = combination.entry == .none ? "iteration" : "entry"
     // Of a workload with phases the code of both is there.
     var whole = image.workload.perIteration
     whole.outs += image.workload.otherPhase?.perIteration.outs ?? 0
-    #expect(actions(in: try image.kernel.instructions(from: start, to: "done"), msr) == whole)
+    #expect(actions(in: try image.kernel.instructions(from: start, to: "done"), msr.rawValue) == whole)
     #expect(
-      actions(in: try image.kernel.instructions(from: "reported", to: start), msr) == image.workload.atBoot)
+      actions(in: try image.kernel.instructions(from: "reported", to: start), msr.rawValue) == image.workload.atBoot)
     let others = try image.kernel.instructions(from: start, to: "done").count { ["wrmsr", "rdmsr"].contains($0.name) }
     #expect(UInt64(others) == image.workload.perIteration.writes, "no access of any other MSR on the way")
   }
@@ -83,7 +83,7 @@ struct GuestCodeTests {
       case .out: ["out 0xf5, al"]
       case .mmio: ["mov dword ptr [0x100000], eax"]
       case .hlt: ["hlt"]
-      default: Array(repeating: "inc r8d", count: workload.parameters["instructions"] ?? 0)
+      default: Array(repeating: "inc r8d", count: workload.parameters[.instructions] ?? 0)
       }
     #expect(rest == expected)
   }
@@ -110,7 +110,7 @@ struct GuestCodeTests {
       #expect(Array(body[2...4]).map { String($0.prefix(3)) } == ["jmp", "dec", "jne"] && body[2] == "jmp \(register)")
       #expect(body.count == 6)
       #expect(image.kernel.listing.allSatisfy { !$0.mnemonic.hasPrefix("jmp r") })
-      #expect(try GuestImage(workload, entry: entry).workload.parameters["userBranches"] == 250)
+      #expect(try GuestImage(workload, entry: entry).workload.parameters[.userBranches] == 250)
     }
     #expect(throws: GuestImageError.self) { try GuestImage(.ibrs(userBranches: 1), entry: .none) }
   }

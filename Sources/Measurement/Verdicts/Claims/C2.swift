@@ -1,5 +1,7 @@
 // C2: two trapped writes make every kernel entry and exit about 3 times slower.
 
+import Registers
+
 extension ClaimRule {
   /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the
   /// light exit, on the stand-in MSR), once with the writes ended by the VMM.
@@ -16,30 +18,30 @@ extension ClaimRule {
 
   @Sendable private static func judgeC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     try evidence.judgeByLightExit(in: slowdownTolerance) { place throws(Evidence.Missing) in
-      let cell = try evidence.find("an entry with two writes that end in \(place.words)") {
+      let cell = try evidence.find("an entry with two writes that end in \(place.text)") {
         $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
       } tried: {
         $0.isWriter() && $0.isToEnd(in: place)
       }
       let ratio = try evidence.ratio(
-        "two writes ended by \(place.words) / bare", cell, over: try evidence.bare(for: cell))
+        "two writes ended by \(place.text) / bare", cell, over: try evidence.bare(for: cell))
       return (ratio, cell.entry)
     } reason: { light, heavy, entry, position in
-      let aside = heavy.map { ", with the VMM doing so \($0.words)" } ?? ""
+      let aside = heavy.map { ", with the VMM doing so \($0.text)" } ?? ""
       let caveat = entry.isSystemCall ? "" : "; the kernel was entered by \(entry), not by a system call"
-      return "with KVM ending the two writes an entry costs \(light.words) times a bare one\(aside); "
+      return "with KVM ending the two writes an entry costs \(light.text) times a bare one\(aside); "
         + "\(position) 1.5 to 6\(caveat)"
     }
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// Whether a guest that writes is there for writes that end in this place.
   func isToEnd(in place: Place) -> Bool {
     switch place {
-    case .hardware: writesSpecCtrl && policy == "passthrough"
+    case .hardware: writesSpecCtrl && policy == .passthrough
     case .kvm: writesStandIn
-    case .vmm: writesSpecCtrl && policy == "emulate"
+    case .vmm: writesSpecCtrl && policy == .emulate
     case .none: false
     }
   }
@@ -49,15 +51,15 @@ extension Evidence {
   /// Judges by the ratio with the writes ended by KVM; the one with the writes ended by the VMM stands beside it.
   func judgeByLightExit(
     in tolerance: ClosedRange<Double>,
-    ratio: (BenchReport.Cell.Place) throws(Missing) -> (finding: Finding, entry: String),
-    reason: (_ light: Finding, _ heavy: Finding?, _ entry: String, _ position: String) -> String
+    ratio: (CellRecord.Place) throws(Missing) -> (finding: Finding, entry: Known<Entry>),
+    reason: (_ light: Finding, _ heavy: Finding?, _ entry: Known<Entry>, _ position: String) -> String
   ) throws(Missing) -> Ruling {
     let heavy = try? ratio(.vmm).finding
-    let light: (finding: Finding, entry: String)
+    let light: (finding: Finding, entry: Known<Entry>)
     do throws(Missing) { light = try ratio(.kvm) } catch {
       throw Missing(
         outcome: error.outcome,
-        reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.words)" } ?? ""),
+        reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.text)" } ?? ""),
         figures: heavy.map { [$0.figure] } ?? [])
     }
     let position =
