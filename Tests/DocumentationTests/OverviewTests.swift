@@ -24,6 +24,7 @@ struct OverviewTests {
     "opens with the example as it is built",
     arguments: [
       "Registers", "Host", "GuestImages", "Hypervisor", "Measurement", "Migration", "Experiments", "Rendering",
+      "Images", "Boot",
     ])
   func example(module: String) throws {
     let source = try Self.text("Examples/Overview/\(module).swift")
