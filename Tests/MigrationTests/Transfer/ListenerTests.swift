@@ -11,7 +11,7 @@ import Testing
 
 @Suite("A listener at a path", .timeLimit(.minutes(5)))
 struct ListenerTests: ~Copyable {
-  private let path = "/tmp/spectrap-test-\(getpid())-listener"
+  private let path = "/tmp/spectrap-test-\(getpid())-\(UInt32.random(in: 0 ... .max))-listener"
 
   init() { unsafe _ = unlink(path) }
   deinit { unsafe _ = unlink(path) }
