@@ -83,52 +83,51 @@ public struct Experiment: Sendable {
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
     try run(
-      on: kvm, abilities: try HostAbilities(provedOn: kvm, subject: msr), observing: observation, control: control)
+      on: kvm, terms: try Terms(provedOn: kvm, subject: msr), observing: observation, control: control)
   }
 
-  /// Runs it on a host whose abilities are known already.
+  /// Runs it on these terms.
   public func run(
-    on kvm: borrowing KVM, abilities: HostAbilities, observing observation: Observation = .nothing,
+    on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl()
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
-    try check(on: kvm, abilities: abilities)
+    try check(on: kvm, terms: terms)
     return try policy.make(
-      on: kvm, with: abilities,
+      on: kvm, terms: terms,
       for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control,
+        experiment: self, start: .image(image), observation: observation, terms: terms, control: control,
         beforeEntry: {}))
   }
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
   ///
   /// Throws `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
-  func check(on kvm: borrowing KVM, abilities: HostAbilities) throws {
-    _ = try policy.protection(on: abilities)
+  func check(on kvm: borrowing KVM, terms: Terms) throws {
+    _ = try policy.protection(on: terms)
     if let reason = try workload.refusal(under: msr, on: kvm) {
       throw ExperimentError.workloadRefused(workload.name, reason)
     }
   }
 
-  /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known
-  /// already.
+  /// Goes on with the guest of a snapshot, which this experiment was made from, on these terms.
   ///
   /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
-  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and `abilities` do
-  /// not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not
+  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and the terms
+  /// do not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not
   /// take.
   public func resume(
-    _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
+    _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, terms: Terms,
     observing observation: Observation = .nothing, control: RunControl = RunControl(),
     beforeEntry: @escaping () throws -> Void = {}
   ) throws -> RunRecord {
-    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
-    let abilities = accepted(abilities)
+    let snapshot = try admit(snapshot, on: kvm, terms: terms)
+    let terms = terms.accepting(acceptsUnprotected)
     return try policy.make(
-      on: kvm, with: abilities,
+      on: kvm, terms: terms,
       for: ExperimentRun(
-        experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
+        experiment: self, start: .snapshot(snapshot), observation: observation, terms: terms,
         control: control, beforeEntry: beforeEntry))
   }
 
@@ -136,27 +135,22 @@ public struct Experiment: Sendable {
   /// then on.
   ///
   /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
-  func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities) throws
+  func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, terms: Terms) throws
     -> ExperimentSnapshot
   {
-    let host = try HostOffer(of: kvm, abilities: abilities)
+    let host = try HostOffer(of: kvm, abilities: terms.abilities)
     var snapshot = snapshot
     let moving = try MovingGuest(snapshot)
     for warning in Decision.warnings(of: moving, at: host) { snapshot.guest.warn(warning) }
-    switch Decision(of: moving, to: host, under: policy) {
+    switch Decision(
+      of: moving, to: host, under: policy, accepting: terms.acceptsUnprotected, costs: terms.adaptiveCosts)
+    {
     case .allowed: break
     case .refused(let reason): throw ExperimentError.mayNotGoOn(reason)
     case .unprotected(let reason):
-      guard abilities.acceptsUnprotected else { throw ExperimentError.mayNotGoOn(Decision.advice(reason)) }
+      guard terms.acceptsUnprotected else { throw ExperimentError.mayNotGoOn(Decision.advice(reason)) }
       snapshot.guest.warn(Decision.warning(reason))
     }
     return snapshot
-  }
-
-  /// The abilities of the host, with what the user has accepted for this guest elsewhere.
-  func accepted(_ abilities: HostAbilities) -> HostAbilities {
-    var abilities = abilities
-    abilities.acceptsUnprotected = abilities.acceptsUnprotected || acceptsUnprotected
-    return abilities
   }
 }

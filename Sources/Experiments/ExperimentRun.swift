@@ -7,14 +7,14 @@ struct ExperimentRun: PolicyVisitor {
   let experiment: Experiment
   let start: ExperimentStart
   let observation: Observation
-  let abilities: HostAbilities
+  let terms: Terms
   let control: RunControl
   let beforeEntry: () throws -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     let keptBefore = VirtualMachine.keptMemory.count
     var session = try ExperimentSession(
-      experiment, from: start, policy: policy, abilities: abilities, on: kvm)
+      experiment, from: start, policy: policy, terms: terms, on: kvm)
     try beforeEntry()
     let stopped = try session.run(observing: observation, control: control)
     var record = try session.record(stopped: stopped)

@@ -76,7 +76,7 @@ extension HostReport {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
-          ($0.rawValue, Fact(try $0.support(on: abilities, tellingOn: kvm)))
+          ($0.rawValue, Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
         })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
@@ -124,22 +124,22 @@ extension PolicyName {
   /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
   ///
   /// Throws what making a machine throws, which is made only where it matters what the guest is told.
-  func support(on abilities: HostAbilities, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
-    let support = support(on: abilities)
+  func support(on terms: Terms, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
+    let support = support(on: terms)
     guard case .supported(let protection) = support,
       protection.misleads(
-        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: abilities), about: abilities.subject)
+        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: terms), about: terms.abilities.subject)
     else { return support }
-    let told = try make(on: kvm, with: abilities, for: ToldContract(abilities: abilities))
-    return .supported(protection.given(told, about: abilities.subject))
+    let told = try make(on: kvm, terms: terms, for: ToldContract(terms: terms))
+    return .supported(protection.given(told, about: terms.abilities.subject))
   }
 
   /// What a guest is told, read back from a machine that is made for that.
   private struct ToldContract: PolicyVisitor {
-    let abilities: HostAbilities
+    let terms: Terms
 
     func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
-      try Machine(on: kvm, policy: policy, host: abilities, acceptingNoProtection: true).contract
+      try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true).contract
     }
   }
 }

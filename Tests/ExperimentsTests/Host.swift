@@ -9,7 +9,7 @@ struct Host: Sendable {
   /// The entries that work here, `none` among them.
   let entries: [Entry]
   /// What each subject's policies can count on.
-  let abilities: [MSR: HostAbilities]
+  let terms: [MSR: Terms]
   /// The workloads that no guest here can run as they are by default, each with the reason.
   let refusals: [Workload.Name: String]
 
@@ -31,12 +31,11 @@ struct Host: Sendable {
     var refusals: [Workload.Name: String] = [:]
     for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
     self.refusals = refusals
-    abilities = Dictionary(
+    terms = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { subject in
-        var abilities = try HostAbilities(provedOn: kvm, subject: subject)
+        let abilities = try HostAbilities(provedOn: kvm, subject: subject)
         // Given, so that what `adaptive` does is the same at every run.
-        if abilities.register.isHeld { abilities.adaptiveCosts = Self.costs }
-        return (subject, abilities)
+        return (subject, Terms(abilities, adaptiveCosts: abilities.register.isHeld ? Self.costs : nil))
       })
   }
 
@@ -45,7 +44,7 @@ struct Host: Sendable {
 
   /// Whether a policy can be honoured here for this subject.
   func supports(_ policy: PolicyName, of subject: MSR) -> Bool {
-    guard let abilities = abilities[subject], case .supported = policy.support(on: abilities) else { return false }
+    guard let terms = terms[subject], case .supported = policy.support(on: terms) else { return false }
     return true
   }
 }
@@ -56,7 +55,7 @@ extension Experiment {
     observing observation: Observation = .nothing, control: RunControl = RunControl(timeLimit: .seconds(120))
   ) throws -> RunRecord {
     let kvm = try KVM()
-    let abilities = try Host.proved().abilities[msr] ?? HostAbilities(provedOn: kvm, subject: msr)
-    return try run(on: kvm, abilities: abilities, observing: observation, control: control)
+    let terms = try Host.proved().terms[msr] ?? Terms(provedOn: kvm, subject: msr)
+    return try run(on: kvm, terms: terms, observing: observation, control: control)
   }
 }

@@ -151,9 +151,9 @@ struct MatrixTests {
   @Test("protects as its policy promised for this host")
   func protection() throws {
     let host = try Host.proved()
-    for (subject, abilities) in host.abilities {
+    for (subject, terms) in host.terms {
       for policy in PolicyName.allCases {
-        guard case .supported(let protection) = policy.support(on: abilities) else { continue }
+        guard case .supported(let protection) = policy.support(on: terms) else { continue }
         let record = try Experiment(.bare, entry: .none, policy: policy, msr: subject, iterations: 1, samples: 1).run()
         #expect(record.protection == protection)
       }

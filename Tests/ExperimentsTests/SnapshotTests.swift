@@ -48,8 +48,8 @@ struct SnapshotTests {
     observing observation: Observation = .nothing
   ) throws -> RunRecord {
     // Every experiment here is about one of the host's subjects.
-    let abilities = try #require(try Host.proved().abilities[experiment.msr])
-    return try experiment.run(on: try KVM(), abilities: abilities, observing: observation, control: control)
+    let terms = try #require(try Host.proved().terms[experiment.msr])
+    return try experiment.run(on: try KVM(), terms: terms, observing: observation, control: control)
   }
 
   func reread(_ snapshot: ExperimentSnapshot) throws -> ExperimentSnapshot {
@@ -62,8 +62,8 @@ struct SnapshotTests {
   ) throws -> RunRecord {
     let kvm = try KVM()
     let experiment = try Experiment(resuming: snapshot, under: policy)
-    let abilities = try #require(try Host.proved().abilities[experiment.msr])
-    return try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
+    let terms = try #require(try Host.proved().terms[experiment.msr])
+    return try experiment.resume(snapshot, on: kvm, terms: terms, control: control)
   }
 
   @Test("for a pause that nobody ordered where it is now ends with an error, though one was ordered before")
@@ -95,18 +95,18 @@ struct SnapshotTests {
     let experiment = try Experiment(.chatty, entry: .none, policy: .emulate, iterations: 9, samples: 3)
     let (_, snapshot) = try stopped(experiment, after: 5)
     let kvm = try KVM()
-    let here = try #require(try Host.proved().abilities[.specCtrl])
+    let here = try #require(try Host.proved().terms[.specCtrl])
     // A host of which this is known offers the guest no more than what it was told here, and not the policy.
     let without = HostAbilities(
       subject: .specCtrl, register: .faulted(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
     let resumed = try Experiment(resuming: snapshot)
     #expect {
-      try resumed.resume(snapshot, on: kvm, abilities: without)
+      try resumed.resume(snapshot, on: kvm, terms: Terms(without))
     } throws: { error in
       guard case ExperimentError.mayNotGoOn(let reason) = error else { return false }
       return !reason.isEmpty && "\(error)".hasPrefix("the guest may not go on here: ")
     }
-    #expect(try resumed.resume(snapshot, on: kvm, abilities: here).completed)
+    #expect(try resumed.resume(snapshot, on: kvm, terms: here).completed)
   }
 
   /// Expects that two guests did the same, as far as counts and mailbox tell.

@@ -16,7 +16,7 @@ struct PolicyTests {
       let proof = try RegisterProof(of: msr, on: kvm)
       let abilities = try HostAbilities(provedOn: kvm, subject: msr)
       #expect(abilities.register == proof, "the proof can be repeated")
-      for support in [Passthrough.support(on: abilities), Autoload.support(on: abilities)] {
+      for support in [Passthrough.support(on: Terms(abilities)), Autoload.support(on: Terms(abilities))] {
         switch (support, proof) {
         case (.supported, .held): break
         case (.refused(let reason), .dropped(let wrote, let readBack)):

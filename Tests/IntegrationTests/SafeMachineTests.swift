@@ -13,7 +13,7 @@ struct SafeMachineTests {
   ) throws -> PolicyError? {
     do {
       _ = try Machine(
-        on: kvm, policy: policy, host: host, acceptingNoProtection: accepting, presenting: contract)
+        on: kvm, policy: policy, terms: host.map { Terms($0) }, acceptingNoProtection: accepting, presenting: contract)
     } catch let error as PolicyError { return error }
     return nil
   }
@@ -54,13 +54,13 @@ struct SafeMachineTests {
     let kvm = try KVM()
     let host = try HostAbilities(provedOn: kvm, subject: .specCtrl)
     for policy in [PolicyName.emulate, .shadow] {
-      let expected = try policy.protection(on: host)
-      let error = try policy.make(on: kvm, with: host, for: Refusal(accepting: false))
+      let expected = try policy.protection(on: Terms(host))
+      let error = try policy.make(on: kvm, terms: Terms(host), for: Refusal(accepting: false))
       #expect(error == (expected.level == .none ? .unprotected(policy: policy.rawValue, reason: expected.reason) : nil))
-      #expect(try policy.make(on: kvm, with: host, for: Refusal(accepting: true)) == nil)
+      #expect(try policy.make(on: kvm, terms: Terms(host), for: Refusal(accepting: true)) == nil)
     }
     let machine = try Machine(on: kvm, policy: Emulate(), acceptingNoProtection: true)
-    let expected = try PolicyName.emulate.protection(on: host)
+    let expected = try PolicyName.emulate.protection(on: Terms(host))
     #expect(machine.protection == expected)
   }
 
@@ -82,7 +82,7 @@ struct SafeMachineTests {
     // Also on a host that cannot: then the register does not hold what was set.
     for host in [proved, abilities(held: true, ibrsAll: true)] where host.canKeepIBRSOn {
       do {
-        let machine = try Machine(on: kvm, policy: Emulate(), host: host)
+        let machine = try Machine(on: kvm, policy: Emulate(), terms: Terms(host))
         let value = try machine.vcpu.read(.specCtrl)
         #expect(value & SpecCtrl.ibrs.rawValue != 0 && machine.protection.level == .always)
       } catch is PolicyError { #expect(!proved.canKeepIBRSOn) }
@@ -122,12 +122,12 @@ struct SafeMachineTests {
   @Test("under adaptive never opens a register where that was not accepted, whatever it would cost")
   func adaptive() throws {
     let kvm = try KVM()
-    var host = abilities(held: true, ibrsAll: true)
-    host.adaptiveCosts = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
+    let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
     for accepts in [false, true] {
-      host.acceptsUnprotected = accepts
+      var terms = Terms(
+        abilities(held: true, ibrsAll: true), acceptsUnprotected: accepts, adaptiveCosts: costs)
       var policy = Adaptive()
-      try policy.settle(on: &host, of: kvm)
+      try policy.settle(on: &terms, of: kvm)
       #expect(policy.opens == accepts)
     }
   }

@@ -47,8 +47,8 @@ struct HostOfferTests {
     let kvm = try KVM()
     let offer = try HostOffer(provedOn: kvm)
     for policy in PolicyName.allCases {
-      guard case .supported(let protection) = policy.support(on: offer.abilities) else { continue }
-      let contract = try policy.make(on: kvm, with: offer.abilities, for: ReadBack())
+      guard case .supported(let protection) = policy.support(on: Terms(offer.abilities)) else { continue }
+      let contract = try policy.make(on: kvm, terms: Terms(offer.abilities), for: ReadBack())
       let guest = MovingGuest(
         contract: contract, policy: policy, subject: .specCtrl, protection: protection.level, inUse: [],
         hasIBPB: offer.hasIBPB)

@@ -173,7 +173,7 @@ public struct Bench: ~Copyable {
       meters[index].fail(.failed, "there is no processor for its neighbour")
       return
     }
-    let neighbour = try Neighbour(on: other, beside: experiment, abilities: plan.abilities, path: options.path)
+    let neighbour = try Neighbour(on: other, beside: experiment, terms: plan.terms, path: options.path)
     if let reason = neighbour.awaitWriting(within: Self.neighbourLimit) {
       meters[index].fail(.failed, reason)
     } else {

@@ -19,15 +19,15 @@ extension Experiment {
   /// - Throws: as `resume` does; `TransferError.ended` when it may not go there: then it was not started;
   ///   `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
-    _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
+    _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, terms: Terms,
     control: RunControl, beforeEntry: @escaping () throws -> Void = {}
   ) throws -> Departure {
-    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
-    let abilities = accepted(abilities)
+    let snapshot = try admit(snapshot, on: kvm, terms: terms)
+    let terms = terms.accepting(acceptsUnprotected)
     return try policy.make(
-      on: kvm, with: abilities,
+      on: kvm, terms: terms,
       for: MovingAway(
-        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control,
+        experiment: self, snapshot: snapshot, request: request, terms: terms, control: control,
         beforeEntry: beforeEntry))
   }
 
@@ -35,22 +35,23 @@ extension Experiment {
   ///
   /// - Throws: What `run` does, and `TransferError.unknown` as `move` does.
   public func run(
-    on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
+    on kvm: borrowing KVM, terms: Terms, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
     let image = try GuestImage(workload, entry: entry)
-    try check(on: kvm, abilities: abilities)
+    try check(on: kvm, terms: terms)
     return try policy.make(
-      on: kvm, with: abilities,
+      on: kvm, terms: terms,
       for: AwaitingOrders(
-        experiment: self, image: image, desk: desk, abilities: abilities, control: control))
+        experiment: self, image: image, desk: desk, terms: terms, control: control))
   }
 
-  /// Receives a guest and runs it to its end.
+  /// Receives a guest and runs it to its end; `costs` are what `adaptive` weighs here, nil where nobody has measured it.
   ///
   /// - Throws: `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after
   ///   all, and as `resume` does when this host does not take it; the source is told why.
   public static func receive(
-    from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
+    from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer,
+    costs: AdaptiveCosts? = nil, control: RunControl,
     beforeEntry: @escaping () throws -> Void = {}, telling tell: @escaping (String) -> Void
   ) throws -> RunRecord {
     // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
@@ -68,13 +69,14 @@ extension Experiment {
     }
     do {
       let experiment = try Experiment(resuming: snapshot)
-      let abilities = experiment.accepted(offer.abilities)
+      let terms = Terms(
+        offer.abilities, acceptsUnprotected: experiment.acceptsUnprotected, adaptiveCosts: costs)
       // The source has decided; this host is the one that knows itself, and decides again.
-      let admitted = try experiment.admit(snapshot, on: kvm, abilities: abilities)
+      let admitted = try experiment.admit(snapshot, on: kvm, terms: terms)
       return try experiment.policy.make(
-        on: kvm, with: abilities,
+        on: kvm, terms: terms,
         for: TakingOver(
-          experiment: experiment, snapshot: admitted, receiver: receiver, abilities: abilities, control: control,
+          experiment: experiment, snapshot: admitted, receiver: receiver, terms: terms, control: control,
           beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.
@@ -88,14 +90,14 @@ private struct MovingAway: PolicyVisitor {
   let experiment: Experiment
   let snapshot: ExperimentSnapshot
   let request: MoveRequest
-  let abilities: HostAbilities
+  let terms: Terms
   let control: RunControl
   let beforeEntry: () throws -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
-      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: abilities)
+      experiment, from: .snapshot(snapshot), policy: policy, terms: terms, on: kvm)
+    let host = try HostOffer(of: kvm, abilities: terms.abilities)
     let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
     try beforeEntry()
     let destination: Destination
@@ -120,13 +122,13 @@ private struct AwaitingOrders: PolicyVisitor {
   let experiment: Experiment
   let image: GuestImage
   let desk: MoveDesk
-  let abilities: HostAbilities
+  let terms: Terms
   let control: RunControl
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
-      experiment, from: .image(image), policy: policy, abilities: abilities, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: abilities)
+      experiment, from: .image(image), policy: policy, terms: terms, on: kvm)
+    let host = try HostOffer(of: kvm, abilities: terms.abilities)
     while true {
       let stopped = try session.run(observing: .nothing, control: control)
       guard stopped == .paused else { return .stayed(try session.record(stopped: stopped), nil) }
@@ -147,14 +149,14 @@ private struct TakingOver: PolicyVisitor {
   let experiment: Experiment
   let snapshot: ExperimentSnapshot
   let receiver: Receiver
-  let abilities: HostAbilities
+  let terms: Terms
   let control: RunControl
   let beforeEntry: () throws -> Void
   let tell: (String) -> Void
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
     var session = try ExperimentSession(
-      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
+      experiment, from: .snapshot(snapshot), policy: policy, terms: terms, on: kvm)
     guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
     // Whatever can fail fails now, while the source still has the guest.
     try beforeEntry()

@@ -59,7 +59,7 @@ public struct Autoload: Policy, ~Copyable {
   /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest.
   ///
   /// - Throws: `PolicyError.refused` for the first that a guest cannot write, and what proving throws.
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
+  public mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) throws {
     let loaded: [MSR]
     switch source {
     case .lists(let lists): loaded = (lists.entryLoad + lists.exitLoad).map(\.msr)
@@ -190,9 +190,9 @@ public struct Autoload: Policy, ~Copyable {
     ]
   }
 
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
-    if let reason = AutoloadLists.forbidden(abilities.subject, in: .entryLoad) { return .refused(reason) }
-    return .ofOwnedRegister(abilities)
+  public static func support(on terms: Terms) -> PolicySupport {
+    if let reason = AutoloadLists.forbidden(terms.abilities.subject, in: .entryLoad) { return .refused(reason) }
+    return .ofOwnedRegister(terms.abilities)
   }
 }
 

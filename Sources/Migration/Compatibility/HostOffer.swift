@@ -95,9 +95,9 @@ public struct HostOffer: Equatable, Codable, Sendable {
   public var hasIBPB: Bool { cpuid.has(.specCtrl) || cpuid.has(.amdIBPB) }
 
   /// What a guest under a policy can be told here: KVM's offer, and what the policy adds of its own and KVM tells.
-  func contract(under policy: PolicyName) -> GuestContract {
+  func contract(under policy: PolicyName, on terms: Terms) -> GuestContract {
     let offered = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
-    let asked = policy.contract(from: offered, on: abilities)
+    let asked = policy.contract(from: offered, on: terms)
     var told = asked
     told.cpuid = FeatureWords(asked.cpuid).intersection(cpuid.union(addable)).model
     told.cpuid.describe(

@@ -145,9 +145,8 @@ struct Run: ParsableCommand {
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      var abilities = try HostAbilities(provedOn: kvm, subject: msr)
-      abilities.acceptsUnprotected = acceptUnprotected
-      _ = try policy.protection(on: abilities)
+      let terms = try Terms(provedOn: kvm, subject: msr, acceptsUnprotected: acceptUnprotected)
+      _ = try policy.protection(on: terms)
       if let reason = try workload.refusal(under: msr, on: kvm) {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
@@ -155,17 +154,17 @@ struct Run: ParsableCommand {
       var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
       if let pool {
-        let offer = try HostOffer(of: kvm, abilities: abilities)
+        let offer = try HostOffer(of: kvm, abilities: terms.abilities)
         experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
       }
 
       if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
 
       if let migratable {
-        return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
+        return try runMovable(experiment, on: kvm, terms, at: UnixPath(migratable), entryChoice: choice, control)
       }
       let record = try experiment.run(
-        on: kvm, abilities: abilities, observing: observation(under: control), control: control)
+        on: kvm, terms: terms, observing: observation(under: control), control: control)
       // A guest that cannot be written must not take its counts with it.
       let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
       try Self.show(record, entryChoice: choice, json: json)
@@ -179,12 +178,12 @@ struct Run: ParsableCommand {
 
   /// Runs the guest, here or elsewhere in the end.
   private func runMovable(
-    _ experiment: Experiment, on kvm: borrowing KVM, _ abilities: HostAbilities, at address: UnixPath,
+    _ experiment: Experiment, on kvm: borrowing KVM, _ terms: Terms, at address: UnixPath,
     entryChoice: String, _ control: RunControl
   ) throws {
     let desk = try MoveDesk(at: address.path, pausing: control)
     defer { desk.close() }
-    switch try experiment.run(on: kvm, abilities: abilities, movingAt: desk, control: control) {
+    switch try experiment.run(on: kvm, terms: terms, movingAt: desk, control: control) {
     case .moved(let report): try report.show(json: json)
     case .stayed(let record, _):
       try Self.show(record, entryChoice: entryChoice, json: json)

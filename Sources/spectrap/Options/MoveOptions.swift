@@ -68,13 +68,12 @@ struct MoveOptions: ParsableArguments {
     let snapshot = try ExperimentSnapshot.read(try FilePath.argument(from))
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
-    var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
-    abilities.acceptsUnprotected = acceptUnprotected
+    let terms = try Terms(provedOn: kvm, subject: experiment.msr, acceptsUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     try Interrupt.cancels(control)
     let host = HostDescription(json: json)
     switch try experiment.move(
-      snapshot, request, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+      snapshot, request, on: kvm, terms: terms, control: control, beforeEntry: sandbox.close)
     {
     case .moved(let report): try report.show(json: json)
     case .stayed(let record, let reason):

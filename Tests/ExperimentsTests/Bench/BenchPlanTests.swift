@@ -69,9 +69,9 @@ struct BenchPlanTests {
       try cells {
         $0.msr = .kernelGSBase
         $0.policies = policies
-      }.filter { $0.abilities.subject == .kernelGSBase }.map(\.abilities.adaptiveCosts)
+      }.filter { $0.terms.abilities.subject == .kernelGSBase }.map(\.terms.adaptiveCosts)
     }
-    let held = try Host.proved().abilities[.kernelGSBase]?.register.isHeld == true
+    let held = try Host.proved().terms[.kernelGSBase]?.abilities.register.isHeld == true
     let all = try costs([])
     #expect(!all.isEmpty && all.allSatisfy { ($0 != nil) == held && $0 == all[0] })
     #expect(try costs([.emulate, .passthrough]).allSatisfy { $0 == nil })
@@ -81,7 +81,7 @@ struct BenchPlanTests {
   func accepted() throws {
     for accepts in [false, true] {
       let cells = try cells { $0.acceptsUnprotected = accepts }
-      #expect(cells.allSatisfy { $0.abilities.acceptsUnprotected == accepts })
+      #expect(cells.allSatisfy { $0.terms.acceptsUnprotected == accepts })
     }
   }
 
@@ -184,7 +184,7 @@ struct BenchPlanTests {
       // What runs under that policy of another MSR is no answer.
       let alone = refusal { $0.policies = [policy] }
       #expect((alone == nil) == possible, "\(policy): \(alone ?? "")")
-      if case .refused(let reason) = policy.support(on: try HostAbilities(provedOn: try KVM(), subject: .specCtrl)) {
+      if case .refused(let reason) = policy.support(on: try Terms(provedOn: try KVM(), subject: .specCtrl)) {
         #expect(text?.contains(reason) == true && text?.contains("/\(policy.rawValue)") == true)
       }
     }
