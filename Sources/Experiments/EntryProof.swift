@@ -27,6 +27,13 @@ public struct EntryProof: Equatable, Sendable {
   private static let timeLimit = Duration.seconds(2)
   private static let iterations = 2
 
+  /// What was seen of an entry.
+  init(of entry: Entry, result: Result, seen: String) {
+    self.entry = entry
+    self.result = result
+    self.seen = seen
+  }
+
   /// Tries an entry.
   ///
   /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws

@@ -54,13 +54,13 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives what the
-  /// host can do with IA32_SPEC_CTRL.
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives the proofs
+  /// that others may need, so that nobody makes them again.
   ///
   /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
   /// else has been added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
   @discardableResult
-  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostAbilities {
+  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostProofs {
     var untried: [(what: String, failure: ProofFailure)] = []
     /// What could be tried; nil, with a note of the reason, where it could not.
     func tried<T>(_ what: String, _ proof: () throws -> T) throws -> T? {
@@ -83,19 +83,25 @@ extension HostReport {
       specCtrlProof = unknown
       policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
     }
-    var proved: [String: Fact] = [:]
-    for entry in Entry.ringSwitching {
-      let proof = try EntryProof(of: entry, on: kvm)
-      proved[entry.rawValue] = Fact(proof)
-      if case .unknown(let failure) = proof.result { untried.append(("entry \(entry.rawValue)", failure)) }
+    let entries = try Entry.ringSwitching.map { try EntryProof(of: $0, on: kvm) }
+    for proof in entries {
+      if case .unknown(let failure) = proof.result { untried.append(("entry \(proof.entry.rawValue)", failure)) }
     }
-    entries = proved
+    self.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.entry.rawValue, Fact($0)) })
     if let mailbox = try tried("what a guest sees", { try EntryProof.report(on: kvm) }) {
       speculation.guest = SpeculationView(mailbox)
     }
     guard let abilities, untried.isEmpty else { throw ExperimentError.unproved(untried) }
-    return abilities
+    return HostProofs(abilities: abilities, entries: entries)
   }
+}
+
+/// What was proved of this host, each proof made once.
+public struct HostProofs: Sendable {
+  /// What the host can do with IA32_SPEC_CTRL.
+  public let abilities: HostAbilities
+  /// Whether each entry that switches rings works, the one to prefer first.
+  public let entries: [EntryProof]
 }
 
 extension HostReport.Fact {

@@ -3,9 +3,11 @@
 import Experiments
 import GuestImages
 import Hypervisor
+import Measurement
 
 /// This host, as far as experiments depend on it.
 struct Host: Sendable {
+  let proofs: HostProofs
   /// The entries that work here, `none` among them.
   let entries: [Entry]
   /// What each subject's policies can count on.
@@ -27,13 +29,15 @@ struct Host: Sendable {
 
   private init() throws {
     let kvm = try KVM()
-    entries = try Entry.ringSwitching.filter { try EntryProof(of: $0, on: kvm).works } + [.none]
+    var report = HostReport()
+    proofs = try report.addProofs(on: kvm)
+    entries = proofs.entries.filter(\.works).map(\.entry) + [.none]
     var refusals: [Workload.Name: String] = [:]
     for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
     self.refusals = refusals
     terms = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { subject in
-        let abilities = try HostAbilities(provedOn: kvm, subject: subject)
+        let abilities = try subject == .specCtrl ? proofs.abilities : HostAbilities(provedOn: kvm, subject: subject)
         // Given, so that what `adaptive` does is the same at every run.
         return (subject, Terms(abilities, adaptiveCosts: abilities.register.isHeld ? Self.costs : nil))
       })

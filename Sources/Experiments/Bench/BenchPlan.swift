@@ -81,17 +81,19 @@ struct BenchPlan {
     .bare, .ibrs, .ibrsAll, .ibrsForced, .retpoline, .indirect, .ssbd, .chatty, .ibpb,
   ]
 
-  /// Plans what `selection` asks for.
+  /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved now.
   ///
   /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
   /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when
   /// this host can run nothing of what it names.
-  init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
+  init(_ selection: BenchSelection, by proofs: HostProofs, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
     fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
-    for msr in [selection.msr, Self.standIn, .predCmd] {
-      terms[msr] = try Terms(provedOn: kvm, subject: msr, acceptsUnprotected: selection.acceptsUnprotected)
+    for msr in Set([selection.msr, Self.standIn, .predCmd]) {
+      let known = msr == proofs.abilities.subject ? proofs.abilities : nil
+      terms[msr] = Terms(
+        try known ?? HostAbilities(provedOn: kvm, subject: msr), acceptsUnprotected: selection.acceptsUnprotected)
     }
     // Once for all cells: measuring is no part of what they cost.
     for policy in policies {
@@ -99,9 +101,8 @@ struct BenchPlan {
     }
     let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
     if selection.entries != [.none] {
-      for entry in wanted {
-        let proof = try EntryProof(of: entry, on: kvm).made()
-        entries.append(proof)
+      for proof in proofs.entries where wanted.contains(proof.entry) {
+        entries.append(try proof.made())
         if proof.works, !selection.allEntries, selection.entries.isEmpty { break }
       }
     }

@@ -44,7 +44,7 @@ extension Bench {
     of cells: [(id: String, workload: Workload)], _ options: BenchOptions, control: RunControl = makeControl(),
     progress: (Double) -> Void = { _ in }
   ) throws -> BenchReport {
-    var bench = try Bench(options) { kvm, _ in
+    var bench = try Bench(options) { kvm, _, _ in
       var planned: [PlannedCell] = []
       for cell in cells { planned.append(try PlannedCell(cell.id, cell.workload, on: kvm)) }
       return planned

@@ -139,7 +139,7 @@ struct PolicySupportTests {
       return
     }
     #expect(protection.reason.contains("never opened to the guest: the guest's mode is in it"))
-    #expect(!host.mayOpen, "nothing is measured for it")
+    #expect(!Terms(host).mayOpen, "nothing is measured for it")
   }
 
   @Test("refused, names the register and what became of the value")
