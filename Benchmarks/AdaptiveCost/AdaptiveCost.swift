@@ -19,7 +19,7 @@ struct AdaptiveCost {
 
   static func main() throws {
     let kvm = try KVM()
-    let terms = try Terms(provedOn: kvm, subject: .specCtrl, acceptsUnprotected: true)
+    let terms = try Terms.prove(.specCtrl, on: kvm, acceptsUnprotected: true)
       .measured(for: .adaptive, on: kvm)
     guard let costs = terms.adaptiveCosts else {
       print("adaptive opens no register on this host")

@@ -83,7 +83,7 @@ public struct Experiment: Sendable {
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
     try run(
-      on: kvm, terms: try Terms(provedOn: kvm, subject: msr), observing: observation, control: control)
+      on: kvm, terms: try .prove(msr, on: kvm), observing: observation, control: control)
   }
 
   /// Runs it on these terms.
@@ -94,6 +94,7 @@ public struct Experiment: Sendable {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
     try check(on: kvm, terms: terms)
+    let terms = try terms.measured(for: policy, on: kvm)
     return try policy.make(
       on: kvm, terms: terms,
       for: ExperimentRun(
@@ -123,7 +124,7 @@ public struct Experiment: Sendable {
     beforeEntry: @escaping () throws -> Void = {}
   ) throws -> RunRecord {
     let snapshot = try admit(snapshot, on: kvm, terms: terms)
-    let terms = terms.accepting(acceptsUnprotected)
+    let terms = try terms.accepting(acceptsUnprotected).measured(for: policy, on: kvm)
     return try policy.make(
       on: kvm, terms: terms,
       for: ExperimentRun(
@@ -138,7 +139,7 @@ public struct Experiment: Sendable {
   func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, terms: Terms) throws
     -> ExperimentSnapshot
   {
-    let host = try HostOffer(of: kvm, abilities: terms.abilities)
+    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
     var snapshot = snapshot
     let moving = try MovingGuest(snapshot)
     for warning in Decision.warnings(of: moving, at: host) { snapshot.guest.warn(warning) }

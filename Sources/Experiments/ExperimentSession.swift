@@ -214,7 +214,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// Throws `VirtualCPUStateError` when KVM does not give its state.
   mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
     ExperimentSnapshot(
-      guest: try portableGuest(on: kvm, from: try HostOffer(of: kvm, abilities: terms.abilities), origin: origin),
+      guest: try portableGuest(on: kvm, from: try HostOffer.prove(on: kvm, abilities: terms.abilities), origin: origin),
       pages: try machine.vm.pages())
   }
 
@@ -268,13 +268,7 @@ extension Machine where P: ~Copyable {
   /// The guest's mailbox.
   ///
   /// Throws `ExperimentError.mailbox` when what stands there is no mailbox.
-  func mailbox() throws -> Mailbox {
-    let page = try vm.read(Layout.pageSize, at: GuestPhysicalAddress(Layout.mailbox))
-    guard let mailbox = Mailbox(page: page) else {
-      throw ExperimentError.mailbox("its state is none that a guest writes")
-    }
-    return mailbox
-  }
+  func mailbox() throws -> Mailbox { try vm.mailbox() }
 
   /// The samples that the guest has completed.
   ///

@@ -94,14 +94,14 @@ struct ClockWitnessTests {
     let snapshot = try #require(try experiment.run(control: control).snapshot)
     let read = try ExperimentSnapshot(decoding: snapshot.encoded())
     let record = try Experiment(resuming: read, under: nil).resume(
-      read, on: try KVM(), terms: try Terms(provedOn: try KVM(), subject: .specCtrl), control: control)
+      read, on: try KVM(), terms: try Terms.prove(.specCtrl, on: try KVM()), control: control)
     #expect(record.completed && record.firstOwnSample > 0 && record.clockDoubt != nil)
   }
 
   @Test("are believed of a guest that was stopped in a sample and goes on: its clock went on meanwhile", .needsKVM)
   func paused() throws {
     let experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 400_000, samples: 1)
-    let terms = try Terms(provedOn: try KVM(), subject: .specCtrl)
+    let terms = try Terms.prove(.specCtrl, on: try KVM())
     let record = try PolicyName.emulate.make(
       on: try KVM(), terms: terms, for: StoppedInBetween(experiment: experiment, terms: terms))
     #expect(record.completed && record.clockDoubt == nil)

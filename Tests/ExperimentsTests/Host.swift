@@ -37,7 +37,7 @@ struct Host: Sendable {
     self.refusals = refusals
     terms = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { subject in
-        let abilities = try subject == .specCtrl ? proofs.abilities : HostAbilities(provedOn: kvm, subject: subject)
+        let abilities = try subject == .specCtrl ? proofs.abilities : HostAbilities.prove(subject, on: kvm)
         // Given, so that what `adaptive` does is the same at every run.
         return (subject, Terms(abilities, adaptiveCosts: abilities.register.isHeld ? Self.costs : nil))
       })
@@ -59,7 +59,7 @@ extension Experiment {
     observing observation: Observation = .nothing, control: RunControl = RunControl(timeLimit: .seconds(120))
   ) throws -> RunRecord {
     let kvm = try KVM()
-    let terms = try Host.proved().terms[msr] ?? Terms(provedOn: kvm, subject: msr)
+    let terms = try Host.proved().terms[msr] ?? Terms.prove(msr, on: kvm)
     return try run(on: kvm, terms: terms, observing: observation, control: control)
   }
 }

@@ -14,7 +14,7 @@ struct RefusalTests {
     let experiment = try Experiment(.ibrs, entry: .none, policy: policy, msr: msr, iterations: 1, samples: 1)
     let kvm = try KVM()
     do {
-      _ = try experiment.run(on: kvm, terms: try abilities.map { Terms($0) } ?? Terms(provedOn: kvm, subject: msr))
+      _ = try experiment.run(on: kvm, terms: try abilities.map { Terms($0) } ?? Terms.prove(msr, on: kvm))
       return nil
     } catch let error as PolicyError { return error }
   }

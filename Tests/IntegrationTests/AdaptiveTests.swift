@@ -1,5 +1,6 @@
 // adaptive on real guests: when it opens and closes, that no value is lost, and what it measures.
 
+import Experiments
 import CKVM
 import GuestImages
 import HandOver
@@ -107,7 +108,7 @@ struct AdaptiveGuestTests {
     .holds(.kernelGSBase))
   func measured() throws {
     let kvm = try KVM()
-    let terms = try Terms(provedOn: kvm, subject: Self.msr)
+    let terms = try Terms.prove(Self.msr, on: kvm)
     #expect(terms.adaptiveCosts == nil)
     let measured = try terms.measured(for: .adaptive, on: kvm)
     let costs = try #require(measured.adaptiveCosts)

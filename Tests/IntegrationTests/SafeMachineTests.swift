@@ -1,5 +1,6 @@
 // A machine made with the library alone: what the command line asks of a host, the library asks as well.
 
+import Experiments
 import Testing
 
 @testable import Hypervisor
@@ -11,9 +12,11 @@ struct SafeMachineTests {
     _ policy: consuming P, on kvm: borrowing KVM, _ host: HostAbilities? = nil, accepting: Bool = false,
     presenting contract: GuestContract? = nil
   ) throws -> PolicyError? {
+    let terms: Terms
+    if let host { terms = Terms(host) } else { terms = try .prove(for: policy, on: kvm) }
     do {
       _ = try Machine(
-        on: kvm, policy: policy, terms: host.map { Terms($0) }, acceptingNoProtection: accepting, presenting: contract)
+        on: kvm, policy: policy, terms: terms, acceptingNoProtection: accepting, presenting: contract)
     } catch let error as PolicyError { return error }
     return nil
   }
@@ -27,7 +30,7 @@ struct SafeMachineTests {
   @Test("is not made under a policy that this host cannot honour: the reason is what was proved")
   func unsupported() throws {
     let kvm = try KVM()
-    let proof = try RegisterProof(of: .specCtrl, on: kvm)
+    let proof = try RegisterProof.prove(.specCtrl, on: kvm)
     for error in [
       try refusal(Passthrough(), on: kvm), try refusal(Autoload(), on: kvm), try refusal(Manual(), on: kvm),
     ] {
@@ -52,7 +55,7 @@ struct SafeMachineTests {
   @Test("is made under a policy that protects nothing here only where that is accepted, and then says so")
   func unprotected() throws {
     let kvm = try KVM()
-    let host = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    let host = try HostAbilities.prove(.specCtrl, on: kvm)
     for policy in [PolicyName.emulate, .shadow] {
       let expected = try policy.protection(on: Terms(host))
       let error = try policy.make(on: kvm, terms: Terms(host), for: Refusal(accepting: false))
@@ -78,7 +81,7 @@ struct SafeMachineTests {
   @Test("under emulate keeps IBRS on wherever the host is known to let it, or is not made at all")
   func keepsIBRSOn() throws {
     let kvm = try KVM()
-    let proved = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    let proved = try HostAbilities.prove(.specCtrl, on: kvm)
     // Also on a host that cannot: then the register does not hold what was set.
     for host in [proved, abilities(held: true, ibrsAll: true)] where host.canKeepIBRSOn {
       do {
@@ -92,7 +95,7 @@ struct SafeMachineTests {
   @Test("is made by what was proved about its own MSR, not another", .holds(.kernelGSBase))
   func otherSubject() throws {
     let kvm = try KVM()
-    let host = try HostAbilities(provedOn: kvm, subject: .kernelGSBase)
+    let host = try HostAbilities.prove(.kernelGSBase, on: kvm)
     #expect(try refusal(Passthrough(subject: .kernelGSBase), on: kvm, host) == nil)
     guard case .refused(_, let reason) = try refusal(Emulate(), on: kvm, host, accepting: true) else {
       Issue.record("the machine was made")
@@ -124,10 +127,10 @@ struct SafeMachineTests {
     let kvm = try KVM()
     let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
     for accepts in [false, true] {
-      var terms = Terms(
+      let terms = Terms(
         abilities(held: true, ibrsAll: true), acceptsUnprotected: accepts, adaptiveCosts: costs)
       var policy = Adaptive()
-      try policy.settle(on: &terms, of: kvm)
+      try policy.settle(on: terms)
       #expect(policy.opens == accepts)
     }
   }

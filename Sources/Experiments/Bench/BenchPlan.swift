@@ -93,7 +93,7 @@ struct BenchPlan {
     for msr in Set([selection.msr, Self.standIn, .predCmd]) {
       let known = msr == proofs.abilities.subject ? proofs.abilities : nil
       terms[msr] = Terms(
-        try known ?? HostAbilities(provedOn: kvm, subject: msr), acceptsUnprotected: selection.acceptsUnprotected)
+        try known ?? .prove(msr, on: kvm), acceptsUnprotected: selection.acceptsUnprotected)
     }
     // Once for all cells: measuring is no part of what they cost.
     for policy in policies {
@@ -284,7 +284,7 @@ struct BenchPlan {
   /// Why no guest here would run a workload, nil when one would: by a proof that is made once for all cells.
   private mutating func refusal(of workload: Workload, on kvm: borrowing KVM) throws -> String? {
     if let own = workload.ownMSR(besides: .specCtrl) {
-      let known = try terms[own] ?? Terms(provedOn: kvm, subject: own)
+      let known = try terms[own] ?? .prove(own, on: kvm)
       terms[own] = known
       if let reason = workload.refusal(after: known.abilities.register) { return reason }
     }

@@ -23,7 +23,7 @@ extension Experiment {
     control: RunControl, beforeEntry: @escaping () throws -> Void = {}
   ) throws -> Departure {
     let snapshot = try admit(snapshot, on: kvm, terms: terms)
-    let terms = terms.accepting(acceptsUnprotected)
+    let terms = try terms.accepting(acceptsUnprotected).measured(for: policy, on: kvm)
     return try policy.make(
       on: kvm, terms: terms,
       for: MovingAway(
@@ -39,6 +39,7 @@ extension Experiment {
   ) throws -> Departure {
     let image = try GuestImage(workload, entry: entry)
     try check(on: kvm, terms: terms)
+    let terms = try terms.measured(for: policy, on: kvm)
     return try policy.make(
       on: kvm, terms: terms,
       for: AwaitingOrders(
@@ -73,10 +74,11 @@ extension Experiment {
         offer.abilities, acceptsUnprotected: experiment.acceptsUnprotected, adaptiveCosts: costs)
       // The source has decided; this host is the one that knows itself, and decides again.
       let admitted = try experiment.admit(snapshot, on: kvm, terms: terms)
+      let measured = try terms.measured(for: experiment.policy, on: kvm)
       return try experiment.policy.make(
-        on: kvm, terms: terms,
+        on: kvm, terms: measured,
         for: TakingOver(
-          experiment: experiment, snapshot: admitted, receiver: receiver, terms: terms, control: control,
+          experiment: experiment, snapshot: admitted, receiver: receiver, terms: measured, control: control,
           beforeEntry: beforeEntry, tell: tell))
     } catch {
       // Where the guest runs already, nobody listens any more.
@@ -97,7 +99,7 @@ private struct MovingAway: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
       experiment, from: .snapshot(snapshot), policy: policy, terms: terms, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: terms.abilities)
+    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
     let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
     try beforeEntry()
     let destination: Destination
@@ -128,7 +130,7 @@ private struct AwaitingOrders: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
     var session = try ExperimentSession(
       experiment, from: .image(image), policy: policy, terms: terms, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: terms.abilities)
+    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
     while true {
       let stopped = try session.run(observing: .nothing, control: control)
       guard stopped == .paused else { return .stayed(try session.record(stopped: stopped), nil) }

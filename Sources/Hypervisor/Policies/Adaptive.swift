@@ -34,12 +34,16 @@ public struct Adaptive: Policy {
     rule = Self.rule(costs)
   }
 
-  /// Measures the costs where the register may be opened and nobody has measured them yet.
+  public var weighsCosts: Bool { true }
+
+  /// Takes the costs, where the register may be opened.
   ///
-  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
-  public mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) throws {
-    emulate.settle(on: &terms, of: kvm)
-    terms = try terms.measured(for: .adaptive, on: kvm)
+  /// - Throws: `PolicyError.refused` when nobody has measured them.
+  public mutating func settle(on terms: Terms) throws(PolicyError) {
+    emulate.settle(on: terms)
+    guard !terms.mayOpen || terms.adaptiveCosts != nil else {
+      throw .refused(policy: Self.name, reason: "what it weighs was not measured on this host")
+    }
     rule = Self.rule(terms.mayOpen ? terms.adaptiveCosts : nil)
   }
 
@@ -160,7 +164,7 @@ extension VirtualCPU {
   /// No, with the register as it rests, when it does not take the value.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
-  mutating func open(
+  package mutating func open(
     _ msr: MSR, handingOver value: UInt64, resting: UInt64, of vm: borrowing VirtualMachine
   ) throws(PolicyError) -> Bool {
     if value != resting {
@@ -183,7 +187,9 @@ extension VirtualCPU {
   /// Closes an open register: traps accesses, and gives the guest's value for the resting one.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
-  mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError) -> UInt64 {
+  package mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError)
+    -> UInt64
+  {
     do { try vm.setMSRFilter(.denying([msr])) } catch { throw .filter(error) }
     do {
       let value = try read(msr)

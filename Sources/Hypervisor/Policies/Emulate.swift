@@ -27,7 +27,7 @@ public struct Emulate: Policy {
     alwaysOn = keepingIBRSOn && subject == .specCtrl ? .ibrs : nil
   }
 
-  public mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) {
+  public mutating func settle(on terms: Terms) {
     alwaysOn = terms.abilities.canKeepIBRSOn ? .ibrs : nil
   }
 

@@ -11,22 +11,12 @@ public struct HostAbilities: Equatable, Codable, Sendable {
   /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
   public let canInterceptMSRs: Bool
 
-  /// The abilities as given; `init(provedOn:subject:)` proves them.
+  /// The abilities as given.
   public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
     self.subject = subject
     self.register = register
     self.hasIBRSAll = hasIBRSAll
     self.canInterceptMSRs = canInterceptMSRs
-  }
-
-  /// The abilities of this host, proved by trying.
-  ///
-  /// Throws `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
-  public init(provedOn kvm: borrowing KVM, subject: MSR) throws {
-    self.init(
-      subject: subject, register: try RegisterProof(of: subject, on: kvm),
-      hasIBRSAll: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
-      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
   }
 }
 

@@ -13,8 +13,12 @@ public protocol Policy: ~Copyable {
   var intercepts: [MSR] { get }
   /// Whether that may change while the guest runs.
   var changesIntercepts: Bool { get }
-  /// Called at most once, first: learns the terms of its run, and adds to them what else this policy weighs.
-  mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) throws
+  /// The MSRs beside the subject which guests must be proved to have.
+  var otherRegisters: [MSR] { get }
+  /// Whether it weighs costs, which must be measured where it may open the register (`Terms.mayOpen`).
+  var weighsCosts: Bool { get }
+  /// Called at most once, first: learns the terms of its run.
+  mutating func settle(on terms: Terms) throws(PolicyError)
   /// What the policy would have the guest told, from what KVM offers.
   func contract(from offer: GuestContract) -> GuestContract
   /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
@@ -55,7 +59,9 @@ public protocol Policy: ~Copyable {
 
 extension Policy where Self: ~Copyable {
   public static var name: String { "of this program's own" }
-  public mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) throws {}
+  public var otherRegisters: [MSR] { [] }
+  public var weighsCosts: Bool { false }
+  public mutating func settle(on terms: Terms) throws(PolicyError) {}
   public func support(on terms: Terms) -> PolicySupport { Self.support(on: terms) }
   public var changesIntercepts: Bool { false }
   public var state: [String: UInt64] { [:] }

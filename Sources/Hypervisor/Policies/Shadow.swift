@@ -41,7 +41,7 @@ public struct Shadow: Policy {
 
   public static var name: String { PolicyName.shadow.rawValue }
 
-  public mutating func settle(on terms: inout Terms, of kvm: borrowing KVM) {
+  public mutating func settle(on terms: Terms) {
     hasRegister = terms.abilities.register.isHeld
   }
 

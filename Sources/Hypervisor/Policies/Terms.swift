@@ -6,9 +6,11 @@ public struct Terms: Equatable, Sendable {
   /// What the host was proved to do.
   public let abilities: HostAbilities
   /// Whether the user accepts that a policy gives up a protection which it could give here.
-  public let acceptsUnprotected: Bool
+  public private(set) var acceptsUnprotected: Bool
   /// What `adaptive` weighs; nil where nobody has measured it.
-  public let adaptiveCosts: AdaptiveCosts?
+  public private(set) var adaptiveCosts: AdaptiveCosts?
+  /// What was proved of other registers than the subject.
+  public private(set) var otherRegisters: [MSR: RegisterProof] = [:]
 
   /// The terms on a host with these abilities; where nothing else is said, nothing is accepted or measured.
   public init(_ abilities: HostAbilities, acceptsUnprotected: Bool = false, adaptiveCosts: AdaptiveCosts? = nil) {
@@ -17,36 +19,35 @@ public struct Terms: Equatable, Sendable {
     self.adaptiveCosts = adaptiveCosts
   }
 
-  /// The terms on this host, its abilities proved by trying.
-  ///
-  /// Throws as `HostAbilities.init(provedOn:subject:)` does.
-  public init(provedOn kvm: borrowing KVM, subject: MSR, acceptsUnprotected: Bool = false) throws {
-    self.init(try HostAbilities(provedOn: kvm, subject: subject), acceptsUnprotected: acceptsUnprotected)
+  /// These terms for a guest whose user has accepted so much before.
+  public func accepting(_ accepted: Bool) -> Terms {
+    var terms = self
+    terms.acceptsUnprotected = acceptsUnprotected || accepted
+    return terms
+  }
+
+  /// These terms with what was measured for `adaptive`.
+  public func adding(_ costs: AdaptiveCosts) -> Terms {
+    var terms = self
+    terms.adaptiveCosts = costs
+    return terms
+  }
+
+  /// These terms with what was proved of another register.
+  public func adding(_ proof: RegisterProof, of msr: MSR) -> Terms {
+    var terms = self
+    terms.otherRegisters[msr] = proof
+    return terms
   }
 }
 
 extension Terms {
-  /// These terms for a guest whose user has accepted so much before.
-  public func accepting(_ accepted: Bool) -> Terms {
-    Terms(abilities, acceptsUnprotected: acceptsUnprotected || accepted, adaptiveCosts: adaptiveCosts)
-  }
-
   /// Whether opening the register would end a protection that `emulate` gives, and nobody accepts that.
   var wouldEndProtection: Bool { abilities.canKeepIBRSOn && !acceptsUnprotected }
 
-  /// Whether `adaptive` may open the register.
-  var mayOpen: Bool {
+  /// Whether `adaptive` may open the register, and must know what it weighs.
+  public var mayOpen: Bool {
     abilities.canInterceptMSRs && abilities.register.isHeld && !wouldEndProtection && !abilities.subject.isPartOfMode
-  }
-
-  /// These terms with what a policy weighs by cost, measured where that is not known yet.
-  ///
-  /// Throws what making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
-  public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> Terms {
-    guard policy == .adaptive, mayOpen, adaptiveCosts == nil else { return self }
-    return Terms(
-      abilities, acceptsUnprotected: acceptsUnprotected,
-      adaptiveCosts: try AdaptiveCosts(measuredOn: kvm, of: abilities.subject))
   }
 }
 

@@ -49,19 +49,12 @@ public struct HostOffer: Equatable, Codable, Sendable {
     self.abilities = abilities
   }
 
-  /// The offer of this host, its abilities proved by trying.
-  ///
-  /// - Throws: `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
-  public init(provedOn kvm: borrowing KVM, subject: MSR = .specCtrl, name: String = HostOffer.nameOfThisHost) throws {
-    try self.init(of: kvm, abilities: HostAbilities(provedOn: kvm, subject: subject), name: name)
-  }
-
-  /// The offer of this host, whose abilities are known already.
+  /// The offer of this host with these abilities: what guests are told is read back from a vCPU.
   ///
   /// - Throws: `KVMError` when KVM does not tell.
-  public init(
-    of kvm: borrowing KVM, abilities: HostAbilities, name: String = HostOffer.nameOfThisHost
-  ) throws(KVMError) {
+  public static func prove(
+    on kvm: borrowing KVM, abilities: HostAbilities, name: String = HostOffer.nameOfThisHost
+  ) throws(KVMError) -> HostOffer {
     let offered = try GuestContract(offeredBy: kvm)
     // No policy asks for more than emulate.
     let asked = Emulate().contract(from: offered)
@@ -74,9 +67,9 @@ public struct HostOffer: Equatable, Codable, Sendable {
     let (physical, linear) = offered.addressBits
     contract.cpuid.describe(
       vendor: offered.cpuid.vendor ?? "", physicalAddressBits: physical, linearAddressBits: linear)
-    self.init(
+    return HostOffer(
       name: name, telling: contract, addable: addable, featureMSRs: try kvm.featureMSRs().map { FeatureMSRs($0) },
-      clock: try GuestClock(provedOn: kvm), abilities: abilities)
+      clock: try GuestClock.prove(on: kvm), abilities: abilities)
   }
 
   /// Whether its words can be printed: an offer comes from another process, or out of a file.

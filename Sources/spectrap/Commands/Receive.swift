@@ -43,7 +43,7 @@ struct Receive: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let kvm = try kvm.open()
-      let offer = try HostOffer(provedOn: kvm, subject: msr)
+      let offer = try HostOffer.prove(on: kvm, subject: msr)
       // Now, not while a guest is stopped; for any guest, also one whose user accepts what this one does not.
       let costs = try Terms(offer.abilities, acceptsUnprotected: true).measured(for: .adaptive, on: kvm).adaptiveCosts
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))

@@ -42,7 +42,7 @@ struct Resume: ParsableCommand {
       let snapshot = try ExperimentSnapshot.read(file)
       let experiment = try Experiment(resuming: snapshot, under: policy)
       let kvm = try kvm.open()
-      let terms = try Terms(provedOn: kvm, subject: experiment.msr, acceptsUnprotected: acceptUnprotected)
+      let terms = try Terms.prove(experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
       let host = HostDescription(json: json)

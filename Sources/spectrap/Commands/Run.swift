@@ -145,7 +145,7 @@ struct Run: ParsableCommand {
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      let terms = try Terms(provedOn: kvm, subject: msr, acceptsUnprotected: acceptUnprotected)
+      let terms = try Terms.prove(msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       _ = try policy.protection(on: terms)
       if let reason = try workload.refusal(under: msr, on: kvm) {
         throw ExperimentError.workloadRefused(workload.name, reason)
@@ -154,7 +154,7 @@ struct Run: ParsableCommand {
       var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
       if let pool {
-        let offer = try HostOffer(of: kvm, abilities: terms.abilities)
+        let offer = try HostOffer.prove(on: kvm, abilities: terms.abilities)
         experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
       }
 
@@ -243,7 +243,7 @@ struct Run: ParsableCommand {
   private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
     if let entry {
       guard entry != .none else { return (entry, "as asked for") }
-      let proof = try EntryProof(of: entry, on: kvm).made()
+      let proof = try EntryProof.prove(entry, on: kvm).made()
       guard proof.works else {
         throw Failure(
           status: .unavailable,
@@ -254,7 +254,7 @@ struct Run: ParsableCommand {
     }
     let switching = possible.filter { $0 != .none }
     guard !switching.isEmpty else { return (.none, "the only one of this workload") }
-    return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
+    return (try EntryProof.proveBest(of: switching, on: kvm).entry, "the best that works on this host")
   }
 
   static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {

@@ -68,7 +68,7 @@ struct MoveOptions: ParsableArguments {
     let snapshot = try ExperimentSnapshot.read(try FilePath.argument(from))
     let experiment = try Experiment(resuming: snapshot)
     let kvm = try options.open()
-    let terms = try Terms(provedOn: kvm, subject: experiment.msr, acceptsUnprotected: acceptUnprotected)
+    let terms = try Terms.prove(experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     try Interrupt.cancels(control)
     let host = HostDescription(json: json)

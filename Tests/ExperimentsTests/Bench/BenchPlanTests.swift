@@ -208,7 +208,7 @@ struct BenchPlanTests {
       // What runs under that policy of another MSR is no answer.
       let alone = refusal { $0.policies = [policy] }
       #expect((alone == nil) == possible, "\(policy): \(alone ?? "")")
-      if case .refused(let reason) = policy.support(on: try Terms(provedOn: try KVM(), subject: .specCtrl)) {
+      if case .refused(let reason) = policy.support(on: try Terms.prove(.specCtrl, on: try KVM())) {
         #expect(text?.contains(reason) == true && text?.contains("/\(policy.rawValue)") == true)
       }
     }

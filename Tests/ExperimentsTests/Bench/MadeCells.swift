@@ -22,7 +22,7 @@ extension PlannedCell {
         id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: PolicyName.emulate.rawValue,
         place: .none, baseline: baseline, baselineUse: baseline == nil ? nil : .divide),
       experiment: try Experiment(running: workload, entry: entry, policy: .emulate, iterations: 1, samples: 1),
-      terms: try Terms(provedOn: kvm, subject: .specCtrl), neighbour: nil)
+      terms: try Terms.prove(.specCtrl, on: kvm), neighbour: nil)
   }
 }
 

@@ -71,7 +71,7 @@ extension HostReport {
       }
     }
     let names = PolicyName.allCases.map(\.rawValue)
-    let abilities = try tried("SPEC_CTRL") { try HostAbilities(provedOn: kvm, subject: .specCtrl) }
+    let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
       policies = Dictionary(
@@ -83,7 +83,7 @@ extension HostReport {
       specCtrlProof = unknown
       policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
     }
-    let entries = try Entry.ringSwitching.map { try EntryProof(of: $0, on: kvm) }
+    let entries = try Entry.ringSwitching.map { try EntryProof.prove($0, on: kvm) }
     for proof in entries {
       if case .unknown(let failure) = proof.result { untried.append(("entry \(proof.entry.rawValue)", failure)) }
     }
@@ -136,6 +136,7 @@ extension PolicyName {
       protection.misleads(
         guestTold: contract(from: try GuestContract(offeredBy: kvm), on: terms), about: terms.abilities.subject)
     else { return support }
+    let terms = try terms.measured(for: self, on: kvm)
     let told = try make(on: kvm, terms: terms, for: ToldContract(terms: terms))
     return .supported(protection.given(told, about: terms.abilities.subject))
   }
