@@ -44,7 +44,7 @@ let package = Package(
     .target(name: "GuestImages", dependencies: ["Registers"], swiftSettings: strict),
     .target(
       name: "Measurement",
-      dependencies: [.product(name: "Histogram", package: "hdrhistogram-swift")],
+      dependencies: ["Registers", .product(name: "Histogram", package: "hdrhistogram-swift")],
       swiftSettings: strict),
     .target(
       name: "Migration",
@@ -127,7 +127,8 @@ let package = Package(
       dependencies: ["Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
-      name: "GuestImagesTests", dependencies: ["GuestImages", "Registers", "TestSupport"], swiftSettings: strict),
+      name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
+      swiftSettings: strict),
     .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
@@ -136,20 +137,20 @@ let package = Package(
     .testTarget(
       name: "HypervisorTests",
       dependencies: [
-        "Host", "Registers", "Hypervisor", "CKVM", "TestSupport",
+        "Host", "Registers", "Hypervisor", "Measurement", "CKVM", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "MigrationTests",
       dependencies: [
-        "Host", "Migration", "Experiments", "Registers", "Hypervisor", "Rendering", "TestSupport",
+        "Host", "Migration", "Experiments", "Measurement", "Registers", "Hypervisor", "Rendering", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(
-      name: "MeasurementTests", dependencies: ["JSONValues", "Measurement", "Rendering", "TestSupport"],
-      swiftSettings: strict),
+      name: "MeasurementTests", dependencies: ["JSONValues", "Measurement", "Registers", "Rendering", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "RenderingTests",
       dependencies: [
@@ -180,7 +181,7 @@ let package = Package(
       name: "SandboxTests",
       dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["Measurement"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Measurement", "Registers"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -27,7 +27,7 @@ public struct Experiment: Sendable {
     _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
     try self.init(
-      running: Workload(workload, msr: workload.ownMSR ?? msr.rawValue), entry: entry, policy: policy, msr: msr,
+      running: Workload(workload, msr: workload.ownMSR ?? msr), entry: entry, policy: policy, msr: msr,
       iterations: iterations, samples: samples)
   }
 

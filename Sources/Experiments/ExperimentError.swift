@@ -1,6 +1,7 @@
 // The ways in which an experiment is no result.
 
 public import GuestImages
+public import Registers
 
 /// An experiment that gives no result.
 public enum ExperimentError: Error, Sendable {

@@ -186,8 +186,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
       machine: try machine.state(on: kvm),
       work: ExperimentState(
-        workload: experiment.workload.name.rawValue, parameters: experiment.workload.parameters,
-        msr: experiment.workload.msr, entry: experiment.entry.rawValue, orders: experiment.orders,
+        workload: experiment.workload.name.rawValue, parameters: experiment.workload.namedParameters,
+        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.orders,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
         hasIBPB: host.hasIBPB, acceptsUnprotected: terms.acceptsUnprotected || accepting,

@@ -80,7 +80,7 @@ extension Experiment {
       throw .snapshot("its policy and its counters are about different MSRs")
     }
     if let reason = ExperimentState.refusal(ofMemory: snapshot.guest.machine.memory) { throw .snapshot(reason) }
-    do { workload = try Workload(name, msr: state.msr, parameters: state.parameters) } catch {
+    do { workload = try Workload(name, msr: MSR(state.msr), parameters: state.parameters) } catch {
       throw .snapshot("\(error)")
     }
     self.entry = entry

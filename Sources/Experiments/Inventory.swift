@@ -46,7 +46,7 @@ public struct Inventory: Encodable, Sendable {
     let entries = Entry.allCases.map { Item($0, on: host) }
     self.entries = entries
     policies = PolicyName.allCases.map { policy in
-      let fact = host.policies?[policy.rawValue]
+      let fact = host.policies?[.known(policy)]
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
     }
     let guests = Workload.Name.allCases.map { name in
@@ -64,7 +64,7 @@ extension Inventory.Item {
   fileprivate init(_ entry: Entry, on host: HostReport) {
     let fact =
       entry == .none
-      ? host.entries.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : host.entries?[entry.rawValue]
+      ? host.entries.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : host.entries?[.known(entry)]
     self.init(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
   }
 

@@ -78,7 +78,7 @@ public struct RunRecord: Sendable {
   public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
   /// The accesses of an MSR that the guest was built to make.
   public func expectedAccesses(of msr: MSR) -> (reads: UInt64, writes: UInt64) {
-    msr.rawValue == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
+    msr == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
   }
   /// Guest clock ticks for one iteration, sample by sample, of those that were timed on this host alone.
   public var cyclesPerIteration: [Double] {

@@ -9,11 +9,11 @@ extension RunReport {
   public init(_ record: RunRecord, host: HostReport?, entryChoice: String) {
     let experiment = record.experiment
     self.init(
-      host: host, workload: experiment.workload.name.rawValue, parameters: experiment.workload.resultParameters,
-      entry: experiment.entry.rawValue,
-      entryChoice: entryChoice, policy: experiment.policy.rawValue, iterations: record.iterations,
+      host: host, workload: .known(experiment.workload.name), parameters: experiment.workload.resultParameters,
+      entry: .known(experiment.entry),
+      entryChoice: entryChoice, policy: .known(experiment.policy), iterations: record.iterations,
       samples: experiment.orders.count,
-      protection: Protection(level: record.protection.level.rawValue, reason: record.protection.reason),
+      protection: Protection(level: .known(record.protection.level), reason: record.protection.reason),
       warnings: record.warnings, origin: record.origin, completed: record.completed,
       stopped: record.stopped.map { "\($0)" }, exits: Exits(record.counters),
       kvm: KVM(
@@ -22,7 +22,7 @@ extension RunReport {
       guest: Guest(record),
       vmm: VMM(cyclesPerExit: record.hostCyclesPerExit, roundTrips: record.roundTrips),
       msr: Register(
-        name: "\(experiment.msr)", index: experiment.msr.hex, start: record.subjectAtStart.guest,
+        experiment.msr, start: record.subjectAtStart.guest,
         end: record.subjectAtEnd.guest, registerStart: record.subjectAtStart.register,
         registerEnd: record.subjectAtEnd.register),
       policyTally: record.tally)
@@ -31,7 +31,7 @@ extension RunReport {
 
 extension RunReport.Protection {
   /// How far and why, in the words of every other output.
-  public var sentence: String { "\(Protection.Level(rawValue: level)?.word ?? level); \(reason)" }
+  public var sentence: String { "\(level.value?.word ?? level.text); \(reason)" }
 }
 
 extension RunReport.Exits {
@@ -40,7 +40,7 @@ extension RunReport.Exits {
       total: counters.total,
       byReason: Dictionary(counters.byKind.map { ($0.key.name, $0.value) }, uniquingKeysWith: +),
       byMSR: Dictionary(
-        counters.byMSR.map { ($0.key.hex, RunReport.Accesses(reads: $0.value.reads, writes: $0.value.writes)) },
+        counters.byMSR.map { (.known($0.key), RunReport.Accesses(reads: $0.value.reads, writes: $0.value.writes)) },
         uniquingKeysWith: { first, _ in first }),
       interruptions: counters.interruptions)
   }
@@ -55,7 +55,7 @@ extension RunReport.Guest {
       cyclesPerIteration: distribution?.median, distribution: distribution, clockDoubt: doubt,
       kernelEntries: record.completed ? record.mailbox.kernelEntries : nil,
       expected: RunReport.Expected(
-        msr: MSR(record.experiment.workload.msr).hex, msrReads: record.expected.reads,
+        msr: .known(record.experiment.workload.msr), msrReads: record.expected.reads,
         msrWrites: record.expected.writes, portOuts: record.expected.outs + 1, mmioWrites: record.expected.stores,
         halts: record.expected.halts),
       told: SpeculationView(record.contract.cpuid, archCapabilities: record.contract.archCapabilities.rawValue),
@@ -70,6 +70,6 @@ extension RunReport.Guest {
 extension Workload {
   /// The parameters as they stand in results.
   fileprivate var resultParameters: [String: Int] {
-    isBaseline ? parameters.merging(["baseline": 1]) { $1 } : parameters
+    isBaseline ? namedParameters.merging(["baseline": 1]) { $1 } : namedParameters
   }
 }

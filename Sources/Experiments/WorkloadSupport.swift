@@ -14,14 +14,14 @@ extension Workload {
   }
 
   /// The MSR that it accesses, nil for none and for the policy's.
-  func ownMSR(besides subject: MSR) -> MSR? { accessesMSR && MSR(msr) != subject ? MSR(msr) : nil }
+  func ownMSR(besides subject: MSR) -> MSR? { accessesMSR && msr != subject ? msr : nil }
 
   /// Why a guest cannot run it after this proof of its MSR, nil when it can.
   func refusal(after proof: RegisterProof) -> String? {
     switch proof {
     // A guest wrote it without a #GP.
     case .held, .accepted, .moving: nil
-    default: "guests of this KVM cannot use \(MSR(msr)) (\(MSR(msr).hex)): \(proof.sentence)"
+    default: "guests of this KVM cannot use \(msr) (\(msr.hex)): \(proof.sentence)"
     }
   }
 
@@ -36,7 +36,7 @@ extension Workload {
 
   /// Why a guest that is told this would not run the workload, nil when it would.
   func refusal(toldOf contract: GuestContract) -> String? {
-    guard msr == Workload.speculationControl else { return nil }
+    guard msr == .specCtrl else { return nil }
     let missing = SpecCtrl(rawValue: writtenBits).reserved(on: contract.cpuid)
     guard !missing.isEmpty else { return nil }
     return "it writes \(missing) to \(MSR.specCtrl), which its guest is not told of here"

@@ -36,9 +36,10 @@ package enum Decimal {
   package static func cost(_ value: Double?) -> String { value.flatMap { $0.isCost ? cycles($0) : nil } ?? "?" }
 
   /// The interval of a cost: "1180 to 1210"; "at most 40.0" where noise puts its lower bound at or below zero.
-  package static func costInterval(_ low: Double, _ high: Double) -> String {
-    guard high.isCost else { return "?" }
-    return low.isCost ? "\(cycles(low)) to \(cycles(high))" : "at most \(cycles(high))"
+  package static func costInterval(_ interval: Interval) -> String {
+    guard interval.upper.isCost else { return "?" }
+    let bound = cycles(interval.upper)
+    return interval.lower.isCost ? "\(cycles(interval.lower)) to \(bound)" : "at most \(bound)"
   }
 
   /// A ratio: three digits that mean something.

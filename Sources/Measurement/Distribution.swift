@@ -19,7 +19,7 @@ public struct Distribution: Equatable, Sendable, Codable {
   @Nullable public private(set) var outliers: Int?
   /// The interval that holds the median with at least 95 % confidence where samples are independent of each other, nil
   /// for fewer than 6 of them; in a benchmark of enough rounds, the interval from the rounds.
-  @Nullable public internal(set) var medianInterval95: [Double]?
+  @Nullable public private(set) var medianInterval95: Interval?
 
   /// The statistics of these samples, nil when there are none.
   public init?(_ samples: [Double]) {
@@ -35,7 +35,25 @@ public struct Distribution: Equatable, Sendable, Codable {
     self.mean = mean.isCost ? mean : nil
     let fences = OuterFences.around(sorted)
     outliers = sorted.count { !fences.contains($0) }
-    medianInterval95 = Self.medianRank(count: sorted.count).map { [sorted[$0], sorted[sorted.count - 1 - $0]] }
+    medianInterval95 = Self.medianRank(count: sorted.count).map {
+      Interval(sorted[$0], sorted[sorted.count - 1 - $0])
+    }
+  }
+
+  /// The statistics of samples that were taken in rounds, nil when there are none; they are what something costs.
+  ///
+  /// Samples of a round resemble each other: where there are rounds enough, the median's interval is drawn from those.
+  /// No cost is below zero, and neither is the interval.
+  init?(rounds: [[Double]], generator: SeededGenerator) {
+    guard var statistics = Self(rounds.flatMap { $0 }) else { return nil }
+    var generator = generator
+    let rounds = rounds.filter { !$0.isEmpty }
+    let bootstrap =
+      rounds.count < RatioEstimate.fewestRounds
+      ? nil : MedianBootstrap(rounds, rounds, replicates: 1000, generator: &generator)
+    let interval = bootstrap?.interval(confidence: 0.95) { median, _ in median } ?? statistics.medianInterval95
+    statistics.medianInterval95 = interval.flatMap { $0.upper > 0 ? Interval(max(0, $0.lower), $0.upper) : nil }
+    self = statistics
   }
 
   /// The smallest sample that at least this share of the samples does not exceed.

@@ -1,5 +1,7 @@
 // The host as it stands in results: what was measured where. The schema is documented in docs/json.md.
 
+public import Registers
+
 /// What a host is and can do.
 public struct HostReport: Codable, Equatable, Sendable {
   /// The Linux kernel's release.
@@ -28,9 +30,9 @@ public struct HostReport: Codable, Equatable, Sendable {
   /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
   @Nullable public var specCtrlProof: Fact? = nil
   /// Each kernel entry, proved by a guest; null where that was not asked for.
-  @Nullable public var entries: [String: Fact]? = nil
+  @Nullable public var entries: [Known<Entry>: Fact]? = nil
   /// Each policy; null where that was not asked for.
-  @Nullable public var policies: [String: Fact]? = nil
+  @Nullable public var policies: [Known<PolicyName>: Fact]? = nil
   /// KVM's capabilities that are there, with their values; null where KVM was not asked.
   @Nullable public var capabilities: [String: Int]? = nil
 

@@ -1,47 +1,48 @@
 // The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning
 // raises `schemaVersion`.
 
+public import Registers
+
 /// One guest's run under one policy.
 public struct RunReport: Codable, Equatable, Sendable {
   /// The version of this schema.
   public static let currentSchemaVersion = 1
 
-  public var schemaVersion = Self.currentSchemaVersion
+  public let schemaVersion: Int
   /// What was measured where; null where nobody asked.
-  @Nullable public var host: HostReport?
-  public var workload: String
+  @Nullable public private(set) var host: HostReport?
+  public let workload: Known<WorkloadName>
   /// What was chosen of the workload beside its MSR, by name.
-  public var parameters: [String: Int]
-  public var entry: String
+  public let parameters: [String: Int]
+  public let entry: Known<Entry>
   /// Why this entry: given, or the best that works here.
-  public var entryChoice: String
-  public var policy: String
+  public let entryChoice: String
+  public let policy: Known<PolicyName>
   /// Iterations in all, over all samples.
-  public var iterations: UInt64
-  public var samples: Int
-  public var protection: Protection
+  public let iterations: UInt64
+  public let samples: Int
+  public let protection: Protection
   /// What was given up when the guest was moved against advice.
-  public var warnings: [String]
+  public let warnings: [String]
   /// The host that the guest came from; null for one that started here.
-  @Nullable public var origin: String?
+  @Nullable public private(set) var origin: String?
   /// Whether the guest ran to its end.
-  public var completed: Bool
+  public let completed: Bool
   /// `timeLimit`, `cancelled` or `paused` where it did not.
-  @Nullable public var stopped: String?
-  public var exits: Exits
-  public var kvm: KVM
-  public var guest: Guest
-  public var vmm: VMM
-  public var msr: Register
+  @Nullable public private(set) var stopped: String?
+  public let exits: Exits
+  public let kvm: KVM
+  public let guest: Guest
+  public let vmm: VMM
+  public let msr: Register
   /// What the policy counted by itself.
-  public var policyTally: [String: UInt64]
+  public let policyTally: [String: UInt64]
 
   public struct Protection: Codable, Equatable, Sendable {
-    /// `always`, `maskedBits`, `guest`, `none` or `notApplicable`.
-    public var level: String
-    public var reason: String
+    public let level: Known<ProtectionLevel>
+    public let reason: String
 
-    public init(level: String, reason: String) {
+    public init(level: Known<ProtectionLevel>, reason: String) {
       self.level = level
       self.reason = reason
     }
@@ -49,14 +50,13 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The first witness: what reached the VMM.
   public struct Exits: Codable, Equatable, Sendable {
-    public var total: UInt64
-    public var byReason: [String: UInt64]
-    /// By the MSR's number in hexadecimal, "0x48".
-    public var byMSR: [String: Accesses]
+    public let total: UInt64
+    public let byReason: [String: UInt64]
+    public let byMSR: [Known<MSR>: Accesses]
     /// How often a signal ended KVM_RUN.
-    public var interruptions: UInt64
+    public let interruptions: UInt64
 
-    public init(total: UInt64, byReason: [String: UInt64], byMSR: [String: Accesses], interruptions: UInt64) {
+    public init(total: UInt64, byReason: [String: UInt64], byMSR: [Known<MSR>: Accesses], interruptions: UInt64) {
       self.total = total
       self.byReason = byReason
       self.byMSR = byMSR
@@ -65,8 +65,8 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public struct Accesses: Codable, Equatable, Sendable {
-    public var reads: UInt64
-    public var writes: UInt64
+    public let reads: UInt64
+    public let writes: UInt64
 
     public init(reads: UInt64, writes: UInt64) {
       self.reads = reads
@@ -76,13 +76,13 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   /// The second witness: by how much KVM's own statistics grew; null where KVM has none.
   public struct KVM: Codable, Equatable, Sendable {
-    @Nullable public var exits: UInt64?
+    @Nullable public private(set) var exits: UInt64?
     /// KVM's exits minus the VMM's: those that KVM ended by itself.
-    @Nullable public var lightExits: UInt64?
+    @Nullable public private(set) var lightExits: UInt64?
     /// Every statistic that grew.
-    @Nullable public var statistics: [String: UInt64]?
+    @Nullable public private(set) var statistics: [String: UInt64]?
     /// Why there are none, in a sentence; null where there are.
-    @Nullable public var whyNone: String?
+    @Nullable public private(set) var whyNone: String?
 
     public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?, whyNone: String? = nil) {
       self.exits = exits
@@ -95,21 +95,21 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// The third witness: the guest.
   public struct Guest: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
-    @Nullable public var cyclesPerIteration: Double?
-    @Nullable public var distribution: Distribution?
+    @Nullable public private(set) var cyclesPerIteration: Double?
+    @Nullable public private(set) var distribution: Distribution?
     /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against
     /// them.
-    @Nullable public var clockDoubt: String?
+    @Nullable public private(set) var clockDoubt: String?
     /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
-    @Nullable public var kernelEntries: UInt64?
+    @Nullable public private(set) var kernelEntries: UInt64?
     /// What it was built to do in all.
-    public var expected: Expected
+    public let expected: Expected
     /// What it was told of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES, read back from KVM.
-    public var told: SpeculationView
+    public let told: SpeculationView
     /// The same as the guest itself saw it; null for a guest that does not look.
-    @Nullable public var sees: SpeculationView?
+    @Nullable public private(set) var sees: SpeculationView?
     /// What the accesses of the workload `probe` did.
-    @Nullable public var probe: [ProbeStep]?
+    @Nullable public private(set) var probe: [ProbeStep]?
 
     public init(
       cyclesPerIteration: Double?, distribution: Distribution?, clockDoubt: String? = nil, kernelEntries: UInt64?,
@@ -129,16 +129,17 @@ public struct RunReport: Codable, Equatable, Sendable {
 
   public struct Expected: Codable, Equatable, Sendable {
     /// The MSR that the workload accesses: the policy's, or one of its own.
-    public var msr: String
+    public let msr: Known<MSR>
     /// Accesses of that MSR.
-    public var msrReads: UInt64
-    public var msrWrites: UInt64
-    public var portOuts: UInt64
-    public var mmioWrites: UInt64
-    public var halts: UInt64
+    public let msrReads: UInt64
+    public let msrWrites: UInt64
+    public let portOuts: UInt64
+    public let mmioWrites: UInt64
+    public let halts: UInt64
 
     public init(
-      msr: String = "0x48", msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64, mmioWrites: UInt64 = 0,
+      msr: Known<MSR> = .known(.specCtrl), msrReads: UInt64, msrWrites: UInt64, portOuts: UInt64,
+      mmioWrites: UInt64 = 0,
       halts: UInt64 = 0
     ) {
       self.msr = msr
@@ -151,10 +152,10 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public struct ProbeStep: Codable, Equatable, Sendable {
-    public var step: String
+    public let step: String
     /// Whether the access raised #GP.
-    public var faulted: Bool
-    public var value: UInt64
+    public let faulted: Bool
+    public let value: UInt64
 
     public init(step: String, faulted: Bool, value: UInt64) {
       self.step = step
@@ -167,9 +168,9 @@ public struct RunReport: Codable, Equatable, Sendable {
   public struct VMM: Codable, Equatable, Sendable {
     /// Host cycles of the whole run over the exits to the VMM, the guest's own time included; null for a guest that had
     /// no more exits than iterations.
-    @Nullable public var cyclesPerExit: Double?
+    @Nullable public private(set) var cyclesPerExit: Double?
     /// Host cycles from entry to exit, by what ended it, where that was asked for.
-    @Nullable public var roundTrips: [String: CycleSummary]?
+    @Nullable public private(set) var roundTrips: [String: CycleSummary]?
 
     public init(cyclesPerExit: Double?, roundTrips: [String: CycleSummary]?) {
       self.cyclesPerExit = cyclesPerExit
@@ -180,18 +181,19 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// The subject MSR: as the guest reads it (null where it can only write), and as the vCPU's register holds it (null
   /// where KVM does not read it).
   public struct Register: Codable, Equatable, Sendable {
-    public var name: String
-    public var index: String
-    @Nullable public var start: UInt64?
-    @Nullable public var end: UInt64?
-    @Nullable public var registerStart: UInt64?
-    @Nullable public var registerEnd: UInt64?
+    /// The manual's name where there is one, else the number.
+    public let name: String
+    public let index: Known<MSR>
+    @Nullable public private(set) var start: UInt64?
+    @Nullable public private(set) var end: UInt64?
+    @Nullable public private(set) var registerStart: UInt64?
+    @Nullable public private(set) var registerEnd: UInt64?
 
     public init(
-      name: String, index: String, start: UInt64?, end: UInt64?, registerStart: UInt64?, registerEnd: UInt64?
+      _ msr: MSR, start: UInt64?, end: UInt64?, registerStart: UInt64?, registerEnd: UInt64?
     ) {
-      self.name = name
-      self.index = index
+      name = "\(msr)"
+      index = .known(msr)
       self.start = start
       self.end = end
       self.registerStart = registerStart
@@ -200,12 +202,13 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    host: HostReport?, workload: String, parameters: [String: Int] = [:], entry: String, entryChoice: String,
-    policy: String, iterations: UInt64,
+    host: HostReport?, workload: Known<WorkloadName>, parameters: [String: Int] = [:], entry: Known<Entry>,
+    entryChoice: String, policy: Known<PolicyName>, iterations: UInt64,
     samples: Int, protection: Protection, warnings: [String] = [], origin: String? = nil, completed: Bool,
     stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]
   ) {
+    schemaVersion = Self.currentSchemaVersion
     self.host = host
     self.workload = workload
     self.parameters = parameters

@@ -1,4 +1,4 @@
-// The model-specific registers that a VMM names: one constant for each number, one table for each name.
+// The model-specific registers that a VMM names: one table of all names, and a constant for each that code spells.
 //
 // Facts: Intel SDM vol. 4, table 2-2 (architectural MSRs); AMD APM vol. 2, appendix A; Linux
 // arch/x86/include/asm/msr-index.h.
@@ -21,12 +21,6 @@ extension MSR {
   @inlinable public static var smmMonitorControl: MSR { MSR(rawValue: 0x9b) }
   /// IA32_SMBASE: the base of SMRAM; readable in SMM alone, and never in a VMX area.
   @inlinable public static var smBase: MSR { MSR(rawValue: 0x9e) }
-  /// IA32_MPERF: counts at a fixed rate while the processor runs.
-  @inlinable public static var mperf: MSR { MSR(rawValue: 0xe7) }
-  /// IA32_APERF: counts at the actual rate while the processor runs.
-  @inlinable public static var aperf: MSR { MSR(rawValue: 0xe8) }
-  /// IA32_TSC_DEADLINE: when the local APIC timer fires, in time-stamp counts.
-  @inlinable public static var tscDeadline: MSR { MSR(rawValue: 0x6e0) }
   /// PLATFORM_INFO: ratios of the processor's clocks, and whether CPUID can be made to fault.
   @inlinable public static var platformInfo: MSR { MSR(rawValue: 0xce) }
   /// PERF_CAPABILITIES: what the performance monitoring can do beside CPUID, the format of branch records among it.
@@ -43,14 +37,6 @@ extension MSR {
   @inlinable public static var flushCmd: MSR { MSR(rawValue: 0x10b) }
   /// IA32_TSX_CTRL: turns TSX off.
   @inlinable public static var tsxCtrl: MSR { MSR(rawValue: 0x122) }
-  /// IA32_MCU_OPT_CTRL: turns mitigations that microcode made back off.
-  @inlinable public static var mcuOptCtrl: MSR { MSR(rawValue: 0x123) }
-  /// IA32_VIRTUAL_ENUMERATION: virtual: which virtual MSRs the hypervisor offers.
-  @inlinable public static var virtualEnumeration: MSR { MSR(rawValue: 0x5000_0000) }
-  /// IA32_VIRTUAL_MITIGATION_ENUM: virtual: which mitigations the hypervisor can apply for the guest.
-  @inlinable public static var virtualMitigationEnumeration: MSR { MSR(rawValue: 0x5000_0001) }
-  /// IA32_VIRTUAL_MITIGATION_CTRL: virtual: which mitigations the guest says it relies on.
-  @inlinable public static var virtualMitigationControl: MSR { MSR(rawValue: 0x5000_0002) }
 
   // System calls, segments and paging.
   /// IA32_SYSENTER_CS: the kernel code selector that SYSENTER loads.
@@ -67,8 +53,6 @@ extension MSR {
   @inlinable public static var pat: MSR { MSR(rawValue: 0x277) }
   /// IA32_MTRR_DEF_TYPE: the default memory type.
   @inlinable public static var mtrrDefType: MSR { MSR(rawValue: 0x2ff) }
-  /// IA32_PERF_GLOBAL_CTRL: enables the performance counters.
-  @inlinable public static var perfGlobalCtrl: MSR { MSR(rawValue: 0x38f) }
   /// IA32_XSS: the supervisor state that XSAVES manages.
   @inlinable public static var xss: MSR { MSR(rawValue: 0xda0) }
   /// IA32_EFER: the extended feature enables: SCE, LME, LMA, NXE.
@@ -91,12 +75,8 @@ extension MSR {
   @inlinable public static var tscAux: MSR { MSR(rawValue: 0xc000_0103) }
 
   // AMD's own (APM vol. 2, appendix A).
-  /// TSC_RATIO: the factor between the host's and the guest's time-stamp counter.
-  @inlinable public static var tscRatio: MSR { MSR(rawValue: 0xc000_0104) }
   /// HWCR: hardware configuration.
   @inlinable public static var hwcr: MSR { MSR(rawValue: 0xc001_0015) }
-  /// VM_CR: the lock and the disable of SVM.
-  @inlinable public static var vmCR: MSR { MSR(rawValue: 0xc001_0114) }
   /// VIRT_SPEC_CTRL: virtual: SSBD, where the hypervisor knows how the CPU does it.
   @inlinable public static var virtSpecCtrl: MSR { MSR(rawValue: 0xc001_011f) }
   /// LS_CFG: load-store configuration: SSBD before SPEC_CTRL had it.
@@ -125,9 +105,9 @@ extension MSR {
     (.biosUpdateSignature, "IA32_BIOS_SIGN_ID"),
     (.smmMonitorControl, "IA32_SMM_MONITOR_CTL"),
     (.smBase, "IA32_SMBASE"),
-    (.mperf, "IA32_MPERF"),
-    (.aperf, "IA32_APERF"),
-    (.tscDeadline, "IA32_TSC_DEADLINE"),
+    (MSR(0xe7), "IA32_MPERF"),
+    (MSR(0xe8), "IA32_APERF"),
+    (MSR(0x6e0), "IA32_TSC_DEADLINE"),
     (.platformInfo, "MSR_PLATFORM_INFO"),
     (.perfCapabilities, "IA32_PERF_CAPABILITIES"),
 
@@ -137,10 +117,10 @@ extension MSR {
     (.archCapabilities, "IA32_ARCH_CAPABILITIES"),
     (.flushCmd, "IA32_FLUSH_CMD"),
     (.tsxCtrl, "IA32_TSX_CTRL"),
-    (.mcuOptCtrl, "IA32_MCU_OPT_CTRL"),
-    (.virtualEnumeration, "IA32_VIRTUAL_ENUMERATION"),
-    (.virtualMitigationEnumeration, "IA32_VIRTUAL_MITIGATION_ENUM"),
-    (.virtualMitigationControl, "IA32_VIRTUAL_MITIGATION_CTRL"),
+    (MSR(0x123), "IA32_MCU_OPT_CTRL"),
+    (MSR(0x5000_0000), "IA32_VIRTUAL_ENUMERATION"),
+    (MSR(0x5000_0001), "IA32_VIRTUAL_MITIGATION_ENUM"),
+    (MSR(0x5000_0002), "IA32_VIRTUAL_MITIGATION_CTRL"),
 
     // System calls, segments and paging.
     (.sysenterCS, "IA32_SYSENTER_CS"),
@@ -150,7 +130,7 @@ extension MSR {
     (.debugCtl, "IA32_DEBUGCTL"),
     (.pat, "IA32_PAT"),
     (.mtrrDefType, "IA32_MTRR_DEF_TYPE"),
-    (.perfGlobalCtrl, "IA32_PERF_GLOBAL_CTRL"),
+    (MSR(0x38f), "IA32_PERF_GLOBAL_CTRL"),
     (.xss, "IA32_XSS"),
     (.efer, "IA32_EFER"),
     (.star, "IA32_STAR"),
@@ -163,9 +143,9 @@ extension MSR {
     (.tscAux, "IA32_TSC_AUX"),
 
     // AMD's own (APM vol. 2, appendix A).
-    (.tscRatio, "TSC_RATIO"),
+    (MSR(0xc000_0104), "TSC_RATIO"),
     (.hwcr, "HWCR"),
-    (.vmCR, "VM_CR"),
+    (MSR(0xc001_0114), "VM_CR"),
     (.virtSpecCtrl, "VIRT_SPEC_CTRL"),
     (.lsCfg, "LS_CFG"),
     (.deCfg, "DE_CFG"),

@@ -30,6 +30,10 @@ public struct MSR: RawRepresentable, Hashable, Comparable, Codable, Sendable, Bi
 extension MSR {
   /// Whether it only takes writes, each of which is a barrier: a read is a #GP, and there is no value to keep.
   public var isCommand: Bool { self == .predCmd || self == .flushCmd }
+
+  /// The stand-in for IA32_SPEC_CTRL where a write is to be one that KVM ends by itself: KVM emulates this MSR on every
+  /// host.
+  public static let standIn = MSR.tscAdjust
 }
 
 extension MSR: CustomStringConvertible {

@@ -153,6 +153,8 @@ struct ResultTests {
     for count in 4...12 {
       let outcome = try Spectrap.run(
         ["run", "ibrs", "--iterations", "20", "--json"], under: ["prlimit", "--nofile=\(count)"])
+      // The dynamic linker itself needs one: then the program has not run.
+      if outcome.status == 127 { continue }
       guard outcome.status == 0 else {
         outcome.expectFailure(71, saying: "Too many open files")
         continue

@@ -37,7 +37,7 @@ struct GuestFailureTests {
 
   @Test("by a reserved bit that the policy refuses gets a #GP, as the hardware would give")
   func reservedBit() throws {
-    let fault = try fault { $0.writeMSR(0x48, 1 << 63, "reserved") }
+    let fault = try fault { $0.writeMSR(.specCtrl, 1 << 63, "reserved") }
     #expect((fault.vector, fault.errorCode) == (13, 0))
   }
 

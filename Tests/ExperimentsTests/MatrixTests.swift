@@ -49,7 +49,7 @@ struct MatrixTests {
     }
     #expect(
       (record.interceptsSubject == .never) == [.passthrough, .autoload, .manual].contains(experiment.policy), what)
-    let own = MSR(experiment.workload.msr)
+    let own = experiment.workload.msr
     #expect(record.expectedAccesses(of: own) == (built.reads, built.writes), what)
     #expect(own == experiment.msr || (experiment.workload.name == .ibpb && own == .predCmd), what)
     #expect(seen == trapped, what)

@@ -18,7 +18,7 @@ struct ReportTests {
     let report = report(.made(kvmExits: 30))
     #expect(report.exits.total == 21)
     #expect(report.exits.byReason == ["writeMSR": 20, "portOut": 1])
-    #expect(report.exits.byMSR == ["0x48": RunReport.Accesses(reads: 0, writes: 20)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): RunReport.Accesses(reads: 0, writes: 20)])
     #expect(report.kvm == RunReport.KVM(exits: 30, lightExits: 9, statistics: ["exits": 30]))
     #expect(report.guest.expected == RunReport.Expected(msrReads: 0, msrWrites: 20, portOuts: 1))
     #expect(report.guest.kernelEntries == 10)
@@ -35,11 +35,11 @@ struct ReportTests {
   @Test("names what was run, and how it ended")
   func names() {
     let report = report(.made(stopped: .timeLimit, samples: 0))
-    #expect((report.workload, report.entry, report.policy) == ("ibrs", "none", "emulate"))
+    #expect(report.workload == .ibrs && report.entry == Entry.none && report.policy == .emulate)
     #expect((report.iterations, report.samples) == (10, 2))
     #expect(report.completed == false && report.stopped == "timeLimit")
     #expect(report.guest.cyclesPerIteration == nil && report.guest.distribution == nil)
-    #expect((report.msr.name, report.msr.index) == ("IA32_SPEC_CTRL", "0x48"))
+    #expect(report.msr.name == "IA32_SPEC_CTRL" && report.msr.index == .specCtrl)
     #expect(report.msr.registerStart == nil && report.msr.registerEnd == 0)
   }
 

@@ -3,6 +3,7 @@
 
 import GuestImages
 import Hypervisor
+import struct Measurement.SeededGenerator
 import Migration
 import Testing
 import TestSupport
@@ -23,7 +24,7 @@ extension SnapshotTests {
         let terms = Terms(abilities, acceptsUnprotected: true, adaptiveCosts: costs)
         let experiment = try Experiment(
           running: Workload(
-            workload, msr: subject.rawValue, parameters: workload == .phases ? ["phaseLength": 6] : [:]),
+            workload, msr: subject, parameters: workload == .phases ? ["phaseLength": 6] : [:]),
           entry: host.entries(of: workload)[0], policy: .adaptive, msr: subject, iterations: 40, samples: 40)
         let whole = try experiment.run(on: try KVM(), terms: terms)
         opened += whole.tally["opens"] ?? 0
@@ -52,7 +53,7 @@ extension SnapshotTests {
     let (_, snapshot) = try stopped(experiment, after: 5)
     let state = try JSONValue(encoding: snapshot.guest)
     let paths = state.paths.filter { $0.hasPrefix("machine.") || $0.hasPrefix("work.") }
-    var random = SplitMix64(seed: 21)
+    var random = SeededGenerator(seed: 21)
     var (refused, ended) = (0, 0)
     for number in 0..<150 {
       var changed = state

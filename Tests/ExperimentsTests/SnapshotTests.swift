@@ -4,6 +4,7 @@
 import Glibc
 import GuestImages
 import Hypervisor
+import struct Measurement.SeededGenerator
 import Migration
 import Synchronization
 import Testing
@@ -194,7 +195,7 @@ struct SnapshotTests {
     arguments: [Workload.Name.ibrs, .chatty, .retpoline, .probe], [PolicyName.emulate, .manual, .shadow])
   func anyMoment(workload: Workload.Name, policy: PolicyName) throws {
     let host = try Host.proved()
-    var random = SplitMix64(seed: 5)
+    var random = SeededGenerator(seed: 5)
     for subject in Host.subjects where host.supports(policy, of: subject) {
       let entry = host.entries(of: workload)[0]
       let experiment = try Experiment(

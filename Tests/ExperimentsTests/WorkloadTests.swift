@@ -29,7 +29,7 @@ struct WorkloadTests {
     for policy in PolicyName.allCases where host.supports(policy, of: msr) {
       for entry in host.entries {
         let record = try run(
-          .ibrs(msr.rawValue, writes: writes, exits: exits), policy, entry: entry, iterations: 12)
+          .ibrs(msr, writes: writes, exits: exits), policy, entry: entry, iterations: 12)
         let all = UInt64(writes * 12)
         switch record.interceptsSubject {
         case .always: #expect(record.counters[.writeMSR] == all, "\(policy) with \(entry)")
@@ -45,7 +45,7 @@ struct WorkloadTests {
   @Test("with exits while its value is in the register makes manual write twice at each of them, and skip the rest")
   func manual() throws {
     guard try Host.proved().supports(.manual, of: .kernelGSBase) else { return }
-    let record = try run(.ibrs(MSR.kernelGSBase.rawValue, writes: 2, exits: 3), .manual, entry: Entry.none)
+    let record = try run(.ibrs(.kernelGSBase, writes: 2, exits: 3), .manual, entry: Entry.none)
     // At each OUT the guest's 1 goes out for the host's 0 and comes in again; the last exit, the doorbell, finds 0.
     let outs: UInt64 = 30
     let entries = record.counters.total + record.counters.interruptions
@@ -59,7 +59,7 @@ struct WorkloadTests {
   func ssbd(iterations: Int) throws {
     let host = try Host.proved()
     for policy in PolicyName.allCases where host.supports(policy, of: .kernelGSBase) {
-      let workload = Workload(.ssbd, msr: MSR.kernelGSBase.rawValue)
+      let workload = Workload(.ssbd, msr: .kernelGSBase)
       let record = try Experiment(
         running: workload, entry: host.entries[0], policy: policy, msr: .kernelGSBase, iterations: iterations,
         samples: 1
@@ -95,7 +95,7 @@ struct WorkloadTests {
     arguments: Workload.Name.allCases.filter { $0.kind == .primitive })
   func primitives(name: Workload.Name) throws {
     let msr = MSR.kernelGSBase
-    let workload = Workload(name, msr: msr.rawValue)
+    let workload = Workload(name, msr: msr)
     let host = try Host.proved()
     for policy in PolicyName.allCases where host.supports(policy, of: msr) {
       let full = try run(workload, policy)
@@ -108,7 +108,7 @@ struct WorkloadTests {
 
   @Test("is refused where its guest cannot use the MSR, before it runs, with what was seen")
   func refused() throws {
-    let workload = Workload.wrmsr(0x474f_4f00)
+    let workload = Workload.wrmsr(MSR(0x474f_4f00))
     do {
       _ = try run(workload)
       Issue.record("no processor has that MSR")
@@ -136,7 +136,7 @@ struct WorkloadTests {
     #expect(Workload(.ibrs).refusal(toldOf: told) == nil)
     #expect(Workload(.ssbd).refusal(toldOf: told)?.contains("writes SSBD to IA32_SPEC_CTRL") == true)
     #expect(Workload(.probe).refusal(toldOf: told) == nil, "its faults are its work")
-    #expect(Workload(.ssbd, msr: 0xc000_0102).refusal(toldOf: told) == nil)
+    #expect(Workload(.ssbd, msr: .kernelGSBase).refusal(toldOf: told) == nil)
     model.set(.ssbd, to: true)
     #expect(Workload(.ssbd).refusal(toldOf: GuestContract(cpuid: model, archCapabilities: [])) == nil)
   }

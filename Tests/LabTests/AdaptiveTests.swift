@@ -2,6 +2,7 @@
 // value over.
 
 import Measurement
+import Registers
 import Testing
 
 @Suite("adaptive on kvm_intel", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
@@ -11,19 +12,19 @@ struct AdaptiveTests {
     let report = try await LabHost.intelIBRS.run(command)
     let costs = try Costs(report)
     let trapped = (costs.price + costs.access - 1) / costs.access
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: trapped)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: trapped)])
     #expect(report.exits.byReason == ["writeMSR": trapped, "portOut": 1])
     #expect(report.policyTally == ["opens": 1, "closes": 0, "openAtEnd": 1])
     #expect(trapped < 50 && report.guest.expected.msrWrites == 2 * report.iterations)
     // What KVM ends by itself does not grow with the writes: first touches of pages, and the timer.
     #expect(try #require(report.kvm.lightExits) <= 40)
     #expect(report.msr.end == 0 && report.msr.registerEnd == 0, "the guest's own value, in the register")
-    #expect(report.protection.level == "none")
+    #expect(report.protection.level == ProtectionLevel.none)
   }
 
   @Test func `leaves the guest alone that writes once, and keeps its value`() async throws {
     let report = try await LabHost.intelIBRS.run("adaptive-set")
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 1)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 1)])
     #expect(report.policyTally == ["opens": 0, "closes": 0, "openAtEnd": 0])
     #expect(report.msr.end == 1 && report.msr.registerEnd == 0)
   }
@@ -36,14 +37,14 @@ struct AdaptiveTests {
     #expect(report.policyTally == ["opens": 2, "closes": 1, "openAtEnd": 1])
     // Once for each opening, less what the first quiet exits after the closing took off.
     let trapped = (costs.price + costs.access - 1) / costs.access
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * trapped)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * trapped)])
     #expect(report.exits.byReason["portOut"] == 6001)
   }
 
   @Test(arguments: [LabHost.intelIBRS, .intel])
   func `goes on from a file with its register open: not one write is trapped after that`(host: LabHost) async throws {
     let report = try await host.run("adaptive-resumed")
-    let trapped = try #require(report.exits.byMSR["0x48"])
+    let trapped = try #require(report.exits.byMSR[.known(.specCtrl)])
     // The costs are measured anew, and the writes that were trapped are those before the file.
     #expect(trapped.reads == 0 && trapped.writes > 0 && trapped.writes < 50)
     #expect(report.policyTally == ["opens": 1, "closes": 0, "openAtEnd": 1])
@@ -68,9 +69,9 @@ struct AdaptiveTests {
 
   @Test func `never ends the protection of IBRS_ALL unasked: it is emulate there, exactly, and says so`() async throws {
     let report = try await LabHost.intel.run("adaptive")
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * report.iterations)])
     #expect(report.policyTally == ["opens": 0, "closes": 0, "openAtEnd": 0])
-    #expect(report.protection.level == "always")
+    #expect(report.protection.level == .always)
     #expect(report.protection.reason.contains("never opened to the guest: that would end this protection"))
     #expect(report.msr.registerStart == 1 && report.msr.registerEnd == 1)
     #expect(try await LabHost.intel.result("adaptive-unasked-text").output.contains("--accept-unprotected"))
@@ -79,7 +80,7 @@ struct AdaptiveTests {
   @Test func `ends that protection where it is accepted, with a warning in every output`() async throws {
     let report = try await LabHost.intel.run("adaptive-accepted")
     #expect(report.policyTally["opens"] == 1)
-    #expect(report.protection.level == "guest" && report.protection.reason.hasPrefix("WARNING: the protection"))
+    #expect(report.protection.level == .guest && report.protection.reason.hasPrefix("WARNING: the protection"))
     #expect(report.msr.registerStart == 1, "IBRS is kept on until then")
     #expect(report.msr.end == 0 && report.msr.registerEnd == 0)
     let text = try await LabHost.intel.result("adaptive-accepted-text")

@@ -2,6 +2,7 @@
 // down.
 
 import Measurement
+import Registers
 import Testing
 
 @Suite("What works on which host", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
@@ -10,25 +11,37 @@ struct EntryTableTests {
 
   /// Where an entry works, the proof says so in these words; where one does not, it is `works: false` with what was
   /// seen.
-  private static let entries: [String: [String: HostReport.Fact]] = [
-    "intel": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],
-    "intel-ibrs": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],
-    "intel-old": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],
-    "amd": ["syscall": reached, "sysenter": reached, "breakpoint": reached, "undefined": reached],
-  ]
-
-  private static let policies: [String: [String: Bool]] = [
+  private static let entries: [String: [Known<Entry>: HostReport.Fact]] = [
     "intel": [
-      "passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true, "adaptive": true,
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
     ],
     "intel-ibrs": [
-      "passthrough": true, "emulate": true, "autoload": true, "manual": true, "shadow": true, "adaptive": true,
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
     ],
     "intel-old": [
-      "passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true, "adaptive": true,
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
     ],
     "amd": [
-      "passthrough": false, "emulate": true, "autoload": false, "manual": false, "shadow": true, "adaptive": true,
+      .known(.syscall): reached, .known(.sysenter): reached, .known(.breakpoint): reached, .known(.undefined): reached,
+    ],
+  ]
+
+  private static let policies: [String: [Known<PolicyName>: Bool]] = [
+    "intel": [
+      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true,
+      .known(.shadow): true, .known(.adaptive): true,
+    ],
+    "intel-ibrs": [
+      .known(.passthrough): true, .known(.emulate): true, .known(.autoload): true, .known(.manual): true,
+      .known(.shadow): true, .known(.adaptive): true,
+    ],
+    "intel-old": [
+      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false,
+      .known(.shadow): true, .known(.adaptive): true,
+    ],
+    "amd": [
+      .known(.passthrough): false, .known(.emulate): true, .known(.autoload): false, .known(.manual): false,
+      .known(.shadow): true, .known(.adaptive): true,
     ],
   ]
 

@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Measurement
+import Registers
 import Testing
 
 @Suite("kvm_intel without SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
@@ -15,8 +16,8 @@ struct OldIntelTests {
 
   @Test func `emulate runs, exactly, and says that it protects nothing`() async throws {
     let report = try await host.run("emulate")
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
-    #expect(report.protection.level == "none")
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.protection.level == ProtectionLevel.none)
     #expect(report.protection.reason.contains("no IBRS_ALL"))
     let text = try await host.result("emulate-text")
     #expect(text.status == 0)
@@ -26,9 +27,9 @@ struct OldIntelTests {
 
   @Test func `adaptive is emulate, exactly, and says that it never opens a register that is not there`() async throws {
     let report = try await host.run("adaptive")
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * report.iterations)])
     #expect(report.policyTally == ["opens": 0, "closes": 0, "openAtEnd": 0])
-    #expect(report.protection.level == "none")
+    #expect(report.protection.level == ProtectionLevel.none)
     #expect(report.protection.reason.contains("never opened to the guest: guests of this KVM have no IA32_SPEC_CTRL"))
   }
 }
@@ -48,7 +49,7 @@ struct AMDTests {
     var each: UInt64 = 0
     var atBoot: UInt64 = 0
     var outs: UInt64 = 0
-    var entry = "syscall"
+    var entry = Entry.syscall
   }
 
   private static let workloads: [String: Exits] = [
@@ -57,9 +58,9 @@ struct AMDTests {
     "retpoline": Exits(), "indirect": Exits(), "chatty": Exits(each: 1),
     // Half of the entries write twice, the other half exits.
     "phases": Exits(reason: "writeMSR", each: 1, outs: 500),
-    "wrmsr": Exits(reason: "writeMSR", each: 1, entry: "none"), "cpuid": Exits(entry: "none"),
-    "out": Exits(each: 1, entry: "none"), "mmio": Exits(reason: "mmioWrite", each: 1, entry: "none"),
-    "hlt": Exits(reason: "halt", each: 1, entry: "none"), "delay": Exits(entry: "none"),
+    "wrmsr": Exits(reason: "writeMSR", each: 1, entry: .none), "cpuid": Exits(entry: .none),
+    "out": Exits(each: 1, entry: .none), "mmio": Exits(reason: "mmioWrite", each: 1, entry: .none),
+    "hlt": Exits(reason: "halt", each: 1, entry: .none), "delay": Exits(entry: .none),
   ]
   /// What a guest of this host cannot do: it has no IA32_PRED_CMD, and no SSBD in SPEC_CTRL.
   private static let refusals = [
@@ -103,8 +104,8 @@ struct AMDTests {
 
   @Test func `the workload probe runs without a kernel entry, with exact counts`() async throws {
     let report = try await host.run("probe-emulate")
-    #expect(report.entry == "none")
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 4, writes: 3)])
+    #expect(report.entry == Entry.none)
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 4, writes: 3)])
     #expect(report.guest.probe == ProbeExpectation.steps)
   }
 }

@@ -1,6 +1,7 @@
 // Real kvm_intel with SPEC_CTRL and IBRS_ALL: each policy does what it says.
 
 import Measurement
+import Registers
 import Testing
 
 @Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
@@ -39,9 +40,9 @@ struct IntelTests {
   @Test(arguments: ["emulate", "emulate-more"])
   func `emulate: each iteration exits twice, exactly, and the register stays at IBRS`(command: String) async throws {
     let report = try await host.run(command)
-    #expect(report.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * report.iterations)])
+    #expect(report.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * report.iterations)])
     #expect(report.exits.byReason == ["writeMSR": 2 * report.iterations, "portOut": 1])
-    #expect(report.protection.level == "always")
+    #expect(report.protection.level == .always)
     #expect(report.msr.registerStart == 1)
     #expect(report.msr.registerEnd == 1)
     #expect(report.msr.end == 0, "what the guest wrote last")
@@ -70,7 +71,7 @@ struct IntelTests {
     let report = try await host.run("probe-\(policy)")
     #expect(report.guest.probe == ProbeExpectation.steps)
     let trapped = ["emulate", "shadow", "adaptive"].contains(policy)
-    #expect(report.exits.byMSR == (trapped ? ["0x48": .init(reads: 4, writes: 3)] : [:]))
+    #expect(report.exits.byMSR == (trapped ? [.known(.specCtrl): .init(reads: 4, writes: 3)] : [:]))
   }
 
   @Test(arguments: [("emulate", "emulate-again"), ("autoload-exits", "autoload-exits-again")])
@@ -123,10 +124,10 @@ struct IBRSTests {
 
   @Test func `passthrough is the guest's, emulate protects nothing, and both count exactly`() async throws {
     let passed = try await host.run("passthrough")
-    #expect(passed.exits.byMSR.isEmpty && passed.protection.level == "guest")
+    #expect(passed.exits.byMSR.isEmpty && passed.protection.level == .guest)
     let emulated = try await host.run("emulate")
-    #expect(emulated.exits.byMSR == ["0x48": .init(reads: 0, writes: 2 * emulated.iterations)])
-    #expect(emulated.protection.level == "none")
+    #expect(emulated.exits.byMSR == [.known(.specCtrl): .init(reads: 0, writes: 2 * emulated.iterations)])
+    #expect(emulated.protection.level == ProtectionLevel.none)
   }
 }
 

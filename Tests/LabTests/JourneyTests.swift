@@ -3,6 +3,7 @@
 
 import FoundationEssentials
 import Measurement
+import Registers
 import Testing
 
 @Suite("A guest on its way between hosts", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
@@ -129,7 +130,7 @@ struct JourneyTests {
     #expect(refused.status == 69 && refused.error.contains("--accept-unprotected"), "\(refused.error)")
     let report = try #require(old["pooled-accepted"]).report()
     expectWhole(report, writes: 0, "pooled")
-    #expect(report.warnings.count == 1 && report.protection.level == "none")
+    #expect(report.warnings.count == 1 && report.protection.level == ProtectionLevel.none)
   }
 
   @Test func `may not be told IBRS_ALL where leaving IBRS set is all there is, unless that is accepted`() async throws {
@@ -161,7 +162,7 @@ struct JourneyTests {
     #expect(journey.atOld["left-pooled"]?.status == 0)
     let report = try #require(journey.back["left-pooled"]).report()
     expectWhole(report, writes: 0, "from intel-old")
-    #expect(report.warnings == [] && report.protection.level == "always")
+    #expect(report.warnings == [] && report.protection.level == .always)
     // Told all that intel-old offers, which is not all that intel offers.
     let all = try #require(journey.back["left"])
     #expect(all.status == 69 && all.error.contains("the guest was told"), "\(all.error)")

@@ -31,7 +31,7 @@ struct CycleHistogramTests {
 
   @Test("gives the percentiles of what was recorded, to three digits", arguments: [1, 23, 40_000])
   func percentiles(scale: UInt64) throws {
-    var generator = SplitMix64(seed: scale)
+    var generator = SeededGenerator(seed: scale)
     let values = (1...10_000).map { $0 * scale }
     let summary = try #require(recording(values.shuffled(using: &generator)))
     #expect(summary.count == 10_000)

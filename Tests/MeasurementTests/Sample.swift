@@ -1,6 +1,7 @@
 // Two results: one where everything is known, one where nothing is that need not be.
 
 import Measurement
+import Registers
 
 enum Sample {
   private static let view = SpeculationView(
@@ -53,7 +54,7 @@ enum Sample {
       cyclesPerExit: 1e6,
       roundTrips: ["halt": CycleSummary(count: 1, minimum: 2, p50: 3, p90: 4, p99: 5, maximum: .max)]),
     msr: RunReport.Register(
-      name: "IA32_SPEC_CTRL", index: "0x48", start: 0, end: .max, registerStart: 1, registerEnd: .max),
+      .specCtrl, start: 0, end: .max, registerStart: 1, registerEnd: .max),
     policyTally: ["entryLoads": 202])
 
   static let sparse = RunReport(
@@ -66,6 +67,6 @@ enum Sample {
       expected: RunReport.Expected(msrReads: 0, msrWrites: 0, portOuts: 1), told: blindView, sees: nil, probe: nil),
     vmm: RunReport.VMM(cyclesPerExit: nil, roundTrips: nil),
     msr: RunReport.Register(
-      name: "IA32_SPEC_CTRL", index: "0x48", start: 0, end: 0, registerStart: nil, registerEnd: nil),
+      .specCtrl, start: 0, end: 0, registerStart: nil, registerEnd: nil),
     policyTally: [:])
 }

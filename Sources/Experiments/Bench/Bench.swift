@@ -96,7 +96,7 @@ public struct Bench: ~Copyable {
       }
       rounds += 1
       if options.rounds == nil, rounds >= RatioEstimate.fewestRounds, ContinuousClock.now >= nextCheck {
-        if draft.reachesPrecision {
+        if record(ended: .time).reachesPrecision {
           ended = .precision
           break
         }
@@ -105,41 +105,35 @@ public struct Bench: ~Copyable {
     }
     if control.isCancelled { ended = .cancelled }
 
-    var report = draft
-    report.ended = ended
-    report.partial = ended == .cancelled
-    report.elapsed = Double((.now - start) / .milliseconds(1)) / 1000
-    report.environment = BenchEnvironment(
-      cpu: cpu, before: before, after: HostLoad(of: cpu), countsInstructions: sampling.countsInstructions)
-    // This thread is bound to that processor, so that CPUID tells of it.
-    report.environment.processor = cpu.map {
-      BenchEnvironment.Processor(HostProcessor($0, cpuid: .ofThisProcess()))
-    }
-    report.environment.neighbourProcessor = otherCPU.map { BenchEnvironment.Processor(HostProcessor($0)) }
-    report.warnings = report.environment.warnings(on: host)
-    if let kept = VirtualMachine.KeptMemory.warning(of: VirtualMachine.keptMemory) { report.warnings.append(kept) }
-    report.conclude()
-    return report
+    let environment = BenchEnvironment(
+      cpu: cpu, before: before, after: HostLoad(of: cpu), countsInstructions: sampling.countsInstructions,
+      // This thread is bound to that processor, so that CPUID tells of it.
+      processor: cpu.map { HostProcessor($0, cpuid: .ofThisProcess()) },
+      neighbourProcessor: otherCPU.map { HostProcessor($0) })
+    let kept = VirtualMachine.KeptMemory.warning(of: VirtualMachine.keptMemory)
+    return BenchReport(
+      record(
+        ended: ended, environment: environment,
+        warnings: environment.warnings(on: host) + [kept].compactMap { $0 }))
   }
 
-  /// What has been measured so far, before any conclusion is drawn.
-  private var draft: BenchReport {
-    var cells = meters.map(\.plan.cell)
-    for index in meters.indices {
-      cells[index].summarise()
-      cells[index].place = meters[index].place(against: meters.first { $0.plan.cell.id == cells[index].baseline })
-    }
+  /// What has been measured so far.
+  private func record(
+    ended: BenchReport.Ending, environment: BenchEnvironment = BenchEnvironment(), warnings: [String] = []
+  ) -> BenchRecord {
     let isTimed = options.rounds == nil
-    return BenchReport(
-      version: options.version, partial: true, ended: .time, seed: options.seed,
+    return BenchRecord(
+      version: options.version, ended: ended, seed: options.seed,
       precision: isTimed ? options.precision : nil,
       timeBudget: isTimed ? Double(options.time / .milliseconds(1)) / 1000 : nil, roundBudget: options.rounds,
-      elapsed: 0, host: host,
-      msr: BenchReport.Subject(name: "\(options.selection.msr)", index: options.selection.msr.hex),
-      environment: BenchEnvironment(), warnings: [],
+      elapsed: Double((.now - start) / .milliseconds(1)) / 1000, host: host,
+      msr: BenchReport.Subject(options.selection.msr), environment: environment, warnings: warnings,
       // Where samples are differences of two, the clock's own cost is in none.
       clock: BenchReport.Clock(
-        overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz, doubt: sampling.doubt), cells: cells)
+        overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz, doubt: sampling.doubt),
+      cells: meters.map { meter in
+        meter.record(against: meters.first { $0.plan.cell.id == meter.plan.cell.baseline })
+      })
   }
 
   /// Where neighbours on another processor run; nil where the plan has none, or there is no other.

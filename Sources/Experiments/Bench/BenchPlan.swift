@@ -28,7 +28,7 @@ extension BenchSelection {
   ///
   /// Throws `ExperimentError.nothingToMeasure` with what contradicts what.
   fileprivate func validate(against kernelWork: [Workload.Name]) throws(ExperimentError) {
-    let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
+    let primitives = BenchPlan.primitives
     func words(_ names: [Workload.Name]) -> String { names.map(\.rawValue).joined(separator: ", ") }
     let unknown = workloads.subtracting(kernelWork).subtracting(primitives)
     guard unknown.isEmpty else {
@@ -47,7 +47,8 @@ extension BenchSelection {
 
 /// A cell that is to be measured, or the reason why it cannot be.
 struct PlannedCell {
-  var cell: BenchReport.Cell
+  /// What it is, without what is measured; where it cannot be measured, why.
+  let cell: CellRecord
   /// Nil for a cell that cannot be measured here.
   let experiment: Experiment?
   let terms: Terms
@@ -68,18 +69,15 @@ struct BenchPlan {
   /// The most that any policy's guest is told here.
   private let fullestContract: GuestContract
 
-  /// The MSR that KVM emulates by itself on every host: the stand-in for a write that KVM ends.
-  private static let standIn = MSR.tscAdjust
   /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
   private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
   /// Indirect branches in user mode before each entry, of the cells that show what IBRS costs there: enough to be seen
   /// beside an entry, few enough for an entry to matter beside them.
   private static let userBranches = 100
 
-  /// The guests' work that is measured at kernel entries.
-  private static let kernelWork: [Workload.Name] = [
-    .bare, .ibrs, .ibrsAll, .ibrsForced, .retpoline, .indirect, .ssbd, .chatty, .ibpb,
-  ]
+  /// The guests' work that is measured at kernel entries, and the single instructions that are measured alone.
+  private static let kernelWork = Workload.Name.allCases.filter { $0.kind == .workload && Workload($0).isUniform }
+  fileprivate static let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
 
   /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved now.
   ///
@@ -90,7 +88,7 @@ struct BenchPlan {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
     fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
-    for msr in Set([selection.msr, Self.standIn, .predCmd]) {
+    for msr in Set([selection.msr, .standIn, .predCmd]) {
       let known = msr == proofs.abilities.subject ? proofs.abilities : nil
       terms[msr] = Terms(
         try known ?? .prove(msr, on: kvm), acceptsUnprotected: selection.acceptsUnprotected)
@@ -139,13 +137,13 @@ struct BenchPlan {
     if wants(.ibrs), policies.contains(.passthrough) {
       // Two writes at each entry that KVM ends by itself, as the thread's hypervisor would have done with SPEC_CTRL.
       try plan(
-        Workload(.ibrs, msr: Self.standIn.rawValue), entry, .passthrough, on: kvm, msr: Self.standIn, against: bare,
+        Workload(.ibrs, msr: .standIn), entry, .passthrough, on: kvm, msr: .standIn, against: bare,
         isAsked: isPossible(.passthrough))
     }
     for policy in policies {
       for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
-        try plan(Workload(name, msr: selection.msr.rawValue), entry, policy, on: kvm, against: bare)
+        try plan(Workload(name, msr: selection.msr), entry, policy, on: kvm, against: bare)
       }
       if wants(.ibpb) {
         try plan(
@@ -153,8 +151,8 @@ struct BenchPlan {
           isAsked: isPossible(policy) || selection.workloads.contains(.ibpb))
       }
       if wants(.chatty) {
-        let alone = BenchReport.Cell.identifier(
-          workload: "chatty", entry: entry.rawValue, policy: policy.rawValue, exitsPerEntry: 1)
+        let alone = CellRecord.identifier(
+          workload: .known(.chatty), entry: .known(entry), policy: .known(policy), exitsPerEntry: 1)
         for place in [NeighbourPlace.sameCPU, .otherCPU] {
           try plan(
             Workload(.chatty), entry, policy, on: kvm, neighbour: place, against: alone,
@@ -163,7 +161,7 @@ struct BenchPlan {
       }
       if wants(.ibrs) {
         for (writes, exits) in Self.costGrid {
-          try plan(.ibrs(selection.msr.rawValue, writes: writes, exits: exits), entry, policy, on: kvm, against: bare)
+          try plan(.ibrs(selection.msr, writes: writes, exits: exits), entry, policy, on: kvm, against: bare)
         }
       }
       // Only where the guest's writes reach the register does user mode run as the guest has set it.
@@ -175,7 +173,7 @@ struct BenchPlan {
   private mutating func planBranches(
     _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, against bare: String
   ) throws {
-    let msr = selection.msr.rawValue
+    let msr = selection.msr
     for workload in [
       Workload.ibrs(msr, userBranches: Self.userBranches), .ibrsAll(msr, userBranches: Self.userBranches),
       .ibrsForced(msr, userBranches: Self.userBranches),
@@ -187,15 +185,15 @@ struct BenchPlan {
   private mutating func planPrimitives(on kvm: borrowing KVM) throws {
     if wants(.wrmsr) {
       for policy in policies {
-        try planPrimitive(.wrmsr(selection.msr.rawValue), policy, on: kvm)
+        try planPrimitive(.wrmsr(selection.msr), policy, on: kvm)
       }
       if policies.contains(.passthrough) {
         try planPrimitive(
-          .wrmsr(Self.standIn.rawValue, value: 0), .passthrough, on: kvm, msr: Self.standIn,
+          .wrmsr(.standIn, value: 0), .passthrough, on: kvm, msr: .standIn,
           isAsked: isPossible(.passthrough))
       }
     }
-    for name in [Workload.Name.cpuid, .out, .mmio, .hlt] where wants(name) {
+    for name in Self.primitives where wants(name) && name != .wrmsr && name != .delay {
       try planPrimitive(Workload(name), anyPolicy, on: kvm)
     }
     // A delay says nothing about the host: it is there to test the measuring, when it is asked for.
@@ -220,8 +218,8 @@ struct BenchPlan {
     _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil, isAsked: Bool = true
   ) throws {
     guard let loop = workload.baseline else { return }
-    let id = BenchReport.Cell.identifier(
-      workload: workload.name.rawValue, entry: "none", policy: policy.rawValue, msr: (msr ?? selection.msr).hex)
+    let id = CellRecord.identifier(
+      workload: .known(workload.name), entry: .known(.none), policy: .known(policy), msr: .known(msr ?? selection.msr))
     let baseline = "\(id)/loop"
     try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
     try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id, isAsked: isAsked)
@@ -241,18 +239,18 @@ struct BenchPlan {
   private mutating func plan(
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
-    against baseline: String? = nil, use: BenchReport.Cell.BaselineUse = .divide, id: String? = nil,
+    against baseline: String? = nil, use: CellRecord.BaselineUse = .divide, id: String? = nil,
     refusal: String? = nil, isAsked: Bool = true
   ) throws -> String {
     let msr = msr ?? selection.msr
     let terms = terms[msr]!
     let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
-    var cell = BenchReport.Cell(
-      id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: policy.rawValue,
-      msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? msr.hex : nil,
-      neighbour: neighbour.flatMap { BenchReport.Cell.Neighbour(rawValue: $0.rawValue) },
+    var cell = CellRecord(
+      id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(policy),
+      msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? .known(msr) : nil,
+      neighbour: neighbour.flatMap { CellRecord.Neighbour(rawValue: $0.rawValue) },
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
-      userBranches: workload.name.takesUserBranches ? workload.userBranches : nil, place: .none, baseline: baseline,
+      userBranches: workload.parameters[.userBranches], baseline: baseline,
       baselineUse: baseline == nil ? nil : use)
     var experiment: Experiment?
     if let refusal {

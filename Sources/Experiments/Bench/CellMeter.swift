@@ -7,10 +7,15 @@ import SystemPackage
 
 /// A cell while it is being measured.
 struct CellMeter {
-  var plan: PlannedCell
+  let plan: PlannedCell
   private let sampling: Sampling
-  /// Iterations of the shorter sample of a pair; the longer has twice as many.
-  private var iterations: UInt32 = 1
+  /// Iterations of the shorter sample of a pair, the longer has twice as many; nil until `calibrate` finds it out.
+  private var iterations: UInt32?
+  /// What iterations cost, sample by sample, in each round.
+  private(set) var rounds: [[Double]] = []
+  /// Why the cell was given up, with what became of it.
+  private(set) var failure: (status: CellRecord.Status, reason: String)?
+  private var disturbance: CellRecord.Disturbance?
   private var counted: (iterations: UInt64, vmm: UInt64, kvm: UInt64?, emulated: UInt64) = (0, 0, 0, 0)
 
   /// Pairs of samples in one round.
@@ -25,16 +30,14 @@ struct CellMeter {
 
   init(_ plan: PlannedCell, _ sampling: Sampling) { (self.plan, self.sampling) = (plan, sampling) }
 
-  var isActive: Bool { plan.cell.status == .measured && plan.experiment != nil }
+  var isActive: Bool { failure == nil && plan.experiment != nil }
 
   /// Finds out how many iterations a sample needs.
   ///
   /// Cells that cost the same get as good as the same number, whatever else the machine does meanwhile: the longer a
   /// sample, the more of what disturbs it is in it.
   mutating func calibrate(on kvm: borrowing KVM, control: RunControl) {
-    guard isActive, let enough = enoughIterations(on: kvm, control: control) else { return }
-    iterations = enough
-    plan.cell.iterationsPerSample = Int(iterations)
+    if isActive { iterations = enoughIterations(on: kvm, control: control) ?? iterations }
   }
 
   private mutating func enoughIterations(on kvm: borrowing KVM, control: RunControl) -> UInt32? {
@@ -82,7 +85,7 @@ struct CellMeter {
   }
 
   /// Whether `calibrate` has found out how many iterations a sample needs.
-  var isCalibrated: Bool { plan.cell.iterationsPerSample > 0 }
+  var isCalibrated: Bool { iterations != nil }
 
   /// Measures one round: pairs of samples of N and 2N iterations; `Sampling` says what they cost without their fixed
   /// cost.
@@ -90,14 +93,14 @@ struct CellMeter {
   /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites`
   /// counts it; and takes long rounds, so that the two take turns on one processor.
   mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
-    guard isActive else { return }
+    guard isActive, let iterations else { return }
     let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
     let orders = settling + (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
     for _ in 0..<Self.tries {
       let before = neighbourWrites?()
       guard let record = run(orders, on: kvm, control: control) else { return }
       if let before, let after = neighbourWrites?(), after == before { continue }
-      return add(record)
+      return add(record, of: iterations)
     }
     fail(.void, "its neighbour wrote nothing while it was measured, \(Self.tries) times in a row")
   }
@@ -112,22 +115,19 @@ struct CellMeter {
     return [UInt32(clamping: 2 * costs.price / (costs.access * Int(accesses)) + 1)]
   }
 
-  private mutating func add(_ record: RunRecord) {
+  private mutating func add(_ record: RunRecord, of iterations: UInt32) {
     let settled = Array(record.samples.dropFirst(settling.count))
-    // Summed up when it is asked for: doing so at each round takes the longer the more rounds there are.
-    plan.cell.rounds.append(sampling.costs(of: settled, iterations: iterations))
+    rounds.append(sampling.costs(of: settled, iterations: iterations))
     counted.iterations += record.iterations
-    var disturbance = plan.cell.disturbance ?? BenchReport.Cell.Disturbance()
+    var disturbance = disturbance ?? CellRecord.Disturbance()
     disturbance.add(record.disturbance)
-    plan.cell.disturbance = disturbance
+    self.disturbance = disturbance
     // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its
     // settled state.
     let others = 1 + record.trappedBeforeOpening
     counted.vmm += record.counters.total - others
     counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - others } }
     counted.emulated += record.kvmStatistics?["insn_emulation"] ?? 0
-    plan.cell.vmmExitsPerEntry = Double(counted.vmm) / Double(counted.iterations)
-    plan.cell.kvmExitsPerEntry = counted.kvm.map { Double($0) / Double(counted.iterations) }
   }
 
   /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
@@ -151,16 +151,30 @@ struct CellMeter {
   }
 
   /// Gives the cell up, with the reason.
-  mutating func fail(_ status: BenchReport.Cell.Status, _ reason: String) {
-    plan.cell.status = status
-    plan.cell.reason = reason
+  mutating func fail(_ status: CellRecord.Status, _ reason: String) { failure = (status, reason) }
+
+  /// The cell with what was measured of it; where its writes end shows beside its baseline.
+  func record(against baseline: CellMeter?) -> CellRecord {
+    var cell = plan.cell
+    cell.place = place(against: baseline)
+    if let failure { (cell.status, cell.reason) = (failure.status, failure.reason) }
+    cell.iterationsPerSample = Int(iterations ?? 0)
+    cell.rounds = rounds
+    cell.vmmExitsPerEntry = exitsPerEntry(counted.vmm)
+    cell.kvmExitsPerEntry = exitsPerEntry(counted.kvm)
+    cell.disturbance = disturbance
+    return cell
+  }
+
+  private func exitsPerEntry(_ exits: UInt64?) -> Double? {
+    counted.iterations > 0 ? exits.map { Double($0) / Double(counted.iterations) } : nil
   }
 
   /// Where the cell's writes end: by the exits it makes, and the instructions that KVM emulates for it, beside those of
   /// its baseline.
-  func place(against baseline: CellMeter?) -> BenchReport.Cell.Place {
+  private func place(against baseline: CellMeter?) -> CellRecord.Place {
     let cell = plan.cell
-    guard cell.writesPerEntry > 0, let vmm = cell.vmmExitsPerEntry else { return .none }
+    guard cell.writesPerEntry > 0, let vmm = exitsPerEntry(counted.vmm) else { return .none }
     let writes = Double(cell.writesPerEntry)
     if vmm - Double(cell.exitsPerEntry) > writes / 2 { return .vmm }
     return workInKVM - (baseline?.workInKVM ?? 0) > writes / 2 ? .kvm : .hardware
@@ -174,7 +188,7 @@ struct CellMeter {
   }
 }
 
-extension BenchReport.Cell.Disturbance {
+extension CellRecord.Disturbance {
   /// Adds what a run had of it.
   fileprivate mutating func add(_ run: RunRecord.Disturbance) {
     add(seconds: run.seconds, waited: run.waited, preemptions: run.preemptions, signals: run.signals)

@@ -5,13 +5,17 @@ import Measurement
 
 extension BenchEnvironment {
   /// What happened between two readings.
-  init(cpu: Int?, before: HostLoad, after: HostLoad, countsInstructions: Bool) {
+  init(
+    cpu: Int?, before: HostLoad, after: HostLoad, countsInstructions: Bool, processor: HostProcessor? = nil,
+    neighbourProcessor: HostProcessor? = nil
+  ) {
     self.init(
       cpu: cpu, loadBefore: before.average, loadAfter: after.average,
       stealShare: before.processor.flatMap { after.processor?.stolenShare(since: $0) },
       siblingShare: after.busiestSibling(since: before)?.share, interrupts: after.interrupts(since: before),
       contextSwitches: after.contextSwitches(since: before), temperatureBefore: before.temperature,
-      temperatureAfter: after.temperature, countsInstructions: countsInstructions)
+      temperatureAfter: after.temperature, countsInstructions: countsInstructions,
+      processor: processor.map(Processor.init), neighbourProcessor: neighbourProcessor.map(Processor.init))
   }
 
   /// What may spoil a result under these circumstances, each in a sentence.

@@ -42,7 +42,7 @@ struct Neighbour: ~Copyable {
         try CPUAffinity.bind(to: cpu)
         let kvm = try KVM(path: path)
         var experiment = try Experiment(
-          running: .ibrs(msr.rawValue, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
+          running: .ibrs(msr, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
           iterations: 1, samples: 1)
         experiment.orders = [UInt32.max - 1]
         while !control.isCancelled {

@@ -73,7 +73,7 @@ private struct CostGuest: ~Copyable {
     try cpu.setCPUID(try kvm.supportedCPUID())
     try cpu.start(at: .kernel)
     let resting = try cpu.read(msr)
-    let image = try GuestImage(.adaptiveCosts(of: msr.rawValue, resting: resting), entry: .none)
+    let image = try GuestImage(.adaptiveCosts(of: msr, resting: resting), entry: .none)
     try vm.load(image, orders: [])
     labels = image.labels
     self.msr = msr

@@ -1,6 +1,6 @@
 // Which kernel entries really switch to ring 0 on this host: each is tried by a tiny guest.
 
-public import GuestImages
+import GuestImages
 public import Hypervisor
 
 /// What a tiny guest saw when it tried a kernel entry.

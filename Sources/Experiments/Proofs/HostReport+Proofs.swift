@@ -70,24 +70,23 @@ extension HostReport {
         return nil
       }
     }
-    let names = PolicyName.allCases.map(\.rawValue)
     let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
-          ($0.rawValue, Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
+          (.known($0), Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
         })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
       specCtrlProof = unknown
-      policies = Dictionary(uniqueKeysWithValues: names.map { ($0, unknown) })
+      policies = Dictionary(uniqueKeysWithValues: PolicyName.allCases.map { (.known($0), unknown) })
     }
     let entries = try Entry.ringSwitching.map { try EntryProof.prove($0, on: kvm) }
     for proof in entries {
       if case .unknown(let failure) = proof.result { untried.append(("entry \(proof.entry.rawValue)", failure)) }
     }
-    self.entries = Dictionary(uniqueKeysWithValues: entries.map { ($0.entry.rawValue, Fact($0)) })
+    self.entries = Dictionary(uniqueKeysWithValues: entries.map { (.known($0.entry), Fact($0)) })
     if let mailbox = try tried("what a guest sees", { try EntryProof.report(on: kvm) }) {
       speculation.guest = SpeculationView(mailbox)
     }
@@ -154,19 +153,6 @@ extension PolicyName {
 extension Protection {
   /// How far and why, as a person says it.
   public var sentence: String { "\(level.word); \(reason)" }
-}
-
-extension Protection.Level {
-  /// The level as a person says it.
-  public var word: String {
-    switch self {
-    case .always: "always"
-    case .maskedBits: "the host's bits alone"
-    case .guest: "as the guest chooses"
-    case .none: "no"
-    case .notApplicable: "not applicable"
-    }
-  }
 }
 
 extension SpeculationView {

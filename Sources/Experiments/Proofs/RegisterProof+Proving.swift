@@ -71,7 +71,7 @@ private struct RegisterGuest: ~Copyable {
 
   /// Runs it.
   mutating func end(writing value: UInt64, to msr: MSR) throws -> End {
-    let image = try GuestImage(.registerProof(of: msr.rawValue, writing: value), entry: .none)
+    let image = try GuestImage(.registerProof(of: msr, writing: value), entry: .none)
     try vm.load(image, orders: [1])
     var exit = try cpu.run()
     while exit == .interrupted { exit = try cpu.run() }

@@ -1,5 +1,7 @@
 // A guest as a value: what stands in its memory, where it starts, what it will do.
 
+public import Registers
+
 /// A guest, ready to be loaded.
 public struct GuestImage: Sendable {
   public let workload: Workload

@@ -2,8 +2,10 @@
 // switch.
 // Facts: Intel SDM vol. 4, IA32_PRED_CMD, bit 0 (IBPB): writes only, and a write of 0 does nothing.
 
+import Registers
+
 extension Workload {
-  static func ibpb(_ msr: UInt32) -> Workload {
+  static func ibpb(_ msr: MSR) -> Workload {
     var workload = Workload(
       name: .ibpb, summary: "writes IBPB to IA32_PRED_CMD at each switch between two tasks (each entry is one)",
       msr: msr)

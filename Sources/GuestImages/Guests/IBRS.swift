@@ -3,6 +3,8 @@
 // IBRS is 0.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL, bit 0.
 
+public import Registers
+
 extension Workload {
   /// Writes 1, 0, 1, 0 … at each kernel entry, `writes` in all; makes `exits` OUTs to `Port.chatter` after the first
   /// write.
@@ -10,13 +12,13 @@ extension Workload {
   /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is
   /// what kernels do that know IBRS and not IBRS_ALL.
   public static func ibrs(
-    _ msr: UInt32 = Self.speculationControl, writes: Int = 2, exits: Int = 0, userBranches: Int = 0
+    _ msr: MSR = .specCtrl, writes: Int = Parameter.writesPerEntry.usual, exits: Int = Parameter.exitsPerEntry.usual,
+    userBranches: Int = Parameter.userBranches.usual
   ) -> Workload {
     precondition(writes >= 0 && exits >= 0)
     var workload = Workload(name: .ibrs, summary: "writes IBRS = 1 at each kernel entry and 0 at each exit", msr: msr)
-    workload.parameters = ["writesPerEntry": writes, "exitsPerEntry": exits]
-    workload.userBranches = userBranches
-    workload.writtenBits = writes > 0 ? 1 : 0
+    workload.parameters = [.writesPerEntry: writes, .exitsPerEntry: exits, .userBranches: userBranches]
+    workload.writtenBits = writes > 0 ? SpecCtrl.ibrs.rawValue : 0
     workload.perIteration.writes = UInt64(writes)
     workload.perIteration.outs = UInt64(exits)
     workload.body = { asm in

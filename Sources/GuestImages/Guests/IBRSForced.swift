@@ -12,15 +12,17 @@
 // privileged mode regardless of its previous value); the kernel's mailing list, 2018-02-16 ("No you can't; it's also a
 // barrier").
 
+public import Registers
+
 extension Workload {
   /// Writes IBRS = 1 at boot and again at each kernel entry, never 0; makes `userBranches` indirect branches in user
   /// mode before each.
-  public static func ibrsForced(_ msr: UInt32 = Self.speculationControl, userBranches: Int = 0) -> Workload {
+  public static func ibrsForced(_ msr: MSR = .specCtrl, userBranches: Int = Parameter.userBranches.usual) -> Workload {
     var workload = Workload(
       name: .ibrsForced, summary: "IBRS = 1 in user mode as well, and the write as a barrier at each kernel entry",
       msr: msr)
-    workload.userBranches = userBranches
-    workload.writtenBits = 1
+    workload.parameters = [.userBranches: userBranches]
+    workload.writtenBits = SpecCtrl.ibrs.rawValue
     workload.atBoot.writes = 1
     workload.perIteration.writes = 1
     workload.boot = { $0.writeMSR(msr, 1, "at boot: IBRS on for good") }

@@ -2,6 +2,8 @@
 // Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten,
 // and the capture loop for the return predictor.
 
+import Registers
+
 extension Workload {
   static let indirect: Workload = {
     var workload = Workload(name: .indirect, summary: "one indirect call at each kernel entry, unprotected")

@@ -7,6 +7,8 @@
 //   user code counts its branches in RSI.
 // Facts: Intel SDM vol. 2, SYSCALL (RCX = RIP, R11 = RFLAGS), SYSENTER and SYSEXIT (EDX = EIP, ECX = ESP).
 
+import Registers
+
 struct KernelGuest {
   let workload: Workload
   let entry: Entry
@@ -171,7 +173,7 @@ struct KernelGuest {
     asm.bind("noSubleaf2")
     asm.bt(.esi, Self.archCapabilitiesBit, "is there an IA32_ARCH_CAPABILITIES?")
     asm.jcc(.notCarry, "reported")
-    asm.mov(.ecx, 0x10a, "IA32_ARCH_CAPABILITIES")
+    asm.mov(.ecx, MSR.archCapabilities.rawValue, "\(MSR.archCapabilities)")
     asm.rdmsr()
     asm.mov(mailbox(Mailbox.Offset.archCapabilities), .eax)
     asm.mov(mailbox(Mailbox.Offset.archCapabilities + 4), .edx)
@@ -181,21 +183,21 @@ struct KernelGuest {
   /// Tells the processor where the entry is, for the entries that have MSRs of their own.
   private func emitEntrySetup(_ asm: inout Assembler) {
     /// WRMSR of a label's address.
-    func write(_ msr: UInt32, _ label: Label, _ comment: String) {
-      asm.mov(.ecx, msr, comment)
+    func write(_ msr: MSR, _ label: Label, _ comment: String) {
+      asm.mov(.ecx, msr.rawValue, comment)
       asm.mov(.eax, label)
       asm.xor(.edx, .edx)
       asm.wrmsr()
     }
     switch entry {
     case .syscall:
-      asm.writeMSR(0xc000_0081, Selector.star, "IA32_STAR: the selectors of SYSCALL and SYSRET")
-      write(0xc000_0082, "entry", "IA32_LSTAR: where SYSCALL goes")
-      asm.writeMSR(0xc000_0084, 0x200, "IA32_FMASK: no interrupts in the kernel")
+      asm.writeMSR(.star, Selector.star, "\(MSR.star): the selectors of SYSCALL and SYSRET")
+      write(.lstar, "entry", "\(MSR.lstar): where SYSCALL goes")
+      asm.writeMSR(.fmask, 0x200, "\(MSR.fmask): no interrupts in the kernel")
     case .sysenter:
-      asm.writeMSR(0x174, Selector.sysenterCS, "IA32_SYSENTER_CS")
-      asm.writeMSR(0x175, Layout.kernelStackTop, "IA32_SYSENTER_ESP")
-      write(0x176, "entry", "IA32_SYSENTER_EIP: where SYSENTER goes")
+      asm.writeMSR(.sysenterCS, Selector.sysenterCS, "\(MSR.sysenterCS)")
+      asm.writeMSR(.sysenterESP, Layout.kernelStackTop, "\(MSR.sysenterESP)")
+      write(.sysenterEIP, "entry", "\(MSR.sysenterEIP): where SYSENTER goes")
     case .breakpoint, .undefined, .none: break
     }
   }

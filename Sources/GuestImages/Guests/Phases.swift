@@ -1,16 +1,19 @@
 // phases: the guest that changes its ways, as guests do: for some kernel entries it writes IBRS = 1 and 0 like `ibrs`,
 // then for as many it is quiet and exits like `chatty`, and so on. It is what a policy that adapts has to follow.
 
+public import Registers
+
 extension Workload {
   /// Alternates between `length` entries with two writes each and `length` entries with one OUT to `Port.chatter` each.
-  public static func phases(_ msr: UInt32 = Self.speculationControl, length: Int = 100) -> Workload {
-    precondition((1...Int(Int32.max)).contains(length))
+  public static func phases(_ msr: MSR = .specCtrl, length: Int = Parameter.phaseLength.usual) -> Workload {
+    precondition(Parameter.phaseLength.values.contains(length))
     var workload = Workload(
       name: .phases,
       summary: "alternates: so many entries write like ibrs, then as many are quiet and exit like chatty",
       msr: msr)
-    workload.parameters = ["phaseLength": length]
-    workload.writtenBits = 1
+    workload.parameters = [.phaseLength: length]
+    workload.writtenBits = SpecCtrl.ibrs.rawValue
+    workload.isUniform = false
     workload.perIteration.writes = 2
     workload.otherPhase = Phase(length: UInt64(length), perIteration: Actions(outs: 1))
     workload.boot = { asm in

@@ -2,6 +2,8 @@
 // Facts: Intel SDM vol. 2, RDMSR and WRMSR (both two bytes long; #GP also in real mode); vol. 3A, 20.1.4 (real-mode
 // vectors).
 
+import Registers
+
 /// One access of the workload `probe`.
 public enum ProbeStep: Int, CaseIterable, Sendable {
   case readAtStart
@@ -40,6 +42,7 @@ extension Workload {
     var workload = Workload(
       name: .probe, summary: "reads, writes, writes a reserved bit, reads back, surviving each #GP (real mode)",
       entries: [.none])
+    workload.isUniform = false
     workload.perIteration.reads = UInt64(ProbeStep.allCases.count { $0.written == nil })
     workload.perIteration.writes = UInt64(ProbeStep.allCases.count { $0.written != nil })
     return workload
@@ -53,7 +56,7 @@ enum ProbeGuest {
   /// What the #GP handler leaves in ECX: a number that no MSR has.
   private static let refused: UInt32 = .max
 
-  static func image(_ workload: Workload, msr: UInt32) throws -> GuestImage {
+  static func image(_ workload: Workload, msr: MSR) throws -> GuestImage {
     let program = try program(msr: msr)
     guard program.origin + UInt64(program.bytes.count) <= Layout.kernelTextEnd else {
       throw GuestImageError.tooLong("kernel")
@@ -73,7 +76,7 @@ enum ProbeGuest {
       programs: [(title: "kernel, real mode", program: program)])
   }
 
-  private static func program(msr: UInt32) throws -> Program {
+  private static func program(msr: MSR) throws -> Program {
     var asm = Assembler(origin: Layout.kernelText, mode: .bits16)
     asm.bind("boot", "real mode begins here")
     asm.mov(.ax, UInt16(Layout.mailbox >> 4))
@@ -128,14 +131,14 @@ enum ProbeGuest {
   /// One access, and its outcome in the mailbox.
   ///
   /// ECX is 0 after it unless the #GP handler ran.
-  private static func emit(_ step: ProbeStep, msr: UInt32, _ asm: inout Assembler) {
+  private static func emit(_ step: ProbeStep, msr: MSR, _ asm: inout Assembler) {
     let offset = Mailbox.Offset.probeSteps + step.rawValue * 16
     let done = Label("done_\(step)")
     asm.mov(.eax, UInt32(truncatingIfNeeded: step.written ?? 0), "\(step)")
     asm.mov(.edx, UInt32(truncatingIfNeeded: (step.written ?? 0) >> 32))
     asm.mov(field(offset + 8), .eax)
     asm.mov(field(offset + 12), .edx)
-    asm.mov(.ecx, msr)
+    asm.mov(.ecx, msr.rawValue)
     if step.written == nil { asm.rdmsr() } else { asm.wrmsr() }
     // The handler's mark, or the MSR's number where the access went through.
     asm.cmp(.ecx, refused)

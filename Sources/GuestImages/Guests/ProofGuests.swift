@@ -1,5 +1,7 @@
-// The guests that try what a host can do. Each is a kernel like that of every workload, without user mode, with the same
-// boot and the same fault handlers.
+// The guests that try what a host can do: kernels like those of every workload, with the same boot and the same fault
+// handlers.
+
+public import Registers
 
 extension Workload {
   /// The workload that proves an entry: its kernel stores the CS that it runs under.
@@ -13,7 +15,7 @@ extension Workload {
   }()
 
   /// The workload that proves a register: its kernel writes a value to an MSR once, at the label `registerProof`.
-  public static func registerProof(of msr: UInt32, writing value: UInt64) -> Workload {
+  public static func registerProof(of msr: MSR, writing value: UInt64) -> Workload {
     var workload = Workload(
       name: .bare, summary: "writes an MSR once: proves that guests have it", entries: [.none], msr: msr)
     workload.atBoot.writes = 1
@@ -32,7 +34,7 @@ extension Workload {
   /// and of writes of an MSR before an OUT at `costOfWrites`.
   ///
   /// What is written last before each OUT is `resting`; the other writes differ from it in the lowest bit.
-  public static func adaptiveCosts(of msr: UInt32, resting: UInt64) -> Workload {
+  public static func adaptiveCosts(of msr: MSR, resting: UInt64) -> Workload {
     var workload = Workload(
       name: .bare, summary: "OUTs alone, and writes of an MSR before an OUT: shows what adaptive weighs",
       entries: [.none], msr: msr)
@@ -41,7 +43,7 @@ extension Workload {
       asm.out(Port.chatter, .al, "an exit alone")
       asm.jmp(Label.costOfOuts)
       asm.bind(Label.costOfWrites)
-      asm.mov(.ecx, msr)
+      asm.mov(.ecx, msr.rawValue, "\(msr)")
       asm.mov(.edx, UInt32(truncatingIfNeeded: resting >> 32))
       asm.bind("round")
       for write in 1...writesPerCost {

@@ -1,56 +1,41 @@
 // A workload from its name and parameters, as they stand in results and snapshots.
 
-extension Workload {
-  /// The values that a parameter takes: more writes or exits would be no kernel entry any more, and with more branches
-  /// user mode would hardly ever enter the kernel.
-  public static func values(of parameter: String) -> ClosedRange<Int> {
-    switch parameter {
-    case "userBranches": 0...1_000_000
-    case "phaseLength": 1...Int(Int32.max)
-    default: 0...1000
-    }
-  }
+public import Registers
 
-  /// The workload of this name about this MSR, with the parameters that are given and the default for each other one.
+extension Workload {
+  /// The workload of this name about this MSR, with the parameters that are given and the usual value of each other.
   ///
   /// Throws `WorkloadParameterError` for a parameter that it does not have, or a value that it does not take.
-  public init(_ name: Name, msr: UInt32, parameters: [String: Int]) throws(WorkloadParameterError) {
-    self.init(name, msr: msr)
-    let defaults = self.parameters
-    for (parameter, value) in parameters {
-      guard defaults[parameter] != nil else { throw .unknown(name, parameter) }
-      guard Self.values(of: parameter).contains(value) else { throw .range(name, parameter, value) }
+  public init(_ name: Name, msr: MSR, parameters: [String: Int]) throws(WorkloadParameterError) {
+    let possible = Workload(name).parameters
+    var chosen: [Parameter: Int] = [:]
+    for (text, value) in parameters {
+      guard let parameter = Parameter(rawValue: text), possible[parameter] != nil else { throw .unknown(name, text) }
+      guard parameter.values.contains(value) else { throw .range(name, parameter, value) }
+      chosen[parameter] = value
     }
-    guard !parameters.allSatisfy({ defaults[$0] == $1 }) else { return }
-    let chosen = defaults.merging(parameters) { $1 }
-    let branches = chosen["userBranches"] ?? 0
-    switch name {
-    case .ibrs:
-      self = .ibrs(
-        msr, writes: chosen["writesPerEntry"] ?? 0, exits: chosen["exitsPerEntry"] ?? 0, userBranches: branches)
-    case .ibrsAll: self = .ibrsAll(msr, userBranches: branches)
-    case .ibrsForced: self = .ibrsForced(msr, userBranches: branches)
-    case .phases: self = .phases(msr, length: chosen["phaseLength"] ?? 1)
-    case .delay: self = .delay(chosen["instructions"] ?? 0)
-    default: break
-    }
+    self.init(name, msr: msr, choosing: chosen)
+  }
+
+  /// The parameters by their names in results and snapshots.
+  public var namedParameters: [String: Int] {
+    Dictionary(uniqueKeysWithValues: parameters.map { ($0.key.rawValue, $0.value) })
   }
 }
 
 /// A parameter that a workload does not have or take.
 public enum WorkloadParameterError: Error, CustomStringConvertible {
   case unknown(Workload.Name, String)
-  case range(Workload.Name, String, Int)
+  case range(Workload.Name, Workload.Parameter, Int)
 
   public var description: String {
     switch self {
     case .unknown(let name, let parameter):
-      let known = Workload(name).parameters.keys.sorted().joined(separator: ", ")
+      let known = Workload(name).parameters.keys.map(\.rawValue).sorted().joined(separator: ", ")
       return "workload \(name.rawValue) has no parameter \(parameter)" + (known.isEmpty ? "" : "; it has \(known)")
     case .range(let name, let parameter, let value):
-      let values = Workload.values(of: parameter)
-      return "parameter \(parameter) of workload \(name.rawValue) is \(value); from \(values.lowerBound) to "
-        + "\(values.upperBound) are possible"
+      return "parameter \(parameter.rawValue) of workload \(name.rawValue) is \(value); from "
+        + "\(parameter.values.lowerBound) to \(parameter.values.upperBound) are possible"
     }
   }
 }

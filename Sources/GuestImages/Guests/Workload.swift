@@ -1,41 +1,10 @@
 // What a guest's kernel does at each entry, as a value: code, and the arithmetic of what it will do.
 
+public import Registers
+
 /// What a guest's kernel does each time it is entered.
 public struct Workload: Sendable {
-  /// A workload's name on the command line.
-  public enum Name: String, CaseIterable, Sendable {
-    case bare
-    case ibrs
-    case ibrsAll = "ibrs-all"
-    case ibrsForced = "ibrs-forced"
-    case retpoline
-    case indirect
-    case ibpb
-    case ssbd
-    case chatty
-    case phases
-    case probe
-    case wrmsr
-    case cpuid
-    case out
-    case mmio
-    case hlt
-    case delay
-
-    /// Whether it is a guest's work, or one instruction alone.
-    public var kind: Kind {
-      switch self {
-      case .wrmsr, .cpuid, .out, .mmio, .hlt, .delay: .primitive
-      default: .workload
-      }
-    }
-
-    /// Whether its user mode can be given indirect branches to make.
-    public var takesUserBranches: Bool { [.ibrs, .ibrsAll, .ibrsForced].contains(self) }
-
-    /// The MSR that it is about whatever the policy is about, nil where it is the policy's.
-    public var ownMSR: UInt32? { self == .ibpb ? Workload.predictionCommand : nil }
-  }
+  public typealias Name = WorkloadName
 
   /// What it is good for.
   public enum Kind: String, CaseIterable, Sendable {
@@ -73,18 +42,18 @@ public struct Workload: Sendable {
   }
 
   public let name: Name
+  /// What it is good for.
+  public let kind: Kind
   /// One line for a person.
   public let summary: String
   /// The entries that make sense, the default one for a host where all work first.
   public let entries: [Entry]
   /// The MSR that the workload is about, where it is about one.
-  public private(set) var msr: UInt32
-  /// What can be chosen beside the MSR, by its name in results.
-  public internal(set) var parameters: [String: Int] = [:]
-  /// How many indirect branches user mode makes before each kernel entry.
-  public internal(set) var userBranches = 0 {
-    didSet { parameters["userBranches"] = userBranches }
-  }
+  public private(set) var msr: MSR
+  /// What can be chosen beside the MSR, and was.
+  public internal(set) var parameters: [Parameter: Int] = [:]
+  /// Whether it is a loop whose iterations are alike, so that the time of one says something.
+  public internal(set) var isUniform = true
   /// Whether this is the loop of a primitive without its instruction.
   public private(set) var isBaseline = false
   /// The bits that its writes set: a guest that is not told of them would not write them.
@@ -109,44 +78,47 @@ public struct Workload: Sendable {
   /// Whether the body uses the stack, which SYSCALL does not switch.
   var needsStack = false
 
-  /// The workload of this name with its default parameters, about this MSR: IA32_SPEC_CTRL unless it has one of its
-  /// own.
-  public init(_ name: Name, msr: UInt32? = nil) {
-    let msr = msr ?? name.ownMSR ?? Self.speculationControl
+  /// The workload of this name, about this MSR: IA32_SPEC_CTRL unless it has one of its own; a parameter has its usual
+  /// value unless another is chosen, which has to be one that it takes.
+  public init(_ name: Name, msr: MSR? = nil, choosing chosen: [Parameter: Int] = [:]) {
+    let msr = msr ?? name.ownMSR ?? .specCtrl
+    func value(_ parameter: Parameter) -> Int { chosen[parameter] ?? parameter.usual }
     switch name {
     case .bare: self = .bare
-    case .ibrs: self = .ibrs(msr)
-    case .ibrsAll: self = .ibrsAll(msr)
-    case .ibrsForced: self = .ibrsForced(msr)
+    case .ibrs:
+      self = .ibrs(
+        msr, writes: value(.writesPerEntry), exits: value(.exitsPerEntry), userBranches: value(.userBranches))
+    case .ibrsAll: self = .ibrsAll(msr, userBranches: value(.userBranches))
+    case .ibrsForced: self = .ibrsForced(msr, userBranches: value(.userBranches))
     case .retpoline: self = .retpoline
     case .indirect: self = .indirect
     case .ibpb: self = .ibpb(msr)
     case .ssbd: self = .ssbd(msr)
     case .chatty: self = .chatty
-    case .phases: self = .phases(msr)
+    case .phases: self = .phases(msr, length: value(.phaseLength))
     case .probe: self = .probe
     case .wrmsr: self = .wrmsr(msr)
     case .cpuid: self = .cpuid
     case .out: self = .out
     case .mmio: self = .mmio
     case .hlt: self = .hlt
-    case .delay: self = .delay()
+    case .delay: self = .delay(value(.instructions))
     }
     self.msr = msr
   }
 
   init(
-    name: Name, summary: String, entries: [Entry] = Entry.allCases, msr: UInt32 = Self.speculationControl
+    name: Name, kind: Kind = .workload, summary: String, entries: [Entry] = Entry.allCases, msr: MSR = .specCtrl
   ) {
     self.name = name
+    self.kind = kind
     self.summary = summary
     self.entries = entries
     self.msr = msr
   }
 
-  /// IA32_SPEC_CTRL and IA32_PRED_CMD.
-  public static let speculationControl: UInt32 = 0x48
-  public static let predictionCommand: UInt32 = 0x49
+  /// How many indirect branches user mode makes before each kernel entry.
+  public var userBranches: Int { parameters[.userBranches] ?? 0 }
 
   /// Whether it accesses its MSR at all.
   public var accessesMSR: Bool {
@@ -169,10 +141,10 @@ public struct Workload: Sendable {
 extension Workload {
   /// A primitive: the loop around one instruction, which `baseline` has without it.
   init(
-    primitive name: Name, _ summary: String, msr: UInt32 = Self.speculationControl, actions: Actions,
+    primitive name: Name, _ summary: String, msr: MSR = .specCtrl, actions: Actions,
     baseline: (@Sendable (inout Assembler) -> Void)? = nil, body: @escaping @Sendable (inout Assembler) -> Void
   ) {
-    self.init(name: name, summary: summary, entries: [.none], msr: msr)
+    self.init(name: name, kind: .primitive, summary: summary, entries: [.none], msr: msr)
     perIteration = actions
     baselineBody = baseline
     self.body = body
@@ -180,7 +152,7 @@ extension Workload {
 
   /// The same loop without the instruction that a primitive is about; nil for what is no primitive, and for a baseline.
   public var baseline: Workload? {
-    guard name.kind == .primitive, !isBaseline else { return nil }
+    guard kind == .primitive, !isBaseline else { return nil }
     var workload = self
     workload.isBaseline = true
     workload.perIteration = Actions()
@@ -190,16 +162,24 @@ extension Workload {
   }
 }
 
+extension WorkloadName {
+  /// Whether it is a guest's work, or one instruction alone.
+  public var kind: Workload.Kind { Workload(self).kind }
+
+  /// The MSR that it is about whatever the policy is about, nil where it is the policy's.
+  public var ownMSR: MSR? { self == .ibpb ? .predCmd : nil }
+}
+
 extension Assembler {
   /// WRMSR of a constant; changes EAX, ECX and EDX.
-  mutating func writeMSR(_ msr: UInt32, _ value: UInt64, _ comment: String) {
+  mutating func writeMSR(_ msr: MSR, _ value: UInt64, _ comment: String) {
     prepareWriteMSR(msr, value, comment)
     wrmsr()
   }
 
   /// What stands before a WRMSR of a constant.
-  mutating func prepareWriteMSR(_ msr: UInt32, _ value: UInt64, _ comment: String) {
-    mov(.ecx, msr, comment)
+  mutating func prepareWriteMSR(_ msr: MSR, _ value: UInt64, _ comment: String) {
+    mov(.ecx, msr.rawValue, comment)
     mov(.eax, UInt32(truncatingIfNeeded: value))
     if value >> 32 == 0 { xor(.edx, .edx) } else { mov(.edx, UInt32(truncatingIfNeeded: value >> 32)) }
   }

@@ -161,20 +161,9 @@ extension PolicySupport {
 
 /// What a policy does for the guest's safety on a host.
 public struct Protection: Equatable, Sendable {
-  /// How far.
-  public enum Level: String, Codable, Sendable {
-    /// Indirect branches are restricted always, whatever the guest writes.
-    case always
-    /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.
-    case maskedBits
-    /// As the guest chooses by what it writes.
-    case guest
-    /// Not at all.
-    case none
-    /// The subject is not the register that protects.
-    case notApplicable
-  }
+  public typealias Level = ProtectionLevel
 
+  /// How far.
   public let level: Level
   /// Why, in one sentence.
   public let reason: String

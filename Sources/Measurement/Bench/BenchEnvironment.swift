@@ -3,38 +3,38 @@
 /// The circumstances of a benchmark: what may have disturbed it.
 public struct BenchEnvironment: Codable, Equatable, Sendable {
   /// The CPU that the vCPU's thread was pinned to; null where it was not.
-  @Nullable public var cpu: Int?
+  @Nullable public private(set) var cpu: Int?
   /// The load average of the last minute.
-  @Nullable public var loadBefore: Double?
-  @Nullable public var loadAfter: Double?
+  @Nullable public private(set) var loadBefore: Double?
+  @Nullable public private(set) var loadAfter: Double?
   /// The share of that CPU's time which another virtual machine took: 0.01 is 1 %.
-  @Nullable public var stealShare: Double?
+  @Nullable public private(set) var stealShare: Double?
   /// The share of the time in which another thread of that CPU's core was busy, of the busiest; null where it has none.
-  @Nullable public var siblingShare: Double?
+  @Nullable public private(set) var siblingShare: Double?
   /// Interrupts on that CPU during the run.
-  @Nullable public var interrupts: UInt64?
+  @Nullable public private(set) var interrupts: UInt64?
   /// Context switches of the vCPU's thread during the run, voluntary and not.
-  @Nullable public var contextSwitches: UInt64?
+  @Nullable public private(set) var contextSwitches: UInt64?
   /// Degrees Celsius; null where there is no sensor.
-  @Nullable public var temperatureBefore: Double?
-  @Nullable public var temperatureAfter: Double?
+  @Nullable public private(set) var temperatureBefore: Double?
+  @Nullable public private(set) var temperatureAfter: Double?
   /// Whether the time-stamp counter counts instructions, as in an emulator that is driven so; null where that was not
   /// found out.
-  @Nullable public var countsInstructions: Bool?
+  @Nullable public private(set) var countsInstructions: Bool?
   /// What that CPU is; null where the thread was not pinned, and in results of older versions.
-  @Nullable public var processor: Processor? = nil
+  @Nullable public private(set) var processor: Processor?
   /// What the CPU is that neighbours on another one ran on; null where there were none.
-  @Nullable public var neighbourProcessor: Processor? = nil
+  @Nullable public private(set) var neighbourProcessor: Processor?
 
   /// What a CPU is, where those of a host differ.
   public struct Processor: Codable, Equatable, Sendable {
-    public var cpu: Int
+    public let cpu: Int
     /// `performance` or `efficiency`; null where nobody says that there are several kinds.
-    @Nullable public var core: String?
+    @Nullable public private(set) var core: String?
     /// Its capacity, of which the host's strongest has 1024; null where the kernel does not say.
-    @Nullable public var capacity: Int?
+    @Nullable public private(set) var capacity: Int?
     /// Null where the kernel does not say.
-    @Nullable public var maximumMegahertz: Double?
+    @Nullable public private(set) var maximumMegahertz: Double?
 
     public init(cpu: Int, core: String?, capacity: Int?, maximumMegahertz: Double?) {
       self.cpu = cpu
@@ -47,7 +47,8 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   public init(
     cpu: Int? = nil, loadBefore: Double? = nil, loadAfter: Double? = nil, stealShare: Double? = nil,
     siblingShare: Double? = nil, interrupts: UInt64? = nil, contextSwitches: UInt64? = nil,
-    temperatureBefore: Double? = nil, temperatureAfter: Double? = nil, countsInstructions: Bool? = nil
+    temperatureBefore: Double? = nil, temperatureAfter: Double? = nil, countsInstructions: Bool? = nil,
+    processor: Processor? = nil, neighbourProcessor: Processor? = nil
   ) {
     self.cpu = cpu
     self.loadBefore = loadBefore
@@ -59,5 +60,13 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
     self.temperatureBefore = temperatureBefore
     self.temperatureAfter = temperatureAfter
     self.countsInstructions = countsInstructions
+    self.processor = processor
+    self.neighbourProcessor = neighbourProcessor
   }
+
+  /// Whether the clock counts instructions: there is no noise then, and a figure is its own interval.
+  package var isExact: Bool { countsInstructions == true }
+
+  /// What the clock counts: `cycles` or `instructions`.
+  var unit: String { isExact ? "instructions" : "cycles" }
 }

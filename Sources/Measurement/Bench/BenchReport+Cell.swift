@@ -1,184 +1,66 @@
-// One cell of the benchmark: a guest under a policy, measured over rounds.
+// A cell as it stands in a result: what was measured, with its statistics.
 
 extension BenchReport {
-  /// A workload, an entry and a policy that were measured together, or why they were not.
-  public struct Cell: Codable, Equatable, Sendable {
-    /// What it is, in a stable string that `identifier` makes.
-    public var id: String
-    /// A workload (`bare`, `ibrs`, `chatty`, …) or a primitive (`wrmsr`, `rdmsr`, `cpuid`, `out`, `mmio`, `hlt`).
-    public var workload: String
-    /// How user mode reaches the kernel; `none` where there is no user mode, as in every primitive.
-    public var entry: String
-    public var policy: String
-    /// The MSR that it writes, in hexadecimal, "0x48"; null where it writes none.
-    @Nullable public var msr: String?
-    /// The VM that writes the MSR all the time beside it; null where it is alone.
-    @Nullable public var neighbour: Neighbour?
-    /// Writes of the MSR per iteration that the guest was built to make.
-    public var writesPerEntry: Int
-    /// Exits to the VMM per iteration, other than those of the MSR, that the guest was built to make.
-    public var exitsPerEntry: Int
-    /// Indirect branches in user mode before each entry; null for a workload that makes none.
-    @Nullable public var userBranches: Int?
-    /// Where its writes of the MSR end; `none` where it writes none.
-    ///
-    /// Where the instruction of a primitive that writes no MSR ends, its exits say: `end`.
-    public var place: Place
-    public var status: Status
-    /// Why it was not measured or does not count, in a sentence; null where it was measured.
-    @Nullable public var reason: String?
-    /// How many iterations one sample spans.
-    public var iterationsPerSample: Int
-    /// Every sample in the order of its measurement, round by round, warm-up included: cycles per iteration.
-    ///
-    /// Rounds of two cells belong together by their index; a round in which this cell gave nothing is empty.
-    public var rounds: [[Double]]
+  /// A cell's record, and what its samples come to.
+  @dynamicMemberLookup
+  public struct Cell: Equatable, Sendable {
+    /// What was measured; in JSON its keys stand beside the others.
+    public let record: CellRecord
     /// How many samples at the start of each round are warm-up by the rule of `WarmUp`.
-    public var warmUp: [Int]
-    /// Order statistics over all samples that are not warm-up; null where there are none.
-    @Nullable public var summary: Distribution?
-    /// Exits per iteration as the VMM counted them; null where it was not measured.
-    @Nullable public var vmmExitsPerEntry: Double?
-    /// Exits per iteration as KVM counted them, those to the VMM included; null where KVM does not count.
-    @Nullable public var kvmExitsPerEntry: Double?
-    /// The id of the cell that this one is held against.
-    @Nullable public var baseline: String?
-    /// How: a primitive's baseline loop is subtracted, a workload is divided by its bare entry.
-    @Nullable public var baselineUse: BaselineUse?
-    /// What kept its guests from running while they were measured; null where it was not measured.
-    @Nullable public var disturbance: Disturbance? = nil
+    public let warmUp: [Int]
+    /// Order statistics over all samples that are not warm-up; nil where there are none.
+    public let summary: Distribution?
 
-    /// The VM beside a bystander.
-    public enum Neighbour: String, Codable, CaseIterable, Sendable {
-      case sameCPU = "same-cpu"
-      case otherCPU = "other-cpu"
-    }
+    public typealias Neighbour = CellRecord.Neighbour
+    public typealias Place = CellRecord.Place
+    public typealias Status = CellRecord.Status
+    public typealias BaselineUse = CellRecord.BaselineUse
+    public typealias Disturbance = CellRecord.Disturbance
 
-    /// Where a write ends.
-    public enum Place: String, Codable, CaseIterable, Sendable {
-      /// No exit.
-      case hardware
-      /// KVM ends it by itself: a light exit.
-      case kvm = "KVM"
-      /// It reaches user space: a heavy exit.
-      case vmm = "VMM"
-      /// Nothing is written.
-      case none
-    }
-
-    /// What became of the cell.
-    public enum Status: String, Codable, CaseIterable, Sendable {
-      case measured
-      /// This host cannot do it.
-      case unsupported
-      /// The witnesses contradict each other.
-      case void
-      /// The guest faulted or took too long.
-      case failed
-    }
-
-    /// What a baseline is for.
-    public enum BaselineUse: String, Codable, CaseIterable, Sendable {
-      case subtract
-      case divide
-    }
-
-    /// A cell whose warm-up and summary follow from its rounds.
-    public init(
-      id: String? = nil, workload: String, entry: String, policy: String, msr: String? = nil,
-      neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int? = nil,
-      place: Place,
-      status: Status = .measured, reason: String? = nil, iterationsPerSample: Int = 0, rounds: [[Double]] = [],
-      vmmExitsPerEntry: Double? = nil, kvmExitsPerEntry: Double? = nil, baseline: String? = nil,
-      baselineUse: BaselineUse? = nil
-    ) {
-      self.id =
-        id
-        ?? Self.identifier(
-          workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour,
-          writesPerEntry: writesPerEntry, exitsPerEntry: exitsPerEntry, userBranches: userBranches ?? 0)
-      self.workload = workload
-      self.entry = entry
-      self.policy = policy
-      self.msr = msr
-      self.neighbour = neighbour
-      self.writesPerEntry = writesPerEntry
-      self.exitsPerEntry = exitsPerEntry
-      self.userBranches = userBranches
-      self.place = place
-      self.status = status
-      self.reason = reason
-      self.iterationsPerSample = iterationsPerSample
-      self.rounds = rounds
-      warmUp = []
-      self.vmmExitsPerEntry = vmmExitsPerEntry
-      self.kvmExitsPerEntry = kvmExitsPerEntry
-      self.baseline = baseline
-      self.baselineUse = baselineUse
-      summarise()
-    }
+    /// A part of the record.
+    public subscript<Value>(dynamicMember part: KeyPath<CellRecord, Value>) -> Value { record[keyPath: part] }
   }
 }
 
 extension BenchReport.Cell {
-  /// The stable name of a cell: `ibrs/syscall/emulate`, `wrmsr/none/passthrough/0x3b`, `ibrs/syscall/manual/w4/x2`,
-  /// `ibrs-all/syscall/passthrough/b100`, `chatty/syscall/emulate+neighbour-same-cpu`.
-  ///
-  /// The MSR stands in it unless it is SPEC_CTRL; writes and exits where they are not the workload's own (`ibrs` writes
-  /// twice, `chatty` exits once, primitives do one thing); indirect branches in user mode where there are any.
-  public static func identifier(
-    workload: String, entry: String, policy: String, msr: String? = nil, neighbour: Neighbour? = nil,
-    writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int = 0
-  ) -> String {
-    var parts = [workload, entry, policy]
-    if let msr, msr != "0x48" { parts.append(msr) }
-    if workload == "ibrs" {
-      if writesPerEntry != 2 { parts.append("w\(writesPerEntry)") }
-      if exitsPerEntry != 0 { parts.append("x\(exitsPerEntry)") }
-    } else if workload == "chatty", exitsPerEntry != 1 {
-      parts.append("x\(exitsPerEntry)")
-    }
-    if userBranches > 0 { parts.append("b\(userBranches)") }
-    return parts.joined(separator: "/") + (neighbour.map { "+neighbour-\($0.rawValue)" } ?? "")
+  /// The cell of a record; the seed draws the interval of its median.
+  init(_ record: CellRecord, seed: UInt64) {
+    let summary =
+      record.isMeasured
+      ? Distribution(
+        rounds: record.settledRounds, generator: SeededGenerator(seed: seed, stream: record.id)) : nil
+    self.init(record: record, warmUp: WarmUp.lengths(record.rounds), summary: summary)
   }
 
+  /// Whether it was measured and there is something to say about it.
+  public var isMeasured: Bool { record.status == .measured && summary != nil }
+
   /// The rounds without their warm-up.
-  public var settledRounds: [[Double]] {
-    rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) }
-  }
+  package var settledRounds: [[Double]] { record.rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) } }
 
   /// How many samples at the start of a round are warm-up, whatever a result out of a file says.
   package func warmUpLength(of round: Int) -> Int {
-    round < warmUp.count ? min(max(warmUp[round], 0), rounds[round].count) : 0
+    round < warmUp.count ? min(max(warmUp[round], 0), record.rounds[round].count) : 0
   }
 
   /// How many samples are warm-up.
-  package var warmUpCount: Int { rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
+  package var warmUpCount: Int { record.rounds.indices.reduce(0) { $0 + warmUpLength(of: $1) } }
+}
 
-  /// Adds a round's samples, in cycles per iteration, and brings the summary up to date.
-  public mutating func add(round: [Double]) {
-    rounds.append(round)
-    summarise()
+extension BenchReport.Cell: Codable {
+  private enum Key: String, CodingKey { case warmUp, summary }
+
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: Key.self)
+    self.init(
+      record: try CellRecord(from: decoder), warmUp: try container.decode([Int].self, forKey: .warmUp),
+      summary: try container.decodeIfPresent(Distribution.self, forKey: .summary))
   }
 
-  /// Finds the warm-up of every round and sums up the rest.
-  public mutating func summarise() {
-    warmUp = WarmUp.lengths(rounds)
-    summary = Distribution(settledRounds.flatMap { $0 })
+  public func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    var container = encoder.container(keyedBy: Key.self)
+    try container.encode(warmUp, forKey: .warmUp)
+    try container.encode(summary, forKey: .summary)
   }
-
-  /// Where its instruction ends: its place, and for a primitive that writes no MSR what the exits say.
-  ///
-  /// A primitive does one thing per iteration; half an exit tells one from none whatever disturbs the count.
-  public var end: Place {
-    guard place == .none, writesPerEntry == 0, isPrimitive else { return place }
-    if vmmExitsPerEntry ?? 0 > 0.5 { return .vmm }
-    return kvmExitsPerEntry ?? 0 > 0.5 ? .kvm : .none
-  }
-
-  /// Whether it is a loop without user mode: a single instruction, or the loop that is subtracted from one.
-  package var isPrimitive: Bool { entry == "none" }
-
-  /// Whether it was measured and there is something to say about it.
-  public var isMeasured: Bool { status == .measured && summary != nil }
 }

@@ -10,22 +10,20 @@ extension BenchReport {
   /// Of how many cells the intervals have to be without width before that says something.
   private static let fewestCells = 3
 
-  /// What the cells say against the clock, without a full stop; nil where nothing does, and where it is known to count
-  /// instructions.
-  var doubtOfClock: String? {
-    guard !countsInstructions else { return nil }
+  /// What the cells say against a clock that is to count time, without a full stop; nil where nothing does.
+  static func doubtOfClock(_ cells: [Cell]) -> String? {
     let measured = cells.filter(\.isMeasured).compactMap { cell in cell.summary.map { (cell: cell, summary: $0) } }
     if let (cell, summary) = measured.first(where: { $0.summary.medianAtMost <= 0 }) {
       return "\(cell.id) costs \(Decimal.text(summary.median, digits: 1)) ticks, and nothing takes no time"
     }
-    let quick = measured.first { $0.cell.leavesItsRing && $0.summary.medianAtMost < Self.fewestTicksOfEntry }
+    let quick = measured.first { $0.cell.leavesItsRing && $0.summary.medianAtMost < fewestTicksOfEntry }
     if let (cell, summary) = quick {
       return "\(cell.id) takes \(Decimal.text(summary.median, digits: 1)) ticks, and no processor enters its kernel "
-        + "and comes back in fewer than \(Decimal.text(Self.fewestTicksOfEntry, digits: 0))"
+        + "and comes back in fewer than \(Decimal.text(fewestTicksOfEntry, digits: 0))"
     }
     let intervals = measured.compactMap(\.summary.medianInterval95)
-    let withoutWidth = intervals.count { $0.first == $0.last }
-    if intervals.count >= Self.fewestCells, 2 * withoutWidth > intervals.count {
+    let withoutWidth = intervals.count { $0.width == 0 }
+    if intervals.count >= fewestCells, 2 * withoutWidth > intervals.count {
       return "\(withoutWidth) of \(intervals.count) intervals have no width, and time is never the same number"
     }
     return nil
@@ -34,10 +32,10 @@ extension BenchReport {
 
 extension Distribution {
   /// What the median is at most: noise alone says nothing against a clock.
-  fileprivate var medianAtMost: Double { medianInterval95?.last ?? median }
+  fileprivate var medianAtMost: Double { medianInterval95?.upper ?? median }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// Whether each of its iterations enters the kernel from user mode, or exits to the VMM.
-  fileprivate var leavesItsRing: Bool { entry != "none" || (vmmExitsPerEntry ?? 0) > 0.5 }
+  fileprivate var leavesItsRing: Bool { !isPrimitive || (vmmExitsPerEntry ?? 0) > 0.5 }
 }

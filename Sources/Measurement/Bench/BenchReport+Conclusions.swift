@@ -4,17 +4,17 @@ extension BenchReport {
   /// A cell's cost over its baseline's.
   public struct Comparison: Codable, Equatable, Sendable {
     /// The id of the cell above the line.
-    public var cell: String
+    public let cell: String
     /// The id of the cell below the line.
-    public var baseline: String
+    public let baseline: String
     /// The ratio of their medians.
-    public var ratio: Double
-    /// Its 95 % interval: low, high.
-    public var interval: [Double]
+    public let ratio: Double
+    /// Its 95 % interval.
+    public let interval: Interval
     /// Whether the interval leaves out 1.
-    public var differs: Bool
+    public let differs: Bool
 
-    public init(cell: String, baseline: String, ratio: Double, interval: [Double], differs: Bool) {
+    public init(cell: String, baseline: String, ratio: Double, interval: Interval, differs: Bool) {
       self.cell = cell
       self.baseline = baseline
       self.ratio = ratio
@@ -25,11 +25,11 @@ extension BenchReport {
 
   /// What the measurement says about a claim of 2018.
   public struct Verdict: Codable, Equatable, Sendable {
-    public var claim: Claim
-    public var outcome: Outcome
-    public var figures: [Figure]
+    public let claim: Claim
+    public let outcome: Outcome
+    public let figures: [Figure]
     /// One sentence.
-    public var reason: String
+    public let reason: String
 
     /// What became of a claim.
     public enum Outcome: String, Codable, CaseIterable, Sendable {
@@ -55,14 +55,14 @@ extension BenchReport {
 
   /// A number that a verdict stands on.
   public struct Figure: Codable, Equatable, Sendable {
-    public var name: String
-    public var value: Double
-    /// Its interval, low and high, with the confidence that the claim's rule asks for; null where it has none.
-    @Nullable public var interval: [Double]?
+    public let name: String
+    public let value: Double
+    /// Its interval, with the confidence that the claim's rule asks for; null where it has none.
+    @Nullable public private(set) var interval: Interval?
     /// The clock's: `cycles`, or `instructions` where it counts those; `x` for a ratio.
-    public var unit: String
+    public let unit: String
 
-    public init(name: String, value: Double, interval: [Double]?, unit: String) {
+    public init(name: String, value: Double, interval: Interval?, unit: String) {
       self.name = name
       self.value = value
       self.interval = interval

@@ -4,10 +4,10 @@ extension BenchReport {
   /// A figure that is not known, and why.
   public struct Unknown: Codable, Equatable, Sendable {
     /// The id of the cell whose figure it is.
-    public var cell: String
-    public var figure: What
+    public let cell: String
+    public let figure: What
     /// Why, in a sentence without a full stop.
-    public var reason: String
+    public let reason: String
 
     /// A kind of figure.
     public enum What: String, Codable, CaseIterable, Sendable {
@@ -28,14 +28,8 @@ extension BenchReport {
     }
   }
 
-  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by
-  /// itself.
-  ///
-  /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
-  package var samplesAreDifferences: Bool { clock.overheadCycles == 0 }
-
   /// The figures of the measured cells that are not known.
-  var openFigures: [Unknown] {
+  static func openFigures(of cells: [Cell], _ estimates: Estimates) -> [Unknown] {
     cells.filter(\.isMeasured).flatMap { cell -> [Unknown] in
       var open: [Unknown] = []
       if cell.summary?.median.isCost != true {
@@ -46,16 +40,16 @@ extension BenchReport {
           Unknown(
             cell: cell.id, figure: .mean, reason: "single samples are so far off that the mean is not above zero"))
       }
-      guard let use = cell.baselineUse, let id = cell.baseline, id != cell.id, let baseline = self.cell(id),
-        baseline.isMeasured
+      guard let use = cell.baselineUse, let id = cell.baseline, id != cell.id,
+        let baseline = cells.first(where: { $0.id == id }), baseline.isMeasured
       else { return open }
       switch use {
       case .divide:
-        do throws(RatioUnknown) { _ = try knownRatio(cell, over: baseline) } catch {
+        do throws(RatioUnknown) { _ = try estimates.knownRatio(cell.record, over: baseline.record) } catch {
           open.append(Unknown(cell: cell.id, figure: .ratio, reason: "\(error)"))
         }
       case .subtract:
-        if let net = difference(cell, minus: baseline), !net.isCost {
+        if let net = estimates.difference(cell.record, minus: baseline.record), !net.isCost {
           open.append(
             Unknown(cell: cell.id, figure: .netCost, reason: "the rounds do not tell it from the loop around it"))
         }
@@ -65,9 +59,17 @@ extension BenchReport {
   }
 }
 
+extension BenchReport.Clock {
+  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by
+  /// itself.
+  ///
+  /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
+  package var samplesAreDifferences: Bool { overheadCycles == 0 }
+}
+
 extension DifferenceEstimate {
   /// Whether the difference is what something costs: above zero, and its interval, too.
-  package var isCost: Bool { difference.isCost && interval.lowerBound > 0 }
+  package var isCost: Bool { difference.isCost && interval.lower > 0 }
 }
 
 extension KeyedDecodingContainer {

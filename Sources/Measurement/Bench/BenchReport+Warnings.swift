@@ -1,6 +1,6 @@
 // What the cells themselves say against a benchmark: something held their guests up, or interrupted them.
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// What kept a cell's guests from running while they were measured.
   public struct Disturbance: Codable, Equatable, Sendable {
     /// How long its runs took in all, in seconds.
@@ -50,33 +50,33 @@ extension BenchReport {
   /// What of the cells may spoil the result, each in a sentence that says what to do.
   ///
   /// A guest beside a neighbour waits while the other has its turn: that is what is measured there.
-  var warningsOfCells: [String] {
+  static func warnings(of cells: [Cell]) -> [String] {
     let alone = cells.filter { $0.neighbour == nil && $0.isMeasured }
     return [heldUp(alone), stopped(alone), interrupted(alone), skewed(alone)].compactMap { $0 }
   }
 
-  private func heldUp(_ cells: [Cell]) -> String? {
+  private static func heldUp(_ cells: [Cell]) -> String? {
     let disturbances = cells.compactMap(\.disturbance)
     let seconds = disturbances.reduce(0) { $0 + $1.seconds }
     let waited = disturbances.reduce(0) { $0 + $1.waited }
     let preemptions = disturbances.reduce(0) { $0 + $1.preemptions }
-    let isKeptWaiting = waited >= Self.shortestWait && waited / seconds > Self.toleratedWait
+    let isKeptWaiting = waited >= shortestWait && waited / seconds > toleratedWait
     let isPreempted =
-      preemptions >= Self.fewestPreemptions && Double(preemptions) / seconds > Self.toleratedPreemptions
+      preemptions >= fewestPreemptions && Double(preemptions) / seconds > toleratedPreemptions
     guard seconds > 0, isKeptWaiting || isPreempted else { return nil }
     return
       "guests waited for \(Decimal.percent(waited / seconds)) of the time that they were measured, and were preempted "
       + "\(preemptions) times: other work uses their processor; end it, or choose another processor with --cpu"
   }
 
-  private func stopped(_ cells: [Cell]) -> String? {
+  private static func stopped(_ cells: [Cell]) -> String? {
     let worst = cells.compactMap { cell in cell.disturbance.map { (cell.id, $0.longestWait) } }.max { $0.1 < $1.1 }
-    guard let (id, seconds) = worst, seconds > Self.toleratedHold else { return nil }
+    guard let (id, seconds) = worst, seconds > toleratedHold else { return nil }
     return "a run of \(id) was held up for \(Decimal.text(seconds, digits: 1)) s: the program was stopped, or got no "
       + "processor; measure again"
   }
 
-  private func interrupted(_ cells: [Cell]) -> String? {
+  private static func interrupted(_ cells: [Cell]) -> String? {
     let hit = cells.filter { ($0.disturbance?.signals ?? 0) > 0 }
     let signals = hit.reduce(0) { $0 + ($1.disturbance?.signals ?? 0) }
     guard signals > 0 else { return nil }
@@ -85,15 +85,15 @@ extension BenchReport {
       + "\(hit.count == 1 ? "cell" : "cells"): what that costs is in the figures; find who sends them, and measure again"
   }
 
-  private func skewed(_ cells: [Cell]) -> String? {
+  private static func skewed(_ cells: [Cell]) -> String? {
     let ratios = cells.compactMap { cell -> (id: String, ratio: Double)? in
       guard let summary = cell.summary, let mean = summary.mean, summary.median > 0 else { return nil }
       return (cell.id, mean / summary.median)
     }
-    let many = ratios.filter { $0.ratio > Self.toleratedMean }
+    let many = ratios.filter { $0.ratio > toleratedMean }
     guard let worst = many.max(by: { $0.ratio < $1.ratio }) else { return nil }
     return
-      "in \(many.count) of \(ratios.count) cells the mean is more than \(Decimal.text(Self.toleratedMean, digits: 0)) "
+      "in \(many.count) of \(ratios.count) cells the mean is more than \(Decimal.text(toleratedMean, digits: 0)) "
       + "times the median (\(Decimal.text(worst.ratio, digits: 1)) times in \(worst.id)): some samples were held up for long; "
       + "measure on a quiet host"
   }

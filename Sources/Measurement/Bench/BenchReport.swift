@@ -1,43 +1,45 @@
 // The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in
 // docs/bench.schema.json; a change of meaning raises `schemaVersion`.
 
+public import Registers
+
 /// One benchmark: its cells, what they say against each other, and what they say about the claims.
 public struct BenchReport: Codable, Equatable, Sendable {
   /// The version of this schema.
   public static let currentSchemaVersion = 1
 
-  public var schemaVersion = Self.currentSchemaVersion
-  public var kind = "bench"
+  public let schemaVersion: Int
+  public let kind: String
   /// The version of the program that measured.
-  public var version: String
+  public let version: String
   /// Whether it was ended before all that was asked for was measured.
-  public var partial: Bool
-  public var ended: Ending
+  public let partial: Bool
+  public let ended: Ending
   /// The seed of every random choice: the order of the cells and the bootstrap.
-  public var seed: UInt64
+  public let seed: UInt64
   /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %; null where the number
   /// of rounds was given.
-  @Nullable public var precision: Double?
+  @Nullable public private(set) var precision: Double?
   /// What it was allowed to take, in seconds; null where the number of rounds was given.
-  @Nullable public var timeBudget: Double?
+  @Nullable public private(set) var timeBudget: Double?
   /// How many rounds were asked for; null where precision and time decided.
-  @Nullable public var roundBudget: Int?
+  @Nullable public private(set) var roundBudget: Int?
   /// What it took, in seconds.
-  public var elapsed: Double
-  public var host: HostReport
+  public let elapsed: Double
+  public let host: HostReport
   /// The MSR that the policies are about; the claims are about IA32_SPEC_CTRL.
-  public var msr: Subject
-  public var environment: BenchEnvironment
+  public let msr: Subject
+  public let environment: BenchEnvironment
   /// What may spoil the result, each in a sentence.
-  public var warnings: [String]
-  public var clock: Clock
-  public var cells: [Cell]
+  public let warnings: [String]
+  public let clock: Clock
+  public let cells: [Cell]
   /// The figures of measured cells that are not known, each with the reason.
-  public var unknown: [Unknown] = []
-  public var comparisons: [Comparison]
-  public var verdicts: [Verdict]
+  public let unknown: [Unknown]
+  public let comparisons: [Comparison]
+  public let verdicts: [Verdict]
   /// Null where too few cells were measured to fit a cost model.
-  @Nullable public var breakEven: BreakEven?
+  @Nullable public private(set) var breakEven: BreakEven?
 
   /// Why the measuring ended.
   public enum Ending: String, Codable, CaseIterable, Sendable {
@@ -54,31 +56,30 @@ public struct BenchReport: Codable, Equatable, Sendable {
   /// The MSR that a benchmark is about.
   public struct Subject: Codable, Equatable, Sendable {
     /// The manual's name where there is one, else the number.
-    public var name: String
-    /// Its number in hexadecimal: "0x48".
-    public var index: String
+    public let name: String
+    public let index: Known<MSR>
 
-    public init(name: String, index: String) {
-      self.name = name
-      self.index = index
+    public init(_ msr: MSR) {
+      name = "\(msr)"
+      index = .known(msr)
     }
 
     /// The MSR that a benchmark is about unless another is asked for.
-    public static let specCtrl = Subject(name: "IA32_SPEC_CTRL", index: "0x48")
+    public static let specCtrl = Subject(.specCtrl)
 
     /// Whether it is IA32_SPEC_CTRL.
-    public var isSpecCtrl: Bool { index == Self.specCtrl.index }
+    public var isSpecCtrl: Bool { index == .specCtrl }
   }
 
   /// The clock that all cells are measured with: the guest's time-stamp counter.
   public struct Clock: Codable, Equatable, Sendable {
     /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none,
     /// since samples are differences.
-    public var overheadCycles: Double
+    public let overheadCycles: Double
     /// Ticks per second; null where nobody says.
-    @Nullable public var hertz: Double?
+    @Nullable public private(set) var hertz: Double?
     /// Why its figures cannot be believed, without a full stop; null where they can.
-    @Nullable public var doubt: String?
+    @Nullable public private(set) var doubt: String?
 
     public init(overheadCycles: Double, hertz: Double?, doubt: String? = nil) {
       self.overheadCycles = overheadCycles
@@ -87,36 +88,80 @@ public struct BenchReport: Codable, Equatable, Sendable {
     }
   }
 
-  public init(
-    version: String, partial: Bool, ended: Ending, seed: UInt64, precision: Double?, timeBudget: Double?,
-    roundBudget: Int? = nil, elapsed: Double, host: HostReport, msr: Subject = .specCtrl, environment: BenchEnvironment,
-    warnings: [String],
-    clock: Clock, cells: [Cell], comparisons: [Comparison] = [], verdicts: [Verdict] = [], breakEven: BreakEven? = nil
-  ) {
-    self.version = version
-    self.partial = partial
-    self.ended = ended
-    self.seed = seed
-    self.precision = precision
-    self.timeBudget = timeBudget
-    self.roundBudget = roundBudget
-    self.elapsed = elapsed
-    self.host = host
-    self.msr = msr
-    self.environment = environment
-    self.warnings = warnings
-    self.clock = clock
+  /// The report of a benchmark: statistics, warnings, comparisons, verdicts, break-even.
+  public init(_ record: BenchRecord) {
+    let cells = record.cells.map { Cell($0, seed: record.seed) }
+    let doubt = record.clock.doubt ?? (record.environment.isExact ? nil : Self.doubtOfClock(cells))
+    let words = doubt.map { "the clock cannot be believed, and nothing is decided by it: \($0)" }
+    schemaVersion = Self.currentSchemaVersion
+    kind = "bench"
+    version = record.version
+    partial = record.ended == .cancelled
+    ended = record.ended
+    seed = record.seed
+    precision = record.precision
+    timeBudget = record.timeBudget
+    roundBudget = record.roundBudget
+    elapsed = record.elapsed
+    host = record.host
+    msr = record.msr
+    environment = record.environment
+    warnings =
+      ([words].compactMap { $0 } + record.warnings + Self.warnings(of: cells)
+      + [record.lackOfRounds].compactMap { $0 }).uniqued
+    clock = Clock(overheadCycles: record.clock.overheadCycles, hertz: record.clock.hertz, doubt: doubt)
     self.cells = cells
-    self.comparisons = comparisons
-    self.verdicts = verdicts
-    self.breakEven = breakEven
+    unknown = Self.openFigures(of: cells, record.estimates)
+    comparisons = record.comparisons(isDoubted: doubt != nil)
+    breakEven = BreakEven(
+      cells: record.cells, isExact: record.environment.isExact, seed: record.seed, doubtOfClock: doubt)
+    verdicts = Claim.allCases.map { Verdict(on: $0, from: record, doubtOfClock: doubt) }
+  }
+
+  /// What was measured, as the report has it.
+  var record: BenchRecord {
+    BenchRecord(
+      version: version, ended: ended, seed: seed, precision: precision, timeBudget: timeBudget,
+      roundBudget: roundBudget, elapsed: elapsed, host: host, msr: msr, environment: environment, warnings: warnings,
+      clock: clock, cells: cells.map(\.record))
   }
 
   /// What the clock counts: `cycles` or `instructions`.
-  public var unit: String { countsInstructions ? "instructions" : "cycles" }
+  public var unit: String { environment.unit }
+
+  /// What its cells say against each other.
+  package var estimates: Estimates { Estimates(seed: seed) }
+
+  /// The comparison of this cell with its baseline.
+  public func comparison(of cell: Cell) -> Comparison? {
+    comparisons.first { $0.cell == cell.id && $0.baseline == cell.baseline }
+  }
 
   /// The cell of this id.
   public func cell(_ id: String) -> Cell? { cells.first { $0.id == id } }
+}
+
+extension BenchRecord {
+  /// What is to be known of intervals from too few rounds; nil where there are enough, or the clock has no noise.
+  fileprivate var lackOfRounds: String? {
+    guard !environment.isExact,
+      let rounds = cells.filter(\.isMeasured).map({ $0.rounds.count { !$0.isEmpty } }).min(),
+      rounds < RatioEstimate.fewestRounds
+    else { return nil }
+    return "a cell was measured in no more than \(rounds) \(rounds == 1 ? "round" : "rounds"): intervals of fewer than "
+      + "\(RatioEstimate.fewestRounds) are not to be relied on"
+  }
+
+  /// Each cell that is divided by a baseline, over that.
+  fileprivate func comparisons(isDoubted: Bool) -> [BenchReport.Comparison] {
+    pairs(for: .divide).compactMap { cell, baseline in
+      estimates.ratio(cell, over: baseline).map {
+        BenchReport.Comparison(
+          cell: cell.id, baseline: baseline.id, ratio: $0.ratio, interval: $0.interval,
+          differs: $0.differs && !isDoubted)
+      }
+    }
+  }
 }
 
 extension KeyedDecodingContainer {

@@ -1,4 +1,8 @@
-// Which policy is the cheapest where, by the models: the lines on which two cost the same, and the lower envelope.
+// Which policy is the cheapest where, by the models: the lines on which two cost the same, and the lower envelope; and
+// whether the cells themselves say the same. A line is drawn by the models, and has to have a pair of cells on either
+// side that agrees; and a winner may be contradicted by the cells that were measured.
+
+import Registers
 
 extension BreakEven {
   /// Policies whose writes differ by no more than this share of their cost are not told apart by writes.
@@ -42,7 +46,7 @@ extension BreakEven {
   /// change the winner. Policies whose costs the noise does not tell apart are equals.
   static func winners(
     _ models: [Model], exits: Int, mostWrites: Double, _ replicates: Replicates? = nil,
-    isMeasured: (_ below: String, _ above: String) -> Bool
+    isMeasured: (_ below: Known<PolicyName>, _ above: Known<PolicyName>) -> Bool
   ) -> [Winner] {
     func cost(_ model: Model, _ writes: Double) -> Double { model.cost(writes: writes, exits: Double(exits)) }
     guard let least = models.map({ cost($0, 0) }).min(),
@@ -63,7 +67,7 @@ extension BreakEven {
           guard model.policy != current.policy else { return false }
           return ends.allSatisfy { writes in
             let excess = replicates?.interval(model.policy, current.policy) { cost($0, writes) - cost($1, writes) }
-            return cost(model, writes) <= cost(current, writes) * (1 + tie) || excess.map { $0[0] <= 0 } ?? false
+            return cost(model, writes) <= cost(current, writes) * (1 + tie) || excess.map { $0.lower <= 0 } ?? false
           }
         }
         let interval = next.flatMap { next in
@@ -78,6 +82,60 @@ extension BreakEven {
       guard let next else { return winners }
       current = next.model
     }
+  }
+}
+
+extension BreakEven {
+  // MARK: What the cells say
+
+  /// Whether of each side of a crossing some guest was measured, under both policies, that is cheaper under the one
+  /// that the crossing names for that side.
+  ///
+  /// Cheaper is what the interval of the ratio says, round by round; where the clock has no noise, the ratio.
+  static func isMeasured(_ crossing: Crossing, _ fitted: [Candidate], isExact: Bool, seed: UInt64) -> Bool {
+    func cells(_ policy: Known<PolicyName>) -> [CellRecord] { fitted.first { $0.policy == policy }?.cells ?? [] }
+    let pairs = cells(crossing.below).compactMap { below in
+      cells(crossing.above).first { $0.guest == below.guest }.map { (below: below, above: $0) }
+    }
+    func isCheaper(_ one: CellRecord, _ other: CellRecord) -> Bool {
+      guard
+        let ratio = try? RatioEstimate(
+          of: other.settledRounds, over: one.settledRounds,
+          generator: SeededGenerator(seed: seed, stream: "crossing \(other.id) over \(one.id)"))
+      else { return false }
+      return isExact ? ratio.ratio > 1 : ratio.differs && ratio.ratio > 1
+    }
+    func isBelow(_ cell: CellRecord) -> Bool {
+      Double(cell.writesPerEntry) < crossing.atNoExit + crossing.perExit * Double(cell.exitsPerEntry)
+    }
+    return pairs.contains { isBelow($0.below) && isCheaper($0.below, $0.above) }
+      && pairs.contains { !isBelow($0.below) && isCheaper($0.above, $0.below) }
+  }
+
+  /// The points at which the policy that the model names was measured dearer than another.
+  ///
+  /// Only the cheapest other is named. It has to be cheaper by more than a tie, and the interval of the ratio, round by
+  /// round, to leave out 1.
+  static func contradictions(_ cells: [CellRecord], _ winners: [Winner], seed: UInt64) -> [Contradiction] {
+    var contradictions: [Contradiction] = []
+    var seen: Set<Guest> = []
+    for cell in cells where seen.insert(cell.guest).inserted {
+      let measured = cells.filter { $0.guest == cell.guest }
+      let named = winners.last { $0.exits == cell.exitsPerEntry && $0.from <= Double(cell.writesPerEntry) }
+      guard let named, let own = measured.first(where: { $0.policy == named.policy }),
+        let cheapest = measured.min(by: { $0.median ?? .infinity < $1.median ?? .infinity }),
+        cheapest.policy != named.policy,
+        let estimate = try? RatioEstimate(
+          of: own.settledRounds, over: cheapest.settledRounds,
+          generator: SeededGenerator(seed: seed, stream: "break-even \(own.id) over \(cheapest.id)")),
+        estimate.differs, estimate.ratio > 1 + tie
+      else { continue }
+      contradictions.append(
+        Contradiction(
+          exits: cell.exitsPerEntry, writes: cell.writesPerEntry, named: named.policy, cheaper: cheapest.policy,
+          ratio: estimate.ratio, interval: estimate.interval))
+    }
+    return contradictions.sorted { ($0.exits, $0.writes) < ($1.exits, $1.writes) }
   }
 }
 

@@ -7,6 +7,8 @@
 // Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning", 7.10), which needs one cell more than the
 // model has coefficients. No winner is named by a model that was not checked, or that misses the unseen cells.
 
+import Registers
+
 extension BreakEven {
   /// The largest error on unseen cells at which the model may name a winner.
   static let poorFit = 0.1
@@ -18,20 +20,20 @@ extension BreakEven {
   /// noise, so that figures decide by themselves. The seed draws the intervals. By a clock that cannot be believed
   /// (`doubtOfClock` says why) no winner is named. Nil where fewer than two policies have cells enough.
   public init?(
-    cells: [BenchReport.Cell], isExact: Bool = false, seed: UInt64 = 0, doubtOfClock: String? = nil
+    cells: [CellRecord], isExact: Bool = false, seed: UInt64 = 0, doubtOfClock: String? = nil
   ) {
     // User mode that works is no part of the model.
-    let cells = cells.filter { $0.branches == 0 }
-    let writers = cells.filter { $0.isMeasured && $0.workload == "ibrs" && $0.neighbour == nil && $0.entry != "none" }
+    let cells = cells.filter { $0.isMeasured && $0.branches == 0 }
+    let writers = cells.filter { $0.workload == .ibrs && $0.neighbour == nil && !$0.isPrimitive }
     let groups = writers.map { Group(entry: $0.entry, msr: $0.msr) }
     func size(_ group: Group) -> Int { groups.count { $0 == group } }
     guard let largest = groups.map(size).max(), let group = groups.first(where: { size($0) == largest }) else {
       return nil
     }
-    let members = cells.filter { group.contains($0) && $0.policy != "adaptive" }
+    let members = cells.filter { group.contains($0) && $0.policy != .adaptive }
     let candidates = members.map(\.policy).uniqued.map { policy in
       Candidate(policy, members.filter { $0.policy == policy }.sorted { $0.order < $1.order })
-    }.filter { candidate in candidate.cells.contains { $0.workload == "ibrs" } }
+    }.filter { candidate in candidate.cells.contains { $0.workload == .ibrs } }
     guard let fitted = Self.comparable(candidates) else { return nil }
     let models = fitted.compactMap(\.model)
     let checks = fitted.flatMap(\.checks)
@@ -72,13 +74,13 @@ extension BreakEven {
 
   /// A policy with the cells that it may be fitted on, no two of the same guest.
   struct Candidate {
-    let policy: String
-    var cells: [BenchReport.Cell]
+    let policy: Known<PolicyName>
+    var cells: [CellRecord]
 
-    init(_ policy: String, _ cells: [BenchReport.Cell]) {
+    init(_ policy: Known<PolicyName>, _ cells: [CellRecord]) {
       self.policy = policy
       var seen: Set<Guest> = []
-      self.cells = cells.filter { $0.summary?.median.isCost ?? false && seen.insert($0.guest).inserted }
+      self.cells = cells.filter { $0.median?.isCost ?? false && seen.insert($0.guest).inserted }
     }
 
     /// The fit; nil where the cells do not determine it.
@@ -94,7 +96,7 @@ extension BreakEven {
       }
     }
 
-    private var points: [Point] { cells.compactMap { cell in cell.summary.map { Point(cell, cost: $0.median) } } }
+    private var points: [Point] { cells.compactMap { cell in cell.median.map { Point(cell, cost: $0) } } }
   }
 
   /// The policies that can be fitted on the same guests, cut down to those.
@@ -126,12 +128,12 @@ extension BreakEven {
 
   /// What the cells of one break-even have in common.
   private struct Group: Equatable {
-    let entry: String
-    let msr: String?
+    let entry: Known<Entry>
+    let msr: Known<MSR>?
 
-    func contains(_ cell: BenchReport.Cell) -> Bool {
-      guard cell.isMeasured, cell.entry == entry, cell.neighbour == nil else { return false }
-      return cell.workload == "ibrs" ? cell.msr == msr : ["bare", "chatty"].contains(cell.workload)
+    func contains(_ cell: CellRecord) -> Bool {
+      guard cell.entry == entry, cell.neighbour == nil else { return false }
+      return cell.workload == .ibrs ? cell.msr == msr : cell.workload == .bare || cell.workload == .chatty
     }
   }
 
@@ -143,7 +145,7 @@ extension BreakEven {
     /// Cycles per entry.
     let cost: Double
 
-    init(_ cell: BenchReport.Cell, cost: Double) {
+    init(_ cell: CellRecord, cost: Double) {
       self.cell = cell.id
       writes = Double(cell.writesPerEntry)
       exits = Double(cell.exitsPerEntry)
@@ -154,7 +156,7 @@ extension BreakEven {
 
 extension BreakEven.Model {
   /// The model of a policy's cells; nil where they do not determine it.
-  init?(_ policy: String, _ points: [BreakEven.Point]) {
+  init?(_ policy: Known<PolicyName>, _ points: [BreakEven.Point]) {
     guard points.allSatisfy({ $0.cost.isCost }),
       let coefficients = LeastSquares.fit(
         rows: points.map { [1, $0.writes, $0.exits] }, values: points.map(\.cost),
@@ -181,13 +183,13 @@ extension BreakEven.Check {
 extension BreakEven {
   /// What a cell's guest does, apart from the policy.
   struct Guest: Hashable {
-    let workload: String
+    let workload: Known<WorkloadName>
     let writes: Int
     let exits: Int
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// What its guest does.
   var guest: BreakEven.Guest {
     BreakEven.Guest(workload: workload, writes: writesPerEntry, exits: exitsPerEntry)
@@ -196,10 +198,77 @@ extension BenchReport.Cell {
   fileprivate var order: (Int, Int, String) { (writesPerEntry, exitsPerEntry, id) }
 }
 
-extension [String] {
-  /// Each once, in the order of their first appearance.
-  package var uniqued: [String] {
-    var seen: Set<String> = []
-    return filter { seen.insert($0).inserted }
+// MARK: What the break-even might as well have been
+
+// Rounds are drawn with replacement, and every policy is fitted anew. The rounds of all cells are drawn together, since
+// those of one index were measured under the same circumstances (as in `MedianBootstrap`). This tells how noise moves
+// the lines; how far costs are from straight lines the checks tell.
+extension BreakEven {
+  /// The models of every replicate, and the intervals that follow.
+  struct Replicates {
+    private static let count = 200
+
+    /// The models of a replicate by policy.
+    private let models: [[Known<PolicyName>: Model]]
+    private let rounds: Int
+
+    /// Draws rounds of each policy's cells; nil where there are too few rounds to tell how they differ.
+    init?(_ cells: [(policy: Known<PolicyName>, cells: [CellRecord])], seed: UInt64) {
+      let rows = cells.map { policy, cells in (policy, cells.map(Row.init)) }
+      let counts = rows.flatMap { $0.1.map(\.rounds) }
+      guard let fewest = counts.min(), fewest >= RatioEstimate.fewestRounds,
+        let most = cells.flatMap({ $0.cells.map(\.rounds.count) }).max()
+      else { return nil }
+      rounds = fewest
+      var generator = SeededGenerator(seed: seed, stream: "break-even")
+      models = (0..<Self.count).compactMap { _ in
+        var draws = [Int](repeating: 0, count: most)
+        for _ in 0..<most { draws[generator.index(below: most)] += 1 }
+        let models = rows.compactMap { policy, rows in Model(policy, rows.compactMap { $0.point(draws) }) }
+        guard models.count == rows.count else { return nil }
+        return Dictionary(models.map { ($0.policy, $0) }, uniquingKeysWith: { first, _ in first })
+      }
+    }
+
+    /// The 95 % interval of a figure of two policies' models; nil where it has no bounds.
+    func interval(
+      _ one: Known<PolicyName>, _ other: Known<PolicyName>, of figure: (Model, Model) -> Double?
+    ) -> Interval? {
+      let values = models.compactMap { models -> Double? in
+        guard let one = models[one], let other = models[other] else { return nil }
+        return figure(one, other).flatMap { $0.isNaN ? nil : $0 }
+      }.sorted()
+      // A replicate without the figure could lie anywhere: as many as lie outside the interval are borne, and no more.
+      let outside = Int((MedianBootstrap.tail(confidence: 0.95, rounds: rounds) * Double(models.count)).rounded(.down))
+      guard models.count - values.count <= outside, values.count > 2 * outside else { return nil }
+      return Interval(values[outside], values[values.count - 1 - outside])
+    }
+  }
+
+  /// A cell's samples in order, each with its round.
+  private struct Row {
+    let cell: CellRecord
+    let samples: [(value: Double, round: Int)]
+    /// How many rounds have samples.
+    let rounds: Int
+
+    init(_ cell: CellRecord) {
+      self.cell = cell
+      let settled = cell.settledRounds
+      rounds = settled.count { !$0.isEmpty }
+      samples = settled.enumerated().flatMap { round, samples in samples.map { (value: $0, round: round) } }
+        .sorted { $0.value < $1.value }
+    }
+
+    /// The cell with the median of the rounds drawn so often; nil where none of its own was.
+    func point(_ draws: [Int]) -> Point? {
+      let drawn = samples.reduce(0) { $0 + draws[$1.round] }
+      var passed = 0
+      for sample in samples {
+        passed += draws[sample.round]
+        if passed * 2 >= drawn, passed > 0 { return Point(cell, cost: sample.value) }
+      }
+      return nil
+    }
   }
 }

@@ -8,7 +8,7 @@
 /// The ratio of two cells' means, with its 95 % interval.
 package struct MeanRatio {
   package let ratio: Double
-  package let interval: ClosedRange<Double>
+  package let interval: Interval
 
   /// Estimates from rounds that are paired by index; those that lack either cell are left out.
   ///
@@ -31,7 +31,7 @@ package struct MeanRatio {
     let high = sorted[Int(((1 - tail) * last).rounded(.up))]
     self.ratio = ratio(rounds)
     guard self.ratio.isNormal, low > 0, high.isFinite else { return nil }
-    interval = low...high
+    interval = Interval(low, high)
   }
 
   /// The samples of a round as far as a mean asks for them.

@@ -52,19 +52,24 @@ struct MedianBootstrap {
   ///
   /// A tail that is thinner than one replicate lies beyond all of them. Its end is as far beyond the outermost one as
   /// it would be if the tails were the normal distribution's.
-  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> ClosedRange<Double> {
+  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> Interval {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
     let last = Double(sorted.count - 1)
     let low = sorted[Int((tail * last).rounded(.down))]
     let high = sorted[Int(((1 - tail) * last).rounded(.up))]
     let finest = 1 / Double(sorted.count)
-    guard tail < finest else { return low...high }
+    guard tail < finest else { return Interval(low, high) }
     let stretch = normalQuantile(of: tail) / normalQuantile(of: finest)
     let centre = figure(first, second)
     // A figure without bounds has none when it is stretched, either.
-    func stretched(_ end: Double) -> Double { end.isFinite ? centre + stretch * (end - centre) : end }
-    return min(low, stretched(low))...max(high, stretched(high))
+    func stretched(_ end: Double) -> Double {
+      guard end.isFinite else { return end }
+      // And one that is a number is none beyond all numbers.
+      let most = Double.greatestFiniteMagnitude
+      return max(-most, min(most, centre + stretch * (end - centre)))
+    }
+    return Interval(min(low, stretched(low)), max(high, stretched(high)))
   }
 
   /// The share of replicates left out on either side.

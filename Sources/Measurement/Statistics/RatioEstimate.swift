@@ -21,7 +21,7 @@ public struct RatioEstimate: Equatable, Sendable {
   /// The ratio of the medians.
   public let ratio: Double
   /// The interval that holds it with the confidence asked for.
-  public let interval: ClosedRange<Double>
+  public let interval: Interval
   /// The confidence that was asked for: 0.95 is 95 %.
   public let confidence: Double
   /// How many rounds hold both cells.
@@ -41,7 +41,7 @@ public struct RatioEstimate: Equatable, Sendable {
     else { throw .noCommonRound }
     ratio = try RatioUnknown.ratio(of: bootstrap.first, over: bootstrap.second).ratio
     interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
-    guard interval.lowerBound > 0, interval.upperBound.isFinite else { throw .unbounded }
+    guard interval.lower > 0, interval.upper.isFinite else { throw .unbounded }
     self.confidence = confidence
     rounds = bootstrap.rounds
   }
@@ -54,7 +54,7 @@ public struct RatioEstimate: Equatable, Sendable {
 
   /// The width of the interval as a share of the ratio.
   public var relativeWidth: Double {
-    interval.lowerBound == interval.upperBound ? 0 : (interval.upperBound - interval.lowerBound) / ratio
+    interval.width == 0 ? 0 : interval.width / ratio
   }
 
   /// Whether the interval, from end to end, is no wider than this share of the ratio, and stands on enough rounds.
@@ -73,7 +73,7 @@ public struct DifferenceEstimate: Equatable, Sendable {
   /// The difference of the medians, in the cells' unit.
   public let difference: Double
   /// The interval that holds it with the confidence asked for.
-  public let interval: ClosedRange<Double>
+  public let interval: Interval
   /// How many rounds hold both cells.
   public let rounds: Int
 

@@ -14,7 +14,7 @@ struct RunRatio: Equatable {
   let ratio: Double
   /// The interval that holds the ratio with the confidence asked for; nil where the rounds are too few or leave it no
   /// bounds.
-  let interval: ClosedRange<Double>?
+  let interval: Interval?
   /// How many rounds have samples, in the run that has fewer.
   let rounds: Int
 
@@ -32,13 +32,13 @@ struct RunRatio: Equatable {
     (self.second, self.first, ratio) = known
     rounds = min(first.count, second.count)
     interval = Self.interval(Self.blocks(second), over: Self.blocks(first), confidence: confidence)
-      .map { min($0.lowerBound, known.ratio)...max($0.upperBound, known.ratio) }
+      .map { Interval(min($0.lower, known.ratio), max($0.upper, known.ratio)) }
   }
 
   /// The interval of the ratio of two independent sets of costs.
   private static func interval(
     _ second: [Double], over first: [Double], confidence: Double
-  ) -> ClosedRange<Double>? {
+  ) -> Interval? {
     guard
       let outside = RankSum(first: first.count, second: second.count).pairsOutside(confidence: confidence)
     else { return nil }
@@ -53,7 +53,7 @@ struct RunRatio: Equatable {
     low.sort()
     high.sort()
     let bounds = (low[outside], high[high.count - 1 - outside])
-    return bounds.0 > 0 && bounds.1.isFinite ? bounds.0...bounds.1 : nil
+    return bounds.0 > 0 && bounds.1.isFinite ? Interval(bounds.0, bounds.1) : nil
   }
 
   /// The median of each round, or of each so many neighbouring rounds.

@@ -14,7 +14,7 @@ struct ClaimRule: Sendable {
   /// What must be so for the figures to say anything of it.
   let needs: [Need]
   /// How many comparisons share its error of 5 % (Bonferroni).
-  var comparisons: @Sendable (BenchReport) -> Int = { _ in 1 }
+  var comparisons: @Sendable (BenchRecord) -> Int = { _ in 1 }
   /// What the figures say.
   let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
 

@@ -1,18 +1,20 @@
 // What verdicts are made from: the cells that a claim needs, the figures they give, and what is missing.
 
+import Registers
+
 /// The measured cells, asked for by what they are.
 struct Evidence {
-  let report: BenchReport
+  let record: BenchRecord
   /// The confidence of each interval.
   let confidence: Double
 
   /// The evidence for a claim whose error of 5 % is shared out over so many comparisons (Bonferroni).
-  init(report: BenchReport, sharing comparisons: Int = 1) {
-    self.report = report
+  init(_ record: BenchRecord, sharing comparisons: Int = 1) {
+    self.record = record
     confidence = 1 - 0.05 / Double(max(1, comparisons))
   }
 
-  /// What a claim needs and the report does not have, with the figures that could be had without it.
+  /// What a claim needs and the record does not have, with the figures that could be had without it.
   struct Missing: Error {
     /// `cannotBeTested` where this host cannot do it, `notDecided` where the samples leave it open, else `notMeasured`.
     var outcome = BenchReport.Verdict.Outcome.notMeasured
@@ -23,7 +25,7 @@ struct Evidence {
   /// A figure with the interval that it is judged by.
   struct Finding {
     var figure: BenchReport.Figure
-    var interval: ClosedRange<Double>
+    var interval: Interval
     /// The confidence of the interval.
     var confidence: Double
     var rounds: Int
@@ -32,18 +34,18 @@ struct Evidence {
     var standsOnEnoughRounds: Bool { rounds >= RatioEstimate.fewestRounds(confidence: confidence) }
   }
 
-  /// The first measured cell of this kind, in the report's order.
-  func find(_ what: String, where matches: (BenchReport.Cell) -> Bool) throws(Missing) -> BenchReport.Cell {
+  /// The first measured cell of this kind, in the record's order.
+  func find(_ what: String, where matches: (CellRecord) -> Bool) throws(Missing) -> CellRecord {
     try find(what, where: matches, tried: matches)
   }
 
   /// The same; where there is none, a cell that `tried` to be one tells why: what becomes of an instruction is known
   /// only when it was measured.
   func find(
-    _ what: String, where matches: (BenchReport.Cell) -> Bool, tried: (BenchReport.Cell) -> Bool
-  ) throws(Missing) -> BenchReport.Cell {
-    if let cell = report.cells.first(where: { $0.isMeasured && matches($0) }) { return cell }
-    let candidates = report.cells.filter(tried)
+    _ what: String, where matches: (CellRecord) -> Bool, tried: (CellRecord) -> Bool
+  ) throws(Missing) -> CellRecord {
+    if let cell = record.cells.first(where: { $0.isMeasured && matches($0) }) { return cell }
+    let candidates = record.cells.filter(tried)
     if let absent = candidates.first(where: { !$0.isMeasured }) {
       let why = absent.reason.map { ": \($0.withoutFullStop)" } ?? ""
       throw Missing(
@@ -58,28 +60,28 @@ struct Evidence {
     throw Missing(reason: "\(what) was not measured")
   }
 
-  /// The measured cells of this kind, in the report's order.
-  func all(where matches: (BenchReport.Cell) -> Bool) -> [BenchReport.Cell] {
-    report.cells.filter { $0.isMeasured && matches($0) }
+  /// The measured cells of this kind, in the record's order.
+  func all(where matches: (CellRecord) -> Bool) -> [CellRecord] {
+    record.cells.filter { $0.isMeasured && matches($0) }
   }
 
   /// The bare entry that a cell is held against.
-  func bare(for cell: BenchReport.Cell) throws(Missing) -> BenchReport.Cell {
-    if let id = cell.baseline, cell.baselineUse == .divide, let baseline = report.cell(id), baseline.isMeasured {
+  func bare(for cell: CellRecord) throws(Missing) -> CellRecord {
+    if let id = cell.baseline, cell.baselineUse == .divide, let baseline = record.cell(id), baseline.isMeasured {
       return baseline
     }
     return try find("the bare entry by \(cell.entry)") {
-      $0.workload == "bare" && $0.entry == cell.entry && $0.neighbour == nil
+      $0.workload == .bare && $0.entry == cell.entry && $0.neighbour == nil
     }
   }
 
   /// The ratio of two cells.
   func ratio(
-    _ name: String, _ cell: BenchReport.Cell, over baseline: BenchReport.Cell
+    _ name: String, _ cell: CellRecord, over baseline: CellRecord
   ) throws(Missing) -> Finding {
     let estimate: RatioEstimate
     do throws(RatioUnknown) {
-      estimate = try report.knownRatio(cell, over: baseline, confidence: confidence)
+      estimate = try record.estimates.knownRatio(cell, over: baseline, confidence: confidence)
     } catch {
       // Without a common round the two were not measured together; all else is noise, which decides nothing.
       throw Missing(
@@ -91,33 +93,32 @@ struct Evidence {
 
   /// What a cell costs more than another, in the clock's unit.
   func difference(
-    _ name: String, _ cell: BenchReport.Cell, minus baseline: BenchReport.Cell
+    _ name: String, _ cell: CellRecord, minus baseline: CellRecord
   ) throws(Missing) -> Finding {
-    guard let estimate = report.difference(cell, minus: baseline, confidence: confidence) else {
+    guard let estimate = record.estimates.difference(cell, minus: baseline, confidence: confidence) else {
       throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
     }
-    return finding(name, estimate.difference, estimate.interval, unit: report.unit, rounds: estimate.rounds)
+    return finding(name, estimate.difference, estimate.interval, unit: record.environment.unit, rounds: estimate.rounds)
   }
 
   /// What a cell costs without its baseline loop, in the clock's unit.
   ///
   /// Subtracted is the cell's own baseline, or else the empty loop, `bare` without user mode.
-  func netCost(_ name: String, _ cell: BenchReport.Cell) throws(Missing) -> Finding {
+  func netCost(_ name: String, _ cell: CellRecord) throws(Missing) -> Finding {
     let own = cell.baselineUse == .subtract ? cell.baseline : nil
     let loop = try find("the empty loop (\(own ?? "bare without user mode"))") {
-      if let own { $0.id == own } else { $0.workload == "bare" && $0.entry == "none" }
+      if let own { $0.id == own } else { $0.workload == .bare && $0.isPrimitive }
     }
     return try difference(name, cell, minus: loop)
   }
 
   /// A figure; where the clock counts instructions there is no noise, and it is its own interval.
   private func finding(
-    _ name: String, _ value: Double, _ interval: ClosedRange<Double>, unit: String, rounds: Int
+    _ name: String, _ value: Double, _ interval: Interval, unit: String, rounds: Int
   ) -> Finding {
-    let interval = report.countsInstructions ? value...value : interval
+    let interval = record.environment.isExact ? Interval(value, value) : interval
     return Finding(
-      figure: BenchReport.Figure(
-        name: name, value: value, interval: [interval.lowerBound, interval.upperBound], unit: unit),
+      figure: BenchReport.Figure(name: name, value: value, interval: interval, unit: unit),
       interval: interval, confidence: confidence, rounds: rounds)
   }
 }
@@ -127,18 +128,18 @@ extension Evidence.Finding {
   var words: String {
     let isRatio = figure.unit == "x"
     let value = isRatio ? Decimal.ratio(figure.value) : "\(Decimal.cost(figure.value)) \(figure.unit)"
-    guard interval.lowerBound < interval.upperBound else { return value }
+    guard interval.width > 0 else { return value }
     let bounds =
       isRatio
-      ? "\(Decimal.ratio(interval.lowerBound)) to \(Decimal.ratio(interval.upperBound))"
-      : Decimal.costInterval(interval.lowerBound, interval.upperBound)
+      ? "\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper))"
+      : Decimal.costInterval(interval)
     return "\(value) (\(bounds))"
   }
 
   /// Where the interval lies.
   func position(in tolerance: ClosedRange<Double>) -> Position {
-    if tolerance.contains(interval.lowerBound), tolerance.contains(interval.upperBound) { return .inside }
-    return tolerance.overlaps(interval) ? .across : .outside
+    if tolerance.contains(interval.lower), tolerance.contains(interval.upper) { return .inside }
+    return tolerance.overlaps(interval.lower...interval.upper) ? .across : .outside
   }
 
   /// Where an interval lies relative to a tolerance.
@@ -167,21 +168,15 @@ extension [Evidence.Finding] {
   }
 }
 
-extension BenchReport.Cell {
-  /// How many indirect branches its user mode makes before each entry.
-  package var branches: Int { userBranches ?? 0 }
-
+extension CellRecord {
   /// Whether this is a guest alone that writes SPEC_CTRL or its stand-in this often and exits this often.
   func isWriter(writes: Int = 2, exits: Int = 0) -> Bool {
-    workload == "ibrs" && entry != "none" && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
+    workload == .ibrs && !isPrimitive && neighbour == nil && writesPerEntry == writes && exitsPerEntry == exits
       && branches == 0
   }
 
-  /// Whether it writes SPEC_CTRL itself.
-  package var writesSpecCtrl: Bool { msr == nil || msr == BenchReport.Subject.specCtrl.index }
-
-  /// Whether it writes IA32_TSC_ADJUST, which stands in for SPEC_CTRL where KVM is to end the write.
-  var writesStandIn: Bool { msr == "0x3b" }
+  /// Whether it writes the MSR that stands in for SPEC_CTRL where KVM is to end the write.
+  var writesStandIn: Bool { msr?.value == .standIn }
 
   /// Whether its guest exits at all while it is measured, by the VMM's count where there is one.
   var exits: Bool { vmmExitsPerEntry.map { $0 > 0.5 } ?? (exitsPerEntry > 0) }
@@ -198,7 +193,7 @@ extension BenchReport.Cell {
   }
 }
 
-extension BenchReport.Cell.Place {
+extension CellRecord.Place {
   /// The place as it stands in a sentence.
   package var words: String {
     switch self {
@@ -210,7 +205,7 @@ extension BenchReport.Cell.Place {
   }
 }
 
-extension BenchReport.Cell.Status {
+extension CellRecord.Status {
   fileprivate var words: String {
     switch self {
     case .measured: "no sample"

@@ -1,5 +1,7 @@
 // What a claim needs of a host and of a benchmark: one list, one judgement, one wording for all claims.
 
+import Registers
+
 /// Something without which figures say nothing of a claim.
 enum Need: Hashable, Sendable {
   /// The policies are about IA32_SPEC_CTRL.
@@ -24,31 +26,31 @@ enum Need: Hashable, Sendable {
   }
 
   /// What of it is not there; nil where it is, and where the cells that would tell were not measured.
-  func lack(in report: BenchReport) -> Lack? {
+  func lack(in record: BenchRecord) -> Lack? {
     switch self {
     case .specCtrl:
-      if report.msr.isSpecCtrl { return nil }
-      return lack(of: "IA32_SPEC_CTRL", "this benchmark is about \(report.msr.name)")
+      if record.msr.isSpecCtrl { return nil }
+      return lack(of: "IA32_SPEC_CTRL", "this benchmark is about \(record.msr.name)")
     case .hardwareWithoutIBRSAll:
-      switch report.host.speculation.hasIBRSAll {
+      switch record.host.speculation.hasIBRSAll {
       case false?: return nil
       case true?: return lack(of: "hardware without IBRS_ALL", "this host has it")
       case nil: return lack(of: "hardware without IBRS_ALL", "nobody says whether this host has it")
       }
     case .systemCall:
-      guard let entry = Evidence(report: report).emptyEntry?.entry, !entry.isSystemCall else { return nil }
+      guard let entry = Evidence(record).emptyEntry?.entry, !entry.isSystemCall else { return nil }
       // One of which it is not known may work.
-      let mayWork = (report.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works != false }
+      let mayWork = (record.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works != false }
       return lack(
         of: "a system call", "the kernel was entered by \(entry)", outcome: mayWork ? .notMeasured : .cannotBeTested)
     case .hardwareShadow:
-      guard let shadow = Evidence(report: report).shadow, shadow.place != .hardware else { return nil }
+      guard let shadow = Evidence(record).shadow, shadow.place != .hardware else { return nil }
       return lack(
         of: "hardware that shadows the register",
         "KVM gives user space none to use (VMX \"virtualize IA32_SPEC_CTRL\", AMD V_SPEC_CTRL): under the policy shadow a "
           + "write traps to \(shadow.place.words)")
     case .clockOfTime:
-      return report.countsInstructions ? lack(of: "time", "this host's clock counts instructions") : nil
+      return record.environment.isExact ? lack(of: "time", "this host's clock counts instructions") : nil
     }
   }
 
@@ -66,7 +68,7 @@ extension [Need.Lack] {
   }
 }
 
-extension String {
-  /// Whether the kernel entry of this name is an instruction made for system calls.
-  var isSystemCall: Bool { self == "syscall" || self == "sysenter" }
+extension Known<Entry> {
+  /// Whether it is an instruction made for system calls.
+  var isSystemCall: Bool { value?.isSystemCall ?? false }
 }

@@ -1,22 +1,23 @@
 // From the claims to the verdicts: what all rules have in common.
 
 extension BenchReport.Verdict {
-  /// The verdict on a claim from what was measured.
-  public init(on claim: BenchReport.Claim, from report: BenchReport) {
+  /// The verdict on a claim from what was measured, and what the clock's figures are doubted for.
+  init(on claim: BenchReport.Claim, from record: BenchRecord, doubtOfClock: String?) {
     let rule = claim.rule
-    let lacks = rule.needs.compactMap { $0.lack(in: report) }
+    let lacks = rule.needs.compactMap { $0.lack(in: record) }
     if let lack = lacks.first(where: \.hidesFigures) {
       self.init(claim: claim, outcome: lack.outcome, figures: [], reason: lack.reason.asSentence)
       return
     }
-    if let doubt = report.clock.doubt {
+    if let doubtOfClock {
       self.init(
-        claim: claim, outcome: .notDecided, figures: [], reason: "the clock cannot be believed: \(doubt)".asSentence)
+        claim: claim, outcome: .notDecided, figures: [],
+        reason: "the clock cannot be believed: \(doubtOfClock)".asSentence)
       return
     }
     do throws(Evidence.Missing) {
-      let ruling = try rule.judge(Evidence(report: report, sharing: rule.comparisons(report)))
-      self.init(claim, ruling, lacks, report)
+      let ruling = try rule.judge(Evidence(record, sharing: rule.comparisons(record)))
+      self.init(claim, ruling, lacks, record)
     } catch {
       let reasons = lacks.map(\.reason) + [error.reason]
       self.init(
@@ -25,8 +26,8 @@ extension BenchReport.Verdict {
     }
   }
 
-  private init(_ claim: BenchReport.Claim, _ ruling: Ruling, _ lacks: [Need.Lack], _ report: BenchReport) {
-    let shaky = report.countsInstructions ? nil : ruling.findings.first { !$0.standsOnEnoughRounds }
+  private init(_ claim: BenchReport.Claim, _ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord) {
+    let shaky = record.environment.isExact ? nil : ruling.findings.first { !$0.standsOnEnoughRounds }
     var (outcome, reason) = (ruling.outcome, ruling.reason)
     if let lack = lacks.outcome {
       // What the rule makes of the figures is worth knowing where nothing lacks but time.
@@ -38,7 +39,7 @@ extension BenchReport.Verdict {
     } else if let shaky {
       (outcome, reason) = (.notEnoughRounds, shaky.lackOfRounds)
     }
-    if let caveat = report.caveat { reason += "; measured \(caveat)" }
+    if let caveat = record.host.caveat { reason += "; measured \(caveat)" }
     self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
   }
 }
@@ -57,27 +58,26 @@ extension BenchReport.Verdict.Outcome {
   }
 }
 
-extension BenchReport {
-  /// Whether the clock counts instructions: there is no noise then, and a figure is its own interval.
-  var countsInstructions: Bool { environment.countsInstructions == true }
-
+extension HostReport {
   /// What is to be known about a host whose exits are not those of VMX or SVM on bare metal; nil where they are.
   package var caveat: String? {
     let virtualisation: String? =
-      switch host.module {
+      switch module {
       case "kvm_intel", "kvm_amd": nil
       case "kvm_pvm": "under software virtualisation (kvm_pvm), whose exits are not those of VMX or SVM"
-      default: "under \(host.module), whose exits may not be those of VMX or SVM"
+      default: "under \(module), whose exits may not be those of VMX or SVM"
       }
-    let nested = host.isVirtualised ? "inside a virtual machine\(host.hypervisor.map { " (\($0))" } ?? "")" : nil
+    let nested = isVirtualised ? "inside a virtual machine\(hypervisor.map { " (\($0))" } ?? "")" : nil
     let parts = [virtualisation, nested].compactMap { $0 }
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
+}
 
+extension BenchRecord {
   /// The rounds that the strictest verdict needs.
   var fewestRoundsOfVerdicts: Int {
-    Claim.allCases.map {
-      RatioEstimate.fewestRounds(confidence: Evidence(report: self, sharing: $0.rule.comparisons(self)).confidence)
+    BenchReport.Claim.allCases.map {
+      RatioEstimate.fewestRounds(confidence: Evidence(self, sharing: $0.rule.comparisons(self)).confidence)
     }.max() ?? RatioEstimate.fewestRounds
   }
 }

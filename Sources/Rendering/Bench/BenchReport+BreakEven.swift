@@ -1,6 +1,7 @@
 // The break-even in words: the costs of each policy, the cheapest at each number of exits, and what contradicts that.
 
 import Measurement
+import Registers
 
 extension BenchReport {
   /// The model of each policy's cost.
@@ -11,7 +12,7 @@ extension BenchReport {
       let ids = Set(cells.filter { $0.policy == model.policy }.map(\.id))
       let errors = (breakEven?.checks ?? []).filter { ids.contains($0.cell) }.map { abs($0.relativeError) }
       table.add([
-        model.policy, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
+        model.policy.text, model.base.asPart, model.perWrite.asPart, model.perExit.asPart,
         errors.max().map { "up to \(Decimal.percent($0))" } ?? "not checked",
       ])
     }
@@ -26,7 +27,8 @@ extension BenchReport {
     if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
     if !breakEven.leftOut.isEmpty {
       caveats.append(
-        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.joined(separator: ", ")).")
+        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", "))."
+      )
     }
     if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
       caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
@@ -71,14 +73,15 @@ extension BreakEven.Winner {
       case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
       case let end?: from == 0 ? "up to \(end)\(interval) writes" : "from \(start) to \(end)\(interval) writes"
       }
-    return policy + (equals.isEmpty ? "" : " (\(equals.joined(separator: ", ")) equal)") + " \(stretch)"
+    return policy.text + (equals.isEmpty ? "" : " (\(equals.map(\.text).joined(separator: ", ")) equal)")
+      + " \(stretch)"
   }
 }
 
 extension BreakEven.Contradiction {
   /// The contradiction in a sentence.
   fileprivate var text: String {
-    let bounds = interval.map(Decimal.ratio).joined(separator: " to ")
+    let bounds = "\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper))"
     return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
       + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds))"
   }
@@ -92,11 +95,11 @@ extension Double {
   fileprivate var asPart: String { self < 0 ? "?" : Decimal.cycles(self) }
 }
 
-extension [Double]? {
+extension Interval? {
   /// An interval behind its figure: " (1.9 to 2.3)", " (bounds unknown)".
   func text(digits: Int) -> String {
-    guard let self, self.count == 2 else { return " (bounds unknown)" }
-    if self[0] < 0, self[1] > 0 { return " (at most \(Decimal.text(self[1], digits: digits)))" }
-    return " (\(Decimal.text(self[0], digits: digits)) to \(Decimal.text(self[1], digits: digits)))"
+    guard let self else { return " (bounds unknown)" }
+    if self.lower < 0, self.upper > 0 { return " (at most \(Decimal.text(self.upper, digits: digits)))" }
+    return " (\(Decimal.text(self.lower, digits: digits)) to \(Decimal.text(self.upper, digits: digits)))"
   }
 }

@@ -1,6 +1,7 @@
 // A benchmark as comma-separated values (RFC 4180): one row per cell, or one row per sample.
 
 public import Measurement
+import Registers
 
 extension BenchReport {
   /// The names of the columns.
@@ -47,19 +48,20 @@ extension BenchReport {
     let summary = cell.summary
     let interval = summary?.medianInterval95
     let identity = [
-      cell.id, cell.workload, cell.entry, cell.policy, cell.msr ?? "", cell.neighbour?.rawValue ?? "",
+      cell.id, cell.workload.text, cell.entry.text, cell.policy.text, cell.msr?.text ?? "",
+      cell.neighbour?.rawValue ?? "",
       "\(cell.writesPerEntry)", "\(cell.exitsPerEntry)", cell.place.rawValue, cell.status.rawValue, cell.reason ?? "",
     ]
     let statistics = [
       "\(cell.iterationsPerSample)", "\(cell.rounds.count)", "\(summary?.count ?? 0)",
       summary?.outliers.map { "\($0)" } ?? "", "\(cell.warmUpCount)", cost(summary?.minimum),
-      cost(summary?.mean), cost(summary?.median), cost(interval?.first), cost(interval?.last), cost(summary?.p90),
+      cost(summary?.mean), cost(summary?.median), cost(interval?.lower), cost(interval?.upper), cost(summary?.p90),
       cost(summary?.p99), cost(summary?.maximum),
       number(cell.vmmExitsPerEntry), number(cell.kvmExitsPerEntry),
     ]
     let ratio = [
       cell.baseline ?? "", cell.baselineUse?.rawValue ?? "", number(comparison?.ratio),
-      number(comparison?.interval.first), number(comparison?.interval.last), comparison.map { "\($0.differs)" } ?? "",
+      number(comparison?.interval.lower), number(comparison?.interval.upper), comparison.map { "\($0.differs)" } ?? "",
     ]
     return identity + statistics + ratio
   }

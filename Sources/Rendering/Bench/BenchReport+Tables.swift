@@ -1,6 +1,7 @@
 // The tables of a benchmark, and what else its document is made of.
 
 import Measurement
+import Registers
 
 extension BenchReport {
   /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
@@ -37,21 +38,21 @@ extension BenchReport {
   }
 
   /// What each workload costs under each policy; an interval stands with each ratio where that is wanted.
-  func costTable(entry: String, withIntervals: Bool) -> Table {
+  func costTable(entry: Known<Entry>, withIntervals: Bool) -> Table {
     var table = Table(right: [3, 4, 5, 6, 7])
     table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
     for cell in workloadCells where cell.entry == entry {
       guard let summary = cell.summary else { continue }
       let comparison = comparison(of: cell)
       let ratio = comparison.map { comparison in
-        let interval = comparison.interval.map(Decimal.ratio)
+        let interval = comparison.interval
         // A bystander in company is held against itself alone.
-        let other = self.cell(comparison.baseline).map { $0.workload == "bare" ? "" : " alone" } ?? ""
+        let other = self.cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
-          + (withIntervals && interval.count == 2 ? " (\(interval[0]) to \(interval[1]))" : "") + other
+          + (withIntervals ? " (\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper)))" : "") + other
       }
       table.add([
-        cell.label, cell.policy, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
+        cell.label, cell.policy.text, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
         summary.intervalText, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
         cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
@@ -68,11 +69,12 @@ extension BenchReport {
       guard let summary = cell.summary else { continue }
       let net =
         cell.baselineUse == .subtract
-        ? cell.baseline.flatMap { self.cell($0) }.flatMap { difference(cell, minus: $0) } : nil
+        ? cell.baseline.flatMap { self.cell($0) }.flatMap { estimates.difference(cell.record, minus: $0.record) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy, cell.end == .none ? "-" : cell.end.rawValue,
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text,
+        cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
-        net.map { Decimal.costInterval($0.interval.lowerBound, $0.interval.upperBound) } ?? summary.intervalText,
+        net.map { Decimal.costInterval($0.interval) } ?? summary.intervalText,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])
     }
@@ -83,16 +85,16 @@ extension BenchReport {
   ///
   /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the
   /// mean does not.
-  func companyLines(entry: String) -> [String] {
+  func companyLines(entry: Known<Entry>) -> [String] {
     let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
     return bystanders.map(\.label).uniqued.compactMap { label in
       let ratios = bystanders.filter { $0.label == label }.compactMap { cell -> String? in
         guard let alone = cell.baseline.flatMap({ self.cell($0) }) else { return nil }
-        guard let found = meanRatio(cell, over: alone) else {
+        guard let found = estimates.meanRatio(cell.record, over: alone.record) else {
           return "\(cell.policy) not known (too few rounds, or a mean that may not be above zero)"
         }
-        let interval = [found.interval.lowerBound, found.interval.upperBound].map(Decimal.ratio)
-        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval[0]) to \(interval[1]))"
+        let interval = "\(Decimal.ratio(found.interval.lower)) to \(Decimal.ratio(found.interval.upper))"
+        return "\(cell.policy) \(Decimal.ratio(found.ratio)) (\(interval))"
       }
       return ratios.isEmpty ? nil : "\(label): \(ratios.joined(separator: ", "))"
     }
@@ -115,7 +117,7 @@ extension BenchReport {
 
   /// What the samples are, beside the table of their spread; nil where each is a figure by itself.
   var spreadNote: String? {
-    guard samplesAreDifferences else { return nil }
+    guard clock.samplesAreDifferences else { return nil }
     let all = cells.filter(\.isMeasured).flatMap(\.settledRounds).flatMap { $0 }
     let below = all.count { !$0.isCost }
     return
@@ -174,15 +176,15 @@ extension BenchReport {
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
   /// +same-cpu".
   var label: String {
-    var parts = [workload]
-    if let msr, !writesSpecCtrl { parts.append(msr) }
-    if workload == "ibrs" || workload == "chatty" {
-      if writesPerEntry != (workload == "ibrs" ? 2 : 0) { parts.append("w\(writesPerEntry)") }
-      if exitsPerEntry != (workload == "chatty" ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
+    var parts = [workload.text]
+    if let msr, !writesSpecCtrl { parts.append(msr.text) }
+    if workload == .ibrs || workload == .chatty {
+      if writesPerEntry != (workload == .ibrs ? 2 : 0) { parts.append("w\(writesPerEntry)") }
+      if exitsPerEntry != (workload == .chatty ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
     }
     if branches > 0 { parts.append("b\(branches)") }
     if let neighbour { parts.append("+\(neighbour.rawValue)") }
@@ -205,7 +207,6 @@ extension BenchReport.Unknown.What {
 extension Distribution {
   /// The median's interval as a person reads it.
   fileprivate var intervalText: String {
-    guard let interval = medianInterval95, interval.count == 2 else { return "too few" }
-    return Decimal.costInterval(interval[0], interval[1])
+    medianInterval95.map(Decimal.costInterval) ?? "too few"
   }
 }

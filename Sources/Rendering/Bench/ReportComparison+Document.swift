@@ -38,10 +38,11 @@ extension ReportComparison {
     var table = Table(right: [1, 2, 3, 4])
     table.add(["cell", "first", "second", "x", isExact ? "" : "interval", ""])
     for (change, standing) in worstFirst(threshold ?? 0) {
-      let interval = isExact ? [] : (change.interval ?? []).map { Decimal.text($0, digits: 3) }
+      let interval = isExact ? nil : change.interval
+      let bounds = interval.map { "\(Decimal.text($0.lower, digits: 3)) to \(Decimal.text($0.upper, digits: 3))" }
       table.add([
         change.cell, Decimal.cycles(change.first), Decimal.cycles(change.second),
-        Decimal.text(change.ratio, digits: 3), interval.count == 2 ? "\(interval[0]) to \(interval[1])" : "",
+        Decimal.text(change.ratio, digits: 3), bounds ?? "",
         mark(change, standing, threshold, bothWays),
       ])
     }
@@ -152,7 +153,7 @@ extension ReportComparison {
     guard let threshold else { return [] }
     return cells.filter {
       guard standing(of: $0, threshold: threshold) == .open else { return false }
-      return bothWays || $0.interval?.last ?? 0 > 1 + threshold
+      return bothWays || $0.interval?.upper ?? 0 > 1 + threshold
     }
   }
 

@@ -3,6 +3,7 @@
 
 import JSONValues
 import Measurement
+import Registers
 
 extension Chart {
   /// How many points draw a model; on a logarithmic axis a straight line bends.
@@ -13,7 +14,7 @@ extension Chart {
     guard let breakEven = report.breakEven else { return nil }
     let cells = breakEven.models.flatMap(\.fittedOn).compactMap { report.cell($0) }
     let mostWrites = Double(cells.map(\.writesPerEntry).max() ?? 0)
-    let exits = Set(cells.filter { $0.workload == "ibrs" }.map(\.exitsPerEntry)).sorted()
+    let exits = Set(cells.filter { $0.workload == .ibrs }.map(\.exitsPerEntry)).sorted()
     guard mostWrites > 0, !exits.isEmpty else { return nil }
     let policies = breakEven.models.map(\.policy)
     var data: [JSONValue] = []
@@ -58,21 +59,22 @@ extension Chart {
   }
 
   private static func point(
-    _ kind: String, _ policy: String, _ exits: Int, _ writes: Double, _ cost: Double
+    _ kind: String, _ policy: Known<PolicyName>, _ exits: Int, _ writes: Double, _ cost: Double
   ) -> JSONValue {
     [
-      "kind": .string(kind), "policy": .string(policy), "exits": .integer(Int128(exits)), "writes": .number(writes),
+      "kind": .string(kind), "policy": .string(policy.text), "exits": .integer(Int128(exits)),
+      "writes": .number(writes),
       "cycles": .number(cost),
     ]
   }
 
-  private static func layers(_ policies: [String], _ costs: [Double], _ unit: String) -> [JSONValue] {
+  private static func layers(_ policies: [Known<PolicyName>], _ costs: [Double], _ unit: String) -> [JSONValue] {
     let x: JSONValue = ["field": "writes", "type": "quantitative", "title": "writes of the MSR per entry"]
     let y: JSONValue = [
       "field": "cycles", "type": "quantitative", "scale": logarithmic(costs), "axis": ["labelSeparation": 4],
       "title": .string("\(unit) per entry, logarithmic"),
     ]
-    let series = Series("policy", policies)
+    let series = Series(policies)
     let only = { (kind: String) -> JSONValue in [["filter": .string("datum.kind === '\(kind)'")]] }
     return [
       [

@@ -2,6 +2,7 @@
 
 import JSONValues
 import Measurement
+import Registers
 
 extension Chart {
   /// What each workload costs under each policy, by the first entry measured.
@@ -15,18 +16,19 @@ extension Chart {
     let data = cells.map { cell -> JSONValue in
       let interval = cell.shownInterval
       return [
-        "workload": .string(cell.text), "policy": .string(cell.policy), "median": .number(cell.summary?.median ?? 0),
-        "low": .number(interval[0]), "high": .number(interval[1]), "place": .string(cell.place.rawValue),
+        "workload": .string(cell.text), "policy": .string(cell.policy.text),
+        "median": .number(cell.summary?.median ?? 0),
+        "low": .number(interval.lower), "high": .number(interval.upper), "place": .string(cell.place.rawValue),
       ]
     }
-    let series = Series("policy", cells.map(\.policy).uniqued)
+    let series = Series(cells.map(\.policy).uniqued)
     let y: JSONValue = [
       "field": "workload", "type": "nominal", "title": nil,
       "sort": .array(cells.map(\.text).uniqued.map(JSONValue.string)),
       "axis": ["grid": true, "tickBand": "extent", "labelLimit": 240],
     ]
     let offset: JSONValue = ["field": "policy", "sort": nil, "scale": ["paddingInner": 0.2, "paddingOuter": 0.6]]
-    let scale = logarithmic(cells.flatMap(\.shownInterval))
+    let scale = logarithmic(cells.map(\.shownInterval).flatMap { [$0.lower, $0.upper] })
     func x(_ field: String) -> JSONValue {
       [
         "field": .string(field), "type": "quantitative", "scale": scale, "axis": ["labelSeparation": 6],
@@ -57,35 +59,37 @@ extension Chart {
 }
 
 extension BenchReport.Cell {
+  /// The median's interval; the median twice where there are too few samples for one, or noise leaves it without a
+  /// lower bound.
+  fileprivate var shownInterval: Interval {
+    let median = summary?.median ?? 0
+    guard let interval = summary?.medianInterval95, interval.lower.isCost, interval.upper.isCost else {
+      return Interval(median, median)
+    }
+    return interval
+  }
+}
+
+extension CellRecord {
   /// Whether it writes, exits and branches as often as its workload does by itself.
   fileprivate var isTypical: Bool {
     guard branches == 0 else { return false }
-    return switch workload {
-    case "ibrs": writesPerEntry == 2 && exitsPerEntry == 0
-    case "chatty": exitsPerEntry == 1
+    return switch workload.value {
+    case .ibrs: writesPerEntry == 2 && exitsPerEntry == 0
+    case .chatty: exitsPerEntry == 1
     default: true
     }
   }
 
-  /// The median's interval; the median twice where there are too few samples for one, or noise leaves it without a
-  /// lower bound.
-  fileprivate var shownInterval: [Double] {
-    let median = summary?.median ?? 0
-    guard let interval = summary?.medianInterval95, interval.count == 2, interval.allSatisfy(\.isCost) else {
-      return [median, median]
-    }
-    return interval
-  }
-
   /// What its guest does.
   fileprivate var text: String {
-    let writes = workload == "ibrs" ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr ?? "")") : ""
+    let writes = workload == .ibrs ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr?.text ?? "")") : ""
     let company =
       switch neighbour {
       case .sameCPU: ", writer on the same CPU"
       case .otherCPU: ", writer on another CPU"
       case nil: ""
       }
-    return workload + writes + company
+    return workload.text + writes + company
   }
 }

@@ -2,6 +2,7 @@
 
 import JSONValues
 import Measurement
+import Registers
 
 extension Chart {
   /// The distribution of what each primitive costs, its loop's median taken off.
@@ -9,7 +10,7 @@ extension Chart {
     var data: [JSONValue] = []
     var names: [String] = []
     var all: [Double] = []
-    let cells = report.primitiveCells.filter { $0.workload != "bare" }
+    let cells = report.primitiveCells.filter { $0.workload != .bare }
     for (index, cell) in cells.enumerated() {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
       let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()

@@ -3,6 +3,7 @@
 
 public import JSONValues
 public import Measurement
+import Registers
 
 /// A chart of a benchmark.
 public struct Chart: Equatable, Sendable {
@@ -39,10 +40,10 @@ public struct Chart: Equatable, Sendable {
 
   private static func subtitle(of report: BenchReport) -> [String] {
     let state = report.partial ? ", partial" : ""
-    let counting = report.environment.countsInstructions == true ? "; the clock counts instructions, not cycles" : ""
+    let counting = report.environment.isExact ? "; the clock counts instructions, not cycles" : ""
     return [
       report.host.summary,
-      "spectrap \(report.version), seed \(report.seed)\(state)\(report.caveat.map { "; \($0)" } ?? "")\(counting)",
+      "spectrap \(report.version), seed \(report.seed)\(state)\(report.host.caveat.map { "; \($0)" } ?? "")\(counting)",
     ]
   }
 
@@ -56,7 +57,7 @@ public struct Chart: Equatable, Sendable {
     let dash: JSONValue
 
     /// Policies that look the same in every chart, whichever of them it has.
-    private static let known = ["passthrough", "manual", "autoload", "emulate", "shadow", "adaptive"]
+    private static let known: [PolicyName] = [.passthrough, .manual, .autoload, .emulate, .shadow, .adaptive]
     /// Dark, light and medium in turn, so that any three neighbours differ in grey.
     static let colors = [
       "#16324f", "#e0983a", "#2a7d4f", "#6b1230", "#b79ce0", "#7a6a5c", "#3b1f6b", "#6fbbe6", "#b0482f",
@@ -68,9 +69,18 @@ public struct Chart: Equatable, Sendable {
       [1, 0], [9, 4], [2, 3], [9, 3, 2, 3], [16, 4], [9, 3, 2, 3, 2, 3], [2, 7],
     ]
 
+    /// The series of these policies, in this order.
+    init(_ policies: [Known<PolicyName>]) {
+      let positions = policies.enumerated().map { index, policy in
+        policy.value.flatMap { Self.known.firstIndex(of: $0) } ?? index
+      }
+      self.init("policy", policies.map(\.text), looks: positions)
+    }
+
     /// The series of these values of a field, in this order.
-    init(_ field: String, _ values: [String]) {
-      let positions = values.enumerated().map { index, value in Self.known.firstIndex(of: value) ?? index }
+    init(_ field: String, _ values: [String]) { self.init(field, values, looks: Array(values.indices)) }
+
+    private init(_ field: String, _ values: [String], looks positions: [Int]) {
       func channel(_ look: (Int) -> JSONValue) -> JSONValue {
         [
           "field": .string(field), "type": "nominal", "title": .string(field),

@@ -67,8 +67,8 @@ extension HostReport {
       table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
     }
     row("SPEC_CTRL holds a value", specCtrlProof)
-    for entry in ["syscall", "sysenter", "breakpoint", "undefined"] { row("entry \(entry)", entries[entry]) }
-    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[policy.rawValue]) }
+    for entry in Entry.ringSwitching { row("entry \(entry.rawValue)", entries[.known(entry)]) }
+    for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[.known(policy)]) }
     return .init("Proved by trying", [.table(table)])
   }
 

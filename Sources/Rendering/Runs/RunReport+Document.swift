@@ -33,7 +33,7 @@ extension RunReport {
 
   /// The parameters that are not the workload's default, by name.
   private var chosenParameters: [(key: String, value: Int)] {
-    let defaults = Workload.Name(rawValue: workload).map { Workload($0).parameters } ?? [:]
+    let defaults = workload.value.map { Workload($0).namedParameters } ?? [:]
     return parameters.filter { defaults[$0.key] != $0.value }.sorted { $0.key < $1.key }
   }
 
@@ -41,7 +41,7 @@ extension RunReport {
     if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
-      ", 95 % interval \(Decimal.cycles($0[0])) to \(Decimal.cycles($0[1]))"
+      ", 95 % interval \(Decimal.cycles($0.lower)) to \(Decimal.cycles($0.upper))"
     }
     return "\(Decimal.cycles(distribution.median)) cycles per iteration (median\(interval ?? "")), "
       + "min \(Decimal.cycles(distribution.minimum)), max \(Decimal.cycles(distribution.maximum))"

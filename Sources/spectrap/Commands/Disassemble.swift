@@ -25,7 +25,7 @@ struct Disassemble: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let workload = Workload(workload, msr: msr?.rawValue)
+      let workload = Workload(workload, msr: msr)
       let listing = try GuestImage(workload, entry: entry ?? workload.entries[0]).renderListing()
       // A file keeps one line for each instruction.
       guard let columns = Terminal.columns else { return try Output.result(listing) }

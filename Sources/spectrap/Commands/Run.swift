@@ -22,25 +22,7 @@ struct Run: ParsableCommand {
   @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
   var workload: Workload.Name
 
-  @Option(
-    help: "Writes of the MSR at each kernel entry, for the workload ibrs (default: 2).",
-    transform: whole(Workload.values(of: "writesPerEntry")))
-  var writesPerEntry: Int?
-
-  @Option(
-    help: "Exits (OUT) at each kernel entry, for the workload ibrs (default: 0).",
-    transform: whole(Workload.values(of: "exitsPerEntry")))
-  var exitsPerEntry: Int?
-
-  @Option(
-    help: "Indirect branches in user mode before each kernel entry, for ibrs, ibrs-all and ibrs-forced (default: 0).",
-    transform: whole(Workload.values(of: "userBranches")))
-  var userBranches: Int?
-
-  @Option(
-    help: "Kernel entries in each phase, for the workload phases (default: 100).",
-    transform: whole(Workload.values(of: "phaseLength")))
-  var phaseLength: Int?
+  @OptionGroup var parameters: ParameterOptions
 
   @Option(
     help: .names(of: Entry.self, "How user mode reaches the kernel; the default is the best that works on this host."),
@@ -101,13 +83,7 @@ struct Run: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
-    if (writesPerEntry ?? exitsPerEntry) != nil, workload != .ibrs {
-      throw ValidationError("--writes-per-entry and --exits-per-entry are for the workload ibrs")
-    }
-    if userBranches != nil, !workload.takesUserBranches {
-      throw ValidationError("--user-branches is for the workloads ibrs, ibrs-all and ibrs-forced")
-    }
-    if phaseLength != nil, workload != .phases { throw ValidationError("--phase-length is for the workload phases") }
+    try parameters.validate(for: workload)
     if acceptUnprotected && policy != .adaptive {
       throw ValidationError("--accept-unprotected is for the policy adaptive")
     }
@@ -125,7 +101,7 @@ struct Run: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let workload = try chosenWorkload()
+      let workload = Workload(self.workload, msr: self.workload.ownMSR ?? msr, choosing: parameters.chosen)
       let possible = workload.entries
       if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
       let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
@@ -223,15 +199,6 @@ struct Run: ParsableCommand {
       }
       return (iterations, path)
     }
-  }
-
-  private func chosenWorkload() throws -> Workload {
-    let chosen = [
-      "writesPerEntry": writesPerEntry, "exitsPerEntry": exitsPerEntry, "userBranches": userBranches,
-      "phaseLength": phaseLength,
-    ]
-    return try Workload(
-      workload, msr: workload.ownMSR ?? msr.rawValue, parameters: chosen.compactMapValues { $0 })
   }
 
   private func observation(under control: RunControl) -> Observation {

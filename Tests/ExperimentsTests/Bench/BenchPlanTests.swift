@@ -27,14 +27,14 @@ struct BenchPlanTests {
     for workload in Workload.Name.allCases where workload.kind == .workload && ![.probe, .phases].contains(workload) {
       for entry in entries {
         for policy in PolicyName.allCases {
-          let names = (workload.rawValue, entry.rawValue, policy.rawValue)
           #expect(
-            cells.contains { ($0.workload, $0.entry, $0.policy) == names }, "\(workload) by \(entry) under \(policy)")
+            cells.contains { $0.workload == workload && $0.entry == entry && $0.policy == policy },
+            "\(workload) by \(entry) under \(policy)")
         }
       }
     }
     for entry in Entry.ringSwitching where !entries.contains(entry) {
-      let cell = try #require(cells.first { $0.entry == entry.rawValue }, "an entry that does not work here is listed")
+      let cell = try #require(cells.first { $0.entry == entry }, "an entry that does not work here is listed")
       #expect(cell.status == .unsupported && cell.reason?.contains("ring") == true)
     }
   }
@@ -54,8 +54,8 @@ struct BenchPlanTests {
     for planned in cells where planned.isAsked && planned.terms.abilities.subject == .specCtrl {
       #expect(planned.terms.abilities == made.abilities)
       let works =
-        planned.cell.entry == Entry.undefined.rawValue
-        && ["emulate", "shadow", "adaptive"].contains(planned.cell.policy)
+        planned.cell.entry == Entry.undefined
+        && [.emulate, .shadow, .adaptive].contains(planned.cell.policy.value)
       #expect((planned.experiment != nil) == works, "\(planned.cell.id)")
     }
     #expect(cells.contains { $0.experiment?.entry == .undefined && $0.isAsked })
@@ -66,13 +66,13 @@ struct BenchPlanTests {
   func primitives() throws {
     let cells = try cells().map(\.cell)
     for primitive in Workload.Name.allCases where primitive.kind == .primitive && primitive != .delay {
-      let own = cells.filter { $0.workload == primitive.rawValue && $0.baselineUse == .subtract }
+      let own = cells.filter { $0.workload == primitive && $0.baselineUse == .subtract }
       #expect(!own.isEmpty, "\(primitive)")
       #expect(own.allSatisfy { cell in cells.contains { $0.id == cell.baseline } })
     }
-    #expect(cells.count { $0.workload == "wrmsr" && $0.baselineUse == .subtract } == PolicyName.allCases.count + 1)
-    #expect(!cells.contains { $0.workload == "delay" }, "a delay is measured when it is asked for")
-    #expect(try self.cells { $0.workloads = [.delay] }.contains { $0.cell.workload == "delay" })
+    #expect(cells.count { $0.workload == .wrmsr && $0.baselineUse == .subtract } == PolicyName.allCases.count + 1)
+    #expect(!cells.contains { $0.workload == .delay }, "a delay is measured when it is asked for")
+    #expect(try self.cells { $0.workloads = [.delay] }.contains { $0.cell.workload == .delay })
   }
 
   @Test("gives a reason for each cell that cannot be measured, and an experiment for every other")
@@ -139,12 +139,12 @@ struct BenchPlanTests {
       $0.policies = [.emulate]
     }.map(\.cell)
     #expect(Set(narrow.map(\.id)).isSubset(of: whole))
-    #expect(Set(narrow.map(\.workload)) == ["bare", "retpoline", "out"])
-    #expect(narrow.allSatisfy { $0.policy == "emulate" })
+    #expect(Set(narrow.map(\.workload)) == [.known(.bare), .known(.retpoline), .known(.out)])
+    #expect(narrow.allSatisfy { $0.policy == .emulate })
     for cell in narrow { if let baseline = cell.baseline { #expect(narrow.contains { $0.id == baseline }) } }
     for entry in try Host.proved().entries where entry != .none {
       let cells = try cells { $0.entries = [entry] }.map(\.cell)
-      #expect(Set(cells.map(\.entry)) == [entry.rawValue, "none"])
+      #expect(Set(cells.map(\.entry)) == [.known(entry), .known(.none)])
     }
   }
 
@@ -155,25 +155,25 @@ struct BenchPlanTests {
         $0.msr = .kernelGSBase
         $0.policies = [policy]
       }.map(\.cell)
-      #expect(narrow.allSatisfy { $0.policy == policy.rawValue || $0.workload == "bare" }, "\(policy)")
-      for primitive in ["cpuid", "out", "mmio", "hlt"] {
+      #expect(narrow.allSatisfy { $0.policy == policy || $0.workload == .bare }, "\(policy)")
+      for primitive in [WorkloadName.cpuid, .out, .mmio, .hlt] {
         let own = narrow.filter { $0.workload == primitive && $0.baselineUse == .subtract }
-        #expect(own.map(\.policy) == [policy.rawValue], "\(primitive) under \(policy)")
+        #expect(own.map(\.policy) == [.known(policy)], "\(primitive) under \(policy)")
       }
-      let standIns = narrow.filter { $0.msr == MSR.tscAdjust.hex }
+      let standIns = narrow.filter { $0.msr?.value == .tscAdjust }
       #expect(standIns.isEmpty == (policy != .passthrough), "\(policy)")
     }
     let two = try cells {
       $0.msr = .kernelGSBase
       $0.policies = [.shadow, .emulate]
     }.map(\.cell)
-    #expect(two.filter { $0.workload == "out" }.allSatisfy { $0.policy == "emulate" })
+    #expect(two.filter { $0.workload == .out }.allSatisfy { $0.policy == .emulate })
   }
 
   @Test("of single instructions alone needs no kernel entry")
   func withoutEntry() throws {
     let cells = try cells { $0.entries = [.none] }.map(\.cell)
-    #expect(cells.contains { $0.workload == "out" } && cells.allSatisfy { $0.entry == "none" })
+    #expect(cells.contains { $0.workload == .out } && cells.allSatisfy { $0.entry == Entry.none })
   }
 
   @Test("about a clock says that its value moves, once, and measures it where it is trapped")
@@ -182,11 +182,11 @@ struct BenchPlanTests {
       $0.msr = .timeStampCounter
       $0.workloads = [.ibrs, .wrmsr]
     }.map(\.cell)
-    let own = cells.filter { $0.msr == MSR.timeStampCounter.hex }
+    let own = cells.filter { $0.msr?.value == .timeStampCounter }
     let reasons = Set(own.compactMap(\.reason))
     #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("its value moves by itself") }, "\(reasons)")
-    #expect(own.contains { $0.policy == "emulate" && $0.status == .measured })
-    #expect(own.allSatisfy { $0.policy != "passthrough" || $0.status == .unsupported })
+    #expect(own.contains { $0.policy == .emulate && $0.status == .measured })
+    #expect(own.allSatisfy { $0.policy != .passthrough || $0.status == .unsupported })
   }
 
   private func refusal(_ change: (inout BenchSelection) -> Void) -> String? {

@@ -97,29 +97,28 @@ extension BenchesInTurn {
       guard let terms = try Host.proved().terms[Self.msr], terms.abilities.register.isHeld else { return nil }
       let experiment = try Experiment(
         running: workload, entry: .none, policy: .adaptive, msr: Self.msr, iterations: 1, samples: 1)
-      let cell = BenchReport.Cell(
-        workload: workload.name.rawValue, entry: "none", policy: "adaptive", msr: Self.msr.hex,
-        writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs), place: .none)
+      let cell = CellRecord(
+        workload: .known(workload.name), entry: .known(.none), policy: .known(.adaptive), msr: .known(Self.msr),
+        writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs))
       var meter = CellMeter(
         PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: nil),
         Sampling(hertz: 5e6))
       meter.calibrate(on: try KVM(), control: Bench.makeControl())
       meter.round(on: try KVM(), control: Bench.makeControl())
-      meter.plan.cell.summarise()
       return meter
     }
 
     @Test("is measured when the register is open to a guest that writes, and its writes do not count as trapped")
     func writer() throws {
-      guard let meter = try measured(.ibrs(Self.msr.rawValue)) else { return }
-      #expect(meter.plan.cell.isMeasured && meter.plan.cell.rounds.map(\.count) == [8])
-      #expect(meter.plan.cell.vmmExitsPerEntry == 0 && meter.place(against: nil) != .vmm)
+      guard let meter = try measured(.ibrs(Self.msr)) else { return }
+      #expect(meter.record(against: nil).isMeasured && meter.rounds.map(\.count) == [8])
+      #expect(meter.record(against: nil).vmmExitsPerEntry == 0 && meter.record(against: nil).place != .vmm)
     }
 
     @Test("is measured as it is of a guest that does not write")
     func bystander() throws {
       guard let meter = try measured(Workload(.chatty)) else { return }
-      #expect(meter.plan.cell.isMeasured && meter.plan.cell.vmmExitsPerEntry == 1)
+      #expect(meter.record(against: nil).isMeasured && meter.record(against: nil).vmmExitsPerEntry == 1)
     }
   }
 
@@ -150,8 +149,8 @@ extension BenchesInTurn {
       var meter = try meter()
       meter.calibrate(on: try KVM(), control: Bench.makeControl())
       meter.round(on: try KVM(), control: Bench.makeControl(), neighbourWrites: { 7 })
-      #expect(meter.plan.cell.status == .void && meter.plan.cell.rounds.isEmpty)
-      #expect(meter.plan.cell.reason?.contains("neighbour wrote nothing") == true)
+      #expect(meter.record(against: nil).status == .void && meter.rounds.isEmpty)
+      #expect(meter.record(against: nil).reason?.contains("neighbour wrote nothing") == true)
     }
 
     @Test("takes a round again in which the neighbour did not write")
@@ -161,7 +160,7 @@ extension BenchesInTurn {
       var readings = [7, 7, 7, 64].makeIterator()
       meter.round(
         on: try KVM(), control: Bench.makeControl(), neighbourWrites: { UInt64(readings.next() ?? 0) })
-      #expect(meter.plan.cell.status == .measured && meter.plan.cell.rounds.count == 1)
+      #expect(meter.record(against: nil).status == .measured && meter.rounds.count == 1)
     }
 
     @Test("fails with the reason where the neighbour cannot run on its processor")

@@ -18,9 +18,9 @@ extension PlannedCell {
     _ id: String, _ workload: Workload, entry: Entry = .none, over baseline: String? = nil, on kvm: borrowing KVM
   ) throws {
     self.init(
-      cell: BenchReport.Cell(
-        id: id, workload: workload.name.rawValue, entry: entry.rawValue, policy: PolicyName.emulate.rawValue,
-        place: .none, baseline: baseline, baselineUse: baseline == nil ? nil : .divide),
+      cell: CellRecord(
+        id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(.emulate), baseline: baseline,
+        baselineUse: baseline == nil ? nil : .divide),
       experiment: try Experiment(running: workload, entry: entry, policy: .emulate, iterations: 1, samples: 1),
       terms: try Terms.prove(.specCtrl, on: kvm), neighbour: nil)
   }

@@ -3,6 +3,7 @@
 
 import GuestImages
 import Measurement
+import Registers
 import Testing
 import TestSupport
 
@@ -59,10 +60,10 @@ extension BenchesInTurn {
         let report = try Bench.report(of: counts.map { ("delay \($0)", .delay($0)) }, for: .seconds(seconds))
         let cells = counts.compactMap { report.cell("delay \($0)") }
         try #require(cells.count == counts.count && cells.allSatisfy { $0.isMeasured })
-        let once = try #require(report.difference(cells[1], minus: cells[0])).interval
-        let twice = try #require(report.difference(cells[2], minus: cells[0])).interval
-        guard once.lowerBound > 0, twice.lowerBound > 0 else { continue }
-        let ratio = twice.lowerBound / once.upperBound...twice.upperBound / once.lowerBound
+        let once = try #require(report.estimates.difference(cells[1].record, minus: cells[0].record)).interval
+        let twice = try #require(report.estimates.difference(cells[2].record, minus: cells[0].record)).interval
+        guard once.lower > 0, twice.lower > 0 else { continue }
+        let ratio = twice.lower / once.upper...twice.upper / once.lower
         guard ratio.upperBound - ratio.lowerBound < 1 else { continue }
         // A tenth for what processors do with long stretches of code.
         #expect(ratio.overlaps(1.9...2.1), "\(ratio)")

@@ -1,5 +1,6 @@
 // What the VMM reads of a mailbox that the guest may have filled with anything.
 
+import struct Measurement.SeededGenerator
 import TestSupport
 import Testing
 
@@ -70,7 +71,7 @@ struct MailboxTests {
 
   @Test("of random bytes is read without a trap, and none unless the state is one")
   func random() throws {
-    var generator = SplitMix64(seed: 48)
+    var generator = SeededGenerator(seed: 48)
     for state in 0..<200 as Range<UInt64> {
       var page = (0..<Layout.pageSize).map { _ in UInt8.random(in: 0...255, using: &generator) }
       #expect(Mailbox(page: page) == nil)

@@ -1,5 +1,6 @@
 // Every guest there is: the combinations of workload and entry that make sense.
 
+import Registers
 import Testing
 
 @testable import GuestImages
@@ -25,25 +26,25 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
   }
 
   /// The workload, about its own MSR unless another is given.
-  func made(msr: UInt32? = nil) -> Workload {
+  func made(msr: MSR? = nil) -> Workload {
     switch variant {
     case .ordinary: Workload(workload, msr: msr)
     // Only of primitives, which all have one.
     case .baseline: Workload(workload, msr: msr).baseline!
-    case .ibrs(let writes, let exits): .ibrs(msr ?? 0x48, writes: writes, exits: exits)
+    case .ibrs(let writes, let exits): .ibrs(msr ?? .specCtrl, writes: writes, exits: exits)
     case .branches(let count):
       switch workload {
-      case .ibrsAll: .ibrsAll(msr ?? 0x48, userBranches: count)
-      case .ibrsForced: .ibrsForced(msr ?? 0x48, userBranches: count)
-      default: .ibrs(msr ?? 0x48, userBranches: count)
+      case .ibrsAll: .ibrsAll(msr ?? .specCtrl, userBranches: count)
+      case .ibrsForced: .ibrsForced(msr ?? .specCtrl, userBranches: count)
+      default: .ibrs(msr ?? .specCtrl, userBranches: count)
       }
     case .delay(let instructions): .delay(instructions)
-    case .phases(let length): .phases(msr ?? 0x48, length: length)
+    case .phases(let length): .phases(msr ?? .specCtrl, length: length)
     }
   }
 
   /// The guest.
-  func image(msr: UInt32? = nil) throws -> GuestImage { try GuestImage(made(msr: msr), entry: entry) }
+  func image(msr: MSR? = nil) throws -> GuestImage { try GuestImage(made(msr: msr), entry: entry) }
 
   static let all = Workload.Name.allCases.flatMap { name in
     Entry.allCases.map { Combination(workload: name, entry: $0) }

@@ -49,16 +49,16 @@ struct GuestCodeTests {
 
   @Test(
     "accesses the MSR and the port as often as the workload says",
-    arguments: Combination.kernels, [0x48 as UInt32, 0xc000_0102])
-  func accesses(combination: Combination, msr: UInt32) throws {
+    arguments: Combination.kernels, [MSR.specCtrl, .kernelGSBase])
+  func accesses(combination: Combination, msr: MSR) throws {
     let image = try combination.image(msr: msr)
     let start: Label = combination.entry == .none ? "iteration" : "entry"
     // Of a workload with phases the code of both is there.
     var whole = image.workload.perIteration
     whole.outs += image.workload.otherPhase?.perIteration.outs ?? 0
-    #expect(actions(in: try image.kernel.instructions(from: start, to: "done"), msr) == whole)
+    #expect(actions(in: try image.kernel.instructions(from: start, to: "done"), msr.rawValue) == whole)
     #expect(
-      actions(in: try image.kernel.instructions(from: "reported", to: start), msr) == image.workload.atBoot)
+      actions(in: try image.kernel.instructions(from: "reported", to: start), msr.rawValue) == image.workload.atBoot)
     let others = try image.kernel.instructions(from: start, to: "done").count { ["wrmsr", "rdmsr"].contains($0.name) }
     #expect(UInt64(others) == image.workload.perIteration.writes, "no access of any other MSR on the way")
   }
@@ -84,7 +84,7 @@ struct GuestCodeTests {
       case .out: ["out 0xf5, al"]
       case .mmio: ["mov dword ptr [0x100000], eax"]
       case .hlt: ["hlt"]
-      default: Array(repeating: "inc r8d", count: workload.parameters["instructions"] ?? 0)
+      default: Array(repeating: "inc r8d", count: workload.parameters[.instructions] ?? 0)
       }
     #expect(rest == expected)
   }
@@ -111,7 +111,7 @@ struct GuestCodeTests {
       #expect(Array(body[2...4]).map { String($0.prefix(3)) } == ["jmp", "dec", "jne"] && body[2] == "jmp \(register)")
       #expect(body.count == 6)
       #expect(image.kernel.listing.allSatisfy { !$0.mnemonic.hasPrefix("jmp r") })
-      #expect(try GuestImage(workload, entry: entry).workload.parameters["userBranches"] == 250)
+      #expect(try GuestImage(workload, entry: entry).workload.parameters[.userBranches] == 250)
     }
     #expect(throws: GuestImageError.self) { try GuestImage(.ibrs(userBranches: 1), entry: .none) }
   }
@@ -176,14 +176,14 @@ struct GuestCodeTests {
 
   @Test(
     "that proves a register writes the value to the MSR, once, and nothing else",
-    arguments: [0x48, 0x49, 0xc000_0102] as [UInt32], [0, 1, 0x0007_0406_0007_0406, .max] as [UInt64])
-  func registerProof(msr: UInt32, value: UInt64) throws {
+    arguments: [.specCtrl, .predCmd, .kernelGSBase] as [MSR], [0, 1, 0x0007_0406_0007_0406, .max] as [UInt64])
+  func registerProof(msr: MSR, value: UInt64) throws {
     let image = try GuestImage(.registerProof(of: msr, writing: value), entry: .none)
     try expectWhatObjdumpReads(of: image)
     let boot = Array(try image.kernel.instructions(from: "reported", to: "sample"))
     let high = UInt32(truncatingIfNeeded: value >> 32)
     let expected = [
-      "mov ecx, \(msr.hex)", "mov eax, \(UInt32(truncatingIfNeeded: value).hex)",
+      "mov ecx, \(msr.rawValue.hex)", "mov eax, \(UInt32(truncatingIfNeeded: value).hex)",
       high == 0 ? "xor edx, edx" : "mov edx, \(high.hex)", "wrmsr",
     ]
     #expect(Array(boot.prefix(4)).map(\.mnemonic) == expected)
@@ -195,7 +195,7 @@ struct GuestCodeTests {
     "that shows what adaptive weighs is two loops: an OUT, and two writes before an OUT, the resting value last",
     arguments: [0, 1, 0x1234_5678_9abc_def0] as [UInt64])
   func adaptiveCosts(resting: UInt64) throws {
-    let image = try GuestImage(.adaptiveCosts(of: 0x48, resting: resting), entry: .none)
+    let image = try GuestImage(.adaptiveCosts(of: .specCtrl, resting: resting), entry: .none)
     try expectWhatObjdumpReads(of: image)
     let outs = try image.kernel.instructions(from: .costOfOuts, to: .costOfWrites).map(\.mnemonic)
     #expect(outs == ["out 0xf5, al", "jmp costOfOuts"])

@@ -1,5 +1,6 @@
 // What stands in a guest's memory: the parts in their places, and the tables that lead to them.
 
+import Registers
 import Testing
 
 @testable import GuestImages

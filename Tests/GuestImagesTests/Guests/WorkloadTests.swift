@@ -1,5 +1,6 @@
 // Which workloads run under which entries, and what they say that they will do.
 
+import Registers
 import Testing
 
 @testable import GuestImages
@@ -48,7 +49,7 @@ struct WorkloadTests {
     let workload = Workload.ibrs(writes: writes, exits: exits)
     #expect(
       workload.actions(iterations: 10) == Workload.Actions(writes: UInt64(writes) * 10, outs: UInt64(exits) * 10))
-    #expect(workload.parameters == ["writesPerEntry": writes, "exitsPerEntry": exits, "userBranches": 0])
+    #expect(workload.namedParameters == ["writesPerEntry": writes, "exitsPerEntry": exits, "userBranches": 0])
     #expect(workload.writtenBits == (writes > 0 ? 1 : 0) && workload.accessesMSR == (writes > 0))
   }
 
@@ -61,7 +62,7 @@ struct WorkloadTests {
   func phases(length: Int, iterations: UInt64, writes: UInt64, outs: UInt64) {
     let workload = Workload.phases(length: length)
     #expect(workload.actions(iterations: iterations) == Workload.Actions(writes: writes, outs: outs))
-    #expect(workload.parameters == ["phaseLength": length])
+    #expect(workload.namedParameters == ["phaseLength": length])
   }
 
   @Test("of one instruction counts it once an iteration, and its baseline nothing")
@@ -86,8 +87,28 @@ struct WorkloadTests {
 
   @Test("keeps the MSR that it is about", arguments: Workload.Name.allCases)
   func subject(name: Workload.Name) {
-    #expect(Workload(name).msr == (name == .ibpb ? 0x49 : 0x48))
-    #expect(name.ownMSR == (name == .ibpb ? 0x49 : nil))
-    #expect(Workload(name, msr: 0xc000_0102).msr == 0xc000_0102)
+    #expect(Workload(name).msr == (name == .ibpb ? .predCmd : .specCtrl))
+    #expect(name.ownMSR == (name == .ibpb ? .predCmd : nil))
+    #expect(Workload(name, msr: .kernelGSBase).msr == .kernelGSBase)
+  }
+
+  @Test("has those of its parameters that are chosen by name, and the usual value of each other one")
+  func chosenByName() throws {
+    for parameter in Workload.Parameter.allCases {
+      #expect(parameter.values.contains(parameter.usual) && !parameter.workloads.isEmpty)
+      for name in parameter.workloads {
+        let value = parameter.usual + 1
+        let workload = try Workload(name, msr: .specCtrl, parameters: [parameter.rawValue: value])
+        #expect(workload.parameters == Workload(name).parameters.merging([parameter: value]) { $1 }, "\(name)")
+        #expect(
+          try Workload(name, msr: .specCtrl, parameters: workload.namedParameters).parameters == workload.parameters)
+        let beyond = [parameter.rawValue: parameter.values.upperBound + 1]
+        #expect(throws: WorkloadParameterError.self) { try Workload(name, msr: .specCtrl, parameters: beyond) }
+      }
+      for name in Workload.Name.allCases where !parameter.workloads.contains(name) {
+        let foreign = [parameter.rawValue: parameter.usual]
+        #expect(throws: WorkloadParameterError.self) { try Workload(name, msr: .specCtrl, parameters: foreign) }
+      }
+    }
   }
 }

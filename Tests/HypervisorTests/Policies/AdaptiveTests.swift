@@ -1,5 +1,6 @@
 // adaptive without KVM: the rule by which it opens and closes, against the best of the two fixed states in hindsight.
 
+import struct Measurement.SeededGenerator
 import TestSupport
 import Testing
 
@@ -40,7 +41,7 @@ struct AdaptiveRuleTests {
   }
 
   /// Stretches of accesses, of exits, and of both, of random length.
-  private func steps(_ generator: inout SplitMix64) -> [Step] {
+  private func steps(_ generator: inout SeededGenerator) -> [Step] {
     (0..<Int.random(in: 1...12, using: &generator)).flatMap { _ -> [Step] in
       let share = [0, 0.02, 0.5, 0.98, 1].randomElement(using: &generator)!
       return (0..<Int.random(in: 1...400, using: &generator)).map { _ in
@@ -53,7 +54,7 @@ struct AdaptiveRuleTests {
     "never pays more than the best fixed state, twice the open exits and one switch", arguments: 0..<40 as Range<UInt64>
   )
   func bound(seed: UInt64) {
-    var generator = SplitMix64(seed: seed)
+    var generator = SeededGenerator(seed: seed)
     for _ in 0..<50 {
       let costs = AdaptiveCosts(
         access: Int.random(in: 0...60, using: &generator), exit: Int.random(in: 0...20, using: &generator),
@@ -94,7 +95,7 @@ struct AdaptiveRuleTests {
 
   @Test("decides the same where it goes on from its state, whenever that is", arguments: 0..<40 as Range<UInt64>)
   func moved(seed: UInt64) {
-    var generator = SplitMix64(seed: seed)
+    var generator = SeededGenerator(seed: seed)
     for _ in 0..<50 {
       let costs = AdaptiveCosts(
         access: Int.random(in: 1...60, using: &generator), exit: Int.random(in: 0...20, using: &generator),
@@ -118,7 +119,7 @@ struct AdaptiveRuleTests {
 
   @Test("bears any state, and stays closed where it may not open")
   func strangeStates() {
-    var generator = SplitMix64(seed: 3)
+    var generator = SeededGenerator(seed: 3)
     let values: [UInt64] = [0, 1, 2, 49, 50, 1 << 40, .max / 2, .max - 1, .max]
     for _ in 0..<2000 {
       var state = AdaptiveRule(costs).state

@@ -1,15 +1,17 @@
-import Measurement
+import Registers
 import TestSupport
 import Testing
+
+@testable import Measurement
 
 struct CellTests {
   @Test("A cell's id says what it is, and leaves out what goes without saying")
   func identifiers() {
     func id(
-      _ workload: String, _ entry: String, _ policy: String, msr: String? = nil,
-      beside: BenchReport.Cell.Neighbour? = nil, writes: Int = 0, exits: Int = 0
+      _ workload: Known<WorkloadName>, _ entry: Known<Entry>, _ policy: Known<PolicyName>, msr: Known<MSR>? = nil,
+      beside: CellRecord.Neighbour? = nil, writes: Int = 0, exits: Int = 0
     ) -> String {
-      BenchReport.Cell.identifier(
+      CellRecord.identifier(
         workload: workload, entry: entry, policy: policy, msr: msr, neighbour: beside, writesPerEntry: writes,
         exitsPerEntry: exits)
     }
@@ -25,11 +27,12 @@ struct CellTests {
     var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
     #expect(!cell.isMeasured)
     for _ in 0..<3 { cell.add(round: [900, 400, 100, 101, 102, 100, 99, 98, 101, 100]) }
-    #expect(cell.warmUp == [2, 2, 2])
-    #expect(cell.rounds[0].count == 10)
-    #expect(try #require(cell.summary).count == 24)
-    #expect(try #require(cell.summary).maximum == 102)
-    #expect(cell.settledRounds[1].first == 100)
+    let measured = MadeUp.report([cell]).cells[0]
+    #expect(measured.warmUp == [2, 2, 2])
+    #expect(measured.record == cell && cell.rounds[0].count == 10)
+    #expect(try #require(measured.summary).count == 24)
+    #expect(try #require(measured.summary).maximum == 102)
+    #expect(cell.settledRounds[1].first == 100 && measured.settledRounds == cell.settledRounds)
   }
 
   @Test(
@@ -37,27 +40,24 @@ struct CellTests {
   )
   func intervalFromRounds() throws {
     // Each round is in a mood of its own, and its samples tell nothing new.
-    func moody(rounds: Int) -> BenchReport.Cell {
+    func moody(rounds: Int) -> CellRecord {
       var cell = MadeUp.cell("bare", "passthrough", cost: 100, rounds: 0)
       for round in 0..<rounds { cell.add(round: (0..<10).map { 100 + Double(round) * 10 + Double($0) / 100 }) }
       return cell
     }
-    func width(_ cell: BenchReport.Cell) throws -> Double {
-      let interval = try #require(cell.summary?.medianInterval95)
-      return interval[1] - interval[0]
-    }
     let cell = moody(rounds: 8)
+    let plain = try #require(Distribution(cell.settledRounds.flatMap { $0 }))
     let report = MadeUp.report([cell])
-    let concluded = report.cells[0]
-    #expect(try width(concluded) > 1.5 * width(cell))
-    let median = try #require(concluded.summary).median
-    #expect(try #require(concluded.summary?.medianInterval95).first ?? .infinity <= median)
-    #expect(concluded.rounds == cell.rounds && concluded.summary?.mean == cell.summary?.mean)
-    var again = report
-    again.conclude()
-    #expect(again == report)
+    let summary = try #require(report.cells[0].summary)
+    let interval = try #require(summary.medianInterval95)
+    #expect(try interval.width > 1.5 * #require(plain.medianInterval95).width)
+    #expect(interval.contains(summary.median))
+    #expect(report.cells[0].record == cell && summary.mean == plain.mean)
+    #expect(BenchReport(report.record) == report)
     let few = moody(rounds: 4)
-    #expect(MadeUp.report([few]).cells[0] == few, "too few rounds to draw from")
+    #expect(
+      MadeUp.report([few]).cells[0].summary == Distribution(few.settledRounds.flatMap { $0 }),
+      "too few rounds to draw from")
   }
 
   @Test("A median's interval from rounds holds the true median in 95 of 100 cases, as far as 100 can tell")
@@ -70,15 +70,15 @@ struct CellTests {
     for trial in 0..<100 {
       var cell = MadeUp.cell("bare", "passthrough", cost: 1, rounds: 0)
       for round in noise.pair(factor: 1).cell { cell.add(round: round) }
-      func holds(_ cell: BenchReport.Cell) throws -> Bool {
-        let interval = try #require(cell.summary?.medianInterval95)
+      func holds(_ summary: Distribution?) throws -> Bool {
+        let interval = try #require(summary?.medianInterval95)
         // One sample in twenty is an outlier above: the median is as much as the normal's quantile of 0.526, 0.066,
         // higher.
         let truth = 1000 * (1 + 0.066 * (0.02 * 0.02 + 0.01 * 0.01).squareRoot())
-        return (interval[0]...interval[1]).contains(truth)
+        return interval.contains(truth)
       }
-      held.samples += try holds(cell) ? 1 : 0
-      held.rounds += try holds(MadeUp.report([cell], seed: UInt64(trial)).cells[0]) ? 1 : 0
+      held.samples += try holds(Distribution(cell.settledRounds.flatMap { $0 })) ? 1 : 0
+      held.rounds += try holds(MadeUp.report([cell], seed: UInt64(trial)).cells[0].summary) ? 1 : 0
     }
     #expect(100 - held.rounds <= Binomial.bound(trials: 100, share: 0.05))
     #expect(100 - held.samples > Binomial.bound(trials: 100, share: 0.05), "samples of a round resemble each other")
@@ -86,8 +86,8 @@ struct CellTests {
 
   @Test("Where a primitive that writes no MSR ends is told by its exits")
   func end() {
-    func end(_ vmm: Double?, _ kvm: Double?, entry: String = "none", writes: Int = 0) -> BenchReport.Cell.Place {
-      BenchReport.Cell(
+    func end(_ vmm: Double?, _ kvm: Double?, entry: Known<Entry> = "none", writes: Int = 0) -> CellRecord.Place {
+      CellRecord(
         workload: "cpuid", entry: entry, policy: "emulate", writesPerEntry: writes, place: .none, vmmExitsPerEntry: vmm,
         kvmExitsPerEntry: kvm
       ).end

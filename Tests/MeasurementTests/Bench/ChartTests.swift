@@ -1,8 +1,9 @@
 import Glibc
 import JSONValues
-import Measurement
 import Rendering
 import Testing
+
+@testable import Measurement
 
 /// Charts that a renderer can draw and a person can read.
 struct ChartTests {
@@ -107,10 +108,12 @@ struct ChartTests {
 
   @Test("An interval that reaches below zero leaves the axis as it is")
   func unboundedBelow() throws {
-    var cell = MadeUp.cell("bare", "passthrough", cost: 100)
-    cell.summary = Distribution([-50, -40, 100, 100, 110, 120])
-    #expect(cell.summary?.medianInterval95?.first ?? 0 < 0)
-    let layers = Chart.all(of: MadeUp.unconcluded([cell])).first?.specification["layer"]?.elements
+    let record = MadeUp.cell("bare", "passthrough", cost: 100)
+    let cell = BenchReport.Cell(
+      record: record, warmUp: [], summary: Distribution([-50, -40, 100, 100, 110, 120]))
+    #expect(cell.summary?.medianInterval95?.lower ?? 0 < 0)
+    let report = try MadeUp.report([record]).replacing("cells", with: [cell])
+    let layers = Chart.all(of: report).first?.specification["layer"]?.elements
     let domain = layers?.first?["encoding"]?["x"]?["scale"]?["domain"]?.elements ?? []
     #expect(domain.count == 2)
     for case .number(let bound) in domain { #expect(bound > 80 && bound < 130) }

@@ -9,13 +9,19 @@ struct ClockTests {
   /// blocks, and the figures are the same at every run.
   private var blocks: BenchReport {
     MadeUp.report(
-      MadeUp.whole.cells.filter(\.isMeasured).map { cell in
+      MadeUp.whole.record.cells.filter(\.isMeasured).map { cell in
         var cell = cell
         let ticks = cell.entry == "none" ? 1.0 : 2.0 + Double(cell.writesPerEntry + 3 * cell.exitsPerEntry)
         cell.rounds = cell.rounds.map { $0.map { _ in ticks } }
-        cell.summarise()
         return cell
       })
+  }
+
+  /// A whole benchmark, whose clock's own samples speak against it.
+  private var doubted: BenchReport {
+    var record = MadeUp.whole.record
+    record.clock = BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9, doubt: "it stands still")
+    return BenchReport(record)
   }
 
   @Test("A kernel entry of two ticks is believed of no clock: no claim is decided, and the top says why")
@@ -33,11 +39,8 @@ struct ClockTests {
 
   @Test("By such a clock no break-even has a winner, and nothing differs")
   func nothingElseDecided() throws {
-    var report = MadeUp.whole
-    report.conclude()
-    #expect(report.comparisons.contains(where: \.differs) && report.breakEven?.winners.isEmpty == false)
-    report.clock.doubt = "it stands still"
-    report.conclude()
+    #expect(MadeUp.whole.comparisons.contains(where: \.differs) && MadeUp.whole.breakEven?.winners.isEmpty == false)
+    let report = doubted
     let breakEven = try #require(report.breakEven)
     #expect(breakEven.withheld == "the clock cannot be believed: it stands still")
     #expect(breakEven.winners.isEmpty && breakEven.crossings.isEmpty && breakEven.contradictions.isEmpty)
@@ -47,16 +50,16 @@ struct ClockTests {
 
   @Test("A clock that counts instructions is believed")
   func instructions() {
-    var report = blocks
-    report.clock.doubt = nil
-    report.environment.countsInstructions = true
-    report.conclude()
+    var record = blocks.record
+    record.clock = MadeUp.whole.clock
+    record.environment = BenchEnvironment(countsInstructions: true)
+    let report = BenchReport(record)
     #expect(report.clock.doubt == nil)
   }
 
   @Test("A cost below nothing, and intervals without width, are no time")
   func impossible() throws {
-    func doubt(_ cells: [BenchReport.Cell]) -> String? { MadeUp.report(cells).clock.doubt }
+    func doubt(_ cells: [CellRecord]) -> String? { MadeUp.report(cells).clock.doubt }
     let bare = MadeUp.cell("bare", "passthrough", cost: 700)
     #expect(doubt([bare, MadeUp.cell("ibrs", "manual", cost: -3, writes: 2)])?.contains("costs -3.0 ticks") == true)
     // Noise is no fault of the clock's.
@@ -64,14 +67,12 @@ struct ClockTests {
     let exact = ["emulate", "manual", "shadow"].map { MadeUp.cell("bare", $0, cost: 700, noise: 0) }
     #expect(doubt(exact + [bare])?.contains("3 of 4 intervals have no width") == true)
     #expect(doubt(Array(exact.dropLast()) + [bare, MadeUp.cell("retpoline", "passthrough", cost: 730)]) == nil)
-    #expect(doubt(MadeUp.whole.cells) == nil)
+    #expect(doubt(MadeUp.whole.record.cells) == nil)
   }
 
   @Test("What the samples of the clock itself say against it stands, and a result without the key is read")
   func sampled() throws {
-    var report = MadeUp.whole
-    report.clock.doubt = "it stands still"
-    report.conclude()
+    let report = doubted
     #expect(report.clock.doubt == "it stands still")
     #expect(report.verdicts.allSatisfy { $0.outcome == .notDecided })
     #expect(MadeUp.whole.clock.doubt == nil)

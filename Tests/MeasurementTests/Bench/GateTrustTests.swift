@@ -20,7 +20,7 @@ struct GateTrustTests {
     var noise = SimulatedNoise(seed: 3000 + UInt64(rounds))
     noise.roundCount = rounds
     let found = (0..<Self.comparisons).count { _ in
-      ReportComparison(noise.report(cells: Self.cells), noise.report(cells: Self.cells, dearer: 1.1))
+      ReportComparison(noise.record(cells: Self.cells), noise.record(cells: Self.cells, dearer: 1.1))
         .regressions(threshold: 0.05).contains { $0.cell == "bare/syscall/policy 0" }
     }
     print("| \(rounds) | \(alike.any) | \(drifting.any) | \(alike.beyond + drifting.beyond) | \(found) |")
@@ -33,7 +33,7 @@ struct GateTrustTests {
     (noise.roundCount, noise.moodMemory) = (rounds, moodMemory)
     var found = (any: 0, beyond: 0)
     for _ in 0..<Self.comparisons {
-      let comparison = ReportComparison(noise.report(cells: Self.cells), noise.report(cells: Self.cells))
+      let comparison = ReportComparison(noise.record(cells: Self.cells), noise.record(cells: Self.cells))
       if comparison.cells.contains(where: \.differs) { found.any += 1 }
       if !comparison.regressions(threshold: 0.05).isEmpty { found.beyond += 1 }
     }

@@ -1,7 +1,8 @@
 // What keeps two benchmarks from being compared, or is to be known about both.
 
-import TestSupport
 import Rendering
+import TestSupport
+import Registers
 import Testing
 
 @testable import Measurement
@@ -12,9 +13,9 @@ extension ReportComparisonTests {
   )
   func processors() {
     func report(_ core: String?, _ megahertz: Double?, neighbour: String? = nil) -> BenchReport {
-      var environment = BenchEnvironment(cpu: 2)
-      environment.processor = .init(cpu: 2, core: core, capacity: nil, maximumMegahertz: megahertz)
-      environment.neighbourProcessor = neighbour.map { .init(cpu: 1, core: $0, capacity: 446, maximumMegahertz: nil) }
+      let environment = BenchEnvironment(
+        cpu: 2, processor: .init(cpu: 2, core: core, capacity: nil, maximumMegahertz: megahertz),
+        neighbourProcessor: neighbour.map { .init(cpu: 1, core: $0, capacity: 446, maximumMegahertz: nil) })
       return MadeUp.report([], environment: environment)
     }
     func differences(_ first: BenchReport, _ second: BenchReport) -> [ReportComparison.Circumstance] {
@@ -36,9 +37,10 @@ extension ReportComparisonTests {
 
   @Test("A partial result and another processor are noted")
   func notes() {
-    var partial = report()
-    partial.partial = true
-    partial.environment.cpu = 5
+    var record = report().record
+    record.ended = .cancelled
+    record.environment = BenchEnvironment(cpu: 5)
+    let partial = BenchReport(record)
     let comparison = ReportComparison(report(), partial)
     #expect(comparison.environment.isEmpty && comparison.notes.count == 2)
     #expect(comparison.text().contains("Note: The second is partial"))
@@ -48,10 +50,10 @@ extension ReportComparisonTests {
 
   @Test("Another rate of the time-stamp counter matters, as far as it is not how each boot measures it")
   func clockRate() {
-    func at(_ hertz: Double?) -> BenchReport {
-      var report = report()
-      report.clock.hertz = hertz
-      return report
+    func at(_ hertz: Double?) -> BenchRecord {
+      var record = report().record
+      record.clock = BenchReport.Clock(overheadCycles: 25.5, hertz: hertz)
+      return record
     }
     #expect(ReportComparison(at(2.6e9), at(2.600_1e9)).environment == [])
     #expect(ReportComparison(at(nil), at(nil)).environment == [])
@@ -62,8 +64,9 @@ extension ReportComparisonTests {
 
   @Test("Results about different registers are told apart")
   func register() {
-    var other = report()
-    other.msr = BenchReport.Subject(name: "IA32_LSTAR", index: "0xc0000082")
+    var record = report().record
+    record.msr = BenchReport.Subject(.lstar)
+    let other = BenchReport(record)
     let difference = ReportComparison(report(), other).environment
     #expect(difference == [.init(name: "register", first: "IA32_SPEC_CTRL", second: "IA32_LSTAR")])
     #expect(ReportComparison(other, other).environment == [])

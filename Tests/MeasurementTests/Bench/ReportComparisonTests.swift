@@ -7,7 +7,7 @@ import Testing
 /// Two runs side by side.
 struct ReportComparisonTests {
   func report(
-    _ factor: Double = 1, host: HostReport = MadeUp.host(), extra: [BenchReport.Cell] = []
+    _ factor: Double = 1, host: HostReport = MadeUp.host(), extra: [CellRecord] = []
   ) -> BenchReport {
     MadeUp.report(
       [
@@ -32,7 +32,7 @@ struct ReportComparisonTests {
     let change = try #require(comparison.cells.last)
     #expect(change.differs)
     let interval = try #require(change.interval)
-    #expect(interval[0] < 1.1 && interval[1] > 1.1 && interval[0] > 1)
+    #expect(interval.lower < 1.1 && interval.upper > 1.1 && interval.lower > 1)
     let faster = ReportComparison(report(1.1), report())
     #expect(faster.cells.last?.differs == true)
     #expect(faster.regressions(threshold: 0.05) == [])
@@ -90,12 +90,9 @@ struct ReportComparisonTests {
     arguments: [(0.0, 5.0, "the first"), (-7, 5, "the first"), (5, 0, "the second"), (5, -7, "the second")])
   func void(first: Double, second: Double, side: String) {
     // Beside it stands a cell that can be judged: the void one fails by itself.
-    func pair(_ cost: Double) -> BenchReport {
-      var cell = MadeUp.cell("bare", "passthrough", cost: cost, noise: 0)
-      cell.summarise()
-      var other = MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)
-      other.summarise()
-      return MadeUp.unconcluded([cell, other])
+    func pair(_ cost: Double) -> BenchRecord {
+      let cell = MadeUp.cell("bare", "passthrough", cost: cost, noise: 0)
+      return MadeUp.record([cell, MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
     }
     let comparison = ReportComparison(pair(first), pair(second))
     #expect(comparison.void.map(\.cell) == ["bare/syscall/passthrough"] && comparison.cells.count == 1)
@@ -127,7 +124,7 @@ struct ReportComparisonTests {
     var noise = SimulatedNoise(seed: UInt64(rounds))
     noise.roundCount = rounds
     let named = (0..<40).count { _ in
-      ReportComparison(noise.report(cells: 16), noise.report(cells: 16)).cells.contains(where: \.differs)
+      ReportComparison(noise.record(cells: 16), noise.record(cells: 16)).cells.contains(where: \.differs)
     }
     #expect(named <= Binomial.bound(trials: 40, share: 0.05), "\(named) of 40")
   }
@@ -137,7 +134,7 @@ struct ReportComparisonTests {
     var noise = SimulatedNoise(seed: 1810)
     noise.roundCount = 20
     let found = (0..<10).count { _ in
-      ReportComparison(noise.report(cells: 16), noise.report(cells: 16, dearer: 1.1)).regressions(threshold: 0.05).map(
+      ReportComparison(noise.record(cells: 16), noise.record(cells: 16, dearer: 1.1)).regressions(threshold: 0.05).map(
         \.cell)
         == ["bare/syscall/policy 0"]
     }
@@ -154,7 +151,7 @@ struct ReportComparisonTests {
     }
     let comparison = ReportComparison(report(1), report(1.055))
     let change = try #require(comparison.cells.first)
-    #expect(change.ratio > 1.05 && change.differs && change.interval?.first ?? 9 < 1.05)
+    #expect(change.ratio > 1.05 && change.differs && change.interval?.lower ?? 9 < 1.05)
     #expect(comparison.regressions(threshold: 0.05) == [])
     let text = comparison.text(threshold: 0.05)
     #expect(text.contains("Of 1 it cannot be told: its interval reaches beyond 5.0 %."))
@@ -226,9 +223,9 @@ struct ReportComparisonTests {
   @Test(
     "A cell that the second did not measure is lost and fails every gate, with what became of it",
     arguments: [
-      (BenchReport.Cell.Status.failed, "failed"), (.void, "void"), (.unsupported, "unsupported"), (nil, "missing"),
+      (CellRecord.Status.failed, "failed"), (.void, "void"), (.unsupported, "unsupported"), (nil, "missing"),
     ])
-  func lost(status: BenchReport.Cell.Status?, word: String) {
+  func lost(status: CellRecord.Status?, word: String) {
     let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
     let less = report(
       extra: status.map {
@@ -266,8 +263,9 @@ struct ReportComparisonTests {
 
   @Test("Where the clock of either cannot be believed every cell is void, with the reason, and no gate is passed")
   func doubtedClock() {
-    var doubted = report()
-    doubted.clock.doubt = "it stands still"
+    var record = report().record
+    record.clock = BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9, doubt: "it stands still")
+    let doubted = BenchReport(record)
     for (first, second, side) in [(report(), doubted, "second"), (doubted, report(), "first")] {
       let comparison = ReportComparison(first, second)
       #expect(comparison.cells.isEmpty && comparison.void.count == 2)

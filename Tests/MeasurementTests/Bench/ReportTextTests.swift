@@ -12,14 +12,15 @@ struct ReportTextTests {
   func width() {
     #expect(MadeUp.whole.text.split(separator: "\n").allSatisfy { $0.count <= 100 })
     let long = String(repeating: "neverending", count: 12)
-    var report = MadeUp.report(
+    var host = MadeUp.host()
+    host.cpu.model = long
+    let report = MadeUp.report(
       [
         MadeUp.cell("ibrs", "passthrough", cost: 3e9, msr: "0xc0010131", writes: 16, exits: 16, place: .hardware),
         MadeUp.cell(long, "passthrough", cost: 9e11, noise: 0.5),
         MadeUp.cell("wrmsr", "none", "passthrough", cost: 1e12, msr: "0xc0010131", writes: 1, place: .hardware),
         MadeUp.absent("mmio", "none", "emulate", long + " " + long),
-      ], warnings: [long + " is running"])
-    report.host.cpu.model = long
+      ], host: host, warnings: [long + " is running"])
     let tooWide = lines(report.text).filter { $0.count > 100 }
     // Only a cell's own name, which is not broken, may be wider, and it stands alone on its line.
     #expect(tooWide.allSatisfy { $0.contains(long) && !$0.contains("  ") })
@@ -74,8 +75,7 @@ struct ReportTextTests {
         [MadeUp.cell("bare", "emulate", cost: 700), MadeUp.cell("bare", "manual", cost: 700, rounds: rounds)],
         environment: BenchEnvironment(countsInstructions: counting))
     }
-    var few = report(rounds: 4)
-    few.conclude()
+    let few = report(rounds: 4)
     #expect(
       few.warnings == [
         "a cell was measured in no more than 4 rounds: intervals of fewer than 5 are not to be relied on"
@@ -104,9 +104,9 @@ struct ReportTextTests {
 
   @Test("Where the clock counts instructions, they are what is told everywhere; else cycles are")
   func unit() {
-    var report = MadeUp.whole
-    report.environment.countsInstructions = true
-    report.conclude()
+    var record = MadeUp.whole.record
+    record.environment = BenchEnvironment(countsInstructions: true)
+    let report = BenchReport(record)
     let charts = Chart.all(of: report).map { "\($0.specification["layer"] ?? $0.specification["spec"] ?? .null)" }
     for text in [report.text, report.markdown] {
       // The claims themselves are about cycles.
@@ -173,12 +173,12 @@ struct ReportTextTests {
   @Test(
     "No cost is printed that cannot be: a ratio that noise swallows is not known, and so is an instruction's net cost")
   func impossible() throws {
-    func wild(_ cell: BenchReport.Cell, _ costs: [Double]) -> BenchReport.Cell {
+    func wild(_ cell: CellRecord, _ costs: [Double]) -> CellRecord {
       var cell = cell
       for index in 0..<12 { cell.add(round: [Double](repeating: costs[index % costs.count], count: 8)) }
       return cell
     }
-    var report = MadeUp.unconcluded([
+    let cells = [
       MadeUp.cell("bare", "emulate", cost: 100, noise: 0, rounds: 12),
       // Four of twelve rounds are negative: so may be the median.
       wild(
@@ -187,9 +187,8 @@ struct ReportTextTests {
       MadeUp.cell("bare", "none", "emulate", cost: 100, noise: 0, rounds: 12),
       wild(
         MadeUp.cell("cpuid", "none", "emulate", cost: 1, rounds: 0, minus: "bare/none/emulate"), [90, 105, 95, 112, 99]),
-    ])
-    report.clock = BenchReport.Clock(overheadCycles: 0, hertz: 2.6e9)
-    report.conclude()
+    ]
+    let report = MadeUp.report(cells) { $0.clock = BenchReport.Clock(overheadCycles: 0, hertz: 2.6e9) }
     #expect(report.comparisons.isEmpty)
     #expect(
       report.unknown.map { "\($0.cell) \($0.figure.rawValue)" } == [

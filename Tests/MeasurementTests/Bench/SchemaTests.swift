@@ -1,6 +1,7 @@
 import FoundationEssentials
 import JSONValues
 import Measurement
+import Registers
 import Testing
 
 /// The JSON that is written is the JSON that is documented.
@@ -78,7 +79,7 @@ struct SchemaTests {
 
   @Test("The register is named as `run` names it, and a report without the key is about IA32_SPEC_CTRL")
   func subject() throws {
-    let other = BenchReport.Subject(name: "IA32_LSTAR", index: "0xc0000082")
+    let other = BenchReport.Subject(.lstar)
     let report = MadeUp.report([], msr: other)
     let json = try value(report)
     #expect(json["msr"] == ["name": "IA32_LSTAR", "index": "0xc0000082"])

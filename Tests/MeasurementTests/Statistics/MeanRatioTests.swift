@@ -27,7 +27,7 @@ struct MeanRatioTests {
     let alone = [[Double]](repeating: [100, 100, 100, 100], count: 6)
     let beside = [[Double]](repeating: [100, 100, 100, 500], count: 6)
     let found = try #require(estimate(beside, over: alone))
-    #expect(found.ratio == 2 && found.interval == 2...2)
+    #expect(found.ratio == 2 && found.interval == Interval(2, 2))
     let median = try RatioEstimate(of: beside, over: alone, generator: SeededGenerator(seed: 1))
     #expect(median.ratio == 1)
   }

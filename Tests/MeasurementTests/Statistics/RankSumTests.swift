@@ -48,7 +48,7 @@ struct RankSumTests {
     var second = first
     second[5] = [9000]
     let interval = try #require(try ratio(second, over: first).interval)
-    #expect(interval.contains(1) && interval.upperBound < 1.02)
+    #expect(interval.contains(1) && interval.upper < 1.02)
   }
 
   @Test("A round whose cost noise puts below zero widens the interval, or leaves it without bounds")
@@ -57,7 +57,7 @@ struct RankSumTests {
     var second = first
     second[0] = [-50]
     let one = try #require(try ratio(second, over: first).interval)
-    #expect(one.lowerBound > 0.98)
+    #expect(one.lower > 0.98)
     for index in 0..<5 { second[index] = [-50] }
     #expect(try ratio(second, over: first).interval == nil)
   }

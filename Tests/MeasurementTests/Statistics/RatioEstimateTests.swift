@@ -136,9 +136,9 @@ struct RatioEstimateTests {
     let ten = [[Double]](repeating: [10, 10, 10], count: 6)
     let eleven = [[Double]](repeating: [11, 11, 11], count: 6)
     let same = try #require(estimate((ten, ten)))
-    #expect(same.interval == 1...1 && !same.differs && same.relativeWidth == 0)
+    #expect(same.interval == Interval(1, 1) && !same.differs && same.relativeWidth == 0)
     let dearer = try #require(estimate((eleven, ten)))
-    #expect(dearer.interval == 1.1...1.1 && dearer.differs)
+    #expect(dearer.interval == Interval(1.1, 1.1) && dearer.differs)
   }
 
   @Test("One round has an interval, but is not taken at its word")

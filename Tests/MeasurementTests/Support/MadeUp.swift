@@ -1,9 +1,13 @@
 // Made-up cells, hosts and reports: a cost in, rounds with a little noise around it out.
 
-import Measurement
+import FoundationEssentials
+import JSONValues
+import Registers
+
+@testable import Measurement
 
 enum MadeUp {
-  typealias Cell = BenchReport.Cell
+  typealias Cell = CellRecord
 
   /// A host; by default Intel's VMX on bare metal without IBRS_ALL.
   static func host(
@@ -32,7 +36,8 @@ enum MadeUp {
     branches: Int? = nil, place: Cell.Place = .none, over divisor: String? = nil, minus subtrahend: String? = nil
   ) -> Cell {
     var cell = Cell(
-      workload: workload, entry: entry, policy: policy, msr: msr, neighbour: neighbour, writesPerEntry: writes,
+      workload: Known(workload), entry: Known(entry), policy: Known(policy), msr: msr.map { Known($0) },
+      neighbour: neighbour, writesPerEntry: writes,
       exitsPerEntry: exits, userBranches: branches, place: place, iterationsPerSample: 1000,
       vmmExitsPerEntry: Double(exits + (place == .vmm ? writes : 0)),
       kvmExitsPerEntry: Double(exits + (place == .vmm || place == .kvm ? writes : 0)),
@@ -50,30 +55,31 @@ enum MadeUp {
     place: Cell.Place = .none, status: Cell.Status = .unsupported, _ reason: String
   ) -> Cell {
     Cell(
-      workload: workload, entry: entry, policy: policy, msr: msr, writesPerEntry: writes, place: place, status: status,
+      workload: Known(workload), entry: Known(entry), policy: Known(policy), msr: msr.map { Known($0) },
+      writesPerEntry: writes, place: place, status: status,
       reason: reason)
   }
 
-  /// A report of these cells, with its conclusions drawn.
+  /// What was measured, with these cells.
+  static func record(
+    _ cells: [Cell], host: HostReport = host(), msr: BenchReport.Subject = .specCtrl,
+    environment: BenchEnvironment = BenchEnvironment(cpu: 2), warnings: [String] = [], seed: UInt64 = 20_180_216
+  ) -> BenchRecord {
+    BenchRecord(
+      version: "0.1.0", ended: .precision, seed: seed, precision: 0.02, timeBudget: 30, elapsed: 12.3, host: host,
+      msr: msr, environment: environment, warnings: warnings,
+      clock: BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9), cells: cells)
+  }
+
+  /// The report of these cells; `change` is for what else was measured.
   static func report(
     _ cells: [Cell], host: HostReport = host(), msr: BenchReport.Subject = .specCtrl,
     environment: BenchEnvironment = BenchEnvironment(cpu: 2),
-    warnings: [String] = [], seed: UInt64 = 20_180_216
+    warnings: [String] = [], seed: UInt64 = 20_180_216, _ change: (inout BenchRecord) -> Void = { _ in }
   ) -> BenchReport {
-    var report = unconcluded(cells, host: host, msr: msr, environment: environment, warnings: warnings, seed: seed)
-    report.conclude()
-    return report
-  }
-
-  /// A report of these cells, from which no conclusion has been drawn.
-  static func unconcluded(
-    _ cells: [Cell], host: HostReport = host(), msr: BenchReport.Subject = .specCtrl,
-    environment: BenchEnvironment = BenchEnvironment(cpu: 2), warnings: [String] = [], seed: UInt64 = 20_180_216
-  ) -> BenchReport {
-    BenchReport(
-      version: "0.1.0", partial: false, ended: .precision, seed: seed, precision: 0.02, timeBudget: 30, elapsed: 12.3,
-      host: host, msr: msr, environment: environment, warnings: warnings,
-      clock: BenchReport.Clock(overheadCycles: 25.5, hertz: 2.6e9), cells: cells)
+    var record = record(cells, host: host, msr: msr, environment: environment, warnings: warnings, seed: seed)
+    change(&record)
+    return BenchReport(record)
   }
 
   /// What a write and an exit cost under each policy on the made-up host, in cycles.
@@ -125,6 +131,28 @@ enum MadeUp {
       warnings: ["1.2 % of the CPU's time was stolen by another virtual machine: intervals are wider than they need be"]
     )
   }
+}
+
+extension CellRecord {
+  /// Adds a round's samples, in cycles per iteration.
+  mutating func add(round: [Double]) { rounds.append(round) }
+}
+
+extension BenchReport {
+  /// The report with something else under a key, as a file may have it.
+  func replacing(_ key: String, with value: some Encodable) throws -> BenchReport {
+    func json(_ value: some Encodable) throws -> JSONValue {
+      try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+    }
+    guard case .object(var members) = try json(self) else { throw NoObject() }
+    members[key] = try json(value)
+    return try JSONDecoder().decode(BenchReport.self, from: JSONEncoder().encode(JSONValue.object(members)))
+  }
+
+  private struct NoObject: Error {}
+
+  /// What it says of a claim.
+  func verdict(on claim: Claim) -> Verdict { verdicts.first { $0.claim == claim }! }
 }
 
 extension MadeUp {

@@ -37,12 +37,11 @@ struct SimulatedNoise {
 
   /// Many cells of 1000 cycles, the first dearer by `dearer`: heavy tails, rounds of their own mood, samples that
   /// remember the last.
-  mutating func report(cells: Int, dearer: Double = 1) -> BenchReport {
-    MadeUp.unconcluded(
+  mutating func record(cells: Int, dearer: Double = 1) -> BenchRecord {
+    MadeUp.record(
       (0..<cells).map { index in
         var cell = MadeUp.cell("bare", "policy \(index)", cost: 1000, rounds: 0)
-        for round in pair(factor: index == 0 ? dearer : 1).cell { cell.rounds.append(round) }
-        cell.summarise()
+        for round in pair(factor: index == 0 ? dearer : 1).cell { cell.add(round: round) }
         return cell
       })
   }

@@ -1,3 +1,4 @@
+import Registers
 import Rendering
 import Testing
 
@@ -6,11 +7,11 @@ import Testing
 /// What all verdicts have in common: what is missing is named, and what the host is is said.
 struct VerdictTests {
   private func verdict(_ claim: BenchReport.Claim, _ report: BenchReport) -> BenchReport.Verdict {
-    BenchReport.Verdict(on: claim, from: report)
+    report.verdict(on: claim)
   }
 
   /// Cells that decide C2 by a ratio.
-  private func writers(_ ratio: Double, noise: Double = 0.005, rounds: Int = 8) -> [BenchReport.Cell] {
+  private func writers(_ ratio: Double, noise: Double = 0.005, rounds: Int = 8) -> [CellRecord] {
     [
       MadeUp.cell("bare", "passthrough", cost: 700, noise: noise, rounds: rounds),
       MadeUp.cell(
@@ -68,9 +69,9 @@ struct VerdictTests {
 
   @Test("Precision is reached only after rounds enough for the verdicts")
   func precisionAwaitsVerdicts() {
-    func cells(rounds: Int, policies: [String]) -> BenchReport {
+    func cells(rounds: Int, policies: [String]) -> BenchRecord {
       let bare = MadeUp.cell("bare", "passthrough", cost: 700, noise: 0.001, rounds: rounds)
-      return MadeUp.report(
+      return MadeUp.record(
         [bare]
           + policies.map { MadeUp.cell("retpoline", $0, cost: 700, noise: 0.001, rounds: rounds, over: bare.id) })
     }
@@ -83,8 +84,8 @@ struct VerdictTests {
 
   @Test("A benchmark about another register decides no claim about what is done with writes of SPEC_CTRL")
   func otherRegister() {
-    let other = BenchReport.Subject(name: "IA32_KERNEL_GS_BASE", index: "0xc0000102")
-    let cells = MadeUp.whole.cells.map { cell in
+    let other = BenchReport.Subject(.kernelGSBase)
+    let cells = MadeUp.whole.record.cells.map { cell in
       var cell = cell
       if cell.msr == "0x48" { cell.msr = other.index }
       return cell
@@ -132,7 +133,7 @@ struct VerdictTests {
       writers(ratio, noise: 0, rounds: 1), environment: BenchEnvironment(countsInstructions: true))
     let verdict = verdict(.c2, report)
     #expect(verdict.reason.contains("by path lengths it \(words): "))
-    #expect(verdict.figures.map(\.interval) == [[ratio, ratio]])
+    #expect(verdict.figures.map(\.interval) == [Interval(ratio, ratio)])
   }
 
   @Test("Each outcome has words of its own, in text and in JSON")

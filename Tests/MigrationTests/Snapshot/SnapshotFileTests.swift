@@ -2,6 +2,7 @@
 // is another.
 
 import Experiments
+import struct Measurement.SeededGenerator
 import Testing
 import TestSupport
 
@@ -71,7 +72,7 @@ struct SnapshotFileTests {
 
   @Test("with a bit of its state or memory changed is refused, with the part that is damaged")
   func bodyBits() {
-    var random = SplitMix64(seed: 3)
+    var random = SeededGenerator(seed: 3)
     let memory = 64 + parts.state.count
     let edges = [64, memory - 1, memory, file.count - 1]
     for byte in edges + (0..<200).map({ _ in Int.random(in: 64..<file.count, using: &random) }) {

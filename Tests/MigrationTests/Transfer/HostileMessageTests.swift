@@ -1,6 +1,7 @@
 // What the other side of a migration says, when it means no good or speaks another language.
 
 import Experiments
+import struct Measurement.SeededGenerator
 import Testing
 import TestSupport
 
@@ -64,7 +65,7 @@ struct HostileMessageTests {
   @Test("that sends a flipped bit is not believed, whichever bit it is")
   func flipped() throws {
     let all = try memory + page(0x9000) + Message.made(.state, parts.state)
-    var random = SplitMix64(seed: 11)
+    var random = SeededGenerator(seed: 11)
     for byte in Array(0..<40) + (0..<150).map({ _ in Int.random(in: 0..<all.count, using: &random) }) {
       var bytes = all
       bytes[byte] ^= 1 << UInt8.random(in: 0..<8, using: &random)

@@ -1,16 +1,18 @@
 // The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and
 // what is only worth knowing.
 
+import Registers
+
 extension ReportComparison.Circumstance {
   /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters,
   /// mitigations, SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU
   /// was measured on.
-  static func differences(_ first: BenchReport, _ second: BenchReport) -> [Self] {
+  static func differences(_ first: BenchRecord, _ second: BenchRecord) -> [Self] {
     let one = first.host
     let other = second.host
     func text(_ value: (some CustomStringConvertible)?) -> String { value.map { "\($0)" } ?? "unknown" }
     let plain: [(name: String, first: String, second: String)] = [
-      ("register", first.msr.name, second.msr.name),
+      ("register", first.msr.name, first.msr.index == second.msr.index ? first.msr.name : second.msr.name),
       ("CPU vendor", text(one.cpu.vendor), text(other.cpu.vendor)),
       ("CPU model", text(one.cpu.model), text(other.cpu.model)),
       ("CPU family", text(one.cpu.family), text(other.cpu.family)),
@@ -80,9 +82,9 @@ extension [String] {
 
 extension ReportComparison {
   /// What does not forbid to compare but is worth knowing, each in a sentence.
-  static func notes(_ first: BenchReport, _ second: BenchReport) -> [String] {
+  static func notes(_ first: BenchRecord, _ second: BenchRecord) -> [String] {
     var notes: [String] = []
-    for (name, report) in [("first", first), ("second", second)] where report.partial {
+    for (name, record) in [("first", first), ("second", second)] where record.ended == .cancelled {
       notes.append("The \(name) is partial: it was ended before all that was asked for was measured.")
     }
     let cpus = [first, second].map { $0.environment.cpu.map { "CPU \($0)" } ?? "no CPU in particular" }

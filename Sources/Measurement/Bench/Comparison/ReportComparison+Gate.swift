@@ -26,11 +26,10 @@ extension ReportComparison {
   /// (docs/measuring.md says what breaks it). Where both clocks count instructions the ratio decides by itself, after
   /// however few rounds.
   package func standing(of change: CellChange, threshold: Double) -> Standing {
-    let bounds = isExact ? [change.ratio, change.ratio] : change.interval ?? []
-    guard bounds.count == 2 else { return .undecided }
-    if bounds[0] > 1 + threshold { return .dearer }
-    if bounds[1] * (1 + threshold) < 1 { return .cheaper }
-    return bounds[1] <= 1 + threshold && bounds[0] * (1 + threshold) >= 1 ? .within : .open
+    guard let bounds = isExact ? Interval(change.ratio, change.ratio) : change.interval else { return .undecided }
+    if bounds.lower > 1 + threshold { return .dearer }
+    if bounds.upper * (1 + threshold) < 1 { return .cheaper }
+    return bounds.upper <= 1 + threshold && bounds.lower * (1 + threshold) >= 1 ? .within : .open
   }
 
   /// The cells that became dearer by more than a share: 0.05 is 5 %.

@@ -8,36 +8,36 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   /// The version of this schema.
   public static let currentSchemaVersion = 2
 
-  public var schemaVersion = Self.currentSchemaVersion
-  public var kind = "compare"
+  public let schemaVersion: Int
+  public let kind: String
   /// What differs of the circumstances that matter; the benchmarks are of one host in one state where this is empty.
-  public var environment: [Circumstance]
+  public let environment: [Circumstance]
   /// What else is worth knowing of how the two were made, each in a sentence.
-  public var notes: [String]
+  public let notes: [String]
   /// What both clocks count, `cycles` or `instructions`; null where they differ in that.
-  @Nullable public var unit: String?
+  @Nullable public private(set) var unit: String?
   /// The probability that every interval holds its ratio: 0.95 is 95 % for all of them together.
-  public var confidence: Double
+  public let confidence: Double
   /// How many rounds of a cell both need to have for such an interval.
-  public var roundsNeeded: Int
+  public let roundsNeeded: Int
   /// The cells that both measured.
-  public var cells: [CellChange]
+  public let cells: [CellChange]
   /// The ids of cells that only one of them measured.
-  public var onlyInFirst: [String]
-  public var onlyInSecond: [String]
+  public let onlyInFirst: [String]
+  public let onlyInSecond: [String]
   /// The cells that both measured and that have no ratio, each with the reason.
-  public var void: [VoidCell]
+  public let void: [VoidCell]
   /// The ids of cells that have a ratio which nobody can judge: they stand on too few rounds, or it has no bounds.
-  public var undecided: [String]
+  public let undecided: [String]
   /// What became in the second of the cells that only the first measured.
-  public var lost: [Loss]
+  public let lost: [Loss]
 
   /// A circumstance that differs.
   public struct Circumstance: Codable, Equatable, Sendable {
-    public var kind: Kind
-    public var name: String
-    public var first: String
-    public var second: String
+    public let kind: Kind
+    public let name: String
+    public let first: String
+    public let second: String
 
     /// What it belongs to.
     public enum Kind: String, Codable, CaseIterable, Sendable {
@@ -59,23 +59,23 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// A cell in both.
   public struct CellChange: Codable, Equatable, Sendable {
-    public var cell: String
+    public let cell: String
     /// The medians per iteration, in the clocks' unit.
-    public var first: Double
-    public var second: Double
+    public let first: Double
+    public let second: Double
     /// The second median over the first.
-    public var ratio: Double
-    /// Its interval, low and high, which holds for all cells at once with the comparison's confidence; null where the
+    public let ratio: Double
+    /// Its interval, which holds for all cells at once with the comparison's confidence; null where the
     /// rounds are too few or leave it without bounds.
-    @Nullable public var interval: [Double]?
+    @Nullable public private(set) var interval: Interval?
     /// Whether the interval leaves out 1; of clocks that count instructions, whether the medians are further apart than
     /// two measurements of the same program.
-    public var differs: Bool
+    public let differs: Bool
     /// How many rounds the interval stands on: those of the result that has fewer.
-    public var rounds: Int
+    public let rounds: Int
 
     public init(
-      cell: String, first: Double, second: Double, ratio: Double, interval: [Double]?, differs: Bool, rounds: Int
+      cell: String, first: Double, second: Double, ratio: Double, interval: Interval?, differs: Bool, rounds: Int
     ) {
       self.cell = cell
       self.first = first
@@ -89,9 +89,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// A cell that both measured and that has no ratio.
   public struct VoidCell: Codable, Equatable, Sendable {
-    public var cell: String
+    public let cell: String
     /// Why, in a sentence without a full stop.
-    public var reason: String
+    public let reason: String
 
     public init(cell: String, reason: String) {
       self.cell = cell
@@ -101,10 +101,10 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// A cell that the first measured and the second did not.
   public struct Loss: Codable, Equatable, Sendable {
-    public var cell: String
-    public var fate: Fate
+    public let cell: String
+    public let fate: Fate
     /// Why, in a sentence, where the second says so.
-    @Nullable public var reason: String?
+    @Nullable public private(set) var reason: String?
 
     /// What became of it.
     public enum Fate: String, Codable, CaseIterable, Sendable {
@@ -130,46 +130,53 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   /// cell's figures come from its samples, whatever else the results say of them; where the clock of either cannot be
   /// believed, they are no figures, and every cell is void. Each interval's share of error is
   /// that of the whole comparison over the number of cells that both measured (Bonferroni).
-  public init(_ first: BenchReport, _ second: BenchReport) {
+  public init(_ first: BenchReport, _ second: BenchReport) { self.init(first.record, second.record) }
+
+  init(_ first: BenchRecord, _ second: BenchRecord) {
     let before = first.cells.filter(\.isMeasured)
     let after = Dictionary(second.cells.filter(\.isMeasured).map { ($0.id, $0) }, uniquingKeysWith: { one, _ in one })
-    let common = before.filter { after[$0.id] != nil }
+    let common = before.compactMap { cell in after[cell.id].map { (before: cell, after: $0) } }
     let confidence = 1 - (1 - Self.wholeConfidence) / Double(max(common.count, 1))
-    self.confidence = Self.wholeConfidence
-    roundsNeeded = RankSum.fewest(confidence: confidence)
-    environment = Circumstance.differences(first, second)
-    notes = Self.notes(first, second)
-    let unit = first.unit == second.unit ? first.unit : nil
-    self.unit = unit
-    cells = []
-    void = []
+    let unit = first.environment.unit == second.environment.unit ? first.environment.unit : nil
+    let isExact = first.environment.isExact && second.environment.isExact
     let doubt = Self.doubt(first, second)
+    var changes: [CellChange] = []
+    var void: [VoidCell] = []
     for cell in common {
       if let doubt {
-        void.append(VoidCell(cell: cell.id, reason: doubt))
+        void.append(VoidCell(cell: cell.before.id, reason: doubt))
         continue
       }
       do throws(RatioUnknown) {
         let ratio = try RunRatio(
-          of: after[cell.id]?.settledRounds ?? [], over: cell.settledRounds, confidence: confidence)
-        cells.append(CellChange(cell.id, ratio, isExact: unit == "instructions"))
+          of: cell.after.settledRounds, over: cell.before.settledRounds, confidence: confidence)
+        changes.append(CellChange(cell.before.id, ratio, isExact: isExact))
       } catch {
-        void.append(
-          VoidCell(cell: cell.id, reason: error.words(dividend: "the second's median", divisor: "the first's median")))
+        let why = error.words(dividend: "the second's median", divisor: "the first's median")
+        void.append(VoidCell(cell: cell.before.id, reason: why))
       }
     }
-    undecided = unit == "instructions" ? [] : cells.filter { $0.interval == nil }.map(\.cell)
     let unmatched = before.map(\.id).filter { after[$0] == nil }
-    onlyInFirst = unmatched
-    lost = unmatched.map { Loss($0, in: second) }
     let ids = Set(before.map(\.id))
+    schemaVersion = Self.currentSchemaVersion
+    kind = "compare"
+    environment = Circumstance.differences(first, second)
+    notes = Self.notes(first, second)
+    _unit = Nullable(wrappedValue: unit)
+    self.confidence = Self.wholeConfidence
+    roundsNeeded = RankSum.fewest(confidence: confidence)
+    cells = changes
+    onlyInFirst = unmatched
     onlyInSecond = second.cells.filter(\.isMeasured).map(\.id).filter { !ids.contains($0) }
+    self.void = void
+    undecided = isExact ? [] : changes.filter { $0.interval == nil }.map(\.cell)
+    lost = unmatched.map { Loss($0, in: second) }
   }
 
   /// Why the clock of either cannot be believed, in a sentence without a full stop; nil where both can.
-  private static func doubt(_ first: BenchReport, _ second: BenchReport) -> String? {
-    let doubts = [("first", first), ("second", second)].compactMap { name, report in
-      report.clock.doubt.map { "the \(name)'s clock cannot be believed: \($0)" }
+  private static func doubt(_ first: BenchRecord, _ second: BenchRecord) -> String? {
+    let doubts = [("first", first), ("second", second)].compactMap { name, record in
+      record.clock.doubt.map { "the \(name)'s clock cannot be believed: \($0)" }
     }
     return doubts.isEmpty ? nil : doubts.joined(separator: "; ")
   }
@@ -187,13 +194,13 @@ extension ReportComparison.CellChange {
     let differs = isExact ? abs(ratio.ratio - 1) > Self.sameCount : ratio.interval.map { !$0.contains(1) } ?? false
     self.init(
       cell: id, first: ratio.first, second: ratio.second, ratio: ratio.ratio,
-      interval: ratio.interval.map { [$0.lowerBound, $0.upperBound] }, differs: differs, rounds: ratio.rounds)
+      interval: ratio.interval, differs: differs, rounds: ratio.rounds)
   }
 }
 
 extension ReportComparison.Loss {
-  fileprivate init(_ id: String, in report: BenchReport) {
-    let cell = report.cell(id)
+  fileprivate init(_ id: String, in record: BenchRecord) {
+    let cell = record.cell(id)
     let fate: Fate =
       switch cell?.status {
       case nil: .missing

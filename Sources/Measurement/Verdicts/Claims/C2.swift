@@ -1,5 +1,7 @@
 // C2: two trapped writes make every kernel entry and exit about 3 times slower.
 
+import Registers
+
 extension ClaimRule {
   /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the
   /// light exit, on the stand-in MSR), once with the writes ended by the VMM.
@@ -33,13 +35,13 @@ extension ClaimRule {
   }
 }
 
-extension BenchReport.Cell {
+extension CellRecord {
   /// Whether a guest that writes is there for writes that end in this place.
   func isToEnd(in place: Place) -> Bool {
     switch place {
-    case .hardware: writesSpecCtrl && policy == "passthrough"
+    case .hardware: writesSpecCtrl && policy == .passthrough
     case .kvm: writesStandIn
-    case .vmm: writesSpecCtrl && policy == "emulate"
+    case .vmm: writesSpecCtrl && policy == .emulate
     case .none: false
     }
   }
@@ -49,11 +51,11 @@ extension Evidence {
   /// Judges by the ratio with the writes ended by KVM; the one with the writes ended by the VMM stands beside it.
   func judgeByLightExit(
     in tolerance: ClosedRange<Double>,
-    ratio: (BenchReport.Cell.Place) throws(Missing) -> (finding: Finding, entry: String),
-    reason: (_ light: Finding, _ heavy: Finding?, _ entry: String, _ position: String) -> String
+    ratio: (CellRecord.Place) throws(Missing) -> (finding: Finding, entry: Known<Entry>),
+    reason: (_ light: Finding, _ heavy: Finding?, _ entry: Known<Entry>, _ position: String) -> String
   ) throws(Missing) -> Ruling {
     let heavy = try? ratio(.vmm).finding
-    let light: (finding: Finding, entry: String)
+    let light: (finding: Finding, entry: Known<Entry>)
     do throws(Missing) { light = try ratio(.kvm) } catch {
       throw Missing(
         outcome: error.outcome,

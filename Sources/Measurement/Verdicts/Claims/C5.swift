@@ -1,6 +1,8 @@
 // C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that
 // writes.
 
+import Registers
+
 extension ClaimRule {
   /// The bystander `chatty`, which never writes the MSR.
   ///
@@ -11,25 +13,25 @@ extension ClaimRule {
   /// `autoload` stands beside them.
   static let c5 = ClaimRule(
     source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
-    needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence(report: $0).neighboursOfBystanders.count },
+    needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence($0).neighboursOfBystanders.count },
     judge: judgeC5)
 
   /// How much dearer a bystander may be and still count as untaxed: the default precision.
   static let untaxed = 1.02
 
   @Sendable private static func judgeC5(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    let restored = try tax("manual", evidence)
-    let emulated = try tax("emulate", evidence)
-    let listed = try? tax("autoload", evidence)
+    let restored = try tax(.manual, evidence)
+    let emulated = try tax(.emulate, evidence)
+    let listed = try? tax(.autoload, evidence)
     var beside: [Evidence.Finding] = []
     var unknown: [String] = []
     for neighbour in evidence.neighboursOfBystanders {
       do throws(Evidence.Missing) {
-        beside.append(try tax("emulate", beside: neighbour, evidence))
+        beside.append(try tax(.emulate, beside: neighbour, evidence))
       } catch { unknown.append(error.reason) }
     }
     let findings = [restored, emulated] + (listed.map { [$0] } ?? []) + beside
-    let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lowerBound > untaxed }
+    let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lower > untaxed }
     let figures =
       "a bystander under manual costs \(restored.words) times what it costs under passthrough, "
       + "under emulate \(emulated.words)"
@@ -39,13 +41,13 @@ extension ClaimRule {
       outcome = .doesNotHold
       let worst = taxedByEmulate.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
       reason = "emulate taxes the bystander, too: \(worst); manual \(restored.words)"
-    } else if restored.interval.upperBound < untaxed {
+    } else if restored.interval.upper < untaxed {
       outcome = .doesNotHold
       reason = "\(figures): the restore does not tax it"
     } else if !unknown.isEmpty {
       outcome = .notDecided
       reason = "\(figures); \(unknown.joined(separator: "; "))"
-    } else if restored.interval.lowerBound > 1, emulated.interval.upperBound <= untaxed {
+    } else if restored.interval.lower > 1, emulated.interval.upper <= untaxed {
       outcome = .holds
       reason = figures
     } else {
@@ -57,25 +59,25 @@ extension ClaimRule {
 
   /// What a bystander costs under a policy, over what it costs under passthrough in the same company.
   private static func tax(
-    _ policy: String, beside neighbour: BenchReport.Cell.Neighbour? = nil, _ evidence: Evidence
+    _ policy: PolicyName, beside neighbour: CellRecord.Neighbour? = nil, _ evidence: Evidence
   ) throws(Evidence.Missing) -> Evidence.Finding {
     let company = neighbour.map { " beside a neighbour (\($0.rawValue))" } ?? ""
     let free = try evidence.find("the bystander under passthrough\(company)") {
-      $0.workload == "chatty" && $0.policy == "passthrough" && $0.neighbour == neighbour
+      $0.workload == .chatty && $0.policy == .passthrough && $0.neighbour == neighbour
     }
-    let taxed = try evidence.find("the bystander under \(policy)\(company)") {
+    let taxed = try evidence.find("the bystander under \(policy.rawValue)\(company)") {
       $0.policy == policy && $0.isLike(free)
     }
-    return try evidence.ratio("bystander\(company) \(policy) / passthrough", taxed, over: free)
+    return try evidence.ratio("bystander\(company) \(policy.rawValue) / passthrough", taxed, over: free)
   }
 }
 
 extension Evidence {
   /// The neighbours beside which the bystander was measured both under passthrough and under emulate.
-  fileprivate var neighboursOfBystanders: [BenchReport.Cell.Neighbour] {
-    BenchReport.Cell.Neighbour.allCases.filter { neighbour in
-      all { $0.workload == "chatty" && $0.policy == "passthrough" && $0.neighbour == neighbour }.first
-        .map { free in all { $0.policy == "emulate" && $0.isLike(free) }.count > 0 } ?? false
+  fileprivate var neighboursOfBystanders: [CellRecord.Neighbour] {
+    CellRecord.Neighbour.allCases.filter { neighbour in
+      all { $0.workload == .chatty && $0.policy == .passthrough && $0.neighbour == neighbour }.first
+        .map { free in all { $0.policy == .emulate && $0.isLike(free) }.count > 0 } ?? false
     }
   }
 }

@@ -1,6 +1,8 @@
 // C6: a guest that cares about performance uses retpolines and does not write the MSR, so it does not care about the
 // policy.
 
+import Registers
+
 extension ClaimRule {
   /// The `retpoline` guest under every policy over the same guest under the first of them.
   ///
@@ -9,8 +11,8 @@ extension ClaimRule {
   static let c6 = ClaimRule(
     source: .enhancedIBRS, wording: "a guest with retpolines does not care about the policy",
     needs: [.specCtrl, .clockOfTime],
-    comparisons: { report in
-      let evidence = Evidence(report: report)
+    comparisons: { record in
+      let evidence = Evidence(record)
       return evidence.retpoline.map { evidence.others(than: $0).count } ?? 1
     }, judge: judgeC6)
 
@@ -30,10 +32,10 @@ extension ClaimRule {
       findings.append(try evidence.ratio("retpoline \(other.policy) / \(first.policy)", other, over: first))
     }
     let cares = findings.filter { !$0.interval.contains(1) && $0.position(in: noise) != .inside }
-    let missing = evidence.report.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy).uniqued
-    let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.joined(separator: ", "))"
+    let missing = evidence.record.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy).uniqued
+    let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.map(\.text).joined(separator: ", "))"
     let spread =
-      "under \(others.map(\.policy).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
+      "under \(others.map(\.policy.text).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
       + "under \(first.policy)"
     if !cares.isEmpty {
       let list = cares.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
@@ -49,15 +51,15 @@ extension ClaimRule {
 }
 
 extension Evidence {
-  fileprivate static func isRetpoline(_ cell: BenchReport.Cell) -> Bool {
-    cell.workload == "retpoline" && cell.neighbour == nil
+  fileprivate static func isRetpoline(_ cell: CellRecord) -> Bool {
+    cell.workload == .retpoline && cell.neighbour == nil
   }
 
   /// The retpoline guest that the others are held against.
-  fileprivate var retpoline: BenchReport.Cell? { all(where: Self.isRetpoline).first }
+  fileprivate var retpoline: CellRecord? { all(where: Self.isRetpoline).first }
 
   /// The same guest under the other policies.
-  func others(than cell: BenchReport.Cell) -> [BenchReport.Cell] {
+  func others(than cell: CellRecord) -> [CellRecord] {
     all { $0.isLike(cell) && $0.policy != cell.policy }
   }
 }

@@ -2,6 +2,8 @@
 // also a barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere
 // (docs/migration.md); here is what the fake costs.
 
+import Registers
+
 extension ClaimRule {
   /// The guests `ibrs` (IBRS is 0 in user mode), `ibrs-forced` (IBRS stays 1, and is written again at each entry, as a
   /// barrier) and `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches
@@ -14,14 +16,14 @@ extension ClaimRule {
     source: .enhancedIBRS, wording: "a guest told IBRS_ALL cannot move to a host without it",
     needs: [.specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],
     // What the branches add with IBRS set, and without.
-    comparisons: { (try? Evidence(report: $0).pair("ibrs-forced")) == nil ? 1 : 2 }, judge: judgeC7)
+    comparisons: { (try? Evidence($0).pair(.ibrsForced)) == nil ? 1 : 2 }, judge: judgeC7)
 
   /// How much dearer user mode may be and still count as not slowed down.
   static let unslowed = 1.05
 
   @Sendable private static func judgeC7(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    let truthful = try evidence.pair("ibrs")
-    let forced = try evidence.pair("ibrs-forced", branches: truthful.branching.branches)
+    let truthful = try evidence.pair(.ibrs)
+    let forced = try evidence.pair(.ibrsForced, branches: truthful.branching.branches)
     let count = truthful.branching.branches
     let added = [
       try evidence.difference(
@@ -33,7 +35,7 @@ extension ClaimRule {
       try evidence.ratio("faked / by hand, no branches", forced.plain, over: truthful.plain),
       try evidence.ratio("faked / by hand, \(count) branches", forced.branching, over: truthful.branching),
     ]
-    if let once = try? evidence.pair("ibrs-all", branches: count) {
+    if let once = try? evidence.pair(.ibrsAll, branches: count) {
       ratios.append(
         try evidence.ratio("faked / written once, \(count) branches", forced.branching, over: once.branching))
     }
@@ -42,10 +44,10 @@ extension ClaimRule {
       + "with the fake costs \(ratios[0].words) times one with IBRS written by hand, with the branches \(ratios[1].words)"
     let bound = { (cost: Double) in cost * unslowed }
     let outcome: BenchReport.Verdict.Outcome =
-      if added[0].interval.lowerBound > max(0, bound(added[1].interval.upperBound)) {
+      if added[0].interval.lower > max(0, bound(added[1].interval.upper)) {
         .holds
       } else {
-        added[0].interval.upperBound <= bound(added[1].interval.lowerBound) ? .doesNotHold : .notDecided
+        added[0].interval.upper <= bound(added[1].interval.lower) ? .doesNotHold : .notDecided
       }
     let width = outcome == .notDecided ? ": the intervals are too wide to tell" : ""
     return Ruling(outcome: outcome, findings: added + ratios, reason: "\(figures)\(width)")
@@ -55,27 +57,27 @@ extension ClaimRule {
 extension Evidence {
   /// A guest whose writes of SPEC_CTRL reach the hardware, without and with indirect branches in user mode.
   fileprivate struct Pair {
-    let plain: BenchReport.Cell
-    let branching: BenchReport.Cell
+    let plain: CellRecord
+    let branching: CellRecord
   }
 
   /// The pair of a workload; with as many branches as given, where that is given.
-  fileprivate func pair(_ workload: String, branches: Int? = nil) throws(Missing) -> Pair {
-    func isTried(_ cell: BenchReport.Cell) -> Bool {
-      cell.workload == workload && cell.policy == "passthrough" && cell.entry != "none" && cell.neighbour == nil
-        && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != "ibrs" || cell.writesPerEntry == 2)
+  fileprivate func pair(_ workload: WorkloadName, branches: Int? = nil) throws(Missing) -> Pair {
+    func isTried(_ cell: CellRecord) -> Bool {
+      cell.workload == workload && cell.policy == .passthrough && !cell.isPrimitive && cell.neighbour == nil
+        && cell.writesSpecCtrl && cell.exitsPerEntry == 0 && (workload != .ibrs || cell.writesPerEntry == 2)
     }
-    func reaches(_ cell: BenchReport.Cell) -> Bool { cell.writesPerEntry == 0 || cell.place == .hardware }
-    func branchesEnough(_ cell: BenchReport.Cell) -> Bool {
+    func reaches(_ cell: CellRecord) -> Bool { cell.writesPerEntry == 0 || cell.place == .hardware }
+    func branchesEnough(_ cell: CellRecord) -> Bool {
       cell.branches > 0 && (branches == nil || cell.branches == branches)
     }
-    let what = "the guest \(workload), its writes of SPEC_CTRL reaching the hardware,"
+    let what = "the guest \(workload.rawValue), its writes of SPEC_CTRL reaching the hardware,"
     let branching = try find("\(what) with indirect branches in user mode") {
       isTried($0) && branchesEnough($0) && reaches($0)
     } tried: {
       isTried($0) && branchesEnough($0)
     }
-    let isPlain = { (cell: BenchReport.Cell) in isTried(cell) && cell.branches == 0 && cell.entry == branching.entry }
+    let isPlain = { (cell: CellRecord) in isTried(cell) && cell.branches == 0 && cell.entry == branching.entry }
     let plain = try find(what, where: { isPlain($0) && reaches($0) }, tried: isPlain)
     return Pair(plain: plain, branching: branching)
   }

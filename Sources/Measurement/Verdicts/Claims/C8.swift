@@ -1,6 +1,8 @@
 // C8: hardware that promised "the IBRS bit is a no-op and the protection is always on" would need no trap, no list and
 // no conditional restore.
 
+import Registers
+
 extension ClaimRule {
   /// The guest that writes SPEC_CTRL twice at each entry, under `shadow` over each other policy.
   ///
@@ -10,8 +12,8 @@ extension ClaimRule {
   static let c8 = ClaimRule(
     source: .enhancedIBRS, wording: "hardware that keeps the protection on needs no trap, list or restore",
     needs: [.specCtrl, .hardwareShadow, .clockOfTime],
-    comparisons: { report in
-      let evidence = Evidence(report: report)
+    comparisons: { record in
+      let evidence = Evidence(record)
       return evidence.shadow.map { evidence.others(than: $0).count } ?? 1
     }, judge: judgeC8)
 
@@ -35,10 +37,10 @@ extension ClaimRule {
 }
 
 extension Evidence {
-  fileprivate static func isShadow(_ cell: BenchReport.Cell) -> Bool {
-    cell.policy == "shadow" && cell.isWriter() && cell.writesSpecCtrl
+  fileprivate static func isShadow(_ cell: CellRecord) -> Bool {
+    cell.policy == .shadow && cell.isWriter() && cell.writesSpecCtrl
   }
 
   /// The guest that writes SPEC_CTRL under `shadow`.
-  var shadow: BenchReport.Cell? { all(where: Self.isShadow).first }
+  var shadow: CellRecord? { all(where: Self.isShadow).first }
 }

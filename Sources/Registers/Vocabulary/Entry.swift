@@ -28,16 +28,6 @@ public enum Entry: String, CaseIterable, Sendable {
   /// The mechanisms that switch rings, the one to prefer first.
   public static let ringSwitching: [Entry] = [.syscall, .sysenter, .breakpoint, .undefined]
 
-  /// The mode of the user code.
-  var userMode: CodeMode { self == .sysenter ? .bits32 : .bits64 }
-  /// The selector that user code runs under.
-  var userCode: UInt16 { self == .sysenter ? Selector.userCode32 : Selector.userCode64 }
-  /// The exception that enters the kernel, nil where an instruction of its own does.
-  var vector: Int? {
-    switch self {
-    case .breakpoint: 3
-    case .undefined: 6
-    default: nil
-    }
-  }
+  /// Whether it is an instruction made for system calls.
+  public var isSystemCall: Bool { self == .syscall || self == .sysenter }
 }

@@ -1,14 +1,7 @@
-// Where policies are listed. A new policy is one file in this folder and one line in each switch here.
+// Where policies are listed. A new policy is a case in Registers/Vocabulary/PolicyName.swift, one file in this folder
+// and one line in each switch here.
 
-/// The policies by name.
-public enum PolicyName: String, CaseIterable, Codable, Sendable {
-  case passthrough
-  case emulate
-  case autoload
-  case manual
-  case shadow
-  case adaptive
-
+extension PolicyName {
   /// One line for a person.
   public var summary: String {
     switch self {

@@ -1,0 +1,9 @@
+// A list without repetitions.
+
+extension Array where Element: Hashable {
+  /// Each once, in the order of their first appearance.
+  package var uniqued: [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,42 @@
+// What the samples of two cells say against each other. What is drawn follows from the benchmark's seed and the two
+// ids, so that other cells change nothing.
+
+/// The estimates of one benchmark.
+package struct Estimates {
+  let seed: UInt64
+
+  /// A cell's cost over another's; nil where it is not known.
+  package func ratio(_ cell: CellRecord, over baseline: CellRecord) -> RatioEstimate? {
+    try? knownRatio(cell, over: baseline)
+  }
+
+  /// A cell's cost over another's.
+  ///
+  /// Throws `RatioUnknown` where the samples leave it open.
+  func knownRatio(
+    _ cell: CellRecord, over baseline: CellRecord, confidence: Double = 0.95
+  ) throws(RatioUnknown) -> RatioEstimate {
+    guard cell.isMeasured, baseline.isMeasured else { throw .noCommonRound }
+    return try RatioEstimate(
+      of: cell.settledRounds, over: baseline.settledRounds, confidence: confidence,
+      generator: SeededGenerator(seed: seed, stream: "\(cell.id) over \(baseline.id)"))
+  }
+
+  /// A cell's mean over another's; nil where it is not known.
+  package func meanRatio(_ cell: CellRecord, over baseline: CellRecord) -> MeanRatio? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return MeanRatio(
+      of: cell.settledRounds, over: baseline.settledRounds,
+      generator: SeededGenerator(seed: seed, stream: "mean of \(cell.id) over \(baseline.id)"))
+  }
+
+  /// A cell's cost minus another's, in cycles; nil where no round holds both.
+  package func difference(
+    _ cell: CellRecord, minus baseline: CellRecord, confidence: Double = 0.95
+  ) -> DifferenceEstimate? {
+    guard cell.isMeasured, baseline.isMeasured else { return nil }
+    return DifferenceEstimate(
+      of: cell.settledRounds, minus: baseline.settledRounds, confidence: confidence,
+      generator: SeededGenerator(seed: seed, stream: "\(cell.id) minus \(baseline.id)"))
+  }
+}
