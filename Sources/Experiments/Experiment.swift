@@ -2,7 +2,7 @@
 
 public import GuestImages
 public import Hypervisor
-public import Migration
+import Measurement
 
 /// One guest under one policy.
 public struct Experiment: Sendable {
@@ -94,12 +94,7 @@ public struct Experiment: Sendable {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
     try check(on: kvm, terms: terms)
-    let terms = try terms.measured(for: policy, on: kvm)
-    return try policy.make(
-      on: kvm, terms: terms,
-      for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, terms: terms, control: control,
-        beforeEntry: {}))
+    return try finish(.image(image), on: kvm, terms: terms, observing: observation, control: control)
   }
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
@@ -112,46 +107,29 @@ public struct Experiment: Sendable {
     }
   }
 
-  /// Goes on with the guest of a snapshot, which this experiment was made from, on these terms.
-  ///
-  /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `run` does, what
-  /// `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and the terms
-  /// do not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does not
-  /// take.
-  public func resume(
-    _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, terms: Terms,
-    observing observation: Observation = .nothing, control: RunControl = RunControl(),
-    beforeEntry: @escaping () throws -> Void = {}
+  /// Runs a guest here until it is done or stopped; what it leaves that could not be given back is said.
+  func finish(
+    _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
+    control: RunControl, beforeEntry: () throws -> Void = {}
   ) throws -> RunRecord {
-    let snapshot = try admit(snapshot, on: kvm, terms: terms)
-    let terms = try terms.accepting(acceptsUnprotected).measured(for: policy, on: kvm)
-    return try policy.make(
-      on: kvm, terms: terms,
-      for: ExperimentRun(
-        experiment: self, start: .snapshot(snapshot), observation: observation, terms: terms,
-        control: control, beforeEntry: beforeEntry))
+    let keptBefore = VirtualMachine.keptMemory.count
+    var record = try finished(
+      start, on: kvm, terms: terms, observing: observation, control: control, beforeEntry: beforeEntry)
+    let kept = Array(VirtualMachine.keptMemory.dropFirst(keptBefore))
+    if let warning = VirtualMachine.KeptMemory.warning(of: kept) { record.warnings.append(warning) }
+    return record
   }
 
-  /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from
-  /// then on.
-  ///
-  /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
-  func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, terms: Terms) throws
-    -> ExperimentSnapshot
-  {
-    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
-    var snapshot = snapshot
-    let moving = try MovingGuest(snapshot)
-    for warning in Decision.warnings(of: moving, at: host) { snapshot.guest.warn(warning) }
-    switch Decision(
-      of: moving, to: host, under: policy, accepting: terms.acceptsUnprotected, costs: terms.adaptiveCosts)
-    {
-    case .allowed: break
-    case .refused(let reason): throw ExperimentError.mayNotGoOn(reason)
-    case .unprotected(let reason):
-      guard terms.acceptsUnprotected else { throw ExperimentError.mayNotGoOn(Decision.advice(reason)) }
-      snapshot.guest.warn(Decision.warning(reason))
-    }
-    return snapshot
+  /// The same; its machine is gone when it returns.
+  private func finished(
+    _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
+    control: RunControl, beforeEntry: () throws -> Void
+  ) throws -> RunRecord {
+    let session = try open(start, on: kvm, terms: terms)
+    try beforeEntry()
+    let stopped = try session.run(observation, control)
+    var record = try session.record(stopped)
+    if stopped == .paused { record.snapshot = try session.snapshot(kvm, HostReport.headline()) }
+    return record
   }
 }

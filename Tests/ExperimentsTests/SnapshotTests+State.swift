@@ -35,7 +35,7 @@ extension SnapshotTests {
           // That it was accepted is in the snapshot.
           let here = Terms(abilities, adaptiveCosts: costs)
           let snapshot = try reread(try #require(stopped.snapshot))
-          let record = try Experiment(resuming: snapshot).resume(snapshot, on: try KVM(), terms: here)
+          let record = try PausedExperiment(snapshot).resume(on: try KVM(), terms: here)
           let what: Comment = "\(workload) of \(subject), costs \(access) \(exit) \(price), stopped after \(count)"
           expectSame(record, whole, what)
           #expect(record.tally == whole.tally, what)

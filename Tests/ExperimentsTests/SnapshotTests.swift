@@ -62,9 +62,9 @@ struct SnapshotTests {
     control: RunControl = RunControl(timeLimit: .seconds(120))
   ) throws -> RunRecord {
     let kvm = try KVM()
-    let experiment = try Experiment(resuming: snapshot, under: policy)
+    let paused = try PausedExperiment(snapshot, under: policy)
     let terms = try #require(try Host.proved().terms[experiment.msr])
-    return try experiment.resume(snapshot, on: kvm, terms: terms, control: control)
+    return try paused.resume(on: kvm, terms: terms, control: control)
   }
 
   @Test("for a pause that nobody ordered where it is now ends with an error, though one was ordered before")
@@ -100,14 +100,14 @@ struct SnapshotTests {
     // A host of which this is known offers the guest no more than what it was told here, and not the policy.
     let without = HostAbilities(
       subject: .specCtrl, register: .faulted(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
-    let resumed = try Experiment(resuming: snapshot)
+    let resumed = try PausedExperiment(snapshot)
     #expect {
-      try resumed.resume(snapshot, on: kvm, terms: Terms(without))
+      try resumed.resume(on: kvm, terms: Terms(without))
     } throws: { error in
       guard case ExperimentError.mayNotGoOn(let reason) = error else { return false }
       return !reason.isEmpty && "\(error)".hasPrefix("the guest may not go on here: ")
     }
-    #expect(try resumed.resume(snapshot, on: kvm, terms: here).completed)
+    #expect(try resumed.resume(on: kvm, terms: here).completed)
   }
 
   /// Expects that two guests did the same, as far as counts and mailbox tell.

@@ -71,7 +71,7 @@ struct Receive: ParsableCommand {
       unless: { control.isCancelled }, refusing: { Output.error("spectrap: \($0): sent away; still waiting") })
     {
       do {
-        return try Experiment.receive(
+        return try PausedExperiment.receive(
           from: connection, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: enter,
           telling: { Output.error("spectrap: \($0)") })
       } catch TransferError.nobody(let reason) {
