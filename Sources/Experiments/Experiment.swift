@@ -14,7 +14,7 @@ public struct Experiment: Sendable {
   /// What the guest is told; nil for what the policy makes of KVM's offer.
   public var contract: GuestContract?
   /// How many iterations each sample has.
-  public var orders: [UInt32]
+  public var iterationsPerSample: [UInt32]
   /// Before which sample the guest pauses, to be taken away; nil for none.
   public internal(set) var pause: Int?
   /// Whether the user accepted, where the guest ran before, that its policy gives up a protection.
@@ -33,7 +33,7 @@ public struct Experiment: Sendable {
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
-  /// Throws `ExperimentError.orders` when a sample would have none, or there is no room for so many.
+  /// Throws `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for so many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -41,14 +41,14 @@ public struct Experiment: Sendable {
     self.entry = entry
     self.policy = policy
     self.msr = msr
-    orders = try Self.spread(iterations, over: samples)
+    iterationsPerSample = try Self.spread(iterations, over: samples)
   }
 
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
   /// Throws `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
-    let (total, samples) = (orders.reduce(0) { $0 + Int($1) }, orders.count)
+    let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
       throw .pause(after: iterations, of: total, samples: samples)
     }
@@ -59,7 +59,7 @@ public struct Experiment: Sendable {
     // As many samples before the pause as is their share, and at least one on either side.
     let share = Int((Double(samples) * Double(iterations) / Double(total)).rounded())
     let before = max(1, samples - (total - iterations), min(share, samples - 1, iterations))
-    orders =
+    iterationsPerSample =
       try Self.spread(iterations, over: before) + Self.spread(total - iterations, over: samples - before)
     pause = before
   }

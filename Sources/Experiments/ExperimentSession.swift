@@ -57,7 +57,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     let awaitsPause: Bool
     switch start {
     case .image(let image):
-      try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
+      try machine.load(image, orders: experiment.iterationsPerSample, pausingBefore: experiment.pause)
       past = nil
       rates = nil
       awaitsPause = experiment.pause != nil
@@ -187,7 +187,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.rawValue, parameters: experiment.workload.namedParameters,
-        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.orders,
+        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.iterationsPerSample,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
         hasIBPB: host.hasIBPB, acceptsUnprotected: terms.acceptsUnprotected || accepting,
@@ -219,7 +219,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   }
 
   /// The samples that the guest has completed.
-  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.orders) }
+  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.iterationsPerSample) }
 
   /// The first sample that was timed on this host alone.
   private var firstOwnSample: Int {

@@ -86,7 +86,7 @@ extension Experiment {
     self.entry = entry
     self.policy = policy ?? own
     msr = snapshot.guest.machine.subject
-    orders = state.orders
+    iterationsPerSample = state.orders
     pause = state.pause
     acceptsUnprotected = state.acceptsUnprotected
   }

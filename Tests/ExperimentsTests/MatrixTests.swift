@@ -57,7 +57,7 @@ struct MatrixTests {
     #expect(record.counters.total == trapped.0 + trapped.1 + built.outs + built.stores + built.halts + 1, what)
     #expect((record.counters[.mmioWrite], record.counters[.halt]) == (built.stores, built.halts), what)
     #expect(record.mailbox.kernelEntries == Self.iterations, what)
-    #expect(record.completed && record.samples.map(\.iterations) == experiment.orders, what)
+    #expect(record.completed && record.samples.map(\.iterations) == experiment.iterationsPerSample, what)
     #expect(record.cyclesPerIteration.allSatisfy { $0 > 0 }, what)
     if let kvmExits = record.kvmExits {
       #expect(kvmExits >= record.counters.total && record.lightExits == kvmExits - record.counters.total, what)

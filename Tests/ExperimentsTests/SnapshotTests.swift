@@ -124,7 +124,8 @@ struct SnapshotTests {
     #expect(record.mailbox == whole.mailbox, what, sourceLocation: sourceLocation)
     #expect(record.subjectAtStart == whole.subjectAtStart, what, sourceLocation: sourceLocation)
     #expect(record.subjectAtEnd.guest == whole.subjectAtEnd.guest, what, sourceLocation: sourceLocation)
-    #expect(record.samples.map(\.iterations) == record.experiment.orders, what, sourceLocation: sourceLocation)
+    #expect(
+      record.samples.map(\.iterations) == record.experiment.iterationsPerSample, what, sourceLocation: sourceLocation)
     #expect(record.iterations == whole.iterations, what, sourceLocation: sourceLocation)
   }
 
@@ -139,11 +140,13 @@ struct SnapshotTests {
         let (paused, snapshot) = try stopped(experiment, after: iterations)
         let state = snapshot.guest.work
         #expect(state.isBetweenSamples && state.samplesTaken == paused.pause, what)
-        #expect(paused.orders.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
+        #expect(paused.iterationsPerSample.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
         let record = try resumed(snapshot)
         expectSame(record, whole, what)
         #expect(record.contract == snapshot.guest.machine.told, what)
-        #expect(record.experiment.orders == paused.orders && record.firstOwnSample == paused.pause, what)
+        #expect(
+          record.experiment.iterationsPerSample == paused.iterationsPerSample && record.firstOwnSample == paused.pause,
+          what)
         #expect(record.origin == snapshot.guest.origin && record.warnings.isEmpty && record.snapshot == nil, what)
         expectTally(record, what)
         if let exits = record.kvmExits { #expect(exits >= record.counters.total, what) }
@@ -323,7 +326,7 @@ struct SnapshotTests {
   func oneSample() throws {
     var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 5, samples: 1)
     try experiment.pause(after: 0)
-    #expect(experiment.pause == 0 && experiment.orders == [5])
+    #expect(experiment.pause == 0 && experiment.iterationsPerSample == [5])
     #expect(throws: ExperimentError.self) { try experiment.pause(after: 2) }
     for wrong in [-1, 5, .max, .min] { #expect(throws: ExperimentError.self) { try experiment.pause(after: wrong) } }
     let record = try run(experiment)

@@ -133,7 +133,7 @@ struct CellMeter {
   /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
   private mutating func run(_ orders: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
     guard var experiment = plan.experiment else { return nil }
-    experiment.orders = orders
+    experiment.iterationsPerSample = orders
     do {
       let record = try experiment.run(on: kvm, terms: plan.terms, control: control)
       if let doubt = record.clockDoubt {

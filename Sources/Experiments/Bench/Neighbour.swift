@@ -44,7 +44,7 @@ struct Neighbour: ~Copyable {
         var experiment = try Experiment(
           running: .ibrs(msr, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
           iterations: 1, samples: 1)
-        experiment.orders = [UInt32.max - 1]
+        experiment.iterationsPerSample = [UInt32.max - 1]
         while !control.isCancelled {
           _ = try experiment.run(on: kvm, terms: terms, observing: .portOuts(exits), control: control)
         }

@@ -74,7 +74,7 @@ private struct CostGuest: ~Copyable {
     try cpu.start(at: .kernel)
     let resting = try cpu.read(msr)
     let image = try GuestImage(.adaptiveCosts(of: msr, resting: resting), entry: .none)
-    try vm.load(image, orders: [])
+    try vm.load(image, orders: [1])
     labels = image.labels
     self.msr = msr
     self.resting = resting
