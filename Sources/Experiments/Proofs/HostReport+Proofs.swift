@@ -54,8 +54,8 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives the proofs
-  /// that others may need, so that nobody makes them again.
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives the
+  /// proofs that others may need, so that nobody makes them again.
   ///
   /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
   /// else has been added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.

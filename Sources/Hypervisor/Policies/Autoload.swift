@@ -54,7 +54,8 @@ public struct Autoload: Policy, ~Copyable {
     source = .lists(lists)
   }
 
-  /// The MSRs that are loaded for the guest beside the subject; what may not stand in a list at all is said of the list.
+  /// The MSRs that are loaded for the guest beside the subject; what may not stand in a list at all is said of the
+  /// list.
   public var otherRegisters: [MSR] {
     let loaded: [MSR]
     switch source {

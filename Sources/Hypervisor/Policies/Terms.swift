@@ -1,5 +1,5 @@
-// On which terms a guest runs under a policy: the facts about the host, the user's consent, and what is weighed. All that
-// decides about a guest's protection is in this one value.
+// On which terms a guest runs under a policy: the facts about the host, the user's consent, and what is weighed. All
+// that decides about a guest's protection is in this one value.
 
 /// The terms of a run: what the host was proved to do, what the user accepts there, and what was measured.
 public struct Terms: Equatable, Sendable {
