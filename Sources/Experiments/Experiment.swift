@@ -33,7 +33,8 @@ public struct Experiment: Sendable {
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
-  /// Throws `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for so many.
+  /// Throws `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for so
+  /// many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {

@@ -6,8 +6,8 @@ import Migration
 
 /// An `ExperimentSession`, whatever its policy is.
 ///
-/// Each member was specialised for the policy when the session was opened: what is dynamic is a call of a member, not an
-/// exit of the guest.
+/// Each member was specialised for the policy when the session was opened: what is dynamic is a call of a member, not
+/// an exit of the guest.
 struct GuestSession {
   /// `ExperimentSession.run`, `record`, `snapshot`, `move` and `prepare`, and the machine's `release`.
   let run: (Observation, RunControl) throws -> RunControl.Stop?

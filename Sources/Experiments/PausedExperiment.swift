@@ -24,8 +24,8 @@ public struct PausedExperiment: Sendable {
   ///
   /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `Experiment.run`
   /// does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and the
-  /// terms do not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host does
-  /// not take.
+  /// terms do not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host
+  /// does not take.
   public func resume(
     on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl(), beforeEntry: () throws -> Void = {}

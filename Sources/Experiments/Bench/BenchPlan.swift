@@ -79,7 +79,8 @@ struct BenchPlan {
   private static let kernelWork = Workload.Name.allCases.filter { $0.kind == .workload && Workload($0).isUniform }
   fileprivate static let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
 
-  /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved now.
+  /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved
+  /// now.
   ///
   /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
   /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when

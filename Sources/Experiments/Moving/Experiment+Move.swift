@@ -70,7 +70,8 @@ extension PausedExperiment {
     }
   }
 
-  /// Receives a guest and runs it to its end; `costs` are what `adaptive` weighs here, nil where nobody has measured it.
+  /// Receives a guest and runs it to its end; `costs` are what `adaptive` weighs here, nil where nobody has measured
+  /// it.
   ///
   /// - Throws: `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after
   ///   all, and as `resume` does when this host does not take it; the source is told why.

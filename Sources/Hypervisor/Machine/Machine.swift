@@ -24,9 +24,10 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is
   /// given, or else what the policy makes of KVM's offer.
   ///
-  /// `terms` say what was proved of the host, by trying it before. A policy that protects nothing here, or a contract that tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when
-  /// this host cannot honour the policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`,
-  /// `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the policy fails; and what proving throws.
+  /// `terms` say what was proved of the host, by trying it before. A policy that protects nothing here, or a contract
+  /// that tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when this host
+  /// cannot honour the policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`,
+  /// `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the policy fails.
   public init(
     on kvm: borrowing KVM, policy: consuming P, terms: Terms,
     acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
