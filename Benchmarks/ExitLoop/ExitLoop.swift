@@ -22,7 +22,8 @@ struct ExitLoop {
       try file.closeAfter { _ = try file.writeAll(program.bytes) }
       return
     }
-    let (kvm, policy) = (try KVM(), Emulate())
+    let kvm = try KVM()
+    let policy = Emulate()
     let terms = try Terms.prove(for: policy, on: kvm)
     var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)

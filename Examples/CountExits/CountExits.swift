@@ -17,7 +17,8 @@ struct CountExits {
 
     // What this host can do is proved first: IBRS is kept on for the guest where that protects it. Where nothing does,
     // only a machine that accepts it is made.
-    let (kvm, policy) = (try KVM(), Emulate())
+    let kvm = try KVM()
+    let policy = Emulate()
     let terms = try Terms.prove(for: policy, on: kvm)
     var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)

@@ -5,7 +5,8 @@ import Hypervisor
 
 /// Runs code in real mode until it halts, its writes of IA32_SPEC_CTRL emulated; gives how many there were.
 func countWrites(of code: [UInt8]) throws -> UInt64 {
-  let (kvm, policy) = (try KVM(), Emulate())
+  let kvm = try KVM()
+  let policy = Emulate()
   let terms = try Terms.prove(for: policy, on: kvm)
   var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
   try machine.vm.addMemory(at: 0, count: 0x10000)

@@ -24,7 +24,8 @@ struct FirstTouchTests {
   func populated() throws {
     let image = try GuestImage(Workload(.bare), entry: .none)
     for count in [1, 1000, SampleRecord.maximumCount] {
-      let (kvm, policy) = (try KVM(), Emulate())
+      let kvm = try KVM()
+      let policy = Emulate()
       var machine = try Machine(
         on: kvm, policy: policy, terms: .prove(for: policy, on: kvm), acceptingNoProtection: true)
       try machine.load(image, orders: [UInt32](repeating: 1, count: count))

@@ -63,7 +63,7 @@ struct SnapshotTests {
   ) throws -> RunRecord {
     let kvm = try KVM()
     let paused = try PausedExperiment(snapshot, under: policy)
-    let terms = try #require(try Host.proved().terms[experiment.msr])
+    let terms = try #require(try Host.proved().terms[paused.experiment.msr])
     return try paused.resume(on: kvm, terms: terms, control: control)
   }
 

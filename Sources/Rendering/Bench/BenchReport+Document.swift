@@ -25,7 +25,7 @@ extension BenchReport {
         ].compactMap(\.self))
   }
 
-  private func costSection(entry: String, isWhole: Bool) -> Document.Section {
+  private func costSection(entry: Known<Entry>, isWhole: Bool) -> Document.Section {
     let company = companyLines(entry: entry)
     return Document.Section(
       .init(
