@@ -134,4 +134,28 @@ struct SafeMachineTests {
       #expect(policy.opens == accepts)
     }
   }
+
+  @Test("is not made on terms that do not say all that its policy must know")
+  func unknown() throws {
+    let kvm = try KVM()
+    let host = abilities(.kernelGSBase, held: true, ibrsAll: false)
+    /// Why a machine is not made on these terms, nil when it is.
+    func refusal<P: Policy & ~Copyable>(_ policy: consuming P, _ terms: Terms) throws -> String? {
+      do {
+        _ = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
+      } catch PolicyError
+        .refused(_, let reason)
+      { return reason }
+      return nil
+    }
+    #expect(try refusal(Adaptive(subject: .kernelGSBase), Terms(host))?.contains("not measured") == true)
+    let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
+    #expect(try refusal(Adaptive(subject: .kernelGSBase), Terms(host).adding(costs)) == nil)
+    let listing = { Autoload(subject: .kernelGSBase, listing: [.kernelGSBase, .sysenterESP]) }
+    #expect(listing().otherRegisters == [.sysenterESP])
+    #expect(try refusal(listing(), Terms(host))?.contains("nobody has proved") == true)
+    #expect(try refusal(listing(), Terms(host).adding(.held(wrote: 1), of: .sysenterESP)) == nil)
+    #expect(
+      try refusal(listing(), Terms(host).adding(.faulted(wrote: 1), of: .sysenterESP))?.contains("#GP") == true)
+  }
 }

@@ -1,6 +1,7 @@
 // A benchmark as a person reads it: what may spoil it, costs, verdicts, break-even, the spread of the samples.
 
 public import Measurement
+import Registers
 
 extension BenchReport {
   /// The result as text of the usual width.
