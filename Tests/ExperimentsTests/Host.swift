@@ -30,7 +30,8 @@ struct Host: Sendable {
   private init() throws {
     let kvm = try KVM()
     var report = HostReport()
-    proofs = try report.addProofs(on: kvm)
+    let proofs = try report.addProofs(on: kvm)
+    self.proofs = proofs
     entries = proofs.entries.filter(\.works).map(\.entry) + [.none]
     var refusals: [Workload.Name: String] = [:]
     for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
