@@ -22,7 +22,7 @@ public struct Experiment: Sendable {
 
   /// An experiment with the workload of this name and its default parameters.
   ///
-  /// Throws as the other initialiser does.
+  /// - Throws: What the other initialiser does.
   public init(
     _ workload: Workload.Name, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -33,8 +33,8 @@ public struct Experiment: Sendable {
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
-  /// Throws `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for so
-  /// many.
+  /// - Throws: `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for
+  ///   so many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -47,7 +47,7 @@ public struct Experiment: Sendable {
 
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
-  /// Throws `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
+  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
     let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
@@ -77,9 +77,9 @@ public struct Experiment: Sendable {
 
   /// Runs it.
   ///
-  /// Throws `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when its
-  /// guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when the
-  /// guest faults or the witnesses contradict each other, and what making a machine throws.
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when
+  ///   its guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when
+  ///   the guest faults or the witnesses contradict each other, and what making a machine throws.
   public func run(
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
@@ -100,7 +100,7 @@ public struct Experiment: Sendable {
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
   ///
-  /// Throws `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
+  /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
   func check(on kvm: borrowing KVM, terms: Terms) throws {
     _ = try policy.protection(on: terms)
     if let reason = try workload.refusal(under: msr, on: kvm) {
@@ -130,7 +130,7 @@ public struct Experiment: Sendable {
     try beforeEntry()
     let stopped = try session.run(observation, control)
     var record = try session.record(stopped)
-    if stopped == .paused { record.snapshot = try session.snapshot(kvm, HostReport.headline()) }
+    if stopped == .paused { record.snapshot = try session.snapshot(kvm, HostReport.summary()) }
     return record
   }
 }

@@ -14,7 +14,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   let terms: Terms
   var machine: Machine<P>
   /// What the guest brought from elsewhere; nil for one that starts here.
-  private let past: PortableGuest<ExperimentState>?
+  private let resumed: PortableGuest<ExperimentState>?
   private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
   private let statisticsAtStart: SecondWitness
@@ -31,8 +31,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   /// Makes the machine and puts the guest into it.
   ///
-  /// Throws `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making, loading
-  /// or restoring a machine throws.
+  /// - Throws: `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making,
+  ///   loading or restoring a machine throws.
   init(
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, terms: Terms,
     on kvm: borrowing KVM
@@ -51,14 +51,14 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     let intercepted = machine.currentPolicy.intercepts.contains(experiment.msr)
     let isFixed = !machine.currentPolicy.changesIntercepts
     var intercepts: RunRecord.Interception = !intercepted ? .never : isFixed ? .always : .atTimes
-    let past: PortableGuest<ExperimentState>?
+    let resumed: PortableGuest<ExperimentState>?
     let rates: CounterRates?
     let subjectAtStart: SubjectValue
     let awaitsPause: Bool
     switch start {
     case .image(let image):
       try machine.load(image, orders: experiment.iterationsPerSample, pausingBefore: experiment.pause)
-      past = nil
+      resumed = nil
       rates = nil
       awaitsPause = experiment.pause != nil
       subjectAtStart = try machine.subjectValue()
@@ -69,7 +69,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       try machine.restore(state, snapshot.pages)
       try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
       rates = CounterRates(guest: try machine.vcpu.tscFrequency(), host: hostRate)
-      past = snapshot.guest
+      resumed = snapshot.guest
       // No command that starts from a file orders one, whatever stands there.
       awaitsPause = false
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
@@ -83,7 +83,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     protection = machine.protection.given(machine.contract, about: experiment.msr)
     self.terms = terms
     self.machine = machine
-    self.past = past
+    self.resumed = resumed
     self.rates = rates
     self.subjectAtStart = subjectAtStart
   }
@@ -91,7 +91,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// Runs the guest until it is done, comes to its pause, or the control stops it; gives why it is not done, nil when
   /// it is.
   ///
-  /// Throws `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
+  /// - Throws: `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
     // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
     ports = GuestPorts(for: experiment.workload, awaitingPause: awaitsPause)
@@ -159,7 +159,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   /// What there is to tell of a guest that is done, or was stopped.
   ///
-  /// Throws `ExperimentError.contradiction` when the witnesses disagree.
+  /// - Throws: `ExperimentError.contradiction` when the witnesses disagree.
   func record(stopped: RunControl.Stop?) throws -> RunRecord {
     var record = RunRecord(
       experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
@@ -168,7 +168,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
-      origin: past?.origin, warnings: past?.warnings ?? [])
+      origin: resumed?.origin, warnings: resumed?.warnings ?? [])
     record.whyNoStatistics = whyNoStatistics
     try record.verify()
     return record
@@ -177,13 +177,13 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called,
   /// `accepting` whether the user accepts now that its policy gives up a protection.
   ///
-  /// Throws `VirtualCPUStateError` when KVM does not give it.
+  /// - Throws: `VirtualCPUStateError` when KVM does not give it.
   mutating func portableGuest(
     on kvm: borrowing KVM, from host: HostOffer, origin: String, accepting: Bool = false
   ) throws -> PortableGuest<ExperimentState> {
     let samplesTaken = try samples().count
     return PortableGuest(
-      origin: origin, policy: experiment.policy.rawValue, warnings: past?.warnings ?? [],
+      origin: origin, policy: experiment.policy.rawValue, warnings: resumed?.warnings ?? [],
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.rawValue, parameters: experiment.workload.namedParameters,
@@ -197,21 +197,21 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   /// The guest as the decision whether it may move wants to know it.
   ///
-  /// Throws what reading the subject throws.
+  /// - Throws: What reading the subject throws.
   func movingGuest(from host: HostOffer) throws -> MovingGuest {
     MovingGuest(
       contract: machine.contract, policy: experiment.policy, subject: experiment.msr, protection: protection.level,
       inUse: SpecCtrl(rawValue: try machine.subjectValue().guest ?? 0), hasIBPB: host.hasIBPB,
       hasWritten: machine.counters.hasWrittenSubject,
-      featureMSRs: past.map { FeatureMSRs(among: $0.machine.cpu.msrs) } ?? host.featureMSRs ?? FeatureMSRs(),
+      featureMSRs: resumed.map { FeatureMSRs(among: $0.machine.cpu.msrs) } ?? host.featureMSRs ?? FeatureMSRs(),
       tscKilohertz: host.clock.map { clock in
-        past?.machine.cpu.tscKilohertz.flatMap { clock.gives($0) ? $0 : nil } ?? clock.kilohertz
+        resumed?.machine.cpu.tscKilohertz.flatMap { clock.gives($0) ? $0 : nil } ?? clock.kilohertz
       })
   }
 
   /// The guest that was stopped, as a snapshot.
   ///
-  /// Throws `VirtualCPUStateError` when KVM does not give its state.
+  /// - Throws: `VirtualCPUStateError` when KVM does not give its state.
   mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
     ExperimentSnapshot(
       guest: try portableGuest(on: kvm, from: try HostOffer.prove(on: kvm, abilities: terms.abilities), origin: origin),
@@ -223,22 +223,22 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   /// The first sample that was timed on this host alone.
   private var firstOwnSample: Int {
-    past.map { $0.work.samplesTaken + ($0.work.isBetweenSamples ? 0 : 1) } ?? 0
+    resumed.map { $0.work.samplesTaken + ($0.work.isBetweenSamples ? 0 : 1) } ?? 0
   }
 
-  private var totalHostCycles: UInt64 { hostCycles &+ (past?.work.hostCycles ?? 0) }
+  private var totalHostCycles: UInt64 { hostCycles &+ (resumed?.work.hostCycles ?? 0) }
 
   private var kvmStatistics: [String: UInt64]? {
     guard let before = statisticsAtStart.statistics, let here = statistics.statistics?.growth(since: before) else {
       return nil
     }
-    guard let past else { return here }
-    return past.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
+    guard let resumed else { return here }
+    return resumed.work.kvmStatistics.map { $0.merging(here, uniquingKeysWith: &+) }
   }
 
   private var whyNoStatistics: String? {
     if let silence = statisticsAtStart.silence ?? statistics.silence { return silence }
-    guard let past, past.work.kvmStatistics == nil else { return nil }
+    guard let resumed, resumed.work.kvmStatistics == nil else { return nil }
     return "KVM's own count of the guest's exits where it ran before is not known"
   }
 
@@ -251,10 +251,10 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
 
   private var tally: [String: UInt64] {
     let own = machine.currentPolicy.tally.map { ($0.name, $0.count) }
-    guard let past else { return Dictionary(uniqueKeysWithValues: own) }
+    guard let resumed else { return Dictionary(uniqueKeysWithValues: own) }
     // A policy that goes on from its state counts on.
-    let countsOn = past.machine.policyState != nil && past.policy == experiment.policy.rawValue
-    return past.work.tally.merging(own) { countsOn ? $1 : $0 &+ $1 }
+    let countsOn = resumed.machine.policyState != nil && resumed.policy == experiment.policy.rawValue
+    return resumed.work.tally.merging(own) { countsOn ? $1 : $0 &+ $1 }
   }
 }
 
@@ -267,12 +267,12 @@ enum ExperimentStart {
 extension Machine where P: ~Copyable {
   /// The guest's mailbox.
   ///
-  /// Throws `ExperimentError.mailbox` when what stands there is no mailbox.
+  /// - Throws: `ExperimentError.mailbox` when what stands there is no mailbox.
   func mailbox() throws -> Mailbox { try vm.mailbox() }
 
   /// The samples that the guest has completed.
   ///
-  /// Throws `ExperimentError.mailbox` when a record was changed in a way that the guest's code does not.
+  /// - Throws: `ExperimentError.mailbox` when a record was changed in a way that the guest's code does not.
   fileprivate func samples(ordered orders: [UInt32]) throws -> [SampleRecord] {
     let bytes = try vm.read(orders.count * SampleRecord.size, at: GuestPhysicalAddress(Layout.samples))
     let records = SampleRecord.records(in: bytes)

@@ -57,7 +57,7 @@ extension ExperimentState {
 extension Experiment {
   /// The experiment that a snapshot is of, under its own policy or another.
   ///
-  /// Throws `ExperimentError.snapshot` when it describes none.
+  /// - Throws: `ExperimentError.snapshot` when it describes none.
   init(resuming snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
     let state = snapshot.guest.work
     guard let name = Workload.Name(rawValue: state.workload) else {

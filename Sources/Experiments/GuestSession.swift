@@ -37,7 +37,7 @@ struct GuestSession {
 extension Experiment {
   /// Makes the machine and puts the guest into it; what the policy weighs is measured before, where nobody has.
   ///
-  /// Throws `PolicyError.refused` when this host cannot honour the policy, and what making a session throws.
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and what making a session throws.
   func open(_ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms) throws -> GuestSession {
     let terms = try terms.measured(for: policy, on: kvm)
     return try policy.make(on: kvm, terms: terms, for: Opening(experiment: self, start: start, terms: terms))

@@ -68,7 +68,7 @@ struct ExitTrace: ExitObserver {
     number += 1
     // A line of text is no place to fail at: what KVM does not tell is a question mark.
     let rip = (try? cpu.registers().rip)?.hex ?? "?"
-    sink("\(number) rip \(rip) \(exit.line(data: cpu))")
+    sink("\(number) rip \(rip) \(exit.text(data: cpu))")
   }
 }
 
@@ -88,7 +88,7 @@ extension Exit {
     }
   }
 
-  fileprivate func line(data cpu: borrowing VirtualCPU) -> String {
+  fileprivate func text(data cpu: borrowing VirtualCPU) -> String {
     switch self {
     case .portOut(let access), .portIn(let access):
       return "\(kindName) port \(access.port.hex) size \(access.size) count \(access.count)"

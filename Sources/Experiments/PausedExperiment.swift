@@ -10,7 +10,7 @@ public struct PausedExperiment: Sendable {
 
   /// The experiment that a snapshot is of, under its own policy or another.
   ///
-  /// Throws `ExperimentError.snapshot` when it describes none.
+  /// - Throws: `ExperimentError.snapshot` when it describes none.
   public init(_ snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
     self.init(try Experiment(resuming: snapshot, under: policy), snapshot)
   }
@@ -22,10 +22,11 @@ public struct PausedExperiment: Sendable {
 
   /// Goes on with the guest on these terms.
   ///
-  /// `beforeEntry` is called once everything is open, before the guest's first instruction. Throws as `Experiment.run`
-  /// does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it was told (and the
-  /// terms do not accept what can be accepted), and `VirtualCPUStateError` with what of the guest's state this host
-  /// does not take.
+  /// `beforeEntry` is called once everything is open, before the guest's first instruction.
+  ///
+  /// - Throws: As `Experiment.run` does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would
+  ///   lose what it was told (and the terms do not accept what can be accepted), and `VirtualCPUStateError` with what
+  ///   of the guest's state this host does not take.
   public func resume(
     on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl(), beforeEntry: () throws -> Void = {}
@@ -38,7 +39,7 @@ public struct PausedExperiment: Sendable {
 
   /// The guest, if it may go on at this host under the experiment's policy; what it loses is a warning from then on.
   ///
-  /// Throws `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
+  /// - Throws: `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
   func admitted(on kvm: borrowing KVM, terms: Terms) throws -> PausedExperiment {
     let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
     var snapshot = snapshot

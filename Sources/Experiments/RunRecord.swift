@@ -95,7 +95,7 @@ public struct RunRecord: Sendable {
 extension RunRecord {
   /// Holds the witnesses against each other and against what the guest was built to do.
   ///
-  /// Throws `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
+  /// - Throws: `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
   func verify() throws(ExperimentError) {
     var contradictions: [String] = []
     func compare(_ what: String, _ found: UInt64, _ expected: UInt64) {

@@ -31,7 +31,7 @@ extension RunReport {
 
 extension RunReport.Protection {
   /// How far and why, in the words of every other output.
-  public var sentence: String { "\(level.value?.word ?? level.text); \(reason)" }
+  public var text: String { "\(level.value?.summary ?? level.text); \(reason)" }
 }
 
 extension RunReport.Exits {

@@ -8,7 +8,7 @@ extension Workload {
   /// Why a guest of this KVM cannot run the workload under a policy for this MSR; nil when it can, and when its own MSR
   /// is the policy's, which has been proved for that, or else is intercepted.
   ///
-  /// Throws what making a VM to try it on throws.
+  /// - Throws: What making a VM to try it on throws.
   public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {
     try ownMSR(besides: subject).flatMap { refusal(after: try RegisterProof.prove($0, on: kvm)) }
   }
@@ -21,13 +21,13 @@ extension Workload {
     switch proof {
     // A guest wrote it without a #GP.
     case .held, .accepted, .moving: nil
-    default: "guests of this KVM cannot use \(msr) (\(msr.hex)): \(proof.sentence)"
+    default: "guests of this KVM cannot use \(msr) (\(msr.hex)): \(proof.text)"
     }
   }
 
   /// Why no policy's guest on this host would run the workload as it is by default; nil when one would.
   ///
-  /// Throws what making a VM to try it on throws.
+  /// - Throws: What making a VM to try it on throws.
   public func refusal(on kvm: borrowing KVM) throws -> String? {
     // No policy offers a guest more than emulate.
     try refusal(under: .specCtrl, on: kvm)

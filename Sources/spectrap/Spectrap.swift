@@ -35,7 +35,7 @@ struct Spectrap: ParsableCommand {
 
   /// The command that the words order.
   ///
-  /// Throws what the argument parser throws, and `ValidationError` for a command that there is none of.
+  /// - Throws: What the argument parser throws, and `ValidationError` for a command that there is none of.
   private static func parse(_ words: [String]) throws -> any ParsableCommand {
     let names = configuration.subcommands.map { $0._commandName }
     if let word = words.first(where: { $0 != "help" }), !word.hasPrefix("-"), !names.contains(word) {

@@ -27,7 +27,7 @@ struct RefusalTests {
         case .supported: #expect(try refusal(policy, subject) == nil)
         case .refused(let reason):
           #expect(try refusal(policy, subject) == .refused(policy: policy.rawValue, reason: reason))
-          #expect(reason.contains(terms.abilities.register.sentence))
+          #expect(reason.contains(terms.abilities.register.text))
         }
       }
     }

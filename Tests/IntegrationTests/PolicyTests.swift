@@ -24,7 +24,7 @@ struct PolicyTests {
             reason.contains("wrote \(wrote.hex), and \(readBack.hex) read back"))
           #expect(reason.contains("\(msr) (\(msr.hex))"))
         case (.refused(let reason), .faulted), (.refused(let reason), .unreadable):
-          #expect(reason.contains(proof.sentence))
+          #expect(reason.contains(proof.text))
         default: Issue.record("\(msr): \(proof), and \(support)")
         }
       }

@@ -42,7 +42,7 @@ struct SafeMachineTests {
         Issue.record("\(error.map { "\($0)" } ?? "the machine was made")")
         continue
       }
-      #expect(reason.contains(proof.sentence))
+      #expect(reason.contains(proof.text))
     }
     // Also with the consent, which is another matter.
     let refused = try refusal(Passthrough(), on: kvm, abilities(held: false, ibrsAll: true), accepting: true)

@@ -56,8 +56,8 @@ struct ResultTests {
     #expect(text.contains("\nKVM           not available\n") && !text.contains("Proved by trying"))
     #expect(text.hasSuffix("\n\nThe kernel calls itself vulnerable to spectre_v2.\n"))
     host.specCtrlProof = HostReport.Fact(works: false, seen: "a guest that wrote 0x1 got a #GP")
-    host.entries = ["syscall": HostReport.Fact(works: nil, seen: "not known")]
-    host.policies = ["emulate": HostReport.Fact(works: true, seen: "protects: no; so it is")]
+    host.entries = [.known(.syscall): HostReport.Fact(works: nil, seen: "not known")]
+    host.policies = [.known(.emulate): HostReport.Fact(works: true, seen: "protects: no; so it is")]
     let proved = host.document.text()
     #expect(proved.contains("\n\nProved by trying\nSPEC_CTRL holds a value  no   a guest that wrote 0x1 got a #GP\n"))
     #expect(

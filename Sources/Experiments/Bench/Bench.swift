@@ -43,7 +43,7 @@ public struct Bench: ~Copyable {
 
   /// Binds this thread, proves what the host can do, and plans.
   ///
-  /// Throws `KVMError`, `ExperimentError` and what the proofs throw; `Errno` when the processor cannot be used.
+  /// - Throws: `KVMError`, `ExperimentError` and what the proofs throw; `Errno` when the processor cannot be used.
   public init(_ options: BenchOptions) throws {
     try self.init(options) { kvm, proofs, canPlaceNeighbours in
       try BenchPlan(options.selection, by: proofs, on: kvm, canPlaceNeighbours: canPlaceNeighbours).cells
@@ -77,7 +77,9 @@ public struct Bench: ~Copyable {
 
   /// Measures until the precision is reached or the time is up, or so many rounds, or until `control` is cancelled.
   ///
-  /// `progress` is told the share of the time, or of the rounds, that is used. Throws what reading the host throws.
+  /// `progress` is told the share of the time, or of the rounds, that is used.
+  ///
+  /// - Throws: What reading the host throws.
   public mutating func run(control: RunControl, progress: (Double) -> Void) throws -> BenchReport {
     let before = HostLoad(of: cpu)
     var generator = SeededGenerator(seed: options.seed, stream: "order")

@@ -26,7 +26,7 @@ public struct BenchSelection: Sendable {
 extension BenchSelection {
   /// Makes sure that something can come of the selection on any host.
   ///
-  /// Throws `ExperimentError.nothingToMeasure` with what contradicts what.
+  /// - Throws: `ExperimentError.nothingToMeasure` with what contradicts what.
   fileprivate func validate(against kernelWork: [Workload.Name]) throws(ExperimentError) {
     let primitives = BenchPlan.primitives
     func words(_ names: [Workload.Name]) -> String { names.map(\.rawValue).joined(separator: ", ") }
@@ -82,9 +82,9 @@ struct BenchPlan {
   /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved
   /// now.
   ///
-  /// Throws what the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
-  /// `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable` when
-  /// this host can run nothing of what it names.
+  /// - Throws: What the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
+  ///   `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable`
+  ///   when this host can run nothing of what it names.
   init(_ selection: BenchSelection, by proofs: HostProofs, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)

@@ -31,7 +31,7 @@ struct Neighbour: ~Copyable {
 
   /// Starts a guest that writes without end, on `cpu`, under the policy of `experiment` and about its MSR.
   ///
-  /// Throws `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
+  /// - Throws: `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
   init(
     on cpu: Int, beside experiment: Experiment, terms: Terms, path: FilePath
   ) throws(Errno) {

@@ -36,8 +36,9 @@ public struct EntryProof: Equatable, Sendable {
 
   /// Tries an entry.
   ///
-  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`). Throws
-  /// `GuestImageError` when there is no such guest.
+  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`).
+  ///
+  /// - Throws: `GuestImageError` when there is no such guest.
   public static func prove(_ entry: Entry, on kvm: borrowing KVM) throws -> EntryProof {
     let image = try GuestImage(.entryProof, entry: entry)
     do {
@@ -63,7 +64,7 @@ public struct EntryProof: Equatable, Sendable {
 
   /// The proof itself, if it is one.
   ///
-  /// Throws `ExperimentError.unproved` when it could not be made.
+  /// - Throws: `ExperimentError.unproved` when it could not be made.
   public func made() throws(ExperimentError) -> EntryProof {
     if case .unknown(let failure) = result { throw .unproved([("entry \(entry.rawValue)", failure)]) }
     return self
@@ -71,8 +72,8 @@ public struct EntryProof: Equatable, Sendable {
 
   /// The first entry that works, in the order of preference.
   ///
-  /// Throws `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one that
-  /// is preferred.
+  /// - Throws: `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one
+  ///   that is preferred.
   public static func proveBest(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {

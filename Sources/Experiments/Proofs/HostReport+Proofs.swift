@@ -31,14 +31,14 @@ extension HostReport {
   }
 
   /// The host in a few words, without reading all that a report holds: processor, module, kernel.
-  public static func headline(files: HostFiles = HostFiles()) -> String {
+  public static func summary(files: HostFiles = HostFiles()) -> String {
     "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
       + "Linux \(HostKernel.release(files: files) ?? "?")"
   }
 
   /// Adds what KVM offers.
   ///
-  /// Throws `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM does not tell.
   public mutating func addOffer(of kvm: borrowing KVM) throws {
     speculation.kvm = SpeculationView(
       try kvm.supportedCPUID(), archCapabilities: try kvm.featureMSR(.archCapabilities))
@@ -58,7 +58,9 @@ extension HostReport {
   /// proofs that others may need, so that nobody makes them again.
   ///
   /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
-  /// else has been added, `ExperimentError.unproved` is thrown. Throws what else making a machine throws.
+  /// else has been added, `ExperimentError.unproved` is thrown.
+  ///
+  /// - Throws: What else making a machine throws.
   @discardableResult
   public mutating func addProofs(on kvm: borrowing KVM) throws -> HostProofs {
     var untried: [(what: String, failure: ProofFailure)] = []
@@ -72,7 +74,7 @@ extension HostReport {
     }
     let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
     if let abilities {
-      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.sentence)
+      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.text)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
           (.known($0), Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
@@ -119,7 +121,7 @@ extension HostReport.Fact {
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.sentence)")
+      self.init(works: true, seen: "protects: \(protection.text)")
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }
@@ -128,7 +130,7 @@ extension HostReport.Fact {
 extension PolicyName {
   /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
   ///
-  /// Throws what making a machine throws, which is made only where it matters what the guest is told.
+  /// - Throws: What making a machine throws, which is made only where it matters what the guest is told.
   func support(on terms: Terms, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
     let support = support(on: terms)
     guard case .supported(let protection) = support,
@@ -152,7 +154,7 @@ extension PolicyName {
 
 extension Protection {
   /// How far and why, as a person says it.
-  public var sentence: String { "\(level.word); \(reason)" }
+  public var text: String { "\(level.summary); \(reason)" }
 }
 
 extension SpeculationView {
@@ -178,7 +180,7 @@ extension SpeculationView {
   }
 
   /// What there is, and what there is not, as a person reads it.
-  public var line: String {
+  public var text: String {
     let bits = [
       ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
     ]

@@ -14,7 +14,8 @@ public struct GuestImage: Sendable {
 
   /// The guest of a workload under an entry.
   ///
-  /// Throws `GuestImageError` when the two make no sense together, and `AssemblyError` when the code cannot be encoded.
+  /// - Throws: `GuestImageError` when the two make no sense together, and `AssemblyError` when the code cannot be
+  ///   encoded.
   public init(_ workload: Workload, entry: Entry) throws {
     guard workload.entries.contains(entry) else { throw GuestImageError.noSuchEntry(workload, entry) }
     guard workload.userBranches == 0 || entry != .none else { throw GuestImageError.noUserMode(workload) }

@@ -5,7 +5,7 @@ public import Registers
 extension Workload {
   /// The workload of this name about this MSR, with the parameters that are given and the usual value of each other.
   ///
-  /// Throws `WorkloadParameterError` for a parameter that it does not have, or a value that it does not take.
+  /// - Throws: `WorkloadParameterError` for a parameter that it does not have, or a value that it does not take.
   public init(_ name: Name, msr: MSR, parameters: [String: Int]) throws(WorkloadParameterError) {
     let possible = Workload(name).parameters
     var chosen: [Parameter: Int] = [:]

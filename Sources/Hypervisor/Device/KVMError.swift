@@ -63,7 +63,7 @@ extension KVMError {
   /// Nil when the error says that KVM does not have what it was asked for: ENOTTY or EINVAL, or what `other` is for the
   /// request.
   ///
-  /// Throws the error itself when it says anything else: then it is not known whether KVM has it.
+  /// - Throws: The error itself when it says anything else: then it is not known whether KVM has it.
   func absent<T>(or other: Errno? = nil) throws(KVMError) -> T? {
     guard code == Errno(rawValue: ENOTTY) || code == .invalidArgument || code == other else { throw self }
     return nil

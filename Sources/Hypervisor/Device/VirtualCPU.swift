@@ -34,7 +34,9 @@ public import SystemPackage
 
   /// Enters the guest until its next exit, and gives the reason by KVM's number.
   ///
-  /// A signal gives `KVM_EXIT_INTR`. Throws `KVMError` when KVM cannot run the vCPU.
+  /// A signal gives `KVM_EXIT_INTR`.
+  ///
+  /// - Throws: `KVMError` when KVM cannot run the vCPU.
   @inlinable @inline(__always) mutating func enter() throws(KVMError) -> UInt32 {
     let result = ckvm_ioctl(descriptor.raw, .run, 0)
     if result < 0 {
@@ -47,7 +49,9 @@ public import SystemPackage
   /// Enters the guest until its next exit.
   ///
   /// The exit is complete, as far as the guest goes, only after the next run; an MSR access that is not answered until
-  /// then faults in the guest. Throws `KVMError` when KVM cannot run the vCPU.
+  /// then faults in the guest.
+  ///
+  /// - Throws: `KVMError` when KVM cannot run the vCPU.
   @inlinable public mutating func run() throws(KVMError) -> Exit {
     let reason = try enter()
     let exit = unsafe Exit(decoding: state, reason)
@@ -62,7 +66,9 @@ public import SystemPackage
   ///
   /// Only then do registers and memory show the finished instruction. Gives the new exit that finishing may cause (the
   /// other half of an MMIO access across two pages), nil when nothing is pending any more; a REP string instruction
-  /// then stands at its next element, and RCX says how many are left. Throws `KVMError` when KVM cannot.
+  /// then stands at its next element, and RCX says how many are left.
+  ///
+  /// - Throws: `KVMError` when KVM cannot.
   public mutating func completeExit() throws(KVMError) -> Exit? {
     unsafe state.pointee.immediate_exit = 1
     defer { unsafe state.pointee.immediate_exit = 0 }

@@ -25,9 +25,11 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// given, or else what the policy makes of KVM's offer.
   ///
   /// `terms` say what was proved of the host, by trying it before. A policy that protects nothing here, or a contract
-  /// that tells the guest an IBRS_ALL which is not there, must be accepted. Throws `PolicyError.refused` when this host
-  /// cannot honour the policy, and `PolicyError.unprotected` when nobody has accepted that; `KVMError`,
-  /// `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the policy fails.
+  /// that tells the guest an IBRS_ALL which is not there, must be accepted.
+  ///
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and `PolicyError.unprotected` when nobody
+  ///   has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the
+  ///   policy fails.
   public init(
     on kvm: borrowing KVM, policy: consuming P, terms: Terms,
     acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
@@ -97,7 +99,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
 
   /// Runs the guest until the handler or the control ends it.
   ///
-  /// Throws `RunError` when the guest, KVM or the policy fails.
+  /// - Throws: `RunError` when the guest, KVM or the policy fails.
   @inlinable public mutating func run<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
     _ handler: inout H, observer: inout O, control: RunControl
   ) throws(RunError) -> End {
@@ -202,7 +204,7 @@ extension Machine where P: ~Copyable {
 
   /// The subject MSR as the guest would read it, and as it stands in the vCPU, proved by reading.
   ///
-  /// Throws `MSRAccessError` when KVM does not read it.
+  /// - Throws: `MSRAccessError` when KVM does not read it.
   public func subjectValue() throws(MSRAccessError) -> SubjectValue { try policy.subjectValue(in: cpu) }
 
   /// Whether a guest that was paused so often must go on for a moment before it can be taken away.

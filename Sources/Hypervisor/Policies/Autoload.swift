@@ -78,9 +78,9 @@ public struct Autoload: Policy, ~Copyable {
       case nil: throw .refused(policy: Self.name, reason: "\(what) nobody has proved that guests can write")
       case .unreadable?:
         throw .refused(
-          policy: Self.name, reason: "\(what) this KVM does not read: \(RegisterProof.unreadable.sentence)")
+          policy: Self.name, reason: "\(what) this KVM does not read: \(RegisterProof.unreadable.text)")
       case let proof?:
-        throw .refused(policy: Self.name, reason: "\(what) no guest here can write: \(proof.sentence)")
+        throw .refused(policy: Self.name, reason: "\(what) no guest here can write: \(proof.text)")
       }
     }
   }

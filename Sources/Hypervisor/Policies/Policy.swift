@@ -82,7 +82,7 @@ extension Policy where Self: ~Copyable {
 extension Policy where Self: ~Copyable {
   /// How the guest is protected on these terms.
   ///
-  /// Throws `PolicyError.refused` when the host cannot honour the policy.
+  /// - Throws: `PolicyError.refused` when the host cannot honour the policy.
   func protection(on terms: Terms) throws(PolicyError) -> Protection {
     try support(on: terms).protection(under: Self.name)
   }
@@ -101,7 +101,7 @@ public struct GuestContract: Equatable, Sendable {
 
   /// All that KVM offers on this host.
   ///
-  /// Throws `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM does not tell.
   public init(offeredBy kvm: borrowing KVM) throws(KVMError) {
     self.init(
       cpuid: try kvm.supportedCPUID(),
@@ -137,7 +137,7 @@ public enum PolicySupport: Equatable, Sendable {
 extension PolicySupport {
   /// The protection under the policy of this name.
   ///
-  /// Throws `PolicyError.refused` when the host cannot honour it.
+  /// - Throws: `PolicyError.refused` when the host cannot honour it.
   func protection(under policy: String) throws(PolicyError) -> Protection {
     switch self {
     case .supported(let protection): return protection

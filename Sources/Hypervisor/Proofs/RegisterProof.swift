@@ -26,7 +26,7 @@ public enum RegisterProof: Equatable, Codable, Sendable {
 
 extension RegisterProof {
   /// What was seen, in words.
-  public var sentence: String {
+  public var text: String {
     switch self {
     case .held(let wrote): "a guest wrote \(wrote.hex), and it read back"
     case .dropped(let wrote, let readBack): "a guest wrote \(wrote.hex), and \(readBack.hex) read back"
@@ -44,9 +44,9 @@ extension RegisterProof {
   func refusal(of msr: MSR) -> String? {
     switch self {
     case .held: nil
-    case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(sentence)"
-    case .moving: "\(msr) (\(msr.hex)) cannot be proved to be the guest's: \(sentence)"
-    default: "guests of this KVM have no \(msr) (\(msr.hex)): \(sentence)"
+    case .accepted: "\(msr) (\(msr.hex)) has no value to save and restore: \(text)"
+    case .moving: "\(msr) (\(msr.hex)) cannot be proved to be the guest's: \(text)"
+    default: "guests of this KVM have no \(msr) (\(msr.hex)): \(text)"
     }
   }
 }

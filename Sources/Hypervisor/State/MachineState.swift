@@ -23,7 +23,7 @@ public struct MachineState: Codable, Equatable, Sendable {
 extension Machine where P: ~Copyable {
   /// Finishes the last exit and takes the state.
   ///
-  /// Throws `VirtualCPUStateError` when KVM refuses, or the exit cannot be finished without running the guest.
+  /// - Throws: `VirtualCPUStateError` when KVM refuses, or the exit cannot be finished without running the guest.
   public mutating func state(on kvm: borrowing KVM) throws(VirtualCPUStateError) -> MachineState {
     do {
       if let exit = try cpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
@@ -45,9 +45,9 @@ extension Machine where P: ~Copyable {
   /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its
   /// pages; all other memory is zeroes.
   ///
-  /// Throws `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
-  /// `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
-  /// something else than before.
+  /// - Throws: `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
+  ///   `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
+  ///   something else than before.
   public mutating func restore(_ state: MachineState, _ pages: [GuestPage]) throws {
     if let difference = contract.difference(from: state.told) { throw VirtualCPUStateError.contract(difference) }
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }

@@ -12,7 +12,7 @@ package struct Estimates {
 
   /// A cell's cost over another's.
   ///
-  /// Throws `RatioUnknown` where the samples leave it open.
+  /// - Throws: `RatioUnknown` where the samples leave it open.
   func knownRatio(
     _ cell: CellRecord, over baseline: CellRecord, confidence: Double = 0.95
   ) throws(RatioUnknown) -> RatioEstimate {

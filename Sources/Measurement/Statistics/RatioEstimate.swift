@@ -29,8 +29,9 @@ public struct RatioEstimate: Equatable, Sendable {
 
   /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
   ///
-  /// The same seed gives the same interval. Throws `RatioUnknown` where no round has both, and where either cost may
-  /// not be above zero.
+  /// The same seed gives the same interval.
+  ///
+  /// - Throws: `RatioUnknown` where no round has both, and where either cost may not be above zero.
   public init(
     of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
     generator: SeededGenerator

@@ -34,10 +34,10 @@ extension RatioUnknown {
 }
 
 extension RatioUnknown: CustomStringConvertible {
-  public var description: String { words(dividend: "the cell's median", divisor: "the baseline's median") }
+  public var description: String { text(dividend: "the cell's median", divisor: "the baseline's median") }
 
   /// The reason in a sentence without a full stop, the two costs called by these names.
-  func words(dividend: String, divisor: String) -> String {
+  func text(dividend: String, divisor: String) -> String {
     switch self {
     case .noCommonRound: "no round has samples of both"
     case .notFinite: "a sample is no finite number"

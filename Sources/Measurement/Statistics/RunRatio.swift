@@ -24,7 +24,7 @@ struct RunRatio: Equatable {
 
   /// Estimates from the rounds of each run.
   ///
-  /// Throws `RatioUnknown` where there is no ratio.
+  /// - Throws: `RatioUnknown` where there is no ratio.
   init(of second: [[Double]], over first: [[Double]], confidence: Double) throws(RatioUnknown) {
     let first = first.filter { !$0.isEmpty }
     let second = second.filter { !$0.isEmpty }

@@ -50,12 +50,12 @@ struct Evidence {
       let why = absent.reason.map { ": \($0.withoutFullStop)" } ?? ""
       throw Missing(
         outcome: absent.status == .unsupported ? .cannotBeTested : .notMeasured,
-        reason: "\(what) was not measured (\(absent.status.words)\(why))")
+        reason: "\(what) was not measured (\(absent.status.text)\(why))")
     }
     if let other = candidates.first {
       throw Missing(
         outcome: .cannotBeTested,
-        reason: "\(what) was not measured (in \(other.id) it ends in \(other.end.words) here)")
+        reason: "\(what) was not measured (in \(other.id) it ends in \(other.end.text) here)")
     }
     throw Missing(reason: "\(what) was not measured")
   }
@@ -125,7 +125,7 @@ struct Evidence {
 
 extension Evidence.Finding {
   /// The figure in words: "1.02 (1.01 to 1.03)", "1200 cycles (1180 to 1210)".
-  var words: String {
+  var text: String {
     let isRatio = figure.unit == "x"
     let value = isRatio ? Decimal.ratio(figure.value) : "\(Decimal.cost(figure.value)) \(figure.unit)"
     guard interval.width > 0 else { return value }
@@ -195,7 +195,7 @@ extension CellRecord {
 
 extension CellRecord.Place {
   /// The place as it stands in a sentence.
-  package var words: String {
+  package var text: String {
     switch self {
     case .hardware: "the hardware"
     case .kvm: "KVM"
@@ -206,7 +206,7 @@ extension CellRecord.Place {
 }
 
 extension CellRecord.Status {
-  fileprivate var words: String {
+  fileprivate var text: String {
     switch self {
     case .measured: "no sample"
     case .unsupported: "not possible on this host"

@@ -48,7 +48,7 @@ enum Need: Hashable, Sendable {
       return lack(
         of: "hardware that shadows the register",
         "KVM gives user space none to use (VMX \"virtualize IA32_SPEC_CTRL\", AMD V_SPEC_CTRL): under the policy shadow a "
-          + "write traps to \(shadow.place.words)")
+          + "write traps to \(shadow.place.text)")
     case .clockOfTime:
       return record.environment.isExact ? lack(of: "time", "this host's clock counts instructions") : nil
     }

@@ -35,7 +35,7 @@ extension BenchReport.Verdict {
       outcome = lack
       reason =
         lacks.map(\.reason).joined(separator: "; ")
-        + (byPathLengths ? "; by path lengths it \(ruling.outcome.words): \(reason)" : "; here \(reason)")
+        + (byPathLengths ? "; by path lengths it \(ruling.outcome.text): \(reason)" : "; here \(reason)")
     } else if let shaky {
       (outcome, reason) = (.notEnoughRounds, shaky.lackOfRounds)
     }
@@ -46,7 +46,7 @@ extension BenchReport.Verdict {
 
 extension BenchReport.Verdict.Outcome {
   /// The outcome as a person says it.
-  public var words: String {
+  public var text: String {
     switch self {
     case .holds: "holds"
     case .doesNotHold: "does not hold"

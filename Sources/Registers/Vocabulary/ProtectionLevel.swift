@@ -14,7 +14,7 @@ public enum ProtectionLevel: String, Codable, Sendable {
   case notApplicable
 
   /// The level as a person says it.
-  public var word: String {
+  public var summary: String {
     switch self {
     case .always: "always"
     case .maskedBits: "the host's bits alone"

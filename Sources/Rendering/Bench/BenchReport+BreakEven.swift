@@ -27,7 +27,8 @@ extension BenchReport {
     if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
     if !breakEven.leftOut.isEmpty {
       caveats.append(
-        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", ")).")
+        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", "))."
+      )
     }
     if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
       caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
@@ -72,7 +73,8 @@ extension BreakEven.Winner {
       case nil: from == 0 ? "at any number of writes" : "from \(start) writes on"
       case let end?: from == 0 ? "up to \(end)\(interval) writes" : "from \(start) to \(end)\(interval) writes"
       }
-    return policy.text + (equals.isEmpty ? "" : " (\(equals.map(\.text).joined(separator: ", ")) equal)") + " \(stretch)"
+    return policy.text + (equals.isEmpty ? "" : " (\(equals.map(\.text).joined(separator: ", ")) equal)")
+      + " \(stretch)"
   }
 }
 

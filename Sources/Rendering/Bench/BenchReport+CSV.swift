@@ -48,7 +48,8 @@ extension BenchReport {
     let summary = cell.summary
     let interval = summary?.medianInterval95
     let identity = [
-      cell.id, cell.workload.text, cell.entry.text, cell.policy.text, cell.msr?.text ?? "", cell.neighbour?.rawValue ?? "",
+      cell.id, cell.workload.text, cell.entry.text, cell.policy.text, cell.msr?.text ?? "",
+      cell.neighbour?.rawValue ?? "",
       "\(cell.writesPerEntry)", "\(cell.exitsPerEntry)", cell.place.rawValue, cell.status.rawValue, cell.reason ?? "",
     ]
     let statistics = [

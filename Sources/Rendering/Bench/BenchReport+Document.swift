@@ -53,7 +53,7 @@ extension BenchReport {
     guard !verdicts.isEmpty else { return nil }
     let judgements = verdicts.map {
       Document.Judgement(
-        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.words, reason: $0.reason)
+        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.text, reason: $0.reason)
     }
     let sources = Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")
     return Document.Section(

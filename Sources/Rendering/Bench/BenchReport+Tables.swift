@@ -71,7 +71,8 @@ extension BenchReport {
         cell.baselineUse == .subtract
         ? cell.baseline.flatMap { self.cell($0) }.flatMap { estimates.difference(cell.record, minus: $0.record) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text, cell.end == .none ? "-" : cell.end.rawValue,
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text,
+        cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
         net.map { Decimal.costInterval($0.interval) } ?? summary.intervalText,
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",

@@ -62,7 +62,8 @@ extension Chart {
     _ kind: String, _ policy: Known<PolicyName>, _ exits: Int, _ writes: Double, _ cost: Double
   ) -> JSONValue {
     [
-      "kind": .string(kind), "policy": .string(policy.text), "exits": .integer(Int128(exits)), "writes": .number(writes),
+      "kind": .string(kind), "policy": .string(policy.text), "exits": .integer(Int128(exits)),
+      "writes": .number(writes),
       "cycles": .number(cost),
     ]
   }

@@ -16,7 +16,8 @@ extension Chart {
     let data = cells.map { cell -> JSONValue in
       let interval = cell.shownInterval
       return [
-        "workload": .string(cell.text), "policy": .string(cell.policy.text), "median": .number(cell.summary?.median ?? 0),
+        "workload": .string(cell.text), "policy": .string(cell.policy.text),
+        "median": .number(cell.summary?.median ?? 0),
         "low": .number(interval.lower), "high": .number(interval.upper), "place": .string(cell.place.rawValue),
       ]
     }

@@ -14,7 +14,7 @@ extension Chart {
     for (index, cell) in cells.enumerated() {
       let loop = cell.baselineUse == .subtract ? cell.baseline.flatMap { report.cell($0)?.summary?.median } : nil
       let samples = cell.settledRounds.flatMap { $0 }.map { $0 - (loop ?? 0) }.sorted()
-      let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.words)")
+      let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.text)")
       names.append(name)
       all += samples
       // Lines that run into each other at the median are told apart where each has its mark at another height.

@@ -45,7 +45,7 @@ extension MigrationPlan {
 extension MigrationPlan.Row {
   fileprivate var answer: String {
     switch outcome {
-    case .allowed: "allowed, protects: \(protectionAtDestination?.word ?? "?"); \(reason)"
+    case .allowed: "allowed, protects: \(protectionAtDestination?.summary ?? "?"); \(reason)"
     case .unprotected: "UNPROTECTED: \(reason)"
     case .refused: "refused: \(reason)"
     case .notStarted: "no such guest: \(reason)"

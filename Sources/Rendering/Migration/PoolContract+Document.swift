@@ -32,7 +32,7 @@ extension PoolContract.Host {
       ("of SPEC_CTRL", costs.specCtrl), ("of feature MSRs", costs.featureMSRs), ("clock", costs.clock),
       ("warnings", costs.warnings),
     ].filter { !$0.1.isEmpty }
-    let policy = Document.Fact("policy", "\(policy.rawValue), protects: \(protection.word); \(reason)")
+    let policy = Document.Fact("policy", "\(policy.rawValue), protects: \(protection.summary); \(reason)")
     return .init(
       .init(name), [.facts([policy] + lists.map { .init($0.0, $0.1.joined(separator: ", ")) }, indent: 2)])
   }

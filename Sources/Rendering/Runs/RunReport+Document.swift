@@ -20,13 +20,13 @@ extension RunReport {
     let given: [Document.Fact] = [
       .init("workload", "\(workload)\(chosen), \(iterations) iterations in \(samples) samples\(ending)"),
       .init("entry", "\(entry) (\(entryChoice))"), .init("policy", "\(policy) of \(msr.name) (\(msr.index))"),
-      .init("protects", protection.sentence),
+      .init("protects", protection.text),
     ]
     let whyTwo = kvm.whyNone.map { ["two witnesses instead of three: \($0)"] } ?? []
     let place = [.init("host", host), origin.map { .init("came from", $0) }].compactMap(\.self) as [Document.Fact]
     let found: [Document.Fact?] = [
       .init("guest's clock", guestClock), .init("host's clock", hostClock), .init(msr.name, register),
-      .init("guest is told", guest.told.line), guest.sees.map { .init("guest sees", $0.line) },
+      .init("guest is told", guest.told.text), guest.sees.map { .init("guest sees", $0.text) },
     ]
     return given + (warnings + whyTwo).map(Document.Fact.warning) + place + found.compactMap(\.self)
   }

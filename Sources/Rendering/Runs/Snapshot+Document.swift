@@ -33,7 +33,7 @@ extension Snapshot<ExperimentState> {
       .init("\(machine.subject)", machine.subjectValue.map { "the guest reads \($0.hex)" } ?? "takes writes only"),
       .init(
         "guest is told",
-        SpeculationView(machine.told.cpuid, archCapabilities: machine.told.archCapabilities.rawValue).line
+        SpeculationView(machine.told.cpuid, archCapabilities: machine.told.archCapabilities.rawValue).text
           + "; CPUID of \(machine.told.cpuid.entries.count) entries"),
       .init("MSRs", "\(machine.cpu.msrs.count), of which \(machine.cpu.msrs.count { $0.value != 0 }) are not 0"),
       .init(

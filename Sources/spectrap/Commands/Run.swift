@@ -180,8 +180,8 @@ struct Run: ParsableCommand {
   static func show(_ record: RunRecord, entryChoice: String, on host: HostDescription) throws {
     switch host {
     case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))
-    case .headline(let headline):
-      try Output.document(RunReport(record, host: nil, entryChoice: entryChoice).document(on: headline))
+    case .summary(let summary):
+      try Output.document(RunReport(record, host: nil, entryChoice: entryChoice).document(on: summary))
     }
   }
 

@@ -28,7 +28,7 @@ struct ParameterOptions: ParsableArguments {
 
   /// Makes sure that the workload has what was chosen.
   ///
-  /// Throws `ValidationError`, which says whose it is.
+  /// - Throws: `ValidationError`, which says whose it is.
   func validate(for workload: Workload.Name) throws {
     for parameter in Workload.Parameter.allCases
     where chosen[parameter] != nil && !parameter.workloads.contains(workload) {

@@ -25,8 +25,8 @@ struct SandboxOptions: ParsableArguments {
 /// The host as a result tells it, looked at while its files can still be read.
 enum HostDescription {
   case report(HostReport)
-  case headline(String)
+  case summary(String)
 
   /// All of it for JSON, a line for text.
-  init(json: Bool) { self = json ? .report(HostReport()) : .headline(HostReport.headline()) }
+  init(json: Bool) { self = json ? .report(HostReport()) : .summary(HostReport.summary()) }
 }

@@ -139,7 +139,7 @@ struct VerdictTests {
   @Test("Each outcome has words of its own, in text and in JSON")
   func words() {
     let outcomes = BenchReport.Verdict.Outcome.allCases
-    #expect(Set(outcomes.map(\.words)).count == outcomes.count)
+    #expect(Set(outcomes.map(\.text)).count == outcomes.count)
     // What results of older versions have in them.
     for word in ["holds", "doesNotHold", "cannotBeTested"] {
       #expect(BenchReport.Verdict.Outcome(rawValue: word) != nil)

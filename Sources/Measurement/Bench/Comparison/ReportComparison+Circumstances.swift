@@ -22,7 +22,7 @@ extension ReportComparison.Circumstance {
       ("kernel", text(one.kernel), text(other.kernel)),
       ("KVM module", one.module, other.module),
       ("SMT", text(one.smt), text(other.smt)),
-      ("governors", one.governors.words, other.governors.words),
+      ("governors", one.governors.text, other.governors.text),
       ("turbo", text(one.turbo), text(other.turbo)),
       ("virtualised by", one.machineBelow, other.machineBelow),
       ("speculative store bypass", one.processStoreBypass, other.processStoreBypass),
@@ -77,7 +77,7 @@ extension HostReport {
 }
 
 extension [String] {
-  fileprivate var words: String { isEmpty ? "none" : sorted().joined(separator: ", ") }
+  fileprivate var text: String { isEmpty ? "none" : sorted().joined(separator: ", ") }
 }
 
 extension ReportComparison {

@@ -152,7 +152,7 @@ public struct ReportComparison: Codable, Equatable, Sendable {
           of: cell.after.settledRounds, over: cell.before.settledRounds, confidence: confidence)
         changes.append(CellChange(cell.before.id, ratio, isExact: isExact))
       } catch {
-        let why = error.words(dividend: "the second's median", divisor: "the first's median")
+        let why = error.text(dividend: "the second's median", divisor: "the first's median")
         void.append(VoidCell(cell: cell.before.id, reason: why))
       }
     }

@@ -28,7 +28,7 @@ extension ClaimRule {
       try evidence.netCost("exit to the VMM (\(heavy.workload))", heavy),
     ]
     let outcome = findings.outcome(in: trapTolerance)
-    let list = findings.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
+    let list = findings.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
     let range = "500 to 3000 \(evidence.record.environment.unit)"
     let reason =
       switch outcome {

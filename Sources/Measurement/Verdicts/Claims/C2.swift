@@ -18,18 +18,18 @@ extension ClaimRule {
 
   @Sendable private static func judgeC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     try evidence.judgeByLightExit(in: slowdownTolerance) { place throws(Evidence.Missing) in
-      let cell = try evidence.find("an entry with two writes that end in \(place.words)") {
+      let cell = try evidence.find("an entry with two writes that end in \(place.text)") {
         $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
       } tried: {
         $0.isWriter() && $0.isToEnd(in: place)
       }
       let ratio = try evidence.ratio(
-        "two writes ended by \(place.words) / bare", cell, over: try evidence.bare(for: cell))
+        "two writes ended by \(place.text) / bare", cell, over: try evidence.bare(for: cell))
       return (ratio, cell.entry)
     } reason: { light, heavy, entry, position in
-      let aside = heavy.map { ", with the VMM doing so \($0.words)" } ?? ""
+      let aside = heavy.map { ", with the VMM doing so \($0.text)" } ?? ""
       let caveat = entry.isSystemCall ? "" : "; the kernel was entered by \(entry), not by a system call"
-      return "with KVM ending the two writes an entry costs \(light.words) times a bare one\(aside); "
+      return "with KVM ending the two writes an entry costs \(light.text) times a bare one\(aside); "
         + "\(position) 1.5 to 6\(caveat)"
     }
   }
@@ -59,7 +59,7 @@ extension Evidence {
     do throws(Missing) { light = try ratio(.kvm) } catch {
       throw Missing(
         outcome: error.outcome,
-        reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.words)" } ?? ""),
+        reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.text)" } ?? ""),
         figures: heavy.map { [$0.figure] } ?? [])
     }
     let position =

@@ -33,14 +33,14 @@ extension ClaimRule {
     let findings = [restored, emulated] + (listed.map { [$0] } ?? []) + beside
     let taxedByEmulate = ([emulated] + beside).filter { $0.interval.lower > untaxed }
     let figures =
-      "a bystander under manual costs \(restored.words) times what it costs under passthrough, "
-      + "under emulate \(emulated.words)"
+      "a bystander under manual costs \(restored.text) times what it costs under passthrough, "
+      + "under emulate \(emulated.text)"
     let outcome: BenchReport.Verdict.Outcome
     let reason: String
     if !taxedByEmulate.isEmpty {
       outcome = .doesNotHold
-      let worst = taxedByEmulate.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
-      reason = "emulate taxes the bystander, too: \(worst); manual \(restored.words)"
+      let worst = taxedByEmulate.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
+      reason = "emulate taxes the bystander, too: \(worst); manual \(restored.text)"
     } else if restored.interval.upper < untaxed {
       outcome = .doesNotHold
       reason = "\(figures): the restore does not tax it"

@@ -38,7 +38,7 @@ extension ClaimRule {
       "under \(others.map(\.policy.text).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
       + "under \(first.policy)"
     if !cares.isEmpty {
-      let list = cares.map { "\($0.figure.name) \($0.words)" }.joined(separator: ", ")
+      let list = cares.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
       return Ruling(
         outcome: .doesNotHold, findings: findings, reason: "the policy is felt beyond the noise: \(list)\(aside)")
     }

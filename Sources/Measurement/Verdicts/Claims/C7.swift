@@ -40,8 +40,8 @@ extension ClaimRule {
         try evidence.ratio("faked / written once, \(count) branches", forced.branching, over: once.branching))
     }
     let figures =
-      "\(count) indirect branches in user mode add \(added[0].words) with IBRS set, \(added[1].words) without; an entry "
-      + "with the fake costs \(ratios[0].words) times one with IBRS written by hand, with the branches \(ratios[1].words)"
+      "\(count) indirect branches in user mode add \(added[0].text) with IBRS set, \(added[1].text) without; an entry "
+      + "with the fake costs \(ratios[0].text) times one with IBRS written by hand, with the branches \(ratios[1].text)"
     let bound = { (cost: Double) in cost * unslowed }
     let outcome: BenchReport.Verdict.Outcome =
       if added[0].interval.lower > max(0, bound(added[1].interval.upper)) {
