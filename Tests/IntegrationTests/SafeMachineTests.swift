@@ -124,7 +124,6 @@ struct SafeMachineTests {
 
   @Test("under adaptive never opens a register where that was not accepted, whatever it would cost")
   func adaptive() throws {
-    let kvm = try KVM()
     let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
     for accepts in [false, true] {
       let terms = Terms(
