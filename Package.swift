@@ -199,7 +199,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "DocumentationTests",
-      dependencies: ["GuestImages", "Hypervisor", "Host", "Registers", "OverviewExamples", "TestSupport"],
+      dependencies: [
+        "GuestImages", "Hypervisor", "Host", "Registers", "Measurement", "OverviewExamples", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",

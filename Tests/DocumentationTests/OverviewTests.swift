@@ -4,6 +4,7 @@
 import FoundationEssentials
 import GuestImages
 import Hypervisor
+import Measurement
 import TestSupport
 import Testing
 
