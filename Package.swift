@@ -144,7 +144,8 @@ let package = Package(
       name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
+      name: "ImagesTests", dependencies: ["Images", "Measurement", "TestSupport"], exclude: ["Corpus"],
+      swiftSettings: strict),
     .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
     .testTarget(
       name: "BootTests",

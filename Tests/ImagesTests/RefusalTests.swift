@@ -1,6 +1,7 @@
 // What is refused, with which words; and that nothing ends the program, whatever a file says.
 
 import FoundationEssentials
+import Measurement
 import TestSupport
 import Testing
 
@@ -80,7 +81,7 @@ struct RefusalTests {
     let seeds = [
       MadeImage.bzImage(), .multiboot([0xf4]), .elf64([0xf4], pvhEntry: 1), .elf64([0xf4], base: 0xffff_ffff_8000_0000),
     ].map(\.bytes)
-    var (random, read) = (SplitMix64(seed: 7), 0)
+    var (random, read) = (SeededGenerator(seed: 7), 0)
     func feed(_ bytes: [UInt8]) {
       guard let image = try? BootableImage(reading: bytes) else { return }
       read += 1
