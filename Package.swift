@@ -62,7 +62,7 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
-    .target(name: "Images", swiftSettings: strict),
+    .target(name: "Images", dependencies: ["Registers"], swiftSettings: strict),
     .target(name: "Devices", swiftSettings: strict),
     .target(
       name: "Boot",

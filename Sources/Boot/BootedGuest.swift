@@ -14,7 +14,9 @@ public struct BootedGuest {
 
   /// Runs the guest to its end, once.
   ///
-  /// How it ended is in the record, whatever it was. Throws `KVMError` when the run cannot begin.
+  /// How it ended is in the record, whatever it was.
+  ///
+  /// - Throws: `KVMError` when the run cannot begin.
   public func run(control: RunControl) throws -> BootRecord { try body(control) }
 }
 
@@ -22,8 +24,9 @@ extension BootOrder {
   /// Makes the machine and puts the guest into it.
   ///
   /// `line` is the other end of its serial port; `attach` is given the input of that port at the interrupt controllers.
-  /// Throws `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
-  /// policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
+  ///
+  /// - Throws: `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
+  ///   policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
   public func prepare(
     _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, terms: Terms,
     attaching attach: (consuming InterruptLine) -> Void = { _ in }
