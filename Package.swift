@@ -19,6 +19,8 @@ let package = Package(
     .library(name: "Measurement", targets: ["Measurement"]),
     .library(name: "Migration", targets: ["Migration"]),
     .library(name: "Experiments", targets: ["Experiments"]),
+    .library(name: "Images", targets: ["Images"]),
+    .library(name: "Boot", targets: ["Boot"]),
     .library(name: "Rendering", targets: ["Rendering"]),
     .executable(name: "spectrap", targets: ["spectrap"]),
   ],
@@ -60,12 +62,22 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
+    .target(name: "Images", swiftSettings: strict),
+    .target(name: "Devices", swiftSettings: strict),
+    .target(
+      name: "Boot",
+      dependencies: [
+        "CKVM", "Devices", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images", "Measurement",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      swiftSettings: strict),
     // JSON as a value, for charts and for tests of every result.
     .target(name: "JSONValues", swiftSettings: strict),
     .target(
       name: "Rendering",
       dependencies: [
         "JSONValues", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments",
+        "Boot",
       ],
       swiftSettings: strict),
     // C, for it runs before the Swift runtime starts.
@@ -73,8 +85,8 @@ let package = Package(
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement",
-        "Migration", "Rendering", "Sandbox",
+        "Boot", "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images",
+        "Measurement", "Migration", "Rendering", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ],
@@ -89,13 +101,15 @@ let package = Package(
       name: "OverviewExamples",
       dependencies: [
         "Registers", "Host", "Hypervisor", "GuestImages", "Measurement", "Migration", "Experiments", "Rendering",
+        "Images", "Boot",
       ],
       path: "Examples/Overview",
       swiftSettings: strict),
     .executableTarget(
       name: "ExitLoop",
       dependencies: [
-        "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+        "Experiments", "Host", "Registers", "Hypervisor", "GuestImages",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
@@ -124,10 +138,20 @@ let package = Package(
       path: "Tests/SandboxProbe", swiftSettings: strict),
     .target(
       name: "TestSupport",
-      dependencies: ["Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["GuestImages", "Host", "JSONValues", .product(name: "SystemPackage", package: "swift-system")],
       path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(
       name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ImagesTests", dependencies: ["Images", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
+    .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
+    .testTarget(
+      name: "BootTests",
+      dependencies: [
+        "Boot", "Devices", "Experiments", "GuestImages", "Host", "Registers", "Hypervisor", "Images", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "RegistersTests", dependencies: ["Registers", "TestSupport"], swiftSettings: strict),
     .testTarget(
@@ -169,19 +193,21 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "spectrap", "CountExits", "SandboxProbe", "Experiments", "Host", "Registers", "Hypervisor", "Migration",
-        "TestSupport",
+        "spectrap", "CountExits", "SandboxProbe", "Experiments", "GuestImages", "Host", "Registers", "Hypervisor",
+        "Migration", "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
       name: "DocumentationTests",
-      dependencies: ["GuestImages", "Hypervisor", "Host", "Registers", "OverviewExamples", "TestSupport"],
+      dependencies: [
+        "GuestImages", "Hypervisor", "Host", "Registers", "Measurement", "OverviewExamples", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SandboxTests",
       dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
-    .testTarget(name: "LabTests", dependencies: ["Measurement", "Registers"], swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Boot", "Measurement", "Registers"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [

@@ -20,6 +20,8 @@ let package = Package(
   targets: [
     .target(name: "Mutation", swiftSettings: settings),
     .executableTarget(name: "FuzzSnapshot", dependencies: fuzzed + ["Mutation"], swiftSettings: settings),
+    .executableTarget(
+      name: "FuzzImage", dependencies: [.product(name: "Images", package: "spectrap")], swiftSettings: settings),
     .executableTarget(name: "FuzzTransfer", dependencies: fuzzed + ["Mutation"], swiftSettings: settings),
   ]
 )

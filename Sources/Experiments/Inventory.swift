@@ -4,7 +4,7 @@ import GuestImages
 public import Hypervisor
 public import Measurement
 
-/// Workloads, primitives, entries and policies, and whether this host can run them.
+/// Workloads, primitives, entries, policies and images, and whether this host can run them.
 public struct Inventory: Encodable, Sendable {
   /// One of them; `works` is null where it could not be tried, and `seen` where nothing was.
   public struct Item: Encodable, Sendable {
@@ -17,13 +17,15 @@ public struct Inventory: Encodable, Sendable {
     @Nullable public var seen: String?
   }
 
-  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies }
+  private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies, images }
 
   public let schemaVersion = 1
   public let workloads: [Item]
   public let primitives: [Item]
   public let entries: [Item]
   public let policies: [Item]
+  /// What `spectrap boot` can run.
+  public let images: [Item]
   /// Why something could not be tried; nil when all could.
   public let failure: (any Error)?
 
@@ -33,7 +35,9 @@ public struct Inventory: Encodable, Sendable {
     var refusals: [Workload.Name: String] = [:]
     var untried: [Workload.Name: String] = [:]
     var failure: (any Error)?
+    var hasInterruptControllers: Bool?
     if let kvm {
+      hasInterruptControllers = try? kvm.has(.irqchip) && kvm.has(.pit2)
       do { try host.addProofs(on: kvm) } catch { failure = error }
       for name in Workload.Name.allCases {
         do { refusals[name] = try Workload(name).refusal(on: kvm) } catch {
@@ -48,6 +52,10 @@ public struct Inventory: Encodable, Sendable {
     policies = PolicyName.allCases.map { policy in
       let fact = host.policies?[.known(policy)]
       return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
+    }
+    images = BootableKind.allCases.map { kind in
+      let fact = kind.fact(syscall: host.entries?[.known(.syscall)], hasInterruptControllers: hasInterruptControllers)
+      return Item(name: kind.rawValue, summary: kind.summary, works: fact?.works, seen: fact?.seen)
     }
     let guests = Workload.Name.allCases.map { name in
       (

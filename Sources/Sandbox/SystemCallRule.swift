@@ -41,8 +41,9 @@ extension SystemCallRule {
   /// The rules, the most frequent call first; `process` is this process's number.
   static func allowed(in process: UInt32) -> [SystemCallRule] {
     [
-      // KVM_RUN, and what a VM and its vCPU are asked and told; how wide the terminal is.
-      SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions)),
+      // KVM_RUN, and what a VM and its vCPU are asked and told; how wide the terminal is, and its settings, which a
+      // guest's console changed, back.
+      SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions + terminalSettings)),
       // Memory, never executable.
       SystemCallRule(9, .bits(2, clear: protExec)),  // mmap
       SystemCallRule(10, .bits(2, clear: protExec)),  // mprotect
@@ -104,6 +105,9 @@ extension SystemCallRule {
   /// TCGETS, its younger form TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
   private static let terminalQuestions: [UInt32] = [0x5401, 0x802c_542a, 0x5413]
 
+  /// TCSETS and its younger form TCSETS2.
+  private static let terminalSettings: [UInt32] = [0x5402, 0x402c_542b]
+
   /// What is asked of a VM and a vCPU once the guest runs.
   ///
   /// That is to run, to tell the guest's state, to change what is intercepted, to copy the memory and to give it up;
@@ -113,5 +117,7 @@ extension SystemCallRule {
     .getRegisters, .getSpecialRegisters, .getMSRs, .setMSRs, .getXSAVE, .getXCRs, .getEvents, .getDebugRegisters,
     .getMPState, .translate, .getTSCFrequency, .getClock, .getMSRIndexList,
     .setMSRFilter, .setUserMemoryRegion, .getDirtyLog, .getStatisticsDescriptor,
+    // A device of the VMM's interrupts its guest.
+    .irqLine,
   ].map { UInt32($0.rawValue) }
 }

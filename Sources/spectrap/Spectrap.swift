@@ -11,8 +11,8 @@ struct Spectrap: ParsableCommand {
     abstract: "Measures what it costs to virtualise IA32_SPEC_CTRL, on this host, under the policy you choose.",
     version: "0.1.0",
     subcommands: [
-      Probe.self, List.self, Run.self, Resume.self, Inspect.self, Contract.self, Migrate.self, Receive.self,
-      BenchCommand.self, Compare.self, Plot.self, Disassemble.self,
+      Probe.self, List.self, Run.self, BootCommand.self, Resume.self, Inspect.self, Contract.self, Migrate.self,
+      Receive.self, BenchCommand.self, Compare.self, Plot.self, Disassemble.self,
     ])
 
   /// What stands before each error, whoever found it.

@@ -38,7 +38,7 @@ struct ListingTests {
   func list() throws {
     let outcome = try Spectrap.run("list", "--kvm", "/nonexistent")
     #expect(outcome.status == 0)
-    for part in ["workloads", "primitives", "entries", "policies"] {
+    for part in ["workloads", "primitives", "entries", "policies", "images"] {
       for name in try Spectrap.names(of: part) { #expect(outcome.output.contains("\n  \(name) ")) }
     }
   }

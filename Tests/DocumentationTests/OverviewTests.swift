@@ -4,6 +4,7 @@
 import FoundationEssentials
 import GuestImages
 import Hypervisor
+import Measurement
 import TestSupport
 import Testing
 
@@ -23,6 +24,7 @@ struct OverviewTests {
     "opens with the example as it is built",
     arguments: [
       "Registers", "Host", "GuestImages", "Hypervisor", "Measurement", "Migration", "Experiments", "Rendering",
+      "Images", "Boot",
     ])
   func example(module: String) throws {
     let source = try Self.text("Examples/Overview/\(module).swift")
@@ -49,7 +51,7 @@ struct OverviewTests {
     #expect(try guestThatSetsIBRS().renderListing().contains("wrmsr"))
     let (dear, cheap) = ((0..<6).map { [200.0 + Double($0)] }, (0..<6).map { [100.0 + Double($0)] })
     let interval = try compare(dear, over: cheap)
-    #expect(interval.lowerBound > 1.9 && interval.upperBound <= 2)
+    #expect(interval.lower > 1.9 && interval.upper <= 2)
     #expect(mayLeaveIBRSAll(under: .passthrough).hasPrefix("unprotected: "))
     let forms = twoForms(of: [("emulate", 1100)])
     #expect(forms.text == "Cycles per kernel entry\npolicy   cycles\nemulate  1100.0\n")

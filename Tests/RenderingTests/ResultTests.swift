@@ -43,7 +43,8 @@ struct ResultTests {
     let lines = lines(inventory.document)
     #expect(lines.first == "Workloads (no KVM here to try them on)")
     #expect(lines.contains { $0.hasPrefix("  emulate ") && $0.contains(" ?  ") })
-    let items = inventory.workloads + inventory.primitives + inventory.entries + inventory.policies
+    let items =
+      inventory.workloads + inventory.primitives + inventory.entries + inventory.policies + inventory.images
     for item in items { #expect(lines.contains { $0.hasPrefix("  \(item.name) ") }, "\(item.name)") }
     #expect(inventory.failure == nil)
   }

@@ -53,6 +53,8 @@ extension Capability {
   // What makes a VM.
   /// IRQCHIP: the interrupt controllers can live in the kernel.
   public static let irqchip = Capability(rawValue: 0)
+  /// PIT2: the timer can live in the kernel.
+  public static let pit2 = Capability(rawValue: 33)
   /// USER_MEMORY: guest memory is the VMM's own memory.
   public static let userMemory = Capability(rawValue: 3)
   /// SET_TSS_ADDR: where VMX real mode keeps its task state segment can be set.

@@ -2,6 +2,7 @@
 // Facts: KVM API document, section 4.35 (KVM_SET_USER_MEMORY_REGION).
 
 import CKVM
+import SystemPackage
 
 /// An address in the guest's physical address space.
 public struct GuestPhysicalAddress: RawRepresentable, Hashable, Comparable, Codable, Sendable, BitwiseCopyable {
@@ -122,6 +123,15 @@ struct MemorySlot: ~Copyable, Sendable {
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
     guard let offset = range.offset(of: address, length: count) else { return nil }
     return holder.mapping.copy(offset..<offset + count)
+  }
+
+  /// Reads up to `count` bytes of a file to an address, and gives how many; nil, and nothing is read, when the slot
+  /// does not hold the whole range.
+  mutating func read(
+    _ count: Int, of file: FileDescriptor, from start: Int64, at address: GuestPhysicalAddress
+  ) throws(GuestFileError) -> Int? {
+    guard let offset = range.offset(of: address, length: count) else { return nil }
+    return try holder.mapping.read(count, of: file, from: start, at: offset)
   }
 
   /// Writes bytes at an address; no, and nothing is written, when the slot does not hold the whole range.

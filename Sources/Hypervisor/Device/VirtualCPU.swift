@@ -113,6 +113,46 @@ public import SystemPackage
     for offset in range { memory.storeBytes(of: source.next() ?? 0xff, toByteOffset: offset, as: UInt8.self) }
   }
 
+  /// Answers a `portIn` exit without an array: `value` gives each of its elements in turn, of which the lowest
+  /// `access.size` bytes count.
+  @inlinable public mutating func answer(_ access: PortAccess, each value: () -> UInt32) {
+    let range = dataRange(of: access)
+    let size = Int(access.size)
+    guard size == 1 || size == 2 || size == 4 else { return }
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: size) {
+      let element = value()
+      // Safe: the range lies within the page, and is a whole number of elements long.
+      switch size {
+      case 1: unsafe page.base.storeBytes(of: UInt8(truncatingIfNeeded: element), toByteOffset: offset, as: UInt8.self)
+      case 2:
+        unsafe page.base.storeBytes(of: UInt16(truncatingIfNeeded: element), toByteOffset: offset, as: UInt16.self)
+      default: unsafe page.base.storeBytes(of: element, toByteOffset: offset, as: UInt32.self)
+      }
+    }
+  }
+
+  /// The byte that a `portOut` of a single byte carries; nil for any other.
+  @inlinable public func singleByte(of access: PortAccess) -> UInt8? {
+    guard access.size == 1, access.count == 1, access.dataOffset < UInt64(page.count) else { return nil }
+    // Safe: the byte lies within the page.
+    return unsafe page.base.load(fromByteOffset: Int(access.dataOffset), as: UInt8.self)
+  }
+
+  /// The elements that a `portOut` carries, one after the other.
+  @inlinable public func forEachElement(of access: PortAccess, _ body: (UInt32) -> Void) {
+    let range = dataRange(of: access)
+    let size = Int(access.size)
+    guard size == 1 || size == 2 || size == 4 else { return }
+    for offset in stride(from: range.lowerBound, to: range.upperBound, by: size) {
+      // Safe: the range lies within the page, and is a whole number of elements long.
+      switch size {
+      case 1: body(UInt32(unsafe page.base.loadUnaligned(fromByteOffset: offset, as: UInt8.self)))
+      case 2: body(UInt32(unsafe page.base.loadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+      default: body(unsafe page.base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      }
+    }
+  }
+
   /// Answers an `mmioRead` exit with this value, little-endian.
   public mutating func answerMMIO(with value: UInt64) {
     // Safe: the 8 bytes of the `data` member.
@@ -121,7 +161,7 @@ public import SystemPackage
     }
   }
 
-  private func dataRange(of access: PortAccess) -> Range<Int> {
+  @inlinable func dataRange(of access: PortAccess) -> Range<Int> {
     guard access.dataOffset <= UInt64(page.count), access.byteCount <= page.count - Int(access.dataOffset) else {
       return 0..<0
     }

@@ -20,6 +20,8 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
 
   /// What the policy does for the guest's safety on this host.
   public let protection: Protection
+  /// What KVM itself gives the machine beside its vCPU and memory.
+  public let hardware: MachineHardware
 
   /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is
   /// given, or else what the policy makes of KVM's offer.
@@ -31,8 +33,8 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   ///   has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the
   ///   policy fails.
   public init(
-    on kvm: borrowing KVM, policy: consuming P, terms: Terms,
-    acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil
+    on kvm: borrowing KVM, policy: consuming P, terms: Terms, acceptingNoProtection: Bool = false,
+    presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
   ) throws {
     var policy = policy
     let host = terms.abilities
@@ -54,21 +56,24 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
           policy: P.name, reason: "the guest would be told IBRS_ALL, which this host does not have")
       }
     }
-    try self.init(unproved: policy, on: kvm, protection: protection, presenting: presented)
+    try self.init(
+      unproved: policy, on: kvm, protection: protection, presenting: presented, hardware: hardware)
   }
 
   /// Makes a machine under a policy as it stands, of which nothing was proved: for what is not about the policy.
   package init(
     unproved policy: consuming P, on kvm: borrowing KVM,
     protection: Protection = Protection(.none, "nothing was proved"),
-    presenting given: GuestContract? = nil
+    presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
   ) throws {
     let vm = try kvm.makeVM()
     let intercepts = policy.intercepts
-    if !intercepts.isEmpty {
-      try vm.enableMSRExits(.filter)
-      try vm.setMSRFilter(.denying(intercepts))
-    }
+    var reasons: MSRExitReasons = hardware.countsUnservedMSRs ? [.unknown, .invalid] : []
+    if !intercepts.isEmpty { reasons.insert(.filter) }
+    if !reasons.isEmpty { try vm.enableMSRExits(reasons) }
+    if !intercepts.isEmpty { try vm.setMSRFilter(.denying(intercepts)) }
+    // KVM takes no interrupt controllers once there is a vCPU.
+    try vm.make(hardware.interrupts)
     var cpu = try vm.makeVCPU()
     let presented: GuestContract
     if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
@@ -84,6 +89,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     exitCounters = ExitCounters(subject: policy.subject)
     self.presented = presented
     self.protection = protection
+    self.hardware = hardware
     self.vm = vm
     self.cpu = cpu
     self.policy = policy

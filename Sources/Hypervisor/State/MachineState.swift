@@ -23,8 +23,10 @@ public struct MachineState: Codable, Equatable, Sendable {
 extension Machine where P: ~Copyable {
   /// Finishes the last exit and takes the state.
   ///
-  /// - Throws: `VirtualCPUStateError` when KVM refuses, or the exit cannot be finished without running the guest.
+  /// - Throws: `VirtualCPUStateError` when KVM refuses, the exit cannot be finished without running the guest, or the
+  ///   machine has interrupt controllers.
   public mutating func state(on kvm: borrowing KVM) throws(VirtualCPUStateError) -> MachineState {
+    guard hardware.interrupts == .none else { throw .interruptControllers }
     do {
       if let exit = try cpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
       let value = subjectIsReadable ? try policy.subjectValue(in: cpu).guest : nil

@@ -56,6 +56,8 @@ public enum VirtualCPUStateError: Error, Equatable, Sendable {
   case contract(String)
   /// The last exit cannot be finished without running the guest: it led to another.
   case pending(Exit)
+  /// The machine has KVM's interrupt controllers, whose state a snapshot does not hold.
+  case interruptControllers
 }
 
 extension VirtualCPUStateError: CustomStringConvertible {
@@ -70,6 +72,9 @@ extension VirtualCPUStateError: CustomStringConvertible {
         + entries.map { "\($0.msr) (\($0.msr.hex)) = \($0.value.hex)" }.joined(separator: ", ")
     case .contract(let difference): "the guest would be told something else here than it was: \(difference)"
     case .pending(let exit): "the guest's last exit is not finished: it led to \(exit)"
+    case .interruptControllers:
+      "this guest has KVM's interrupt controllers and timer (KVM_CREATE_IRQCHIP), whose state a snapshot does not hold: it "
+        + "cannot be put into a file or moved"
     }
   }
 }

@@ -1,5 +1,6 @@
 // The host in a table that a person reads in ten seconds.
 
+import Experiments
 import Hypervisor
 public import Measurement
 
@@ -69,6 +70,10 @@ extension HostReport {
     row("SPEC_CTRL holds a value", specCtrlProof)
     for entry in Entry.ringSwitching { row("entry \(entry.rawValue)", entries[.known(entry)]) }
     for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[.known(policy)]) }
+    let controllers = capabilities.map { $0["\(Capability.irqchip)"] != nil && $0["\(Capability.pit2)"] != nil }
+    for kind in BootableKind.allCases {
+      row("boot \(kind.rawValue)", kind.fact(syscall: entries[.known(.syscall)], hasInterruptControllers: controllers))
+    }
     return .init("Proved by trying", [.table(table)])
   }
 

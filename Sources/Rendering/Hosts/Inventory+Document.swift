@@ -7,7 +7,10 @@ extension Inventory {
   public var document: Document {
     let isTried = workloads.contains { $0.works != nil }
     let remark = isTried ? ", and whether they run here" : " (no KVM here to try them on)"
-    let kinds = [("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies)]
+    let kinds = [
+      ("Workloads", workloads), ("Primitives", primitives), ("Entries", entries), ("Policies", policies),
+      ("Images", images),
+    ]
     return Document(
       kinds.map { title, items in .init(.init(title, remark: remark), [.table(Self.table(of: items))]) })
   }

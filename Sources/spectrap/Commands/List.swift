@@ -8,7 +8,7 @@ import Rendering
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Lists workloads, entries and policies, and whether this host can run them.")
+    abstract: "Lists workloads, entries, policies and images, and whether this host can run them.")
 
   @OptionGroup var kvm: KVMOptions
   @Flag(help: "Print JSON (docs/json.md).")

@@ -2,6 +2,7 @@
 // Facts: sysexits.h.
 
 import ArgumentParser
+import Boot
 import Experiments
 import GuestImages
 import Hypervisor
@@ -73,6 +74,9 @@ extension Failure {
       case let error as MSRFilterError: KVMError(behind: error).map(Self.status(of:)) ?? .software
       case is MSRAccessError, is GuestMemoryError: KVMError(behind: error).map(Self.status(of:)) ?? .unavailable
       case is ContractRefusal: .unavailable
+      case BootError.image: .dataError
+      case BootError.refused: .unavailable
+      case is GuestFileError: .noInput
       case let error as PoolError: Self.status(of: error)
       case is SandboxError: .unavailable
       case is MoveDesk.NoThread: .osError
@@ -121,7 +125,7 @@ extension Failure {
     switch error {
     case .kvm(let error): status(of: error)
     case .pending: .software
-    case .size, .notHeld, .unreadable, .msrs, .contract: .unavailable
+    case .size, .notHeld, .unreadable, .msrs, .contract, .interruptControllers: .unavailable
     }
   }
 

@@ -31,7 +31,7 @@ enum Output {
   /// From now on standard output is a file's.
   static func takeStandardOutput() { isTaken.store(true, ordering: .relaxed) }
 
-  private static var destination: FileDescriptor {
+  static var destination: FileDescriptor {
     isTaken.load(ordering: .relaxed) ? .standardError : .standardOutput
   }
 

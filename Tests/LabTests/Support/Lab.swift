@@ -14,12 +14,15 @@ struct LabHost: Sendable {
   let programs: [String]
   let results: Task<[String: Command], any Error>
 
-  init(_ name: String, programs: [String] = [], _ commands: KeyValuePairs<String, String>) {
+  /// With a kernel, the machine's own lies there as vmlinuz, for guests.
+  init(
+    _ name: String, programs: [String] = [], withKernel: Bool = false, _ commands: KeyValuePairs<String, String>
+  ) {
     let commands = commands.map { (name: $0.key, command: $0.value) }
     self.programs = programs
     self.name = name
     self.commands = commands
-    results = Task { try await Self.boot(name, commands, programs) }
+    results = Task { try await Self.boot(name, commands, programs, withKernel: withKernel) }
   }
 
   /// What a command did.
@@ -55,7 +58,7 @@ struct LabHost: Sendable {
   /// behind go into a folder.
   static func boot(
     _ host: String, _ commands: [(name: String, command: String)], _ programs: [String] = [], files: [String] = [],
-    wanted: [String] = [], into kept: TemporaryFolder? = nil
+    wanted: [String] = [], into kept: TemporaryFolder? = nil, withKernel: Bool = false
   ) async throws -> [String: Command] {
     let folder = try kept ?? TemporaryFolder()
     defer { if kept == nil { folder.remove() } }
@@ -70,6 +73,7 @@ struct LabHost: Sendable {
     for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
     let file = try folder.write(script, to: "script")
     var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "600"]
+    if withKernel { arguments.append("--kernel") }
     for program in programs {
       let build = try await Command.run("scripts/build-static", [program], timeLimit: .seconds(900))
       guard build.status == 0 else { throw Command.Failure(description: "\(program): \(build.error)") }

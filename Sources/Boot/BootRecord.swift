@@ -1,0 +1,154 @@
+// What there is to tell of a guest that was booted.
+
+public import Hypervisor
+public import Images
+
+/// A guest that has ended, or was stopped.
+public struct BootRecord: Sendable {
+  /// How it ended.
+  public enum End: Sendable {
+    /// It wrote this to the status port.
+    case status(UInt32)
+    /// Spectrap's own first process is done.
+    case done
+    /// It reset or stopped the machine by a port or a system event.
+    case reset
+    /// It shut down: its last words say so.
+    case powerOff
+    /// Its kernel panicked.
+    case panic
+    /// It faulted while it handled a fault while it handled a fault, or shut down by doing so on purpose.
+    case tripleFault(GuestState)
+    /// It stopped the processor for good.
+    case halted
+    case stopped(RunControl.Stop)
+    /// KVM or the policy failed.
+    case failed(RunError)
+  }
+
+  /// The machine's state when the guest passed a point that it is built to pass.
+  public struct Mark: Equatable, Sendable {
+    public let number: UInt32
+    /// Since the first entry.
+    public let time: Duration
+    /// Writes of the subject MSR that have reached the VMM.
+    public let writes: UInt64
+    /// All exits to the VMM.
+    public let exits: UInt64
+    /// All exits by KVM's count; nil where it has none.
+    public let kvmExits: UInt64?
+  }
+
+  public let order: BootOrder
+  public let format: ImageFormat
+  public let isLinux: Bool
+  /// The whole command line that the guest was given.
+  public let commandLine: String
+  public let protection: Protection
+  public let told: GuestContract
+  public let end: End
+  public let counters: ExitCounters
+  /// Exits by KVM's count, light ones too; nil where it has none.
+  public let kvmExits: UInt64?
+  /// What the policy did by itself.
+  public let tally: [(name: String, count: UInt64)]
+  /// Writes of IA32_PRED_CMD that were dropped.
+  public let droppedBarriers: UInt64
+  /// From the first entry to the end.
+  public let duration: Duration
+  public let marks: [Mark]
+  /// What Spectrap's own first process told: what its kernel says of Spectre v2.
+  public let mitigation: String?
+  /// What it measured.
+  public let figures: [KernelFigure]
+  /// The last lines of the guest's serial port.
+  public let lastLines: [String]
+
+  /// MSRs of which KVM refused accesses, for it does not have them or not that value, each with how often.
+  public var unserved: [MSR: ExitCounters.MSRCount] {
+    counters.byMSR.filter { $0.key != order.subject && !(order.dropsBarriers && $0.key == .predCmd) }
+  }
+
+  /// From the first entry to the first process; nil where that did not tell.
+  public var bootTime: Duration? { marks.first { $0.number == InitProgram.startMark }?.time }
+}
+
+extension BootOrder {
+  /// The MSR that the policy is about.
+  var subject: MSR { .specCtrl }
+}
+
+/// What a kernel's own work costs, as measured in its user mode.
+public struct KernelFigure: Equatable, Sendable {
+  /// `getppid`, `touched page`, `untouched page` or `pipe round trip`.
+  public let name: String
+  /// Repetitions in a short sample; a long one has twice as many.
+  public let repetitions: Int
+  /// Cycles of each short and each long sample.
+  public let short: [UInt64]
+  public let long: [UInt64]
+  /// Writes of the subject MSR that reached the VMM while all samples were taken.
+  public let writes: UInt64
+  /// Exits by KVM's count in that time; nil where it has none.
+  public let kvmExits: UInt64?
+
+  /// All repetitions.
+  public var total: Int { (short.count + 2 * long.count) * repetitions }
+  /// Cycles of one repetition: what a long sample takes more than a short one, by their medians.
+  public var median: Double { (Self.median(long) - Self.median(short)) / Double(repetitions) }
+  /// The same by the smallest samples.
+  public var minimum: Double {
+    (Double(long.min() ?? 0) - Double(short.min() ?? 0)) / Double(repetitions)
+  }
+  /// Writes of the subject MSR that reached the VMM, for each repetition.
+  public var writesPerRepetition: Double { Double(writes) / Double(max(1, total)) }
+
+  private static func median(_ samples: [UInt64]) -> Double {
+    let sorted = samples.sorted()
+    guard !sorted.isEmpty else { return 0 }
+    let middle = sorted.count / 2
+    return sorted.count.isMultiple(of: 2)
+      ? Double(sorted[middle - 1]) / 2 + Double(sorted[middle]) / 2 : Double(sorted[middle])
+  }
+}
+
+extension KernelFigure {
+  /// The figures out of what the first process wrote to its ports, as far as they hold together: a guest may write
+  /// anything.
+  static func figures(in data: [UInt32], _ marks: [BootRecord.Mark]) -> [KernelFigure] {
+    var figures: [KernelFigure] = []
+    var rest = data[...]
+    while rest.count >= 4, rest.first == InitProgram.magic {
+      let head = Array(rest.prefix(4))
+      rest = rest.dropFirst(4)
+      let (repetitions, samples) = (Int(head[2]), Int(head[3]))
+      guard let block = InitProgram.Block(rawValue: head[1]), repetitions > 0, samples == InitProgram.samples,
+        rest.count >= samples * 8,
+        let before = marks.first(where: { $0.number == block.mark }),
+        let after = marks.first(where: { $0.number == block.mark + 1 })
+      else { break }
+      let words = Array(rest.prefix(samples * 8))
+      rest = rest.dropFirst(samples * 8)
+      // Each time stamp is two words, the lower first; a sample is two time stamps.
+      let stamp = { (index: Int) -> UInt64 in UInt64(words[index * 2]) | UInt64(words[index * 2 + 1]) << 32 }
+      let lengths = (0..<samples * 2).map { (sample: Int) -> UInt64 in stamp(sample * 2 + 1) &- stamp(sample * 2) }
+      figures.append(
+        KernelFigure(
+          name: block.name, repetitions: repetitions, short: (0..<samples).map { lengths[$0 * 2] },
+          long: (0..<samples).map { lengths[$0 * 2 + 1] }, writes: after.writes &- before.writes,
+          kvmExits: after.kvmExits.flatMap { last in before.kvmExits.map { last &- $0 } }))
+    }
+    return figures
+  }
+}
+
+extension InitProgram.Block {
+  fileprivate var name: String {
+    switch self {
+    case .systemCall: "getppid"
+    case .touchedPage: "touched page"
+    case .untouchedPage: "untouched page"
+    case .pipe: "pipe round trip"
+    }
+  }
+}

@@ -1,0 +1,243 @@
+// A guest in its machine: prepared, so that all that can be refused is refused before it runs; then run to its end.
+
+import CKVM
+import Devices
+import Experiments
+public import Hypervisor
+import Images
+
+/// A guest that is ready to begin.
+///
+/// A closure, not a generic class: only so is its run loop specialised for the policy.
+public struct BootedGuest {
+  fileprivate let body: (RunControl) throws -> BootRecord
+
+  /// Runs the guest to its end, once.
+  ///
+  /// How it ended is in the record, whatever it was. Throws `KVMError` when the run cannot begin.
+  public func run(control: RunControl) throws -> BootRecord { try body(control) }
+}
+
+extension BootOrder {
+  /// Makes the machine and puts the guest into it.
+  ///
+  /// `line` is the other end of its serial port; `attach` is given the input of that port at the interrupt controllers.
+  /// Throws `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
+  /// policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
+  public func prepare(
+    _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, terms: Terms,
+    attaching attach: (consuming InterruptLine) -> Void = { _ in }
+  ) throws -> BootedGuest {
+    let bootable: BootableImage
+    do throws(ImageError) {
+      if let flatAddress {
+        bootable = try BootableImage(flat: image, at: flatAddress)
+      } else {
+        bootable = try BootableImage(reading: image)
+      }
+    } catch { throw BootError.image(name: name, error) }
+    if bootable.isLinux, let reason = try LinuxSupport.refusal(on: kvm) { throw BootError.refused(name: name, reason) }
+    let terms = try terms.measured(for: policy, on: kvm)
+    let prepared = try policy.make(
+      on: kvm, terms: terms,
+      for: Preparation(order: self, image: bootable, file: image, initrd: initrd, line: line, terms: terms))
+    attach(try prepared.interruptLine())
+    return prepared.guest
+  }
+
+  /// What the guest is told: the policy's word or the contract's, as a PC of one processor, without what is hidden.
+  fileprivate func presented(on kvm: borrowing KVM, terms: Terms, offer: GuestContract) throws
+    -> GuestContract
+  {
+    var told = contract ?? policy.contract(from: offer, on: terms)
+    told.cpuid = told.cpuid.ofOneProcessor(hasDeadlineTimer: try kvm.has(.tscDeadlineTimer))
+    for bit in hidden { bit.hide(in: &told) }
+    return told
+  }
+}
+
+/// Makes the machine, for each type of policy.
+private struct Preparation: PolicyVisitor {
+  let order: BootOrder
+  let image: BootableImage
+  let file: GuestFile
+  let initrd: GuestFile?
+  let line: any SerialLine
+  let terms: Terms
+
+  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
+    let offer = try GuestContract(offeredBy: kvm)
+    let intercepts = !policy.intercepts.isEmpty
+    let machine = try Machine(
+      on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
+      acceptingNoProtection: true, presenting: try order.presented(on: kvm, terms: terms, offer: offer),
+      hardware: MachineHardware(
+        interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
+    let barrierRefusal = LinuxSupport.barrierRefusal(told: machine.contract, offered: offer.cpuid)
+    if order.dropsBarriers, barrierRefusal == nil {
+      throw BootError.refused(
+        name: order.name,
+        "--drop-pred-cmd is for hosts without IBPB whose guest is told SPEC_CTRL, and here no write would be dropped")
+    }
+    if image.isLinux, !order.dropsBarriers, let barrierRefusal {
+      throw BootError.refused(name: order.name, barrierRefusal)
+    }
+    let box = Box(
+      try BootedMachine(order, image, file: file, initrd: initrd, line: line, machine, intercepts: intercepts))
+    return Prepared(
+      guest: BootedGuest { try box.machine.run(control: $0) },
+      interruptLine: { () throws(KVMError) in try box.machine.interruptLine() })
+  }
+
+  /// Keeps a machine where closures reach it.
+  private final class Box<P: Policy & ~Copyable> {
+    var machine: BootedMachine<P>
+    init(_ machine: consuming BootedMachine<P>) { self.machine = machine }
+  }
+}
+
+/// A guest, and the input of its serial port at the interrupt controllers.
+private struct Prepared {
+  let guest: BootedGuest
+  let interruptLine: () throws(KVMError) -> InterruptLine
+}
+
+private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
+  private let order: BootOrder
+  private let image: BootableImage
+  private let commandLine: String
+  private let usesOwnProcess: Bool
+  private var machine: Machine<BootPolicy<P>>
+  private var pc: PC
+
+  init(
+    _ order: BootOrder, _ image: BootableImage, file: GuestFile, initrd: GuestFile?, line: any SerialLine,
+    _ machine: consuming Machine<BootPolicy<P>>, intercepts: Bool
+  ) throws {
+    var machine = machine
+    var initrd = initrd
+    let usesOwnProcess = image.isLinux && initrd == nil
+    // A trapped write is long: a sample must stay shorter than a tick of the guest's timer.
+    if usesOwnProcess { initrd = GuestFile(try InitProgram(repetitions: intercepts ? 2 : 10).archive()) }
+    let commandLine =
+      switch image.format {
+      case _ where image.isLinux:
+        LinuxSupport.commandLine(tscKilohertz: try machine.vcpu.tscFrequency(), appending: order.commandLine)
+      // By custom, a multiboot image's own name comes first.
+      case .multiboot: order.commandLine.isEmpty ? order.name : "\(order.name) \(order.commandLine)"
+      case .bzImage, .elf64, .flat: order.commandLine
+      }
+    let plan: BootPlan
+    do throws(ImageError) {
+      plan = try BootPlan(
+        image, memory: order.memory, commandLine: Array(commandLine.utf8), initrd: initrd?.count, by: order.entry)
+    } catch { throw BootError.image(name: order.name, error) }
+    try machine.load(plan, of: file, initrd: initrd, memory: order.memory)
+    let interrupt = try machine.vm.interruptLine(Serial8250.interrupt)
+    // From here on nothing fails: a value that is not copied is made whole or not at all.
+    pc = PC(memory: order.memory, line: line, interrupt: interrupt)
+    self.usesOwnProcess = usesOwnProcess
+    self.commandLine = commandLine
+    self.order = order
+    self.image = image
+    self.machine = machine
+  }
+
+  func interruptLine() throws(KVMError) -> InterruptLine { try machine.vm.interruptLine(Serial8250.interrupt) }
+
+  mutating func run(control: RunControl) throws -> BootRecord {
+    var observer = MarkObserver(subject: order.subject)
+    // A count that cannot be read is none: the VMM's own stands beside it.
+    let kvmExitsBefore = (try? machine.vcpu.statistics())?.exits
+    observer.kvmExitsBefore = kvmExitsBefore
+    let began = ContinuousClock.now
+    observer.began = began
+    let end: BootRecord.End
+    do throws(RunError) {
+      let ended = try machine.run(&pc, observer: &observer, control: control)
+      end = if case .stopped(let stop) = ended { .stopped(stop) } else { portEnd }
+    } catch {
+      pc.flush()
+      end = try self.end(of: error)
+    }
+    pc.flush()
+    if let failure = pc.failure { throw failure }
+    let duration = ContinuousClock.now - began
+    let kvmExits = (try? machine.vcpu.statistics())?.exits.flatMap { last in kvmExitsBefore.map { last &- $0 } }
+    let text = String(decoding: pc.doorbell.text, as: UTF8.self).split(whereSeparator: \.isNewline).first
+    return BootRecord(
+      order: order, format: image.format, isLinux: image.isLinux, commandLine: commandLine,
+      protection: machine.protection.given(machine.contract, about: order.subject), told: machine.contract, end: end,
+      counters: machine.counters, kvmExits: kvmExits, tally: machine.currentPolicy.tally,
+      droppedBarriers: machine.currentPolicy.droppedBarriers, duration: duration, marks: observer.marks,
+      mitigation: usesOwnProcess ? text.map(String.init) : nil,
+      figures: usesOwnProcess ? KernelFigure.figures(in: pc.doorbell.data, observer.marks) : [],
+      lastLines: lastLines(of: end))
+  }
+
+  /// The last lines of the serial port; of a panic, those that say why.
+  private func lastLines(of end: BootRecord.End) -> [String] {
+    if case .panic = end { return pc.tail.lines(12, from: Self.panic) }
+    return pc.tail.lines(12)
+  }
+
+  private static var panic: String { "Kernel panic" }
+
+  /// How a guest ended that the run loop stopped for.
+  private var portEnd: BootRecord.End {
+    switch pc.end {
+    case .status(let value): .status(value)
+    case .done: .done
+    case .reset: .reset
+    case nil: .halted
+    }
+  }
+
+  /// How a guest ended whose run failed.
+  private func end(of error: RunError) throws -> BootRecord.End {
+    switch error {
+    case .tripleFault(let state):
+      // Linux resets a machine that has no other way by a triple fault, after a panic too.
+      if image.isLinux, pc.tail.contains(Self.panic) { return .panic }
+      return image.isLinux && pc.tail.contains("reboot: ") ? .powerOff : .tripleFault(state)
+    case .unanswered(.systemEvent, _): return .powerOff
+    case .kvm(let error): throw error
+    default: return .failed(error)
+    }
+  }
+}
+
+/// Keeps the counts at the points that a guest is built to pass.
+private struct MarkObserver: ExitObserver {
+  /// At most this many points are kept: a guest may pass any number.
+  private static let limit = 64
+
+  private let subject: MSR
+  private var writes: UInt64 = 0
+  private var exits: UInt64 = 0
+  var began = ContinuousClock.now
+  var kvmExitsBefore: UInt64?
+  private(set) var marks: [BootRecord.Mark] = []
+
+  init(subject: MSR) { self.subject = subject }
+
+  mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
+    switch exit {
+    case .interrupted: return
+    case .writeMSR(let access) where access.msr == subject: writes &+= 1
+    case .portOut(let access) where access.port == Doorbell.markPort: mark(access, cpu)
+    default: break
+    }
+    exits &+= 1
+  }
+
+  private mutating func mark(_ access: PortAccess, _ cpu: borrowing VirtualCPU) {
+    guard marks.count < Self.limit else { return }
+    let kvmExits = (try? cpu.statistics())?.exits.flatMap { now in kvmExitsBefore.map { now &- $0 } }
+    let (time, writes, exits) = (ContinuousClock.now - began, writes, exits)
+    var number: UInt32?
+    cpu.forEachElement(of: access) { number = number ?? $0 }
+    marks.append(
+      BootRecord.Mark(number: number ?? .max, time: time, writes: writes, exits: exits, kvmExits: kvmExits))
+  }
+}

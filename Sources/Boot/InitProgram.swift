@@ -1,0 +1,289 @@
+// Spectrap's own first process for a Linux guest: it measures the kernel's system calls and tells the figures by ports.
+// A static program without a library, assembled here, in an initramfs of its own: any kernel runs it.
+// Facts: Linux arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/mman-common.h; iopl(2): ring 3 reaches
+// every port.
+
+import Devices
+import GuestImages
+import Images
+
+/// The program /init, and what it measures.
+struct InitProgram {
+  /// What is repeated and timed.
+  enum Block: UInt32, CaseIterable {
+    /// getppid(2).
+    case systemCall = 1
+    /// A store to a page that is there.
+    case touchedPage = 2
+    /// A store to a page that the kernel has yet to give.
+    case untouchedPage = 3
+    /// A byte to another process through a pipe, and one back.
+    case pipe = 4
+
+    /// The mark before its first sample; the one behind its last is this and 1.
+    var mark: UInt32 { rawValue * 2 }
+  }
+
+  /// The mark when user space is reached.
+  static let startMark: UInt32 = 0
+  /// The word before each block's figures.
+  static let magic: UInt32 = 0x5350_4354
+
+  /// Samples of each length in a block.
+  static let samples = 40
+  /// Repetitions in a short sample; a long one has twice as many.
+  ///
+  /// A timer's tick must not fall into most samples.
+  let repetitions: Int
+
+  private static let loadAddress: UInt64 = 0x40_0000
+  private static let headerSize = 64 + 56
+  private var regionSize: Int { Self.samples * 3 * repetitions * 4096 }
+
+  /// The initramfs with the program.
+  ///
+  /// Throws `AssemblyError` when the program is wrong.
+  func archive() throws(AssemblyError) -> [UInt8] {
+    var archive = Archive()
+    archive.add("dev", .folder)
+    // Where the kernel's standard output goes.
+    archive.add("dev/console", .device(major: 5, minor: 1))
+    archive.add("sys", .folder)
+    archive.add("init", .program(try elf()))
+    return archive.bytes
+  }
+
+  /// The program as an ELF file: one segment, which may be read, written and run.
+  func elf() throws(AssemblyError) -> [UInt8] {
+    let program = try self.program()
+    let size = UInt64(Self.headerSize + program.bytes.count)
+    var header: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    // ET_EXEC, EM_X86_64, version 1, entry, program headers at 64, no sections, flags, sizes and counts.
+    header += bytes(2 as UInt16) + bytes(62 as UInt16) + bytes(1 as UInt32) + bytes(program.origin)
+    header += bytes(64 as UInt64) + bytes(0 as UInt64) + bytes(0 as UInt32) + bytes(64 as UInt16)
+    header += bytes(56 as UInt16) + bytes(1 as UInt16) + bytes(64 as UInt16) + bytes(0 as UInt32)
+    // PT_LOAD, read, write and execute, from the file's start on.
+    header += bytes(1 as UInt32) + bytes(7 as UInt32) + bytes(0 as UInt64) + bytes(Self.loadAddress)
+    header += bytes(Self.loadAddress) + bytes(size) + bytes(size) + bytes(4096 as UInt64)
+    return header + program.bytes
+  }
+
+  private func bytes<T: FixedWidthInteger>(_ number: T) -> [UInt8] {
+    (0..<MemoryLayout<T>.size).map { UInt8(truncatingIfNeeded: number >> T($0 * 8)) }
+  }
+
+  // MARK: The program
+
+  private func program() throws(AssemblyError) -> Program {
+    var asm = Assembler(origin: Self.loadAddress + UInt64(Self.headerSize), mode: .bits64)
+    asm.mov(.edi, 3)
+    asm.mov(.eax, 172, "iopl(3)")
+    asm.syscall()
+    asm.cmp(.rax, 0)
+    asm.jcc(.notEqual, "refused")
+    mark(Self.startMark, &asm)
+    tellMitigation(&asm)
+
+    measure(.systemCall, &asm) { asm in
+      asm.mov(.eax, 110, "getppid")
+      asm.syscall()
+    }
+    makeRegion(&asm)
+    touchEverything(&asm)
+    asm.mov(.r14, .rip("region"))
+    measure(.touchedPage, &asm, touch)
+    // The pages go back, and each is a fault again.
+    advise(4, &asm, "MADV_DONTNEED")
+    asm.mov(.r14, .rip("region"))
+    measure(.untouchedPage, &asm, touch)
+    makePeer(&asm)
+    measure(.pipe, &asm) { asm in
+      asm.mov(.edi, .rip("there", 4))
+      asm.mov(.rsi, "byte")
+      asm.mov(.edx, 1)
+      asm.mov(.eax, 1, "write")
+      asm.syscall()
+      asm.mov(.edi, .rip("back"))
+      asm.mov(.eax, 0, "read")
+      asm.syscall()
+    }
+    asm.mov(.edx, Doorbell.endPort)
+    asm.out(.dx, .al, "done")
+    asm.bind("idle")
+    asm.pause()
+    asm.jmp("idle")
+
+    asm.bind("refused")
+    asm.mov(.edi, 1)
+    asm.mov(.rsi, "sorry")
+    asm.mov(.edx, Self.sorry.count)
+    asm.mov(.eax, 1, "write")
+    asm.syscall()
+    asm.mov(.edi, 1)
+    asm.mov(.eax, 60, "exit")
+    asm.syscall()
+    appendData(&asm)
+    return try asm.assemble()
+  }
+
+  private static let sorry = Array("spectrap: iopl(2) is refused: this kernel lets no process use ports\n".utf8)
+
+  private func appendData(_ asm: inout Assembler) {
+    func bind(_ label: Label, _ bytes: [UInt8]) {
+      asm.bind(label)
+      asm.bytes(bytes)
+    }
+    bind("sorry", Self.sorry)
+    bind("sysfs", Array("sysfs\0".utf8))
+    bind("sys", Array("/sys\0".utf8))
+    bind("mitigation", Array("/sys/devices/system/cpu/vulnerabilities/spectre_v2\0".utf8))
+    bind("byte", [0])
+    bind("there", [UInt8](repeating: 0, count: 8))
+    bind("back", [UInt8](repeating: 0, count: 8))
+    bind("region", [UInt8](repeating: 0, count: 8))
+    bind("text", [UInt8](repeating: 0, count: 512))
+    // 32 bytes for a short and a long sample: each one's first and last time stamp.
+    bind("results", [UInt8](repeating: 0, count: Self.samples * 32))
+  }
+
+  private func mark(_ mark: UInt32, _ asm: inout Assembler) {
+    asm.mov(.edx, Doorbell.markPort)
+    asm.mov(.eax, mark)
+    asm.out(.dx, .eax, "mark \(mark)")
+  }
+
+  /// Tells what the kernel says of Spectre v2; nothing where it does not say.
+  private func tellMitigation(_ asm: inout Assembler) {
+    asm.mov(.rdi, "sysfs")
+    asm.mov(.rsi, "sys")
+    asm.mov(.rdx, "sysfs")
+    asm.xor(.r10, .r10)
+    asm.xor(.r8, .r8)
+    asm.mov(.eax, 165, "mount")
+    asm.syscall()
+    asm.mov(.rdi, "mitigation")
+    asm.xor(.esi, .esi)
+    asm.xor(.edx, .edx)
+    asm.mov(.eax, 2, "open")
+    asm.syscall()
+    asm.cmp(.rax, 0)
+    asm.jcc(.less, "untold")
+    asm.mov(.rdi, .rax)
+    asm.mov(.rsi, "text")
+    asm.mov(.edx, 512)
+    asm.mov(.eax, 0, "read")
+    asm.syscall()
+    asm.cmp(.rax, 0)
+    asm.jcc(.lessOrEqual, "untold")
+    asm.mov(.rcx, .rax)
+    asm.mov(.rsi, "text")
+    asm.mov(.edx, Doorbell.textPort)
+    asm.rep(.outsb)
+    asm.bind("untold")
+  }
+
+  /// Times a body in short and long samples by turns, and tells the time stamps.
+  private func measure(_ block: Block, _ asm: inout Assembler, _ body: (inout Assembler) -> Void) {
+    let name = "\(block)"
+    mark(block.mark, &asm)
+    asm.mov(.ebx, Self.samples)
+    asm.mov(.r12, "results")
+    asm.bind(Label("\(name).sample"))
+    for (length, offset) in [(repetitions, 0), (2 * repetitions, 16)] {
+      let again = Label("\(name).\(length)")
+      stamp(offset, &asm)
+      asm.mov(.r13, length)
+      asm.bind(again)
+      body(&asm)
+      asm.dec(.r13)
+      asm.jcc(.notZero, again)
+      stamp(offset + 8, &asm)
+    }
+    asm.add(.r12, 32)
+    asm.dec(.ebx)
+    asm.jcc(.notZero, Label("\(name).sample"))
+    mark(block.mark + 1, &asm)
+    asm.mov(.edx, Doorbell.dataPort)
+    for word in [Self.magic, block.rawValue, UInt32(repetitions), UInt32(Self.samples)] {
+      asm.mov(.eax, word)
+      asm.out(.dx, .eax)
+    }
+    asm.mov(.rsi, "results")
+    asm.mov(.ecx, Self.samples * 8)
+    asm.rep(.outsd)
+  }
+
+  /// The time-stamp counter, ordered against what is before and behind, to a place in the results.
+  private func stamp(_ offset: Int, _ asm: inout Assembler) {
+    asm.lfence()
+    asm.rdtsc()
+    asm.lfence()
+    asm.shl(.rdx, 32)
+    asm.add(.rax, .rdx)
+    asm.mov(.at(.r12, offset), .rax)
+  }
+
+  // MARK: Pages
+
+  private func touch(_ asm: inout Assembler) {
+    asm.mov(.byte, .at(.r14), 1)
+    asm.add(.r14, 4096)
+  }
+
+  /// Memory for every page of a block, in pages of 4 KiB.
+  private func makeRegion(_ asm: inout Assembler) {
+    asm.xor(.edi, .edi)
+    asm.mov(.esi, regionSize)
+    asm.mov(.edx, 3, "PROT_READ | PROT_WRITE")
+    asm.mov(.r10, 0x22, "MAP_PRIVATE | MAP_ANONYMOUS")
+    asm.mov(.r8, -1)
+    asm.xor(.r9, .r9)
+    asm.mov(.eax, 9, "mmap")
+    asm.syscall()
+    asm.mov(.rip("region"), .rax)
+    advise(15, &asm, "MADV_NOHUGEPAGE")
+  }
+
+  private func advise(_ advice: Int, _ asm: inout Assembler, _ comment: String) {
+    asm.mov(.rdi, .rip("region"))
+    asm.mov(.esi, regionSize)
+    asm.mov(.edx, advice, comment)
+    asm.mov(.eax, 28, "madvise")
+    asm.syscall()
+  }
+
+  private func touchEverything(_ asm: inout Assembler) {
+    asm.mov(.r14, .rip("region"))
+    asm.mov(.r13, regionSize / 4096)
+    asm.bind("everything")
+    touch(&asm)
+    asm.dec(.r13)
+    asm.jcc(.notZero, "everything")
+  }
+
+  // MARK: The other process
+
+  /// Two pipes, and a process that sends back every byte.
+  private func makePeer(_ asm: inout Assembler) {
+    for label in ["there", "back"] as [Label] {
+      asm.mov(.rdi, label)
+      asm.mov(.eax, 22, "pipe")
+      asm.syscall()
+    }
+    asm.mov(.eax, 57, "fork")
+    asm.syscall()
+    asm.cmp(.rax, 0)
+    asm.jcc(.notEqual, "parent")
+    asm.bind("child")
+    asm.mov(.edi, .rip("there"))
+    asm.mov(.rsi, "byte")
+    asm.mov(.edx, 1)
+    asm.mov(.eax, 0, "read")
+    asm.syscall()
+    asm.mov(.edi, .rip("back", 4))
+    asm.mov(.eax, 1, "write")
+    asm.syscall()
+    asm.jmp("child")
+    asm.bind("parent")
+  }
+}

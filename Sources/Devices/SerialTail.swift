@@ -1,0 +1,34 @@
+// The last lines of what a guest wrote to its serial port, for a message about how it ended.
+
+/// The end of a text of any length.
+public struct SerialTail: Sendable {
+  private var bytes: [UInt8] = []
+  private let limit: Int
+
+  /// Keeps at least the last `limit` bytes.
+  public init(limit: Int = 8192) { self.limit = limit }
+
+  /// Adds bytes.
+  public mutating func append(_ more: [UInt8]) {
+    bytes += more
+    if bytes.count >= 2 * limit { bytes.removeFirst(bytes.count - limit) }
+  }
+
+  /// The last `count` lines that are not empty, without what ends them.
+  public func lines(_ count: Int) -> [String] {
+    String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count).map(String.init)
+  }
+
+  /// The first `count` of the lines from the last one on in which a text stands.
+  public func lines(_ count: Int, from text: String) -> [String] {
+    let all = lines(.max)
+    return Array(all[(all.lastIndex { $0.contains(text) } ?? 0)...].prefix(count))
+  }
+
+  /// Whether a text stands in it.
+  public func contains(_ text: String) -> Bool {
+    let wanted = Array(text.utf8)
+    guard bytes.count >= wanted.count else { return false }
+    return (0...(bytes.count - wanted.count)).contains { bytes[$0..<$0 + wanted.count].elementsEqual(wanted) }
+  }
+}

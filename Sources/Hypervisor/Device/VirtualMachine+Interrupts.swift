@@ -1,0 +1,75 @@
+// What raises interrupts in a VM: KVM's own interrupt controllers and timer, and the lines that devices raise.
+// Facts: KVM API document, sections 4.24 (KVM_CREATE_IRQCHIP), 4.25 (KVM_IRQ_LINE), 4.71 (KVM_CREATE_PIT2).
+
+import CKVM
+
+/// What KVM itself gives a machine beside its vCPU and memory.
+public struct MachineHardware: Equatable, Sendable {
+  /// The interrupt hardware of a PC, as far as KVM emulates it.
+  public enum Interrupts: Equatable, Sendable {
+    /// None: HLT exits to the VMM.
+    case none
+    /// Two 8259s, an I/O APIC and the vCPU's local APIC. HLT waits in KVM for an interrupt and never exits.
+    case controllers
+    /// The same with an 8254 timer, the PIT.
+    case controllersAndTimer
+  }
+
+  public var interrupts: Interrupts
+  /// Whether accesses of MSRs that KVM does not serve come to the VMM, which counts them before they fault in the
+  /// guest.
+  public var countsUnservedMSRs: Bool
+
+  /// The hardware as given.
+  public init(interrupts: Interrupts = .none, countsUnservedMSRs: Bool = false) {
+    self.interrupts = interrupts
+    self.countsUnservedMSRs = countsUnservedMSRs
+  }
+
+  /// A vCPU and memory, and nothing else.
+  public static let bare = MachineHardware()
+}
+
+/// One input of a VM's interrupt controllers.
+///
+/// It keeps KVM's VM alive for as long as it lives, without its memory.
+public struct InterruptLine: ~Copyable, Sendable {
+  private let vm: Descriptor
+  private let number: UInt32
+
+  init(_ number: Int, of vm: consuming Descriptor) {
+    self.vm = vm
+    self.number = UInt32(number)
+  }
+
+  /// Raises or lowers the line; callable from any thread.
+  ///
+  /// Throws `KVMError` when the VM has no interrupt controllers.
+  public func set(_ isHigh: Bool) throws(KVMError) {
+    // struct kvm_irq_level: the input's number, then its level, 32 bits each.
+    var level = UInt64(number) | (isHigh ? 1 << 32 : 0)
+    try vm.request(.irqLine, &level)
+  }
+}
+
+extension VirtualMachine {
+  /// Makes the VM's interrupt hardware; possible only before its first vCPU.
+  ///
+  /// Throws `KVMError` when KVM lacks it, or a vCPU is there already.
+  func make(_ interrupts: MachineHardware.Interrupts) throws(KVMError) {
+    guard interrupts != .none else { return }
+    try descriptor.request(.createIRQChip)
+    guard interrupts == .controllersAndTimer else { return }
+    var configuration = kvm_pit_config()
+    // Port 0x61 with it, through which a guest starts the timer's third counter and sees that it is done.
+    configuration.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
+    try descriptor.request(.createPIT2, &configuration)
+  }
+
+  /// The input of this number: 0 to 15 for those of the two 8259s.
+  ///
+  /// Throws `KVMError` when this process has no descriptor left.
+  public func interruptLine(_ number: Int) throws(KVMError) -> InterruptLine {
+    InterruptLine(number, of: try descriptor.duplicate())
+  }
+}

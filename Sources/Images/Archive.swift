@@ -1,0 +1,57 @@
+// An archive of files as Linux unpacks it at boot: an initramfs.
+// Facts: Linux Documentation/driver-api/early-userspace/buffer-format.rst (newc).
+
+/// A cpio archive of the form newc in the making.
+public struct Archive: Sendable {
+  /// What stands at a name.
+  public enum Entry: Sendable {
+    case folder
+    /// A program that everybody may run.
+    case program([UInt8])
+    /// A character device.
+    case device(major: UInt32, minor: UInt32)
+  }
+
+  private var content: [UInt8] = []
+  private var count: UInt32 = 0
+
+  /// An archive without a file.
+  public init() {}
+
+  /// Adds what stands at a path, which begins without a slash.
+  public mutating func add(_ path: String, _ entry: Entry) {
+    count += 1
+    switch entry {
+    case .folder: append(path, mode: 0o040755, data: [], device: (0, 0))
+    case .program(let bytes): append(path, mode: 0o100755, data: bytes, device: (0, 0))
+    case .device(let major, let minor): append(path, mode: 0o020600, data: [], device: (major, minor))
+    }
+  }
+
+  /// The whole archive.
+  public var bytes: [UInt8] {
+    var whole = self
+    whole.append("TRAILER!!!", mode: 0, data: [], device: (0, 0))
+    return whole.content
+  }
+
+  private mutating func append(_ path: String, mode: UInt32, data: [UInt8], device: (UInt32, UInt32)) {
+    let name = Array(path.utf8) + [0]
+    // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
+    let fields: [UInt32] = [
+      mode == 0 ? 0 : count, mode, 0, 0, 1, 0, UInt32(data.count), 0, 0, device.0, device.1, UInt32(name.count), 0,
+    ]
+    content += Array("070701".utf8)
+    for field in fields {
+      let digits = String(field, radix: 16)
+      content += Array((String(repeating: "0", count: 8 - digits.count) + digits).utf8)
+    }
+    content += name
+    pad()
+    content += data
+    pad()
+  }
+
+  /// Header with name, and data, each end at a multiple of 4.
+  private mutating func pad() { while !content.count.isMultiple(of: 4) { content.append(0) } }
+}

@@ -1,0 +1,135 @@
+// A stock Linux kernel as a guest: the machine's own, under each policy. Its system calls are measured by Spectrap's
+// own first process, in instructions.
+
+import Boot
+import FoundationEssentials
+import Testing
+
+extension LabHost {
+  /// What the lab's own kernel is told as well, for the emulator's sake (docs/lab.md), and silence.
+  private static let words =
+    "loglevel=4 cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves "
+    + "initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register,init_evm,"
+    + "init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init"
+
+  /// The kernel under a policy; `spectre_v2=ibrs` has it write IBRS at each of its own entries and exits.
+  private static func boot(_ options: String, telling words: String = "spectre_v2=ibrs spectre_bhi=off") -> String {
+    "spectrap boot vmlinuz --json - --time-limit 150 \(options) --append '\(Self.words) \(words)'"
+  }
+
+  static let intelKernel = LabHost(
+    "intel", withKernel: true,
+    [
+      "passthrough": boot("--policy passthrough"),
+      "emulate": boot("--policy emulate"),
+      "emulate-exact": boot("--policy emulate --timer none"),
+      "shadow": boot("--policy shadow"),
+      "manual": boot("--policy manual"),
+      "autoload": boot("--policy autoload"),
+      "adaptive": boot("--policy adaptive --accept-unprotected"),
+      "emulate-auto": boot("--policy emulate", telling: ""),
+      "panic": boot("--policy passthrough", telling: "rdinit=/nothing root=/dev/nothing"),
+    ])
+
+  static let amdKernel = LabHost(
+    "amd", withKernel: true,
+    [
+      "refused": boot("--policy emulate"), "dropped": boot("--policy emulate --drop-pred-cmd", telling: ""),
+      "text": "spectrap boot vmlinuz --policy emulate --drop-pred-cmd --time-limit 5",
+    ])
+
+  fileprivate func guest(_ command: String) async throws -> BootReport {
+    struct Document: Decodable { let guests: [BootReport] }
+    let result = try await result(command)
+    try #require(result.status == 0, "\(result.error)")
+    return try #require(try JSONDecoder().decode(Document.self, from: Data(result.output.utf8)).guests.first)
+  }
+}
+
+extension BootReport {
+  fileprivate func figure(_ name: String) throws -> Figure { try #require(kernel.first { $0.name == name }) }
+}
+
+@Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+struct IntelKernelTests {
+  private let host = LabHost.intelKernel
+
+  @Test(
+    "boots under each policy, chooses what it is told to, and measures its own work",
+    arguments: ["passthrough", "emulate", "shadow", "manual", "autoload", "adaptive"])
+  func boots(policy: String) async throws {
+    let guest = try await host.guest(policy)
+    #expect(guest.end.how == "done" && guest.isLinux && guest.format == "bzImage" && guest.policy == policy)
+    #expect(guest.mitigation?.hasPrefix("Mitigation: IBRS") == true, "\(guest.mitigation ?? "")")
+    #expect(guest.bootSeconds ?? 0 > 0)
+    #expect(guest.kernel.map(\.name) == ["getppid", "touched page", "untouched page", "pipe round trip"])
+    for figure in guest.kernel { #expect(figure.median > 0, "\(figure.name)") }
+    #expect(try guest.figure("touched page").median < 10, "no fault: a store, an addition and a loop")
+  }
+
+  @Test("that owns the register makes no exit for it", arguments: ["passthrough", "manual", "autoload"])
+  func open(policy: String) async throws {
+    let guest = try await host.guest(policy)
+    #expect(guest.exits.byMSR["0x48"] == nil)
+    #expect(try guest.figure("getppid").median < 1000)
+  }
+
+  @Test("whose writes are trapped writes twice at each call, and at interrupts", arguments: ["emulate", "shadow"])
+  func trapped(policy: String) async throws {
+    let figure = try await host.guest(policy).figure("getppid")
+    #expect(figure.writes >= 2 * UInt64(figure.total))
+    // What is more is two for each interrupt, and KVM counts an exit for each of those at least.
+    let more = figure.writes - 2 * UInt64(figure.total)
+    #expect(more <= 2 * ((figure.kvmExits ?? .max) - figure.writes))
+    #expect(figure.median > 5000)
+  }
+
+  @Test("without a timer writes exactly twice at each system call")
+  func exact() async throws {
+    let figure = try await host.guest("emulate-exact").figure("getppid")
+    #expect(figure.writes == 2 * UInt64(figure.total))
+  }
+
+  @Test("under adaptive opens the register, and its system calls cost what they cost under passthrough")
+  func adaptive() async throws {
+    let guest = try await host.guest("adaptive")
+    #expect(guest.policyTally["opens"] ?? 0 >= 1)
+    let open = try await host.guest("passthrough").figure("getppid").median
+    #expect(try abs(guest.figure("getppid").median - open) < 0.05 * open)
+  }
+
+  @Test("that is told IBRS_ALL and may choose writes the register a few times at boot, and at no system call")
+  func enhanced() async throws {
+    let guest = try await host.guest("emulate-auto")
+    #expect(guest.mitigation?.contains("Enhanced") == true, "\(guest.mitigation ?? "")")
+    #expect((1...4).contains(guest.exits.byMSR["0x48"]?.writes ?? 0))
+    #expect(try guest.figure("getppid").writes == 0)
+  }
+
+  @Test("that panics has its last lines told: status 70")
+  func panic() async throws {
+    let result = try await host.result("panic")
+    #expect(result.status == 70 && result.error.contains("its kernel panicked"))
+    #expect(result.output.contains("Kernel panic"))
+  }
+}
+
+@Suite("A stock kernel on kvm_amd without IBPB", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+struct AMDKernelTests {
+  private let host = LabHost.amdKernel
+
+  @Test("is refused under emulate, with the reason")
+  func refused() async throws {
+    let result = try await host.result("refused")
+    #expect(result.status == 69)
+    for words in ["IBPB", "IA32_PRED_CMD", "--drop-pred-cmd"] { #expect(result.error.contains(words), "\(words)") }
+  }
+
+  @Test("boots where its barriers are dropped, which every output says")
+  func dropped() async throws {
+    let guest = try await host.guest("dropped")
+    #expect(guest.end.how == "done" && guest.droppedBarriers != nil)
+    let text = try await host.result("text")
+    #expect(text.output.contains("ran without its barriers"))
+  }
+}
