@@ -62,7 +62,7 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
-    .target(name: "Images", swiftSettings: strict),
+    .target(name: "Images", dependencies: ["Registers"], swiftSettings: strict),
     .target(name: "Devices", swiftSettings: strict),
     .target(
       name: "Boot",
@@ -93,7 +93,7 @@ let package = Package(
       swiftSettings: strict),
     .executableTarget(
       name: "CountExits",
-      dependencies: ["Host", "Registers", "Hypervisor", "GuestImages"],
+      dependencies: ["Experiments", "Host", "Registers", "Hypervisor", "GuestImages"],
       path: "Examples/CountExits",
       swiftSettings: strict),
     // What the overview pages of the libraries show.
@@ -108,7 +108,8 @@ let package = Package(
     .executableTarget(
       name: "ExitLoop",
       dependencies: [
-        "Host", "Registers", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
+        "Experiments", "Host", "Registers", "Hypervisor", "GuestImages",
+        .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),

@@ -19,10 +19,9 @@ struct AdaptiveCost {
 
   static func main() throws {
     let kvm = try KVM()
-    var abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
-    abilities.acceptsUnprotected = true
-    abilities = try abilities.measured(for: .adaptive, on: kvm)
-    guard let costs = abilities.adaptiveCosts else {
+    let terms = try Terms.prove(.specCtrl, on: kvm, acceptsUnprotected: true)
+      .measured(for: .adaptive, on: kvm)
+    guard let costs = terms.adaptiveCosts else {
       print("adaptive opens no register on this host")
       return
     }
@@ -31,7 +30,7 @@ struct AdaptiveCost {
       for policy in PolicyName.allCases {
         let experiment = try Experiment(
           running: guest.workload, entry: guest.entry, policy: policy, iterations: guest.iterations, samples: 1)
-        let record = try experiment.run(on: kvm, abilities: abilities)
+        let record = try experiment.run(on: kvm, terms: terms)
         print(
           "run \(policy.rawValue) \(guest.name) \(guest.iterations) \(record.hostCycles) "
             + "\(record.tally["opens"] ?? 0) \(record.tally["closes"] ?? 0)")

@@ -2,6 +2,7 @@
 // counting, under `emulate`, and timed. scripts/instructions-per-exit runs this under callgrind beside the C loop on
 // the same guest, scripts/bench-against-c in turns with it.
 
+import Experiments
 import GuestImages
 import Hypervisor
 import SystemPackage
@@ -21,7 +22,10 @@ struct ExitLoop {
       try file.closeAfter { _ = try file.writeAll(program.bytes) }
       return
     }
-    var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
+    let kvm = try KVM()
+    let policy = Emulate()
+    let terms = try Terms.prove(for: policy, on: kvm)
+    var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
     try machine.vcpu.startInRealMode(at: UInt16(program.origin))

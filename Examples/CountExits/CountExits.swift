@@ -1,5 +1,6 @@
 // The library in one page: a guest of five instructions writes IA32_SPEC_CTRL under the policy `emulate`.
 
+import Experiments
 import GuestImages
 import Hypervisor
 
@@ -16,7 +17,10 @@ struct CountExits {
 
     // What this host can do is proved first: IBRS is kept on for the guest where that protects it. Where nothing does,
     // only a machine that accepts it is made.
-    var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
+    let kvm = try KVM()
+    let policy = Emulate()
+    let terms = try Terms.prove(for: policy, on: kvm)
+    var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
     try machine.vm.addMemory(at: 0, count: 0x10000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
     try machine.vcpu.startInRealMode(at: 0x1000)

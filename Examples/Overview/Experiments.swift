@@ -8,7 +8,7 @@ import Hypervisor
 func costs(under policy: PolicyName) throws -> [Double] {
   let kvm = try KVM()
   // Not every host takes SYSCALL from a guest: small guests try the entries, the fastest first.
-  let entry = try EntryProof.best(of: Workload(.ibrs).entries, on: kvm).entry
+  let entry = try EntryProof.proveBest(of: Workload(.ibrs).entries, on: kvm).entry
   let experiment = try Experiment(.ibrs, entry: entry, policy: policy, iterations: 1000, samples: 20)
   return try experiment.run(on: kvm).cyclesPerIteration
 }

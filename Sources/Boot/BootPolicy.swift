@@ -33,9 +33,9 @@ struct BootPolicy<Base: Policy & ~Copyable>: Policy, ~Copyable {
   var intercepts: [MSR] { base.intercepts }
   var changesIntercepts: Bool { base.changesIntercepts }
   var state: [String: UInt64] { base.state }
-  mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
-    try base.settle(on: &host, of: kvm)
-  }
+  var otherRegisters: [MSR] { base.otherRegisters }
+  var weighsCosts: Bool { base.weighsCosts }
+  mutating func settle(on terms: Terms) throws(PolicyError) { try base.settle(on: terms) }
   func contract(from offer: GuestContract) -> GuestContract { base.contract(from: offer) }
   mutating func accept(_ contract: GuestContract) { base.accept(contract) }
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) { try base.prepare(&cpu) }
@@ -50,6 +50,6 @@ struct BootPolicy<Base: Policy & ~Copyable>: Policy, ~Copyable {
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     try base.subjectValue(in: cpu)
   }
-  static func support(on abilities: HostAbilities) -> PolicySupport { Base.support(on: abilities) }
-  func support(on abilities: HostAbilities) -> PolicySupport { base.support(on: abilities) }
+  static func support(on terms: Terms) -> PolicySupport { Base.support(on: terms) }
+  func support(on terms: Terms) -> PolicySupport { base.support(on: terms) }
 }

@@ -137,7 +137,7 @@ extension BootReport.End {
       case .powerOff: ("powerOff", "it shut down")
       case .panic: ("panic", "its kernel panicked")
       case .tripleFault(let state):
-        ("tripleFault", "it ended with a triple fault at rip \("0x" + String(state.registers.rip, radix: 16))")
+        ("tripleFault", "it ended with a triple fault at rip \(state.registers.rip.hex)")
       case .halted: ("halted", "it stopped the processor for good")
       case .stopped(.timeLimit): ("timeLimit", "it was stopped by its time limit")
       case .stopped: ("cancelled", "it was stopped on request")

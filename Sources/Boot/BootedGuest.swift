@@ -2,6 +2,7 @@
 
 import CKVM
 import Devices
+import Experiments
 public import Hypervisor
 import Images
 
@@ -13,7 +14,9 @@ public struct BootedGuest {
 
   /// Runs the guest to its end, once.
   ///
-  /// How it ended is in the record, whatever it was. Throws `KVMError` when the run cannot begin.
+  /// How it ended is in the record, whatever it was.
+  ///
+  /// - Throws: `KVMError` when the run cannot begin.
   public func run(control: RunControl) throws -> BootRecord { try body(control) }
 }
 
@@ -21,10 +24,11 @@ extension BootOrder {
   /// Makes the machine and puts the guest into it.
   ///
   /// `line` is the other end of its serial port; `attach` is given the input of that port at the interrupt controllers.
-  /// Throws `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
-  /// policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
+  ///
+  /// - Throws: `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
+  ///   policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
   public func prepare(
-    _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, abilities: HostAbilities,
+    _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, terms: Terms,
     attaching attach: (consuming InterruptLine) -> Void = { _ in }
   ) throws -> BootedGuest {
     let bootable: BootableImage
@@ -36,18 +40,19 @@ extension BootOrder {
       }
     } catch { throw BootError.image(name: name, error) }
     if bootable.isLinux, let reason = try LinuxSupport.refusal(on: kvm) { throw BootError.refused(name: name, reason) }
+    let terms = try terms.measured(for: policy, on: kvm)
     let prepared = try policy.make(
-      on: kvm, with: abilities,
-      for: Preparation(order: self, image: bootable, file: image, initrd: initrd, line: line, abilities: abilities))
+      on: kvm, terms: terms,
+      for: Preparation(order: self, image: bootable, file: image, initrd: initrd, line: line, terms: terms))
     attach(try prepared.interruptLine())
     return prepared.guest
   }
 
   /// What the guest is told: the policy's word or the contract's, as a PC of one processor, without what is hidden.
-  fileprivate func presented(on kvm: borrowing KVM, abilities: HostAbilities, offer: GuestContract) throws
+  fileprivate func presented(on kvm: borrowing KVM, terms: Terms, offer: GuestContract) throws
     -> GuestContract
   {
-    var told = contract ?? policy.contract(from: offer, on: abilities)
+    var told = contract ?? policy.contract(from: offer, on: terms)
     told.cpuid = told.cpuid.ofOneProcessor(hasDeadlineTimer: try kvm.has(.tscDeadlineTimer))
     for bit in hidden { bit.hide(in: &told) }
     return told
@@ -61,14 +66,14 @@ private struct Preparation: PolicyVisitor {
   let file: GuestFile
   let initrd: GuestFile?
   let line: any SerialLine
-  let abilities: HostAbilities
+  let terms: Terms
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
     let offer = try GuestContract(offeredBy: kvm)
     let intercepts = !policy.intercepts.isEmpty
     let machine = try Machine(
-      on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), host: abilities,
-      acceptingNoProtection: true, presenting: try order.presented(on: kvm, abilities: abilities, offer: offer),
+      on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
+      acceptingNoProtection: true, presenting: try order.presented(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
         interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
     let barrierRefusal = LinuxSupport.barrierRefusal(told: machine.contract, offered: offer.cpuid)

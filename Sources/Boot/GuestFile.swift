@@ -48,7 +48,7 @@ public struct GuestFile: ImageSource, Sendable {
 
   /// Puts a part of it into a VM's memory.
   ///
-  /// Throws `GuestFileError` or `GuestMemoryError`.
+  /// - Throws: `GuestFileError` or `GuestMemoryError`.
   func load(_ range: Range<Int>, into vm: inout VirtualMachine, at address: GuestPhysicalAddress) throws {
     guard !range.isEmpty else { return }
     switch content {

@@ -42,7 +42,7 @@ struct InitProgram {
 
   /// The initramfs with the program.
   ///
-  /// Throws `AssemblyError` when the program is wrong.
+  /// - Throws: `AssemblyError` when the program is wrong.
   func archive() throws(AssemblyError) -> [UInt8] {
     var archive = Archive()
     archive.add("dev", .folder)

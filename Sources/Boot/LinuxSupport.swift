@@ -10,8 +10,9 @@ public import Hypervisor
 public enum LinuxSupport {
   /// Why not, in a sentence; nil where they can.
   ///
-  /// A tiny guest that tries SYSCALL finds it out. Throws what making a machine throws, and
-  /// `ExperimentError.unproved` when the guest could not be run.
+  /// A tiny guest that tries SYSCALL finds it out.
+  ///
+  /// - Throws: What making a machine throws, and `ExperimentError.unproved` when the guest could not be run.
   public static func refusal(on kvm: borrowing KVM) throws -> String? {
     let proof = try EntryProof(of: .syscall, on: kvm).made()
     return proof.works ? nil : BootableKind.linuxRefusal(seen: proof.seen)

@@ -8,7 +8,7 @@ import Images
 extension Machine where P: ~Copyable {
   /// Gives a machine without memory its memory, the guest's contents, and the state that it begins in.
   ///
-  /// Throws `GuestFileError`, `GuestMemoryError` or `KVMError`.
+  /// - Throws: `GuestFileError`, `GuestMemoryError` or `KVMError`.
   mutating func load(_ plan: BootPlan, of image: GuestFile, initrd: GuestFile?, memory: UInt64) throws {
     try vm.addMemory(at: 0, count: Int(memory))
     for part in plan.parts { try image.load(part.file, into: &vm, at: GuestPhysicalAddress(part.address)) }

@@ -2,7 +2,7 @@
 
 public import GuestImages
 public import Hypervisor
-public import Migration
+import Measurement
 
 /// One guest under one policy.
 public struct Experiment: Sendable {
@@ -14,7 +14,7 @@ public struct Experiment: Sendable {
   /// What the guest is told; nil for what the policy makes of KVM's offer.
   public var contract: GuestContract?
   /// How many iterations each sample has.
-  public var orders: [UInt32]
+  public var iterationsPerSample: [UInt32]
   /// Before which sample the guest pauses, to be taken away; nil for none.
   public internal(set) var pause: Int?
   /// Whether the user accepted, where the guest ran before, that its policy gives up a protection.
@@ -33,7 +33,8 @@ public struct Experiment: Sendable {
 
   /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
   ///
-  /// - Throws: `ExperimentError.orders` when a sample would have none, or there is no room for so many.
+  /// - Throws: `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for
+  ///   so many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -41,14 +42,14 @@ public struct Experiment: Sendable {
     self.entry = entry
     self.policy = policy
     self.msr = msr
-    orders = try Self.spread(iterations, over: samples)
+    iterationsPerSample = try Self.spread(iterations, over: samples)
   }
 
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
   /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
-    let (total, samples) = (orders.reduce(0) { $0 + Int($1) }, orders.count)
+    let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
       throw .pause(after: iterations, of: total, samples: samples)
     }
@@ -59,7 +60,7 @@ public struct Experiment: Sendable {
     // As many samples before the pause as is their share, and at least one on either side.
     let share = Int((Double(samples) * Double(iterations) / Double(total)).rounded())
     let before = max(1, samples - (total - iterations), min(share, samples - 1, iterations))
-    orders =
+    iterationsPerSample =
       try Self.spread(iterations, over: before) + Self.spread(total - iterations, over: samples - before)
     pause = before
   }
@@ -83,81 +84,53 @@ public struct Experiment: Sendable {
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
     try run(
-      on: kvm, abilities: try HostAbilities(provedOn: kvm, subject: msr), observing: observation, control: control)
+      on: kvm, terms: try .prove(msr, on: kvm), observing: observation, control: control)
   }
 
-  /// Runs it on a host whose abilities are known already.
+  /// Runs it on these terms.
   public func run(
-    on kvm: borrowing KVM, abilities: HostAbilities, observing observation: Observation = .nothing,
+    on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl()
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
     let image = try GuestImage(workload, entry: entry)
-    try check(on: kvm, abilities: abilities)
-    return try policy.make(
-      on: kvm, with: abilities,
-      for: ExperimentRun(
-        experiment: self, start: .image(image), observation: observation, abilities: abilities, control: control,
-        beforeEntry: {}))
+    try check(on: kvm, terms: terms)
+    return try finish(.image(image), on: kvm, terms: terms, observing: observation, control: control)
   }
 
   /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
   ///
   /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
-  func check(on kvm: borrowing KVM, abilities: HostAbilities) throws {
-    _ = try policy.protection(on: abilities)
+  func check(on kvm: borrowing KVM, terms: Terms) throws {
+    _ = try policy.protection(on: terms)
     if let reason = try workload.refusal(under: msr, on: kvm) {
       throw ExperimentError.workloadRefused(workload.name, reason)
     }
   }
 
-  /// Goes on with the guest of a snapshot, which this experiment was made from, on a host whose abilities are known
-  /// already.
-  ///
-  /// `beforeEntry` is called once everything is open, before the guest's first instruction.
-  ///
-  /// - Throws: as `run` does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would lose what it
-  ///   was told (and `abilities` do not accept what can be accepted), and `VirtualCPUStateError` with what of the
-  ///   guest's state this host does not take.
-  public func resume(
-    _ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities,
-    observing observation: Observation = .nothing, control: RunControl = RunControl(),
-    beforeEntry: @escaping () throws -> Void = {}
+  /// Runs a guest here until it is done or stopped; what it leaves that could not be given back is said.
+  func finish(
+    _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
+    control: RunControl, beforeEntry: () throws -> Void = {}
   ) throws -> RunRecord {
-    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
-    let abilities = accepted(abilities)
-    return try policy.make(
-      on: kvm, with: abilities,
-      for: ExperimentRun(
-        experiment: self, start: .snapshot(snapshot), observation: observation, abilities: abilities,
-        control: control, beforeEntry: beforeEntry))
+    let keptBefore = VirtualMachine.keptMemory.count
+    var record = try finished(
+      start, on: kvm, terms: terms, observing: observation, control: control, beforeEntry: beforeEntry)
+    let kept = Array(VirtualMachine.keptMemory.dropFirst(keptBefore))
+    if let warning = VirtualMachine.KeptMemory.warning(of: kept) { record.warnings.append(warning) }
+    return record
   }
 
-  /// The snapshot, if its guest may go on at this host under the experiment's policy; what it loses is a warning from
-  /// then on.
-  ///
-  /// - Throws: `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
-  func admit(_ snapshot: ExperimentSnapshot, on kvm: borrowing KVM, abilities: HostAbilities) throws
-    -> ExperimentSnapshot
-  {
-    let host = try HostOffer(of: kvm, abilities: abilities)
-    var snapshot = snapshot
-    let moving = try MovingGuest(snapshot)
-    for warning in Decision.warnings(of: moving, at: host) { snapshot.guest.warn(warning) }
-    switch Decision(of: moving, to: host, under: policy) {
-    case .allowed: break
-    case .refused(let reason): throw ExperimentError.mayNotGoOn(reason)
-    case .unprotected(let reason):
-      guard abilities.acceptsUnprotected else { throw ExperimentError.mayNotGoOn(Decision.advice(reason)) }
-      snapshot.guest.warn(Decision.warning(reason))
-    }
-    return snapshot
-  }
-
-  /// The abilities of the host, with what the user has accepted for this guest elsewhere.
-  func accepted(_ abilities: HostAbilities) -> HostAbilities {
-    var abilities = abilities
-    abilities.acceptsUnprotected = abilities.acceptsUnprotected || acceptsUnprotected
-    return abilities
+  /// The same; its machine is gone when it returns.
+  private func finished(
+    _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
+    control: RunControl, beforeEntry: () throws -> Void
+  ) throws -> RunRecord {
+    let session = try open(start, on: kvm, terms: terms)
+    try beforeEntry()
+    let stopped = try session.run(observation, control)
+    var record = try session.record(stopped)
+    if stopped == .paused { record.snapshot = try session.snapshot(kvm, HostReport.summary()) }
+    return record
   }
 }

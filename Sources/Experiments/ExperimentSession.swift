@@ -11,7 +11,7 @@ import Migration
 struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   let experiment: Experiment
   let protection: Protection
-  let abilities: HostAbilities
+  let terms: Terms
   var machine: Machine<P>
   /// What the guest brought from elsewhere; nil for one that starts here.
   private let resumed: PortableGuest<ExperimentState>?
@@ -34,7 +34,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// - Throws: `ExperimentError.workloadRefused` when the guest is told too little for its work, and what making,
   ///   loading or restoring a machine throws.
   init(
-    _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, abilities: HostAbilities,
+    _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, terms: Terms,
     on kvm: borrowing KVM
   ) throws {
     let presented: GuestContract? =
@@ -44,7 +44,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       }
     // That a policy protects nothing is in every result: this is an instrument.
     var machine = try Machine(
-      on: kvm, policy: policy, host: abilities, acceptingNoProtection: true, presenting: presented)
+      on: kvm, policy: policy, terms: terms, acceptingNoProtection: true, presenting: presented)
     if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.presented) {
       throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }
@@ -57,7 +57,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     let awaitsPause: Bool
     switch start {
     case .image(let image):
-      try machine.load(image, orders: experiment.orders, pausingBefore: experiment.pause)
+      try machine.load(image, orders: experiment.iterationsPerSample, pausingBefore: experiment.pause)
       resumed = nil
       rates = nil
       awaitsPause = experiment.pause != nil
@@ -81,7 +81,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     interceptsSubject = intercepts
     self.experiment = experiment
     protection = machine.protection.given(machine.contract, about: experiment.msr)
-    self.abilities = abilities
+    self.terms = terms
     self.machine = machine
     self.resumed = resumed
     self.rates = rates
@@ -187,10 +187,10 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.rawValue, parameters: experiment.workload.namedParameters,
-        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.orders,
+        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.iterationsPerSample,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
-        hasIBPB: host.hasIBPB, acceptsUnprotected: abilities.acceptsUnprotected || accepting,
+        hasIBPB: host.hasIBPB, acceptsUnprotected: terms.acceptsUnprotected || accepting,
         subjectAtStart: subjectAtStart,
         kvmStatistics: kvmStatistics, interception: interceptsSubject, tally: tallyToTake, hostCycles: totalHostCycles))
   }
@@ -214,12 +214,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// - Throws: `VirtualCPUStateError` when KVM does not give its state.
   mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
     ExperimentSnapshot(
-      guest: try portableGuest(on: kvm, from: try HostOffer(of: kvm, abilities: abilities), origin: origin),
+      guest: try portableGuest(on: kvm, from: try HostOffer.prove(on: kvm, abilities: terms.abilities), origin: origin),
       pages: try machine.vm.pages())
   }
 
   /// The samples that the guest has completed.
-  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.orders) }
+  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.iterationsPerSample) }
 
   /// The first sample that was timed on this host alone.
   private var firstOwnSample: Int {
@@ -268,13 +268,7 @@ extension Machine where P: ~Copyable {
   /// The guest's mailbox.
   ///
   /// - Throws: `ExperimentError.mailbox` when what stands there is no mailbox.
-  func mailbox() throws -> Mailbox {
-    let page = try vm.read(Layout.pageSize, at: GuestPhysicalAddress(Layout.mailbox))
-    guard let mailbox = Mailbox(page: page) else {
-      throw ExperimentError.mailbox("its state is none that a guest writes")
-    }
-    return mailbox
-  }
+  func mailbox() throws -> Mailbox { try vm.mailbox() }
 
   /// The samples that the guest has completed.
   ///

@@ -58,7 +58,7 @@ extension Experiment {
   /// The experiment that a snapshot is of, under its own policy or another.
   ///
   /// - Throws: `ExperimentError.snapshot` when it describes none.
-  public init(resuming snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
+  init(resuming snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
     let state = snapshot.guest.work
     guard let name = Workload.Name(rawValue: state.workload) else {
       throw .snapshot("there is no workload \"\(state.workload)\"")
@@ -86,7 +86,7 @@ extension Experiment {
     self.entry = entry
     self.policy = policy ?? own
     msr = snapshot.guest.machine.subject
-    orders = state.orders
+    iterationsPerSample = state.orders
     pause = state.pause
     acceptsUnprotected = state.acceptsUnprotected
   }

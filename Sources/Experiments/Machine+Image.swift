@@ -10,29 +10,58 @@ extension Machine where P: ~Copyable {
   ///
   /// - Throws: `GuestMemoryError` or `KVMError` when KVM refuses.
   mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
-    try vm.addMemory(at: 0, count: Layout.memorySize)
+    try vm.load(image, orders: orders, pausingBefore: pause)
+    try vcpu.start(at: image.start)
+  }
+}
+
+extension VirtualMachine {
+  /// Gives the VM the image's memory and contents.
+  ///
+  /// - Throws: `GuestMemoryError` or `KVMError` when KVM refuses.
+  mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
+    try addMemory(at: 0, count: Layout.memorySize)
     // No sample may have in it that the host finds a page: all that the guest can touch is touched here, up to the
     // sample records; of those, as many as there are orders are written below. (Populating the whole slot would be four
     // times as many pages at each start.) What is left to the guest's first touch is an exit that KVM ends, to enter a
     // page that is there into its tables: that is in a run's first samples, which the rule of warm-up and the median
     // leave out.
     for page in stride(from: 0, to: Layout.samples, by: Layout.pageSize) {
-      try vm.write([0], at: GuestPhysicalAddress(page))
+      try write([0], at: GuestPhysicalAddress(page))
     }
     for part in image.contents + GuestImage.orders(orders, pausingBefore: pause) {
-      try vm.write(part.bytes, at: GuestPhysicalAddress(part.address))
+      try write(part.bytes, at: GuestPhysicalAddress(part.address))
     }
-    switch image.start {
-    case .real(let ip, let sp): try vcpu.startInRealMode(at: ip, stack: sp)
+  }
+
+  /// The guest's mailbox.
+  ///
+  /// - Throws: `ExperimentError.mailbox` when what stands there is no mailbox.
+  func mailbox() throws -> Mailbox {
+    let page = try read(Layout.pageSize, at: GuestPhysicalAddress(Layout.mailbox))
+    guard let mailbox = Mailbox(page: page) else {
+      throw ExperimentError.mailbox("its state is none that a guest writes")
+    }
+    return mailbox
+  }
+}
+
+extension VirtualCPU {
+  /// Puts the vCPU where a guest starts, in the mode that it starts in.
+  ///
+  /// - Throws: `KVMError` when KVM refuses.
+  mutating func start(at state: StartState) throws(KVMError) {
+    switch state {
+    case .real(let ip, let sp): try startInRealMode(at: ip, stack: sp)
     case .long(let rip, let rsp):
-      var special = try vcpu.specialRegisters()
+      var special = try specialRegisters()
       special.enterLongMode()
-      try vcpu.setSpecialRegisters(special)
+      try setSpecialRegisters(special)
       var registers = kvm_regs()
       registers.rip = rip
       registers.rsp = rsp
       registers.rflags = 2
-      try vcpu.setRegisters(registers)
+      try setRegisters(registers)
     }
   }
 }

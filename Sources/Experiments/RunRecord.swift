@@ -73,7 +73,7 @@ public struct RunRecord: Sendable {
   /// The exits that KVM ended by itself.
   public var lightExits: UInt64? { kvmExits.map { $0 >= counters.total ? $0 - counters.total : 0 } }
   /// The iterations that were ordered.
-  public var iterations: UInt64 { experiment.orders.reduce(0) { $0 + UInt64($1) } }
+  public var iterations: UInt64 { experiment.iterationsPerSample.reduce(0) { $0 + UInt64($1) } }
   /// What the guest was built to do in all.
   public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
   /// The accesses of an MSR that the guest was built to make.
@@ -134,8 +134,8 @@ extension RunRecord {
     if let kvmExits, kvmExits < counters.total {
       contradictions.append("KVM counted \(kvmExits) exits, fewer than the \(counters.total) that reached the VMM")
     }
-    if completed && samples.count != experiment.orders.count {
-      contradictions.append("\(samples.count) of \(experiment.orders.count) samples were taken")
+    if completed && samples.count != experiment.iterationsPerSample.count {
+      contradictions.append("\(samples.count) of \(experiment.iterationsPerSample.count) samples were taken")
     }
     if protection.level == .always, (subjectAtEnd.register ?? 0) & SpecCtrl.ibrs.rawValue == 0 {
       let end = subjectAtEnd.register.map { "holds \(SpecCtrl(rawValue: $0))" } ?? "cannot be read"

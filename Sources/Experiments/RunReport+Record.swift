@@ -12,7 +12,7 @@ extension RunReport {
       host: host, workload: .known(experiment.workload.name), parameters: experiment.workload.resultParameters,
       entry: .known(experiment.entry),
       entryChoice: entryChoice, policy: .known(experiment.policy), iterations: record.iterations,
-      samples: experiment.orders.count,
+      samples: experiment.iterationsPerSample.count,
       protection: Protection(level: .known(record.protection.level), reason: record.protection.reason),
       warnings: record.warnings, origin: record.origin, completed: record.completed,
       stopped: record.stopped.map { "\($0)" }, exits: Exits(record.counters),

@@ -10,7 +10,7 @@ extension Workload {
   ///
   /// - Throws: What making a VM to try it on throws.
   public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {
-    try ownMSR(besides: subject).flatMap { refusal(after: try RegisterProof(of: $0, on: kvm)) }
+    try ownMSR(besides: subject).flatMap { refusal(after: try RegisterProof.prove($0, on: kvm)) }
   }
 
   /// The MSR that it accesses, nil for none and for the policy's.

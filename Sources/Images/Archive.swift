@@ -1,6 +1,8 @@
 // An archive of files as Linux unpacks it at boot: an initramfs.
 // Facts: Linux Documentation/driver-api/early-userspace/buffer-format.rst (newc).
 
+import Registers
+
 /// A cpio archive of the form newc in the making.
 public struct Archive: Sendable {
   /// What stands at a name.
@@ -42,10 +44,7 @@ public struct Archive: Sendable {
       mode == 0 ? 0 : count, mode, 0, 0, 1, 0, UInt32(data.count), 0, 0, device.0, device.1, UInt32(name.count), 0,
     ]
     content += Array("070701".utf8)
-    for field in fields {
-      let digits = String(field, radix: 16)
-      content += Array((String(repeating: "0", count: 8 - digits.count) + digits).utf8)
-    }
+    for field in fields { content += Array(field.hexDigits(8).utf8) }
     content += name
     pad()
     content += data

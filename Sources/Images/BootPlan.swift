@@ -3,6 +3,8 @@
 // Facts: Linux Documentation/arch/x86/boot.rst and zero-page.rst; Xen public/arch-x86/hvm/start_info.h; Multiboot
 // Specification 0.6.96, 3.2 and 3.3.
 
+import Registers
+
 /// By which protocol a 64-bit ELF file is entered.
 public enum EntryProtocol: String, CaseIterable, Sendable {
   /// In 64-bit mode, at the entry of its ELF header.
@@ -42,8 +44,9 @@ public struct BootPlan: Equatable, Sendable {
 
   /// Plans a guest in a machine of `memory` bytes.
   ///
-  /// `initrd` is the length of its file. Throws `ImageError` when something does not fit or the file has no entry of
-  /// the kind that is asked for.
+  /// `initrd` is the length of its file.
+  ///
+  /// - Throws: `ImageError` when something does not fit or the file has no entry of the kind that is asked for.
   public init(
     _ image: BootableImage, memory: UInt64, commandLine: [UInt8] = [], initrd: Int? = nil,
     by entry: EntryProtocol = .long

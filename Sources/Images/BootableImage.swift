@@ -1,5 +1,7 @@
 // A guest's file, read: what it is, which of its bytes go where, and where it is entered.
 
+import Registers
+
 /// The forms of files that can be booted.
 public enum ImageFormat: String, Codable, CaseIterable, Sendable {
   /// A Linux kernel as distributions install it, `vmlinuz`.
@@ -80,7 +82,7 @@ public struct BootableImage: Equatable, Sendable {
 extension BootableImage {
   /// Reads a file, whose form is told from its bytes.
   ///
-  /// Throws `ImageError` when it is none of those that can be booted, is damaged, or asks for what there is not.
+  /// - Throws: `ImageError` when it is none of those that can be booted, is damaged, or asks for what there is not.
   public init(reading source: some ImageSource) throws(ImageError) {
     guard source.count > 0 else { throw ImageError("the file is empty") }
     let start = try source.bytes(0..<min(source.count, 0x206))
@@ -106,7 +108,7 @@ extension BootableImage {
 
   /// Bytes without a header, entered at their start in 16-bit real mode.
   ///
-  /// Throws `ImageError` when they are none, or real mode does not reach the address.
+  /// - Throws: `ImageError` when they are none, or real mode does not reach the address.
   public init(flat source: some ImageSource, at address: UInt64) throws(ImageError) {
     guard source.count > 0 else { throw ImageError("the file is empty") }
     guard address < 0x10_0000, UInt64(source.count) <= 0x10_0000 - address else {

@@ -2,6 +2,8 @@
 // part that is entered in 64-bit mode and unpacks the rest.
 // Facts: Linux Documentation/arch/x86/boot.rst (the setup header, the 64-bit boot protocol).
 
+import Registers
+
 extension BootableImage {
   /// Offsets of the setup header's fields, from the start of the file.
   private enum Field {

@@ -2,6 +2,8 @@
 // Facts: System V ABI, chapter 4 and 5 (ELF header, program headers, notes); Multiboot Specification 0.6.96, 3.1;
 // Xen public/elfnote.h (XEN_ELFNOTE_PHYS32_ENTRY).
 
+import Registers
+
 /// An ELF file's headers.
 struct ELFFile<Source: ImageSource> {
   /// A program header.
@@ -25,7 +27,7 @@ struct ELFFile<Source: ImageSource> {
 
   /// Reads the headers.
   ///
-  /// Throws `ImageError` when the file is damaged, or for another processor.
+  /// - Throws: `ImageError` when the file is damaged, or for another processor.
   init(_ source: Source) throws(ImageError) {
     self.source = source
     let identity = try Block(source, at: 0, count: 0x34, "ELF header")
@@ -97,7 +99,7 @@ struct ELFFile<Source: ImageSource> {
 
   /// The image that the file is.
   ///
-  /// Throws `ImageError` when it cannot be loaded.
+  /// - Throws: `ImageError` when it cannot be loaded.
   func image() throws(ImageError) -> BootableImage {
     var parts: [BootableImage.Part] = []
     for segment in segments where segment.type == Self.typeLoad && segment.memorySize > 0 {

@@ -6,7 +6,7 @@ public protocol ImageSource {
   var count: Int { get }
   /// The bytes of a range that lies within the file.
   ///
-  /// Throws `ImageError` when they cannot be read, or the file has become shorter.
+  /// - Throws: `ImageError` when they cannot be read, or the file has become shorter.
   func bytes(_ range: Range<Int>) throws(ImageError) -> [UInt8]
 }
 
@@ -30,7 +30,7 @@ struct Block {
 
   /// Reads `count` bytes from `start` on.
   ///
-  /// Throws `ImageError` when the file does not have them.
+  /// - Throws: `ImageError` when the file does not have them.
   init(_ source: some ImageSource, at start: Int, count: Int, _ name: String) throws(ImageError) {
     guard start >= 0, count >= 0, start <= source.count, count <= source.count - start else {
       throw ImageError("the file ends within its \(name): it is truncated, or damaged")
@@ -42,7 +42,7 @@ struct Block {
 
   /// The number at this offset.
   ///
-  /// Throws `ImageError` when it does not lie within the block.
+  /// - Throws: `ImageError` when it does not lie within the block.
   func number<T: FixedWidthInteger & UnsignedInteger>(at offset: Int, as: T.Type = T.self) throws(ImageError) -> T {
     let size = MemoryLayout<T>.size
     guard offset >= 0, offset <= bytes.count - size else {
@@ -53,7 +53,7 @@ struct Block {
 
   /// The bytes of a range.
   ///
-  /// Throws `ImageError` when they do not lie within the block.
+  /// - Throws: `ImageError` when they do not lie within the block.
   func slice(_ start: Int, _ count: Int) throws(ImageError) -> [UInt8] {
     guard start >= 0, count >= 0, start <= bytes.count, count <= bytes.count - start else {
       throw ImageError("its \(name) has no \(count) bytes at offset \(start)")
@@ -67,7 +67,4 @@ extension FixedWidthInteger {
   var littleEndianBytes: [UInt8] {
     (0..<MemoryLayout<Self>.size).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
   }
-
-  /// The number in hexadecimal.
-  var hex: String { "0x" + String(self, radix: 16) }
 }

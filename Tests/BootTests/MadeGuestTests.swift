@@ -1,5 +1,6 @@
 // Images that are assembled here, booted on this machine's KVM.
 
+import Experiments
 import Glibc
 import GuestImages
 import Hypervisor
@@ -37,7 +38,7 @@ struct MadeGuestTests {
     let line = KeptLine(typing: text)
     let guest = try order.prepare(
       GuestFile(image.bytes), initrd: nil, line: line, on: kvm,
-      abilities: HostAbilities(provedOn: kvm, subject: .specCtrl))
+      terms: .prove(.specCtrl, on: kvm))
     return (try guest.run(control: RunControl(timeLimit: .seconds(10))), line.text)
   }
 
@@ -245,7 +246,7 @@ struct MadeGuestTests {
       }
       let guest = try order.prepare(
         GuestFile(image.bytes), initrd: nil, line: line, on: kvm,
-        abilities: HostAbilities(provedOn: kvm, subject: .specCtrl))
+        terms: .prove(.specCtrl, on: kvm))
       let record = try guest.run(control: RunControl(timeLimit: .milliseconds(200)))
       guard case .stopped(.timeLimit) = record.end else { throw ImageError("\(record.end)") }
       #expect(record.counters.byKind[.halt] == nil, "with interrupt controllers KVM waits by itself")
@@ -295,16 +296,16 @@ struct MadeGuestTests {
     }
     try file.writeAll(image.bytes)
     let kvm = try KVM()
-    let abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    let terms = try Terms.prove(.specCtrl, on: kvm)
     let order = BootOrder(name: "made", policy: .emulate, memory: 32 << 20)
     let guest = try order.prepare(
-      GuestFile(file, count: image.bytes.count), initrd: nil, line: line, on: kvm, abilities: abilities)
+      GuestFile(file, count: image.bytes.count), initrd: nil, line: line, on: kvm, terms: terms)
     #expect(try status(guest.run(control: RunControl(timeLimit: .seconds(10)))) == 0)
     // What was promised and is not there any more.
     try file.resize(to: Int64(image.bytes.count) - 3)
     #expect(throws: GuestFileError.ended(missing: 3)) {
       try order.prepare(
-        GuestFile(file, count: image.bytes.count), initrd: nil, line: line, on: kvm, abilities: abilities)
+        GuestFile(file, count: image.bytes.count), initrd: nil, line: line, on: kvm, terms: terms)
     }
   }
 }

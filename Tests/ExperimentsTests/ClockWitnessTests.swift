@@ -78,7 +78,7 @@ struct ClockWitnessTests {
     let plan = try PlannedCell("inventing", Workload(.bare), on: try KVM())
     var meter = CellMeter(
       PlannedCell(
-        cell: plan.cell, experiment: try Self.inventing(), abilities: plan.abilities, neighbour: nil),
+        cell: plan.cell, experiment: try Self.inventing(), terms: plan.terms, neighbour: nil),
       Sampling(hertz: 5e6))
     meter.calibrate(on: try KVM(), control: Bench.makeControl())
     meter.round(on: try KVM(), control: Bench.makeControl())
@@ -93,17 +93,16 @@ struct ClockWitnessTests {
     let control = RunControl(timeLimit: .seconds(60))
     let snapshot = try #require(try experiment.run(control: control).snapshot)
     let read = try ExperimentSnapshot(decoding: snapshot.encoded())
-    let record = try Experiment(resuming: read, under: nil).resume(
-      read, on: try KVM(), abilities: try HostAbilities(provedOn: try KVM(), subject: .specCtrl), control: control)
+    let record = try PausedExperiment(read).resume(
+      on: try KVM(), terms: try Terms.prove(.specCtrl, on: try KVM()), control: control)
     #expect(record.completed && record.firstOwnSample > 0 && record.clockDoubt != nil)
   }
 
   @Test("are believed of a guest that was stopped in a sample and goes on: its clock went on meanwhile", .needsKVM)
   func paused() throws {
     let experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 400_000, samples: 1)
-    let abilities = try HostAbilities(provedOn: try KVM(), subject: .specCtrl)
-    let record = try PolicyName.emulate.make(
-      on: try KVM(), with: abilities, for: StoppedInBetween(experiment: experiment, abilities: abilities))
+    let terms = try Terms.prove(.specCtrl, on: try KVM())
+    let record = try stoppedInBetween(experiment, on: try KVM(), terms: terms)
     #expect(record.completed && record.clockDoubt == nil)
     #expect(record.hostCyclesHere > record.hostCycles)
   }
@@ -121,24 +120,18 @@ struct ClockWitnessTests {
 }
 
 /// Runs a guest, stops it, waits, and lets it run to its end.
-private struct StoppedInBetween: PolicyVisitor {
-  let experiment: Experiment
-  let abilities: HostAbilities
-
-  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
-    var session = try ExperimentSession(
-      experiment, from: .image(try GuestImage(experiment.workload, entry: experiment.entry)), policy: policy,
-      abilities: abilities, on: kvm)
-    let control = RunControl(timeLimit: .seconds(60))
-    let thread = try Thread {
-      Thread.sleep(for: .milliseconds(20))
-      control.pause()
-    }
-    var stopped = try session.run(observing: .nothing, control: control)
-    thread.join()
-    #expect(stopped == .paused)
-    Thread.sleep(for: .milliseconds(100))
-    if stopped == .paused { stopped = try session.run(observing: .nothing, control: control) }
-    return try session.record(stopped: stopped)
+private func stoppedInBetween(_ experiment: Experiment, on kvm: borrowing KVM, terms: Terms) throws -> RunRecord {
+  let image = try GuestImage(experiment.workload, entry: experiment.entry)
+  let session = try experiment.open(.image(image), on: kvm, terms: terms)
+  let control = RunControl(timeLimit: .seconds(60))
+  let thread = try Thread {
+    Thread.sleep(for: .milliseconds(20))
+    control.pause()
   }
+  var stopped = try session.run(.nothing, control)
+  thread.join()
+  #expect(stopped == .paused)
+  Thread.sleep(for: .milliseconds(100))
+  if stopped == .paused { stopped = try session.run(.nothing, control) }
+  return try session.record(stopped)
 }

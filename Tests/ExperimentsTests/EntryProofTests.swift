@@ -10,7 +10,7 @@ import TestSupport
 struct EntryProofTests {
   @Test("says what was seen: ring 0, or what happened instead", arguments: Entry.ringSwitching)
   func sentence(entry: Entry) throws {
-    let proof = try EntryProof(of: entry, on: try KVM())
+    let proof = try EntryProof.prove(entry, on: try KVM())
     #expect(proof.entry == entry)
     #expect(proof.works == (proof.seen == "the kernel was entered in ring 0"))
     #expect(!proof.seen.isEmpty && !proof.seen.contains("\n"), "one sentence")
@@ -31,7 +31,7 @@ struct EntryProofTests {
   func stable() throws {
     let working = try Host.proved().entries.filter { $0 != .none }
     let kvm = try KVM()
-    #expect(try Entry.ringSwitching.filter { try EntryProof(of: $0, on: kvm).works } == working)
+    #expect(try Entry.ringSwitching.filter { try EntryProof.prove($0, on: kvm).works } == working)
   }
 
   @Test("leads to the first that works, in the order of preference")
@@ -39,8 +39,8 @@ struct EntryProofTests {
     let working = try Host.proved().entries.filter { $0 != .none }
     let kvm = try KVM()
     if let first = working.first {
-      #expect(try EntryProof.best(of: Entry.ringSwitching, on: kvm).entry == first)
-      #expect(try EntryProof.best(of: Entry.ringSwitching.reversed(), on: kvm).entry == working.last)
+      #expect(try EntryProof.proveBest(of: Entry.ringSwitching, on: kvm).entry == first)
+      #expect(try EntryProof.proveBest(of: Entry.ringSwitching.reversed(), on: kvm).entry == working.last)
     }
   }
 
@@ -48,7 +48,7 @@ struct EntryProofTests {
   func none() throws {
     let broken = Entry.ringSwitching.filter { [working = try Host.proved().entries] in !working.contains($0) }
     #expect {
-      try EntryProof.best(of: broken, on: try KVM())
+      try EntryProof.proveBest(of: broken, on: try KVM())
     } throws: { error in
       guard case ExperimentError.noEntry(let seen) = error else { return false }
       return seen.map(\.0) == broken && broken.allSatisfy { "\(error)".contains($0.rawValue) }

@@ -24,7 +24,10 @@ struct FirstTouchTests {
   func populated() throws {
     let image = try GuestImage(Workload(.bare), entry: .none)
     for count in [1, 1000, SampleRecord.maximumCount] {
-      var machine = try Machine(on: try KVM(), policy: Emulate(), acceptingNoProtection: true)
+      let kvm = try KVM()
+      let policy = Emulate()
+      var machine = try Machine(
+        on: kvm, policy: policy, terms: .prove(for: policy, on: kvm), acceptingNoProtection: true)
       try machine.load(image, orders: [UInt32](repeating: 1, count: count))
       let end = Int(Layout.samples) + count * SampleRecord.size
       // Of another page that this program happens to touch for the first time there are few.

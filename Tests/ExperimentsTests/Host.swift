@@ -3,13 +3,15 @@
 import Experiments
 import GuestImages
 import Hypervisor
+import Measurement
 
 /// This host, as far as experiments depend on it.
 struct Host: Sendable {
+  let proofs: HostProofs
   /// The entries that work here, `none` among them.
   let entries: [Entry]
   /// What each subject's policies can count on.
-  let abilities: [MSR: HostAbilities]
+  let terms: [MSR: Terms]
   /// The workloads that no guest here can run as they are by default, each with the reason.
   let refusals: [Workload.Name: String]
 
@@ -27,16 +29,18 @@ struct Host: Sendable {
 
   private init() throws {
     let kvm = try KVM()
-    entries = try Entry.ringSwitching.filter { try EntryProof(of: $0, on: kvm).works } + [.none]
+    var report = HostReport()
+    let proofs = try report.addProofs(on: kvm)
+    self.proofs = proofs
+    entries = proofs.entries.filter(\.works).map(\.entry) + [.none]
     var refusals: [Workload.Name: String] = [:]
     for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
     self.refusals = refusals
-    abilities = Dictionary(
+    terms = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { subject in
-        var abilities = try HostAbilities(provedOn: kvm, subject: subject)
+        let abilities = try subject == .specCtrl ? proofs.abilities : HostAbilities.prove(subject, on: kvm)
         // Given, so that what `adaptive` does is the same at every run.
-        if abilities.register.isHeld { abilities.adaptiveCosts = Self.costs }
-        return (subject, abilities)
+        return (subject, Terms(abilities, adaptiveCosts: abilities.register.isHeld ? Self.costs : nil))
       })
   }
 
@@ -45,7 +49,7 @@ struct Host: Sendable {
 
   /// Whether a policy can be honoured here for this subject.
   func supports(_ policy: PolicyName, of subject: MSR) -> Bool {
-    guard let abilities = abilities[subject], case .supported = policy.support(on: abilities) else { return false }
+    guard let terms = terms[subject], case .supported = policy.support(on: terms) else { return false }
     return true
   }
 }
@@ -56,7 +60,7 @@ extension Experiment {
     observing observation: Observation = .nothing, control: RunControl = RunControl(timeLimit: .seconds(120))
   ) throws -> RunRecord {
     let kvm = try KVM()
-    let abilities = try Host.proved().abilities[msr] ?? HostAbilities(provedOn: kvm, subject: msr)
-    return try run(on: kvm, abilities: abilities, observing: observation, control: control)
+    let terms = try Host.proved().terms[msr] ?? Terms.prove(msr, on: kvm)
+    return try run(on: kvm, terms: terms, observing: observation, control: control)
   }
 }

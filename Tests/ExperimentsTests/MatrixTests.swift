@@ -57,7 +57,7 @@ struct MatrixTests {
     #expect(record.counters.total == trapped.0 + trapped.1 + built.outs + built.stores + built.halts + 1, what)
     #expect((record.counters[.mmioWrite], record.counters[.halt]) == (built.stores, built.halts), what)
     #expect(record.mailbox.kernelEntries == Self.iterations, what)
-    #expect(record.completed && record.samples.map(\.iterations) == experiment.orders, what)
+    #expect(record.completed && record.samples.map(\.iterations) == experiment.iterationsPerSample, what)
     #expect(record.cyclesPerIteration.allSatisfy { $0 > 0 }, what)
     if let kvmExits = record.kvmExits {
       #expect(kvmExits >= record.counters.total && record.lightExits == kvmExits - record.counters.total, what)
@@ -151,9 +151,9 @@ struct MatrixTests {
   @Test("protects as its policy promised for this host")
   func protection() throws {
     let host = try Host.proved()
-    for (subject, abilities) in host.abilities {
+    for (subject, terms) in host.terms {
       for policy in PolicyName.allCases {
-        guard case .supported(let protection) = policy.support(on: abilities) else { continue }
+        guard case .supported(let protection) = policy.support(on: terms) else { continue }
         let record = try Experiment(.bare, entry: .none, policy: policy, msr: subject, iterations: 1, samples: 1).run()
         #expect(record.protection == protection)
       }

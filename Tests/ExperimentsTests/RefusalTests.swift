@@ -14,20 +14,20 @@ struct RefusalTests {
     let experiment = try Experiment(.ibrs, entry: .none, policy: policy, msr: msr, iterations: 1, samples: 1)
     let kvm = try KVM()
     do {
-      _ = try experiment.run(on: kvm, abilities: try abilities ?? HostAbilities(provedOn: kvm, subject: msr))
+      _ = try experiment.run(on: kvm, terms: try abilities.map { Terms($0) } ?? Terms.prove(msr, on: kvm))
       return nil
     } catch let error as PolicyError { return error }
   }
 
   @Test("is refused on this host exactly where the proof says so, with the value written and the value read back")
   func here() throws {
-    for (subject, abilities) in try Host.proved().abilities {
+    for (subject, terms) in try Host.proved().terms {
       for policy in PolicyName.allCases {
-        switch policy.support(on: abilities) {
+        switch policy.support(on: terms) {
         case .supported: #expect(try refusal(policy, subject) == nil)
         case .refused(let reason):
           #expect(try refusal(policy, subject) == .refused(policy: policy.rawValue, reason: reason))
-          #expect(reason.contains(abilities.register.text))
+          #expect(reason.contains(terms.abilities.register.text))
         }
       }
     }

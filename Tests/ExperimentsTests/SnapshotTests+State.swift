@@ -17,33 +17,32 @@ extension SnapshotTests {
   func adaptive(workload: Workload.Name) throws {
     let host = try Host.proved()
     var opened: UInt64 = 0
-    for subject in Host.subjects where host.abilities[subject]?.register.isHeld == true {
+    for subject in Host.subjects where host.terms[subject]?.abilities.register.isHeld == true {
       for (access, exit, price) in [(4, 3, 10), (10, 0, 50), (9, 2, 150), (0, 0, 1)] {
-        var abilities = try #require(host.abilities[subject])
-        abilities.acceptsUnprotected = true
-        abilities.adaptiveCosts = AdaptiveCosts(access: access, exit: exit, price: price, wholeExit: 100)
+        let abilities = try #require(host.terms[subject]).abilities
+        let costs = AdaptiveCosts(access: access, exit: exit, price: price, wholeExit: 100)
+        let terms = Terms(abilities, acceptsUnprotected: true, adaptiveCosts: costs)
         let experiment = try Experiment(
           running: Workload(
             workload, msr: subject, parameters: workload == .phases ? ["phaseLength": 6] : [:]),
           entry: host.entries(of: workload)[0], policy: .adaptive, msr: subject, iterations: 40, samples: 40)
-        let whole = try experiment.run(on: try KVM(), abilities: abilities)
+        let whole = try experiment.run(on: try KVM(), terms: terms)
         opened += whole.tally["opens"] ?? 0
         for count in [1, 6, 11, 39] {
           var first = experiment
           try first.pause(after: count)
-          let stopped = try first.run(on: try KVM(), abilities: abilities)
-          var here = abilities
-          // That is in the snapshot.
-          here.acceptsUnprotected = false
+          let stopped = try first.run(on: try KVM(), terms: terms)
+          // That it was accepted is in the snapshot.
+          let here = Terms(abilities, adaptiveCosts: costs)
           let snapshot = try reread(try #require(stopped.snapshot))
-          let record = try Experiment(resuming: snapshot).resume(snapshot, on: try KVM(), abilities: here)
+          let record = try PausedExperiment(snapshot).resume(on: try KVM(), terms: here)
           let what: Comment = "\(workload) of \(subject), costs \(access) \(exit) \(price), stopped after \(count)"
           expectSame(record, whole, what)
           #expect(record.tally == whole.tally, what)
         }
       }
     }
-    let mayOpen = Host.subjects.contains { host.abilities[$0]?.register.isHeld == true }
+    let mayOpen = Host.subjects.contains { host.terms[$0]?.abilities.register.isHeld == true }
     #expect(opened > 0 || !mayOpen || [.chatty, .out].contains(workload), "or nothing was tested")
   }
 

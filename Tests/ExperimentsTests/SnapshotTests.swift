@@ -49,8 +49,8 @@ struct SnapshotTests {
     observing observation: Observation = .nothing
   ) throws -> RunRecord {
     // Every experiment here is about one of the host's subjects.
-    let abilities = try #require(try Host.proved().abilities[experiment.msr])
-    return try experiment.run(on: try KVM(), abilities: abilities, observing: observation, control: control)
+    let terms = try #require(try Host.proved().terms[experiment.msr])
+    return try experiment.run(on: try KVM(), terms: terms, observing: observation, control: control)
   }
 
   func reread(_ snapshot: ExperimentSnapshot) throws -> ExperimentSnapshot {
@@ -62,9 +62,9 @@ struct SnapshotTests {
     control: RunControl = RunControl(timeLimit: .seconds(120))
   ) throws -> RunRecord {
     let kvm = try KVM()
-    let experiment = try Experiment(resuming: snapshot, under: policy)
-    let abilities = try #require(try Host.proved().abilities[experiment.msr])
-    return try experiment.resume(snapshot, on: kvm, abilities: abilities, control: control)
+    let paused = try PausedExperiment(snapshot, under: policy)
+    let terms = try #require(try Host.proved().terms[paused.experiment.msr])
+    return try paused.resume(on: kvm, terms: terms, control: control)
   }
 
   @Test("for a pause that nobody ordered where it is now ends with an error, though one was ordered before")
@@ -96,18 +96,18 @@ struct SnapshotTests {
     let experiment = try Experiment(.chatty, entry: .none, policy: .emulate, iterations: 9, samples: 3)
     let (_, snapshot) = try stopped(experiment, after: 5)
     let kvm = try KVM()
-    let here = try #require(try Host.proved().abilities[.specCtrl])
+    let here = try #require(try Host.proved().terms[.specCtrl])
     // A host of which this is known offers the guest no more than what it was told here, and not the policy.
     let without = HostAbilities(
       subject: .specCtrl, register: .faulted(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
-    let resumed = try Experiment(resuming: snapshot)
+    let resumed = try PausedExperiment(snapshot)
     #expect {
-      try resumed.resume(snapshot, on: kvm, abilities: without)
+      try resumed.resume(on: kvm, terms: Terms(without))
     } throws: { error in
       guard case ExperimentError.mayNotGoOn(let reason) = error else { return false }
       return !reason.isEmpty && "\(error)".hasPrefix("the guest may not go on here: ")
     }
-    #expect(try resumed.resume(snapshot, on: kvm, abilities: here).completed)
+    #expect(try resumed.resume(on: kvm, terms: here).completed)
   }
 
   /// Expects that two guests did the same, as far as counts and mailbox tell.
@@ -124,7 +124,8 @@ struct SnapshotTests {
     #expect(record.mailbox == whole.mailbox, what, sourceLocation: sourceLocation)
     #expect(record.subjectAtStart == whole.subjectAtStart, what, sourceLocation: sourceLocation)
     #expect(record.subjectAtEnd.guest == whole.subjectAtEnd.guest, what, sourceLocation: sourceLocation)
-    #expect(record.samples.map(\.iterations) == record.experiment.orders, what, sourceLocation: sourceLocation)
+    #expect(
+      record.samples.map(\.iterations) == record.experiment.iterationsPerSample, what, sourceLocation: sourceLocation)
     #expect(record.iterations == whole.iterations, what, sourceLocation: sourceLocation)
   }
 
@@ -139,11 +140,13 @@ struct SnapshotTests {
         let (paused, snapshot) = try stopped(experiment, after: iterations)
         let state = snapshot.guest.work
         #expect(state.isBetweenSamples && state.samplesTaken == paused.pause, what)
-        #expect(paused.orders.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
+        #expect(paused.iterationsPerSample.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
         let record = try resumed(snapshot)
         expectSame(record, whole, what)
         #expect(record.contract == snapshot.guest.machine.told, what)
-        #expect(record.experiment.orders == paused.orders && record.firstOwnSample == paused.pause, what)
+        #expect(
+          record.experiment.iterationsPerSample == paused.iterationsPerSample && record.firstOwnSample == paused.pause,
+          what)
         #expect(record.origin == snapshot.guest.origin && record.warnings.isEmpty && record.snapshot == nil, what)
         expectTally(record, what)
         if let exits = record.kvmExits { #expect(exits >= record.counters.total, what) }
@@ -323,7 +326,7 @@ struct SnapshotTests {
   func oneSample() throws {
     var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 5, samples: 1)
     try experiment.pause(after: 0)
-    #expect(experiment.pause == 0 && experiment.orders == [5])
+    #expect(experiment.pause == 0 && experiment.iterationsPerSample == [5])
     #expect(throws: ExperimentError.self) { try experiment.pause(after: 2) }
     for wrong in [-1, 5, .max, .min] { #expect(throws: ExperimentError.self) { try experiment.pause(after: wrong) } }
     let record = try run(experiment)

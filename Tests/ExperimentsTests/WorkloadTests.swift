@@ -78,8 +78,8 @@ struct WorkloadTests {
       #expect(record.counters.byMSR.isEmpty, "the barrier is the guest's: \(policy) of \(subject)")
       #expect(record.expectedAccesses(of: .predCmd) == (0, 10) && record.expectedAccesses(of: subject) == (0, 0))
     }
-    let abilities = try HostAbilities(provedOn: try KVM(), subject: .predCmd)
-    switch policy.support(on: abilities) {
+    let abilities = try HostAbilities.prove(.predCmd, on: try KVM())
+    switch policy.support(on: Terms(abilities)) {
     case .refused(let reason): #expect(reason.contains("IA32_PRED_CMD (0x49)"))
     case .supported(let protection):
       let record = try run(Workload(.ibpb), policy, of: .predCmd)

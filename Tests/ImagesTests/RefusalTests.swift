@@ -1,7 +1,7 @@
 // What is refused, with which words; and that nothing ends the program, whatever a file says.
 
 import FoundationEssentials
-import struct Measurement.SeededGenerator
+import Measurement
 import TestSupport
 import Testing
 

@@ -1,5 +1,6 @@
 // adaptive on real guests: when it opens and closes, that no value is lost, and what it measures.
 
+import Experiments
 import CKVM
 import GuestImages
 import HandOver
@@ -107,14 +108,14 @@ struct AdaptiveGuestTests {
     .holds(.kernelGSBase))
   func measured() throws {
     let kvm = try KVM()
-    let abilities = try HostAbilities(provedOn: kvm, subject: Self.msr)
-    #expect(abilities.adaptiveCosts == nil)
-    let measured = try abilities.measured(for: .adaptive, on: kvm)
+    let terms = try Terms.prove(Self.msr, on: kvm)
+    #expect(terms.adaptiveCosts == nil)
+    let measured = try terms.measured(for: .adaptive, on: kvm)
     let costs = try #require(measured.adaptiveCosts)
     #expect(costs.access > 0 && costs.access < 2 * costs.wholeExit, "\(costs)")
     #expect(costs.exit < costs.wholeExit && costs.price > 0)
     #expect(try measured.measured(for: .adaptive, on: kvm).adaptiveCosts == costs, "once is enough")
-    #expect(try abilities.measured(for: .emulate, on: kvm) == abilities, "no other policy needs them")
+    #expect(try terms.measured(for: .emulate, on: kvm) == terms, "no other policy needs them")
   }
 }
 
@@ -136,5 +137,5 @@ private struct Adopting: Policy {
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     try adaptive.subjectValue(in: cpu)
   }
-  static func support(on abilities: HostAbilities) -> PolicySupport { .refused("a test's own") }
+  static func support(on terms: Terms) -> PolicySupport { .refused("a test's own") }
 }

@@ -41,8 +41,8 @@ struct FailingKVMTests {
     #expect(error { _ = try kvm.has(.msrFilter) } == KVMError(.request(.checkExtension), .badFileDescriptor))
     #expect(error { _ = try kvm.featureMSR(.archCapabilities) } == KVMError(.request(.getMSRs), .badFileDescriptor))
     #expect(error { _ = try GuestContract(offeredBy: kvm) } != nil)
-    #expect(error { _ = try HostAbilities(provedOn: kvm, subject: .specCtrl) } != nil)
-    #expect(error { _ = try RegisterProof(of: .specCtrl, on: kvm) } != nil)
+    #expect(error { _ = try HostAbilities.prove(.specCtrl, on: kvm) } != nil)
+    #expect(error { _ = try RegisterProof.prove(.specCtrl, on: kvm) } != nil)
   }
 
   @Test("nothing of a vCPU is taken for absent")
@@ -64,11 +64,11 @@ struct FailingKVMTests {
   func entries() throws {
     let kvm = try KVM()
     try DeadEnd().replace(kvm.descriptor)
-    let proof = try EntryProof(of: .breakpoint, on: kvm)
+    let proof = try EntryProof.prove(.breakpoint, on: kvm)
     #expect(proof.result == .unknown(.call(KVMError(.request(.createVM), .badFileDescriptor))))
     #expect(!proof.works && proof.seen.hasPrefix("not known: KVM refused KVM_CREATE_VM"))
     #expect {
-      try EntryProof.best(of: [.syscall, .breakpoint], on: kvm)
+      try EntryProof.proveBest(of: [.syscall, .breakpoint], on: kvm)
     } throws: { error in
       guard case ExperimentError.unproved(let untried) = error else { return false }
       return untried.map(\.what) == ["entry syscall"]

@@ -102,5 +102,5 @@ private struct HostValue: Policy, ~Copyable {
     try manual.subjectValue(in: cpu)
   }
 
-  static func support(on abilities: HostAbilities) -> PolicySupport { Manual.support(on: abilities) }
+  static func support(on terms: Terms) -> PolicySupport { Manual.support(on: terms) }
 }

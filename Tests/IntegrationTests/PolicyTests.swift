@@ -13,10 +13,10 @@ struct PolicyTests {
   func support() throws {
     let kvm = try KVM()
     for msr in [MSR.specCtrl, .kernelGSBase, TestHost.missingMSR] {
-      let proof = try RegisterProof(of: msr, on: kvm)
-      let abilities = try HostAbilities(provedOn: kvm, subject: msr)
+      let proof = try RegisterProof.prove(msr, on: kvm)
+      let abilities = try HostAbilities.prove(msr, on: kvm)
       #expect(abilities.register == proof, "the proof can be repeated")
-      for support in [Passthrough.support(on: abilities), Autoload.support(on: abilities)] {
+      for support in [Passthrough.support(on: Terms(abilities)), Autoload.support(on: Terms(abilities))] {
         switch (support, proof) {
         case (.supported, .held): break
         case (.refused(let reason), .dropped(let wrote, let readBack)):
@@ -45,7 +45,7 @@ struct EmulateGuestTests {
   @Test("takes exactly two writes for each kernel entry of the workload ibrs", arguments: [[1], [100], [7, 1, 250]])
   func twoWrites(orders: [UInt32]) throws {
     let kvm = try KVM()
-    let entry = try EntryProof.best(of: Entry.ringSwitching, on: kvm).entry
+    let entry = try EntryProof.proveBest(of: Entry.ringSwitching, on: kvm).entry
     var machine = try Machine(on: kvm, policy: Emulate(), acceptingNoProtection: true)
     try machine.load(GuestImage(Workload(.ibrs), entry: entry), orders: orders)
     var devices = Devices()

@@ -1,5 +1,6 @@
 // A machine made with the library alone: what the command line asks of a host, the library asks as well.
 
+import Experiments
 import Testing
 
 @testable import Hypervisor
@@ -11,9 +12,11 @@ struct SafeMachineTests {
     _ policy: consuming P, on kvm: borrowing KVM, _ host: HostAbilities? = nil, accepting: Bool = false,
     presenting contract: GuestContract? = nil
   ) throws -> PolicyError? {
+    let terms: Terms
+    if let host { terms = Terms(host) } else { terms = try .prove(for: policy, on: kvm) }
     do {
       _ = try Machine(
-        on: kvm, policy: policy, host: host, acceptingNoProtection: accepting, presenting: contract)
+        on: kvm, policy: policy, terms: terms, acceptingNoProtection: accepting, presenting: contract)
     } catch let error as PolicyError { return error }
     return nil
   }
@@ -27,7 +30,7 @@ struct SafeMachineTests {
   @Test("is not made under a policy that this host cannot honour: the reason is what was proved")
   func unsupported() throws {
     let kvm = try KVM()
-    let proof = try RegisterProof(of: .specCtrl, on: kvm)
+    let proof = try RegisterProof.prove(.specCtrl, on: kvm)
     for error in [
       try refusal(Passthrough(), on: kvm), try refusal(Autoload(), on: kvm), try refusal(Manual(), on: kvm),
     ] {
@@ -52,15 +55,15 @@ struct SafeMachineTests {
   @Test("is made under a policy that protects nothing here only where that is accepted, and then says so")
   func unprotected() throws {
     let kvm = try KVM()
-    let host = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    let host = try HostAbilities.prove(.specCtrl, on: kvm)
     for policy in [PolicyName.emulate, .shadow] {
-      let expected = try policy.protection(on: host)
-      let error = try policy.make(on: kvm, with: host, for: Refusal(accepting: false))
+      let expected = try policy.protection(on: Terms(host))
+      let error = try policy.make(on: kvm, terms: Terms(host), for: Refusal(accepting: false))
       #expect(error == (expected.level == .none ? .unprotected(policy: policy.rawValue, reason: expected.reason) : nil))
-      #expect(try policy.make(on: kvm, with: host, for: Refusal(accepting: true)) == nil)
+      #expect(try policy.make(on: kvm, terms: Terms(host), for: Refusal(accepting: true)) == nil)
     }
     let machine = try Machine(on: kvm, policy: Emulate(), acceptingNoProtection: true)
-    let expected = try PolicyName.emulate.protection(on: host)
+    let expected = try PolicyName.emulate.protection(on: Terms(host))
     #expect(machine.protection == expected)
   }
 
@@ -78,11 +81,11 @@ struct SafeMachineTests {
   @Test("under emulate keeps IBRS on wherever the host is known to let it, or is not made at all")
   func keepsIBRSOn() throws {
     let kvm = try KVM()
-    let proved = try HostAbilities(provedOn: kvm, subject: .specCtrl)
+    let proved = try HostAbilities.prove(.specCtrl, on: kvm)
     // Also on a host that cannot: then the register does not hold what was set.
     for host in [proved, abilities(held: true, ibrsAll: true)] where host.canKeepIBRSOn {
       do {
-        let machine = try Machine(on: kvm, policy: Emulate(), host: host)
+        let machine = try Machine(on: kvm, policy: Emulate(), terms: Terms(host))
         let value = try machine.vcpu.read(.specCtrl)
         #expect(value & SpecCtrl.ibrs.rawValue != 0 && machine.protection.level == .always)
       } catch is PolicyError { #expect(!proved.canKeepIBRSOn) }
@@ -92,7 +95,7 @@ struct SafeMachineTests {
   @Test("is made by what was proved about its own MSR, not another", .holds(.kernelGSBase))
   func otherSubject() throws {
     let kvm = try KVM()
-    let host = try HostAbilities(provedOn: kvm, subject: .kernelGSBase)
+    let host = try HostAbilities.prove(.kernelGSBase, on: kvm)
     #expect(try refusal(Passthrough(subject: .kernelGSBase), on: kvm, host) == nil)
     guard case .refused(_, let reason) = try refusal(Emulate(), on: kvm, host, accepting: true) else {
       Issue.record("the machine was made")
@@ -121,14 +124,37 @@ struct SafeMachineTests {
 
   @Test("under adaptive never opens a register where that was not accepted, whatever it would cost")
   func adaptive() throws {
-    let kvm = try KVM()
-    var host = abilities(held: true, ibrsAll: true)
-    host.adaptiveCosts = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
+    let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
     for accepts in [false, true] {
-      host.acceptsUnprotected = accepts
+      let terms = Terms(
+        abilities(held: true, ibrsAll: true), acceptsUnprotected: accepts, adaptiveCosts: costs)
       var policy = Adaptive()
-      try policy.settle(on: &host, of: kvm)
+      try policy.settle(on: terms)
       #expect(policy.opens == accepts)
     }
+  }
+
+  @Test("is not made on terms that do not say all that its policy must know")
+  func unknown() throws {
+    let kvm = try KVM()
+    let host = abilities(.kernelGSBase, held: true, ibrsAll: false)
+    /// Why a machine is not made on these terms, nil when it is.
+    func refusal<P: Policy & ~Copyable>(_ policy: consuming P, _ terms: Terms) throws -> String? {
+      do {
+        _ = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
+      } catch PolicyError
+        .refused(_, let reason)
+      { return reason }
+      return nil
+    }
+    #expect(try refusal(Adaptive(subject: .kernelGSBase), Terms(host))?.contains("not measured") == true)
+    let costs = AdaptiveCosts(access: 10, exit: 2, price: 50, wholeExit: 100)
+    #expect(try refusal(Adaptive(subject: .kernelGSBase), Terms(host).adding(costs)) == nil)
+    let listing = { Autoload(subject: .kernelGSBase, listing: [.kernelGSBase, .sysenterESP]) }
+    #expect(listing().otherRegisters == [.sysenterESP])
+    #expect(try refusal(listing(), Terms(host))?.contains("nobody has proved") == true)
+    #expect(try refusal(listing(), Terms(host).adding(.held(wrote: 1), of: .sysenterESP)) == nil)
+    #expect(
+      try refusal(listing(), Terms(host).adding(.faulted(wrote: 1), of: .sysenterESP))?.contains("#GP") == true)
   }
 }

@@ -101,7 +101,7 @@ struct CommandProofTests {
   @Test("is acceptance, a fault, or that this KVM ignores what it does not know; never that it holds a value")
   func proof() throws {
     for msr in [MSR.predCmd, .flushCmd] {
-      let proof = try RegisterProof(of: msr, on: try KVM())
+      let proof = try RegisterProof.prove(msr, on: try KVM())
       #expect([.accepted(wrote: 1), .faulted(wrote: 1), .ignored(wrote: 1)].contains(proof), "\(proof)")
       #expect(!proof.isHeld)
       let guest = MSRGuest([.write(msr, 1)])

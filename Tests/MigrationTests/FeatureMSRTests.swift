@@ -1,5 +1,6 @@
 // What a guest was told by feature MSRs and by its clock, and which hosts take that.
 
+import Experiments
 import FoundationEssentials
 import Hypervisor
 import TestSupport
@@ -169,7 +170,7 @@ struct FeatureMSRTests {
   @Test("this host's KVM tells both, and takes its own guests", .needsKVM)
   func thisHost() throws {
     let kvm = try KVM()
-    let offer = try HostOffer(provedOn: kvm)
+    let offer = try HostOffer.prove(on: kvm)
     let told = try #require(try kvm.featureMSRs())
     #expect(offer.featureMSRs == FeatureMSRs(told))
     #expect(offer.featureMSRs.map { $0.missing(from: $0).isEmpty } == true)

@@ -1,5 +1,6 @@
 // What a host offers: as read from its KVM, and as it goes over a wire or into a file.
 
+import Experiments
 import FoundationEssentials
 import Hypervisor
 import Migration
@@ -45,10 +46,10 @@ struct HostOfferTests {
   @Test("a guest of this host may go on on this host, under every policy that it can run", .needsKVM)
   func reflexive() throws {
     let kvm = try KVM()
-    let offer = try HostOffer(provedOn: kvm)
+    let offer = try HostOffer.prove(on: kvm)
     for policy in PolicyName.allCases {
-      guard case .supported(let protection) = policy.support(on: offer.abilities) else { continue }
-      let contract = try policy.make(on: kvm, with: offer.abilities, for: ReadBack())
+      guard case .supported(let protection) = policy.support(on: Terms(offer.abilities)) else { continue }
+      let contract = try policy.make(on: kvm, terms: Terms(offer.abilities), for: ReadBack())
       let guest = MovingGuest(
         contract: contract, policy: policy, subject: .specCtrl, protection: protection.level, inUse: [],
         hasIBPB: offer.hasIBPB)
@@ -61,6 +62,7 @@ struct HostOfferTests {
 /// What a machine's guest is told, read back from KVM.
 private struct ReadBack: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
-    try Machine(on: kvm, policy: policy, acceptingNoProtection: true).contract
+    let terms = try Terms.prove(for: policy, on: kvm)
+    return try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true).contract
   }
 }

@@ -1,6 +1,7 @@
 // The contract of a pool: the most that all hosts can keep, which host costs what, and what a host that cannot keep it
 // says.
 
+import Experiments
 import FoundationEssentials
 import Hypervisor
 import TestSupport
@@ -197,7 +198,7 @@ struct PoolContractTests {
   @Test("of this host starts a guest here that is told just that", .needsKVM)
   func thisHost() throws {
     let kvm = try KVM()
-    let offer = try HostOffer(provedOn: kvm)
+    let offer = try HostOffer.prove(on: kvm)
     let contract = try PoolContract(of: [offer])
     let policy = contract.hosts[0].policy
     let told = try contract.guestContract(on: kvm, offering: offer, under: policy)
@@ -210,7 +211,7 @@ struct PoolContractTests {
   @Test("that asks for more than this host has is refused here", .needsKVM)
   func moreThanThisHost() throws {
     let kvm = try KVM()
-    let offer = try HostOffer(provedOn: kvm)
+    let offer = try HostOffer.prove(on: kvm)
     var contract = try PoolContract(of: [offer])
     // A bit that no processor has.
     contract.cpuid[CPUIDWord(7, 0, .edx)] |= 1 << 7

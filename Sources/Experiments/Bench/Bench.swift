@@ -45,13 +45,13 @@ public struct Bench: ~Copyable {
   ///
   /// - Throws: `KVMError`, `ExperimentError` and what the proofs throw; `Errno` when the processor cannot be used.
   public init(_ options: BenchOptions) throws {
-    try self.init(options) { kvm, canPlaceNeighbours in
-      try BenchPlan(options.selection, on: kvm, canPlaceNeighbours: canPlaceNeighbours).cells
+    try self.init(options) { kvm, proofs, canPlaceNeighbours in
+      try BenchPlan(options.selection, by: proofs, on: kvm, canPlaceNeighbours: canPlaceNeighbours).cells
     }
   }
 
-  /// Measures the cells that `plan` gives, which is told whether there is a second processor.
-  init(_ options: BenchOptions, planning plan: (borrowing KVM, Bool) throws -> [PlannedCell]) throws {
+  /// Measures the cells that `plan` gives, which is told what was proved, and whether there is a second processor.
+  init(_ options: BenchOptions, planning plan: (borrowing KVM, HostProofs, Bool) throws -> [PlannedCell]) throws {
     start = .now
     let allowed = CPUAffinity.allowed
     let cpu = options.cpu ?? allowed.last
@@ -59,8 +59,8 @@ public struct Bench: ~Copyable {
     let kvm = try KVM(path: options.path)
     var host = HostReport()
     try host.addOffer(of: kvm)
-    try host.addProofs(on: kvm)
-    let cells = try plan(kvm, allowed.count > 1)
+    let proofs = try host.addProofs(on: kvm)
+    let cells = try plan(kvm, proofs, allowed.count > 1)
     let sampling = try Sampling(on: kvm, hertz: host.tsc.hertz)
 
     self.options = options
@@ -169,7 +169,7 @@ public struct Bench: ~Copyable {
       meters[index].fail(.failed, "there is no processor for its neighbour")
       return
     }
-    let neighbour = try Neighbour(on: other, beside: experiment, abilities: plan.abilities, path: options.path)
+    let neighbour = try Neighbour(on: other, beside: experiment, terms: plan.terms, path: options.path)
     if let reason = neighbour.awaitWriting(within: Self.neighbourLimit) {
       meters[index].fail(.failed, reason)
     } else {

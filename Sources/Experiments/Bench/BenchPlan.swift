@@ -51,7 +51,7 @@ struct PlannedCell {
   let cell: CellRecord
   /// Nil for a cell that cannot be measured here.
   let experiment: Experiment?
-  let abilities: HostAbilities
+  let terms: Terms
   /// Where the neighbour VM runs; nil if the cell has none.
   let neighbour: NeighbourPlace?
   /// Whether the selection names it; else it is there for what others are held against.
@@ -64,8 +64,8 @@ struct BenchPlan {
   private(set) var entries: [EntryProof] = []
 
   private let selection: BenchSelection
-  /// What the host can do with each MSR that a cell is about.
-  private var abilities: [MSR: HostAbilities] = [:]
+  /// On which terms cells about each MSR run.
+  private var terms: [MSR: Terms] = [:]
   /// The most that any policy's guest is told here.
   private let fullestContract: GuestContract
 
@@ -79,28 +79,29 @@ struct BenchPlan {
   private static let kernelWork = Workload.Name.allCases.filter { $0.kind == .workload && Workload($0).isUniform }
   fileprivate static let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
 
-  /// Plans what `selection` asks for.
+  /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved
+  /// now.
   ///
   /// - Throws: What the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
   ///   `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable`
   ///   when this host can run nothing of what it names.
-  init(_ selection: BenchSelection, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
+  init(_ selection: BenchSelection, by proofs: HostProofs, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
     fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
-    for msr in [selection.msr, .standIn, .predCmd] {
-      abilities[msr] = try HostAbilities(provedOn: kvm, subject: msr)
-      abilities[msr]!.acceptsUnprotected = selection.acceptsUnprotected
+    for msr in Set([selection.msr, .standIn, .predCmd]) {
+      let known = msr == proofs.abilities.subject ? proofs.abilities : nil
+      terms[msr] = Terms(
+        try known ?? .prove(msr, on: kvm), acceptsUnprotected: selection.acceptsUnprotected)
     }
     // Once for all cells: measuring is no part of what they cost.
     for policy in policies {
-      abilities[selection.msr] = try abilities[selection.msr]!.measured(for: policy, on: kvm)
+      terms[selection.msr] = try terms[selection.msr]!.measured(for: policy, on: kvm)
     }
     let wanted = Entry.ringSwitching.filter { selection.entries.isEmpty || selection.entries.contains($0) }
     if selection.entries != [.none] {
-      for entry in wanted {
-        let proof = try EntryProof(of: entry, on: kvm).made()
-        entries.append(proof)
+      for proof in proofs.entries where wanted.contains(proof.entry) {
+        entries.append(try proof.made())
         if proof.works, !selection.allEntries, selection.entries.isEmpty { break }
       }
     }
@@ -211,7 +212,7 @@ struct BenchPlan {
   /// Whether this host can run a policy of the MSR that was asked about: what runs under it of another MSR is no
   /// answer.
   private func isPossible(_ policy: PolicyName) -> Bool {
-    if case .supported = policy.support(on: abilities[selection.msr]!) { true } else { false }
+    if case .supported = policy.support(on: terms[selection.msr]!) { true } else { false }
   }
 
   private mutating func planPrimitive(
@@ -243,7 +244,7 @@ struct BenchPlan {
     refusal: String? = nil, isAsked: Bool = true
   ) throws -> String {
     let msr = msr ?? selection.msr
-    let abilities = abilities[msr]!
+    let terms = terms[msr]!
     let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
     var cell = CellRecord(
       id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(policy),
@@ -256,7 +257,7 @@ struct BenchPlan {
     if let refusal {
       cell.status = .unsupported
       cell.reason = refusal
-    } else if case .refused(let reason) = policy.support(on: abilities) {
+    } else if case .refused(let reason) = policy.support(on: terms) {
       cell.status = .unsupported
       cell.reason = reason
     } else {
@@ -274,7 +275,7 @@ struct BenchPlan {
     }
     if !cells.contains(where: { $0.cell.id == cell.id }) {
       cells.append(
-        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: neighbour, isAsked: isAsked))
+        PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: neighbour, isAsked: isAsked))
     }
     return cell.id
   }
@@ -282,9 +283,9 @@ struct BenchPlan {
   /// Why no guest here would run a workload, nil when one would: by a proof that is made once for all cells.
   private mutating func refusal(of workload: Workload, on kvm: borrowing KVM) throws -> String? {
     if let own = workload.ownMSR(besides: .specCtrl) {
-      let known = try abilities[own] ?? HostAbilities(provedOn: kvm, subject: own)
-      abilities[own] = known
-      if let reason = workload.refusal(after: known.register) { return reason }
+      let known = try terms[own] ?? .prove(own, on: kvm)
+      terms[own] = known
+      if let reason = workload.refusal(after: known.abilities.register) { return reason }
     }
     return workload.refusal(toldOf: fullestContract)
   }

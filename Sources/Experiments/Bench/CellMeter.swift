@@ -108,7 +108,7 @@ struct CellMeter {
   /// What comes first in each run and is no sample: the iterations by which `adaptive` has opened the register, if it
   /// ever does.
   private var settling: [UInt32] {
-    guard let experiment = plan.experiment, experiment.policy == .adaptive, let costs = plan.abilities.adaptiveCosts
+    guard let experiment = plan.experiment, experiment.policy == .adaptive, let costs = plan.terms.adaptiveCosts
     else { return [] }
     let accesses = experiment.workload.perIteration.reads + experiment.workload.perIteration.writes
     guard accesses > 0, costs.access > 0 else { return [] }
@@ -133,9 +133,9 @@ struct CellMeter {
   /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
   private mutating func run(_ orders: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
     guard var experiment = plan.experiment else { return nil }
-    experiment.orders = orders
+    experiment.iterationsPerSample = orders
     do {
-      let record = try experiment.run(on: kvm, abilities: plan.abilities, control: control)
+      let record = try experiment.run(on: kvm, terms: plan.terms, control: control)
       if let doubt = record.clockDoubt {
         fail(.void, "the guest's time stamps cannot be believed: \(doubt)")
         return nil

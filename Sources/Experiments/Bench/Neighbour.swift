@@ -33,7 +33,7 @@ struct Neighbour: ~Copyable {
   ///
   /// - Throws: `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
   init(
-    on cpu: Int, beside experiment: Experiment, abilities: HostAbilities, path: FilePath
+    on cpu: Int, beside experiment: Experiment, terms: Terms, path: FilePath
   ) throws(Errno) {
     let (control, exits, failure) = (RunControl(), PortOutCount(), Failure())
     let (policy, msr) = (experiment.policy, experiment.msr)
@@ -44,9 +44,9 @@ struct Neighbour: ~Copyable {
         var experiment = try Experiment(
           running: .ibrs(msr, writes: Self.writesPerExit, exits: 1), entry: .none, policy: policy, msr: msr,
           iterations: 1, samples: 1)
-        experiment.orders = [UInt32.max - 1]
+        experiment.iterationsPerSample = [UInt32.max - 1]
         while !control.isCancelled {
-          _ = try experiment.run(on: kvm, abilities: abilities, observing: .portOuts(exits), control: control)
+          _ = try experiment.run(on: kvm, terms: terms, observing: .portOuts(exits), control: control)
         }
       } catch {
         failure.reason.withLock { $0 = "\(error)" }

@@ -12,46 +12,73 @@ extension Experiment {
     case stayed(RunRecord, String?)
   }
 
-  /// Goes on with the guest of a snapshot, which this experiment was made from, and moves it to another host meanwhile.
+  /// Runs it from its start, and moves its guest when somebody orders that at the desk.
+  ///
+  /// - Throws: What `run` does, and `TransferError.unknown` as `move` does.
+  public func run(
+    on kvm: borrowing KVM, terms: Terms, movingAt desk: MoveDesk, control: RunControl
+  ) throws -> Departure {
+    let image = try GuestImage(workload, entry: entry)
+    try check(on: kvm, terms: terms)
+    let session = try open(.image(image), on: kvm, terms: terms)
+    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
+    while true {
+      let stopped = try session.run(.nothing, control)
+      guard stopped == .paused else { return .stayed(try session.record(stopped), nil) }
+      guard let order = desk.takeOrder() else { continue }
+      let result = try session.move(order.request, order.destination, kvm, host, control)
+      order.answer(result)
+      switch result {
+      case .moved(let report): return .moved(report)
+      case .refused, .failed: continue
+      case .ended(let stopped): return .stayed(try session.record(stopped), nil)
+      case .unknown(let reason): throw TransferError.unknown(reason)
+      }
+    }
+  }
+}
+
+extension PausedExperiment {
+  /// Goes on with the guest, and moves it to another host meanwhile.
   ///
   /// It must be allowed to go on here as well, until it has moved.
   ///
   /// - Throws: as `resume` does; `TransferError.ended` when it may not go there: then it was not started;
   ///   `TransferError.unknown` when it was handed over and nobody says what became of it.
   public func move(
-    _ snapshot: ExperimentSnapshot, _ request: MoveRequest, on kvm: borrowing KVM, abilities: HostAbilities,
-    control: RunControl, beforeEntry: @escaping () throws -> Void = {}
-  ) throws -> Departure {
-    let snapshot = try admit(snapshot, on: kvm, abilities: abilities)
-    let abilities = accepted(abilities)
-    return try policy.make(
-      on: kvm, with: abilities,
-      for: MovingAway(
-        experiment: self, snapshot: snapshot, request: request, abilities: abilities, control: control,
-        beforeEntry: beforeEntry))
+    _ request: MoveRequest, on kvm: borrowing KVM, terms: Terms, control: RunControl,
+    beforeEntry: () throws -> Void = {}
+  ) throws -> Experiment.Departure {
+    let guest = try admitted(on: kvm, terms: terms)
+    let session = try experiment.open(.snapshot(guest.snapshot), on: kvm, terms: guest.accepted(terms))
+    let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
+    let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
+    try beforeEntry()
+    let destination: Destination
+    do { destination = try found.get() } catch {
+      let stopped = try session.run(.nothing, control)
+      return .stayed(try session.record(stopped), "\(error)")
+    }
+    switch try session.move(request, destination, kvm, host, control) {
+    case .moved(let report): return .moved(report)
+    case .refused(let reason): throw TransferError.ended("the guest may not move there: \(reason)")
+    case .failed(let reason):
+      let stopped = try session.run(.nothing, control)
+      return .stayed(try session.record(stopped), reason)
+    case .ended(let stopped): return .stayed(try session.record(stopped), "it ended before it could be moved")
+    case .unknown(let reason): throw TransferError.unknown(reason)
+    }
   }
 
-  /// Runs it from its start, and moves its guest when somebody orders that at the desk.
-  ///
-  /// - Throws: What `run` does, and `TransferError.unknown` as `move` does.
-  public func run(
-    on kvm: borrowing KVM, abilities: HostAbilities, movingAt desk: MoveDesk, control: RunControl
-  ) throws -> Departure {
-    let image = try GuestImage(workload, entry: entry)
-    try check(on: kvm, abilities: abilities)
-    return try policy.make(
-      on: kvm, with: abilities,
-      for: AwaitingOrders(
-        experiment: self, image: image, desk: desk, abilities: abilities, control: control))
-  }
-
-  /// Receives a guest and runs it to its end.
+  /// Receives a guest and runs it to its end; `costs` are what `adaptive` weighs here, nil where nobody has measured
+  /// it.
   ///
   /// - Throws: `TransferError.nobody` when no whole guest comes, `TransferError.ended` when the source keeps it after
   ///   all, and as `resume` does when this host does not take it; the source is told why.
   public static func receive(
-    from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, control: RunControl,
-    beforeEntry: @escaping () throws -> Void = {}, telling tell: @escaping (String) -> Void
+    from connection: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer,
+    costs: AdaptiveCosts? = nil, control: RunControl,
+    beforeEntry: () throws -> Void = {}, telling tell: (String) -> Void
   ) throws -> RunRecord {
     // Who only looks whether somebody waits here has gone by now, or says nothing before he goes.
     let receiver: Receiver
@@ -67,106 +94,36 @@ extension Experiment {
       throw error.beforeAnything
     }
     do {
-      let experiment = try Experiment(resuming: snapshot)
-      let abilities = experiment.accepted(offer.abilities)
+      let guest = try PausedExperiment(snapshot)
       // The source has decided; this host is the one that knows itself, and decides again.
-      let admitted = try experiment.admit(snapshot, on: kvm, abilities: abilities)
-      return try experiment.policy.make(
-        on: kvm, with: abilities,
-        for: TakingOver(
-          experiment: experiment, snapshot: admitted, receiver: receiver, abilities: abilities, control: control,
-          beforeEntry: beforeEntry, tell: tell))
+      let terms = guest.accepted(Terms(offer.abilities, adaptiveCosts: costs))
+      return try guest.admitted(on: kvm, terms: terms).takeOver(
+        from: receiver, on: kvm, terms: terms, control: control, beforeEntry: beforeEntry, telling: tell)
     } catch {
       // Where the guest runs already, nobody listens any more.
       receiver.refuse("\(error)")
       throw error
     }
   }
-}
 
-private struct MovingAway: PolicyVisitor {
-  let experiment: Experiment
-  let snapshot: ExperimentSnapshot
-  let request: MoveRequest
-  let abilities: HostAbilities
-  let control: RunControl
-  let beforeEntry: () throws -> Void
-
-  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
-    var session = try ExperimentSession(
-      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: abilities)
-    let found = Swift.Result { try Destination(request, unless: { control.isCancelled }) }
-    try beforeEntry()
-    let destination: Destination
-    do { destination = try found.get() } catch {
-      let stopped = try session.run(observing: .nothing, control: control)
-      return .stayed(try session.record(stopped: stopped), "\(error)")
-    }
-    switch try session.move(request, to: destination, on: kvm, from: host, control: control) {
-    case .moved(let report): return .moved(report)
-    case .refused(let reason): throw TransferError.ended("the guest may not move there: \(reason)")
-    case .failed(let reason):
-      let stopped = try session.run(observing: .nothing, control: control)
-      return .stayed(try session.record(stopped: stopped), reason)
-    case .ended(let stopped):
-      return .stayed(try session.record(stopped: stopped), "it ended before it could be moved")
-    case .unknown(let reason): throw TransferError.unknown(reason)
-    }
-  }
-}
-
-private struct AwaitingOrders: PolicyVisitor {
-  let experiment: Experiment
-  let image: GuestImage
-  let desk: MoveDesk
-  let abilities: HostAbilities
-  let control: RunControl
-
-  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Experiment.Departure {
-    var session = try ExperimentSession(
-      experiment, from: .image(image), policy: policy, abilities: abilities, on: kvm)
-    let host = try HostOffer(of: kvm, abilities: abilities)
-    while true {
-      let stopped = try session.run(observing: .nothing, control: control)
-      guard stopped == .paused else { return .stayed(try session.record(stopped: stopped), nil) }
-      guard let order = desk.takeOrder() else { continue }
-      let result = try session.move(order.request, to: order.destination, on: kvm, from: host, control: control)
-      order.answer(result)
-      switch result {
-      case .moved(let report): return .moved(report)
-      case .refused, .failed: continue
-      case .ended(let stopped): return .stayed(try session.record(stopped: stopped), nil)
-      case .unknown(let reason): throw TransferError.unknown(reason)
-      }
-    }
-  }
-}
-
-private struct TakingOver: PolicyVisitor {
-  let experiment: Experiment
-  let snapshot: ExperimentSnapshot
-  let receiver: Receiver
-  let abilities: HostAbilities
-  let control: RunControl
-  let beforeEntry: () throws -> Void
-  let tell: (String) -> Void
-
-  func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> RunRecord {
-    var session = try ExperimentSession(
-      experiment, from: .snapshot(snapshot), policy: policy, abilities: abilities, on: kvm)
+  /// Takes the guest over from its source, and runs it to its end.
+  private func takeOver(
+    from receiver: Receiver, on kvm: borrowing KVM, terms: Terms, control: RunControl,
+    beforeEntry: () throws -> Void, telling tell: (String) -> Void
+  ) throws -> RunRecord {
+    let session = try experiment.open(.snapshot(snapshot), on: kvm, terms: terms)
     guard !control.isCancelled else { throw TransferError.ended("stopped on request before the guest was here") }
     // Whatever can fail fails now, while the source still has the guest.
     try beforeEntry()
-    try session.prepare(for: control)
+    try session.prepare(control)
     switch receiver.takeOver(unless: { control.isCancelled }) {
     case .run: tell("the guest of \(snapshot.guest.origin) runs here")
     case .runAlone: tell("the source died when the guest was whole here; it runs here")
     case .forget(let reason):
-      session.machine.release(control)
+      session.release(control)
       throw TransferError.ended("the guest is not taken: \(reason)")
     }
-    let stopped = try session.run(observing: .nothing, control: control)
-    return try session.record(stopped: stopped)
+    let stopped = try session.run(.nothing, control)
+    return try session.record(stopped)
   }
 }

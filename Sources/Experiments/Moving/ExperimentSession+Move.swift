@@ -81,8 +81,8 @@ extension ExperimentSession where P: ~Copyable {
   }
 
   /// What is decided about a move by the guest as it stands.
-  private func terms(of request: MoveRequest, at offer: HostOffer, from host: HostOffer) throws -> Terms {
-    try Terms(of: try movingGuest(from: host), at: offer, request, accepted: abilities.acceptsUnprotected)
+  private func terms(of request: MoveRequest, at offer: HostOffer, from host: HostOffer) throws -> MoveTerms {
+    try MoveTerms(of: try movingGuest(from: host), at: offer, request, accepted: terms.acceptsUnprotected)
   }
 
   /// Copies the rest of a guest that has stopped.
@@ -131,7 +131,7 @@ extension ExperimentSession where P: ~Copyable {
 }
 
 /// What was decided about a move.
-private struct Terms {
+private struct MoveTerms {
   let destination: String
   let policy: PolicyName
   /// Why the guest may not go, nil when it may.
@@ -143,10 +143,8 @@ private struct Terms {
   init(of guest: MovingGuest, at offer: HostOffer, _ request: MoveRequest, accepted: Bool) throws {
     destination = offer.name
     policy = request.policy ?? guest.policy
-    var offer = offer
-    offer.abilities.acceptsUnprotected = request.acceptsUnprotected || accepted
     var warnings = Decision.warnings(of: guest, at: offer)
-    switch Decision(of: guest, to: offer, under: policy) {
+    switch Decision(of: guest, to: offer, under: policy, accepting: request.acceptsUnprotected || accepted) {
     case .allowed: break
     case .refused(let reason): refusal = reason
     case .unprotected(let reason):

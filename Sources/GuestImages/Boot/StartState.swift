@@ -8,6 +8,9 @@ public enum StartState: Equatable, Sendable {
   /// 64-bit mode in ring 0, with the tables of `Layout` loaded.
   case long(rip: UInt64, rsp: UInt64)
 
+  /// Where every kernel starts in 64-bit mode.
+  public static let kernel = StartState.long(rip: Layout.kernelText, rsp: Layout.kernelStackTop)
+
   /// CR0 in 64-bit mode: PE, MP, ET, NE, WP, AM, PG.
   public static let cr0: UInt64 = 0x8005_0033
   /// CR4 in 64-bit mode: PAE, OSFXSR, OSXMMEXCPT.

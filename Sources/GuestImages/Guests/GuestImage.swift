@@ -37,6 +37,9 @@ public struct GuestImage: Sendable {
     self.programs = programs
   }
 
+  /// Where the labels of the kernel are.
+  public var labels: [Label: UInt64] { programs[0].program.labels }
+
   /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which
   /// of them the guest shall pause.
   public static func orders(_ iterations: [UInt32], pausingBefore pause: Int? = nil) -> [MemoryImage] {

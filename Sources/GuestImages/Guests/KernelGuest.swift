@@ -35,7 +35,7 @@ struct KernelGuest {
         PageTables.image(mappingDevice: workload.perIteration.stores > 0), DescriptorTables.gdt, DescriptorTables.tss,
         DescriptorTables.idt(handlers: handlers),
       ] + programs.map { MemoryImage(address: $0.program.origin, bytes: $0.program.bytes) },
-      start: .long(rip: Layout.kernelText, rsp: Layout.kernelStackTop), programs: programs)
+      start: .kernel, programs: programs)
   }
 
   // MARK: User mode

@@ -160,16 +160,6 @@ extension Workload {
     workload.writtenBits = 0
     return workload
   }
-
-  /// The workload that proves an entry: its kernel stores the CS that it runs under.
-  public static let entryProof: Workload = {
-    var workload = Workload(name: .bare, summary: "stores CS in the kernel: proves that the entry switches rings")
-    workload.body = { asm in
-      asm.mov(.eax, .cs)
-      asm.mov(.absolute(Layout.mailbox + UInt64(Mailbox.Offset.entryCS)), .eax)
-    }
-    return workload
-  }()
 }
 
 extension WorkloadName {

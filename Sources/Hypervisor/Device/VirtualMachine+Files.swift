@@ -6,8 +6,8 @@ public import SystemPackage
 extension VirtualMachine {
   /// Reads `count` bytes of a file, from `offset` on, into guest memory.
   ///
-  /// Throws `GuestMemoryError.notMapped` when no single slot holds the whole range, and `GuestFileError` when the file
-  /// cannot be read or ends before.
+  /// - Throws: `GuestMemoryError.notMapped` when no single slot holds the whole range, and `GuestFileError` when the
+  ///   file cannot be read or ends before.
   public mutating func load(
     _ count: Int, of file: FileDescriptor, from offset: Int64, at address: GuestPhysicalAddress
   ) throws {
@@ -38,7 +38,7 @@ public enum GuestFileError: Error, Equatable, CustomStringConvertible {
 extension Mapping {
   /// Reads up to `count` bytes of a file to this offset, fewer where the file ends; all must fit.
   ///
-  /// Throws `GuestFileError` when the file cannot be read.
+  /// - Throws: `GuestFileError` when the file cannot be read.
   mutating func read(_ count: Int, of file: FileDescriptor, from start: Int64, at offset: Int) throws(GuestFileError)
     -> Int
   {

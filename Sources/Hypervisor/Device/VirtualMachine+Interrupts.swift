@@ -44,7 +44,7 @@ public struct InterruptLine: ~Copyable, Sendable {
 
   /// Raises or lowers the line; callable from any thread.
   ///
-  /// Throws `KVMError` when the VM has no interrupt controllers.
+  /// - Throws: `KVMError` when the VM has no interrupt controllers.
   public func set(_ isHigh: Bool) throws(KVMError) {
     // struct kvm_irq_level: the input's number, then its level, 32 bits each.
     var level = UInt64(number) | (isHigh ? 1 << 32 : 0)
@@ -55,7 +55,7 @@ public struct InterruptLine: ~Copyable, Sendable {
 extension VirtualMachine {
   /// Makes the VM's interrupt hardware; possible only before its first vCPU.
   ///
-  /// Throws `KVMError` when KVM lacks it, or a vCPU is there already.
+  /// - Throws: `KVMError` when KVM lacks it, or a vCPU is there already.
   func make(_ interrupts: MachineHardware.Interrupts) throws(KVMError) {
     guard interrupts != .none else { return }
     try descriptor.request(.createIRQChip)
@@ -68,7 +68,7 @@ extension VirtualMachine {
 
   /// The input of this number: 0 to 15 for those of the two 8259s.
   ///
-  /// Throws `KVMError` when this process has no descriptor left.
+  /// - Throws: `KVMError` when this process has no descriptor left.
   public func interruptLine(_ number: Int) throws(KVMError) -> InterruptLine {
     InterruptLine(number, of: try descriptor.duplicate())
   }

@@ -26,25 +26,25 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is
   /// given, or else what the policy makes of KVM's offer.
   ///
-  /// What the host can do is proved by trying, unless `host` says it already. A policy that protects nothing here, or a
-  /// contract that tells the guest an IBRS_ALL which is not there, must be accepted.
+  /// `terms` say what was proved of the host, by trying it before. A policy that protects nothing here, or a contract
+  /// that tells the guest an IBRS_ALL which is not there, must be accepted.
   ///
   /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and `PolicyError.unprotected` when nobody
   ///   has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the
-  ///   policy fails; and what proving throws.
+  ///   policy fails.
   public init(
-    on kvm: borrowing KVM, policy: consuming P, host known: HostAbilities? = nil,
-    acceptingNoProtection: Bool = false, presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
+    on kvm: borrowing KVM, policy: consuming P, terms: Terms, acceptingNoProtection: Bool = false,
+    presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
   ) throws {
     var policy = policy
-    var host = try known ?? HostAbilities(provedOn: kvm, subject: policy.subject)
+    let host = terms.abilities
     guard host.subject == policy.subject else {
       throw PolicyError.refused(
         policy: P.name, reason: "it is about \(policy.subject), and what was proved of the host about \(host.subject)")
     }
-    _ = try policy.protection(on: host)
-    try policy.settle(on: &host, of: kvm)
-    let protection = try policy.protection(on: host)
+    _ = try policy.protection(on: terms)
+    try policy.settle(on: terms)
+    let protection = try policy.protection(on: terms)
     let presented: GuestContract
     if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
     if !acceptingNoProtection {

@@ -34,13 +34,17 @@ public struct Adaptive: Policy {
     rule = Self.rule(costs)
   }
 
-  /// Measures the costs where the register may be opened and nobody has measured them yet.
+  public var weighsCosts: Bool { true }
+
+  /// Takes the costs, where the register may be opened.
   ///
-  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
-    emulate.settle(on: &host, of: kvm)
-    host = try host.measured(for: .adaptive, on: kvm)
-    rule = Self.rule(host.mayOpen ? host.adaptiveCosts : nil)
+  /// - Throws: `PolicyError.refused` when nobody has measured them.
+  public mutating func settle(on terms: Terms) throws(PolicyError) {
+    emulate.settle(on: terms)
+    guard !terms.mayOpen || terms.adaptiveCosts != nil else {
+      throw .refused(policy: Self.name, reason: "what it weighs was not measured on this host")
+    }
+    rule = Self.rule(terms.mayOpen ? terms.adaptiveCosts : nil)
   }
 
   private static func rule(_ costs: AdaptiveCosts?) -> AdaptiveRule {
@@ -119,8 +123,9 @@ public struct Adaptive: Policy {
 
 extension Adaptive {
   /// As `emulate` protects; and what becomes of that where the register may be opened.
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
-    guard case .supported(let closed) = Emulate.support(on: abilities) else { return Emulate.support(on: abilities) }
+  public static func support(on terms: Terms) -> PolicySupport {
+    guard case .supported(let closed) = Emulate.support(on: terms) else { return Emulate.support(on: terms) }
+    let abilities = terms.abilities
     func never(_ why: String) -> PolicySupport {
       .supported(Protection(closed.level, "\(closed.reason); the register is never opened to the guest: \(why)"))
     }
@@ -130,13 +135,13 @@ extension Adaptive {
         "the guest's mode is in it, and KVM can execute a pending WRMSR a second time when that changes before it has retired"
       )
     }
-    if abilities.wouldEndProtection {
+    if terms.wouldEndProtection {
       return never("that would end this protection (--accept-unprotected lets it)")
     }
-    if let costs = abilities.adaptiveCosts, costs.access == 0 {
+    if let costs = terms.adaptiveCosts, costs.access == 0 {
       return never("trapping costs nothing more here; \(costs)")
     }
-    let costs = abilities.adaptiveCosts.map { "; \($0)" + ($0.exit == 0 ? ", so it is not closed again" : "") } ?? ""
+    let costs = terms.adaptiveCosts.map { "; \($0)" + ($0.exit == 0 ? ", so it is not closed again" : "") } ?? ""
     guard abilities.subject == .specCtrl else {
       return .supported(Protection(closed.level, closed.reason + costs))
     }
@@ -153,27 +158,13 @@ extension Adaptive {
   }
 }
 
-extension HostAbilities {
-  /// Whether opening the register would end a protection that `emulate` gives, and nobody accepts that.
-  fileprivate var wouldEndProtection: Bool { canKeepIBRSOn && !acceptsUnprotected }
-
-  /// Whether `adaptive` may open the register.
-  var mayOpen: Bool { canInterceptMSRs && register.isHeld && !wouldEndProtection && !subject.isPartOfMode }
-}
-
-extension MSR {
-  /// Whether the vCPU's mode is in it (KVM_SET_SREGS holds it, too): handing a value over changes how KVM finishes what
-  /// the guest has begun.
-  fileprivate var isPartOfMode: Bool { [.efer, .apicBase].contains(self) }
-}
-
 extension VirtualCPU {
   /// Opens a closed register to the guest: hands the value over, then lets accesses through.
   ///
   /// No, with the register as it rests, when it does not take the value.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
-  mutating func open(
+  package mutating func open(
     _ msr: MSR, handingOver value: UInt64, resting: UInt64, of vm: borrowing VirtualMachine
   ) throws(PolicyError) -> Bool {
     if value != resting {
@@ -196,7 +187,9 @@ extension VirtualCPU {
   /// Closes an open register: traps accesses, and gives the guest's value for the resting one.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
-  mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError) -> UInt64 {
+  package mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError)
+    -> UInt64
+  {
     do { try vm.setMSRFilter(.denying([msr])) } catch { throw .filter(error) }
     do {
       let value = try read(msr)

@@ -54,29 +54,33 @@ public struct Autoload: Policy, ~Copyable {
     source = .lists(lists)
   }
 
-  /// Makes sure that a guest could write what is loaded for it.
-  ///
-  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest.
-  ///
-  /// - Throws: `PolicyError.refused` for the first that a guest cannot write, and what proving throws.
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {
+  /// The MSRs that are loaded for the guest beside the subject; what may not stand in a list at all is said of the
+  /// list.
+  public var otherRegisters: [MSR] {
     let loaded: [MSR]
     switch source {
     case .lists(let lists): loaded = (lists.entryLoad + lists.exitLoad).map(\.msr)
     case .registers(let msrs): loaded = msrs
     }
-    for msr in Set(loaded).subtracting([subject]).sorted() {
-      // What may not stand in a list at all is said of the list.
-      if AutoloadLists.forbidden(msr, in: .entryLoad) != nil { continue }
-      let proof = try RegisterProof(of: msr, on: kvm)
-      switch proof {
+    return Set(loaded).subtracting([subject]).sorted().filter { AutoloadLists.forbidden($0, in: .entryLoad) == nil }
+  }
+
+  /// Makes sure that a guest could write what is loaded for it.
+  ///
+  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest.
+  ///
+  /// - Throws: `PolicyError.refused` for the first that a guest cannot write, or was not proved to.
+  public mutating func settle(on terms: Terms) throws(PolicyError) {
+    for msr in otherRegisters {
+      let what = "it loads \(msr) (\(msr.hex)), which"
+      switch terms.otherRegisters[msr] {
       case .held, .accepted, .moving: continue
-      case .unreadable:
-        throw PolicyError.refused(
-          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which this KVM does not read: \(proof.text)")
-      default:
-        throw PolicyError.refused(
-          policy: Self.name, reason: "it loads \(msr) (\(msr.hex)), which no guest here can write: \(proof.text)")
+      case nil: throw .refused(policy: Self.name, reason: "\(what) nobody has proved that guests can write")
+      case .unreadable?:
+        throw .refused(
+          policy: Self.name, reason: "\(what) this KVM does not read: \(RegisterProof.unreadable.text)")
+      case let proof?:
+        throw .refused(policy: Self.name, reason: "\(what) no guest here can write: \(proof.text)")
       }
     }
   }
@@ -190,9 +194,9 @@ public struct Autoload: Policy, ~Copyable {
     ]
   }
 
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
-    if let reason = AutoloadLists.forbidden(abilities.subject, in: .entryLoad) { return .refused(reason) }
-    return .ofOwnedRegister(abilities)
+  public static func support(on terms: Terms) -> PolicySupport {
+    if let reason = AutoloadLists.forbidden(terms.abilities.subject, in: .entryLoad) { return .refused(reason) }
+    return .ofOwnedRegister(terms.abilities)
   }
 }
 

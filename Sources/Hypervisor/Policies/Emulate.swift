@@ -27,8 +27,8 @@ public struct Emulate: Policy {
     alwaysOn = keepingIBRSOn && subject == .specCtrl ? .ibrs : nil
   }
 
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) {
-    alwaysOn = host.canKeepIBRSOn ? .ibrs : nil
+  public mutating func settle(on terms: Terms) {
+    alwaysOn = terms.abilities.canKeepIBRSOn ? .ibrs : nil
   }
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
@@ -79,7 +79,8 @@ public struct Emulate: Policy {
     SubjectValue(guest: shadow, register: try cpu.readIfPresent(subject))
   }
 
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
+  public static func support(on terms: Terms) -> PolicySupport {
+    let abilities = terms.abilities
     if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }
     guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
     guard abilities.hasIBRSAll else {

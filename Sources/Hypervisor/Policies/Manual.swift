@@ -87,5 +87,5 @@ public struct Manual: Policy, ~Copyable {
   }
 
   /// What is restored must be read first: a register that only takes writes cannot be had.
-  public static func support(on abilities: HostAbilities) -> PolicySupport { .ofOwnedRegister(abilities) }
+  public static func support(on terms: Terms) -> PolicySupport { .ofOwnedRegister(terms.abilities) }
 }

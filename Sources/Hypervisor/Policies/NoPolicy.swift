@@ -13,7 +13,7 @@ package struct NoPolicy: Policy {
     SubjectValue(guest: 0, register: nil)
   }
 
-  package static func support(on abilities: HostAbilities) -> PolicySupport {
+  package static func support(on terms: Terms) -> PolicySupport {
     .supported(Protection(.none, "no policy"))
   }
 }

@@ -20,7 +20,8 @@ public struct Passthrough: Policy {
     return SubjectValue(guest: value, register: value)
   }
 
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
+  public static func support(on terms: Terms) -> PolicySupport {
+    let abilities = terms.abilities
     if case .accepted = abilities.register, abilities.subject.isCommand {
       return .supported(
         Protection(.guest, "the guest's own barriers are accepted; nothing can be read back to prove what they do"))

@@ -13,8 +13,12 @@ public protocol Policy: ~Copyable {
   var intercepts: [MSR] { get }
   /// Whether that may change while the guest runs.
   var changesIntercepts: Bool { get }
-  /// Called at most once, first: learns what the host was proved to do, and adds to it what else this policy weighs.
-  mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws
+  /// The MSRs beside the subject which guests must be proved to have.
+  var otherRegisters: [MSR] { get }
+  /// Whether it weighs costs, which must be measured where it may open the register (`Terms.mayOpen`).
+  var weighsCosts: Bool { get }
+  /// Called at most once, first: learns the terms of its run.
+  mutating func settle(on terms: Terms) throws(PolicyError)
   /// What the policy would have the guest told, from what KVM offers.
   func contract(from offer: GuestContract) -> GuestContract
   /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
@@ -47,16 +51,18 @@ public protocol Policy: ~Copyable {
   /// What the policy did by itself, beside answering exits: a name and a count each.
   var tally: [(name: String, count: UInt64)] { get }
 
-  /// Whether a host that can do `abilities` can honour this policy, and what the guest is protected by.
-  static func support(on abilities: HostAbilities) -> PolicySupport
+  /// Whether a host can honour this policy on these terms, and what the guest is protected by.
+  static func support(on terms: Terms) -> PolicySupport
   /// The same for this very policy, which may have been made with values of its own.
-  func support(on abilities: HostAbilities) -> PolicySupport
+  func support(on terms: Terms) -> PolicySupport
 }
 
 extension Policy where Self: ~Copyable {
   public static var name: String { "of this program's own" }
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) throws {}
-  public func support(on abilities: HostAbilities) -> PolicySupport { Self.support(on: abilities) }
+  public var otherRegisters: [MSR] { [] }
+  public var weighsCosts: Bool { false }
+  public mutating func settle(on terms: Terms) throws(PolicyError) {}
+  public func support(on terms: Terms) -> PolicySupport { Self.support(on: terms) }
   public var changesIntercepts: Bool { false }
   public var state: [String: UInt64] { [:] }
   public mutating func adopt(_ state: [String: UInt64]) {}
@@ -74,11 +80,11 @@ extension Policy where Self: ~Copyable {
 }
 
 extension Policy where Self: ~Copyable {
-  /// How the guest is protected on a host with these abilities.
+  /// How the guest is protected on these terms.
   ///
   /// - Throws: `PolicyError.refused` when the host cannot honour the policy.
-  func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
-    try support(on: abilities).protection(under: Self.name)
+  func protection(on terms: Terms) throws(PolicyError) -> Protection {
+    try support(on: terms).protection(under: Self.name)
   }
 }
 
@@ -117,70 +123,6 @@ public struct SubjectValue: Codable, Equatable, Sendable {
   public init(guest: UInt64?, register: UInt64?) {
     self.guest = guest
     self.register = register
-  }
-}
-
-/// What a policy needs to know of a host, each fact proved there.
-public struct HostAbilities: Equatable, Codable, Sendable {
-  /// The MSR that the policy is to be about.
-  public let subject: MSR
-  /// Whether a vCPU holds a value of that MSR.
-  public let register: RegisterProof
-  /// Whether the processor keeps indirect branches restricted all the time (IA32_ARCH_CAPABILITIES.IBRS_ALL).
-  public let hasIBRSAll: Bool
-  /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
-  public let canInterceptMSRs: Bool
-  /// What `adaptive` weighs, nil until `measured(for:on:)`.
-  public var adaptiveCosts: AdaptiveCosts?
-  /// Whether the user accepts that a policy gives up a protection which it could give here.
-  public var acceptsUnprotected = false
-
-  /// What is written where abilities go to another host: the facts that were proved.
-  private enum CodingKeys: String, CodingKey { case subject, register, hasIBRSAll, canInterceptMSRs }
-
-  /// The abilities as given; `init(provedOn:subject:)` proves them.
-  public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
-    self.subject = subject
-    self.register = register
-    self.hasIBRSAll = hasIBRSAll
-    self.canInterceptMSRs = canInterceptMSRs
-  }
-
-  /// The abilities of this host, proved by trying.
-  ///
-  /// - Throws: `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
-  public init(provedOn kvm: borrowing KVM, subject: MSR) throws {
-    self.init(
-      subject: subject, register: try RegisterProof(of: subject, on: kvm),
-      hasIBRSAll: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
-      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
-  }
-}
-
-extension HostAbilities {
-  /// Whether IBRS kept on in the register restricts the guest whatever it writes.
-  var canKeepIBRSOn: Bool { subject == .specCtrl && hasIBRSAll && register.isHeld }
-
-  /// These abilities with what a policy weighs by cost, measured where that is not known yet.
-  ///
-  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
-  public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> HostAbilities {
-    var abilities = self
-    if policy == .adaptive, mayOpen, adaptiveCosts == nil {
-      abilities.adaptiveCosts = try AdaptiveCosts(measuredOn: kvm, of: subject)
-    }
-    return abilities
-  }
-
-  /// These abilities with what `adaptive` weighs, for guests whose users may accept what this host's has not.
-  ///
-  /// - Throws: What `measured` does.
-  public func withCosts(on kvm: borrowing KVM) throws -> HostAbilities {
-    var abilities = self
-    abilities.acceptsUnprotected = true
-    abilities = try abilities.measured(for: .adaptive, on: kvm)
-    abilities.acceptsUnprotected = acceptsUnprotected
-    return abilities
   }
 }
 

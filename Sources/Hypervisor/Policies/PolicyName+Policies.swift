@@ -16,35 +16,35 @@ extension PolicyName {
     }
   }
 
-  /// Whether a host with these abilities can honour the policy, and how the guest is protected then.
-  public func support(on abilities: HostAbilities) -> PolicySupport {
+  /// Whether a host can honour the policy on these terms, and how the guest is protected then.
+  public func support(on terms: Terms) -> PolicySupport {
     switch self {
-    case .passthrough: Passthrough.support(on: abilities)
-    case .emulate: Emulate.support(on: abilities)
-    case .autoload: Autoload.support(on: abilities)
-    case .manual: Manual.support(on: abilities)
-    case .shadow: Shadow.support(on: abilities)
-    case .adaptive: Adaptive.support(on: abilities)
+    case .passthrough: Passthrough.support(on: terms)
+    case .emulate: Emulate.support(on: terms)
+    case .autoload: Autoload.support(on: terms)
+    case .manual: Manual.support(on: terms)
+    case .shadow: Shadow.support(on: terms)
+    case .adaptive: Adaptive.support(on: terms)
     }
   }
 
-  /// How the guest is protected on a host with these abilities.
+  /// How the guest is protected on these terms.
   ///
   /// - Throws: `PolicyError.refused` when the host cannot honour the policy.
-  public func protection(on abilities: HostAbilities) throws(PolicyError) -> Protection {
-    try support(on: abilities).protection(under: rawValue)
+  public func protection(on terms: Terms) throws(PolicyError) -> Protection {
+    try support(on: terms).protection(under: rawValue)
   }
 
-  /// What the policy would have a guest told on a host with these abilities, from what KVM offers.
-  public func contract(from offer: GuestContract, on abilities: HostAbilities) -> GuestContract {
-    let subject = abilities.subject
+  /// What the policy would have a guest told on these terms, from what KVM offers.
+  public func contract(from offer: GuestContract, on terms: Terms) -> GuestContract {
+    let subject = terms.abilities.subject
     return switch self {
     case .passthrough: Passthrough(subject: subject).contract(from: offer)
     case .emulate: Emulate(subject: subject).contract(from: offer)
     case .autoload: Autoload(subject: subject).contract(from: offer)
     case .manual: Manual(subject: subject).contract(from: offer)
     case .shadow: Shadow(subject: subject).contract(from: offer)
-    case .adaptive: abilities.mayOpen ? offer : Emulate(subject: subject).contract(from: offer)
+    case .adaptive: terms.mayOpen ? offer : Emulate(subject: subject).contract(from: offer)
     }
   }
 
@@ -58,17 +58,17 @@ extension PolicyName {
     }
   }
 
-  /// Hands the policy to the visitor, which makes a machine of it on a host with these abilities.
+  /// Hands the policy to the visitor, which makes a machine of it on these terms.
   ///
   /// Inlinable, so that the visitor's code is specialised for each policy: the run loop in it is four times as long
   /// otherwise.
   ///
   /// - Throws: `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
   @inlinable public func make<V: PolicyVisitor>(
-    on kvm: borrowing KVM, with abilities: HostAbilities, for visitor: V
+    on kvm: borrowing KVM, terms: Terms, for visitor: V
   ) throws -> V.Result {
-    _ = try protection(on: abilities)
-    let subject = abilities.subject
+    _ = try protection(on: terms)
+    let subject = terms.abilities.subject
     return switch self {
     case .passthrough: try visitor.visit(Passthrough(subject: subject), on: kvm)
     case .emulate: try visitor.visit(Emulate(subject: subject), on: kvm)

@@ -41,8 +41,8 @@ public struct Shadow: Policy {
 
   public static var name: String { PolicyName.shadow.rawValue }
 
-  public mutating func settle(on host: inout HostAbilities, of kvm: borrowing KVM) {
-    hasRegister = host.register.isHeld
+  public mutating func settle(on terms: Terms) {
+    hasRegister = terms.abilities.register.isHeld
   }
 
   /// The same, where it is known whether there is a register.
@@ -155,9 +155,9 @@ public struct Shadow: Policy {
   public var tally: [(name: String, count: UInt64)] { [("registerWrites", registerWrites)] }
 
   /// As the policy does with its own mask; one that does not keep IBRS set leaves that to the guest.
-  public func support(on abilities: HostAbilities) -> PolicySupport {
-    let support = Self.support(on: abilities)
-    guard abilities.subject == .specCtrl, case .supported(let protection) = support,
+  public func support(on terms: Terms) -> PolicySupport {
+    let support = Self.support(on: terms)
+    guard terms.abilities.subject == .specCtrl, case .supported(let protection) = support,
       protection.level == .always || protection.level == .maskedBits
     else { return support }
     guard mask & (wanted ?? 0) & SpecCtrl.ibrs.rawValue == 0 else { return support }
@@ -168,7 +168,8 @@ public struct Shadow: Policy {
           + "among them"))
   }
 
-  public static func support(on abilities: HostAbilities) -> PolicySupport {
+  public static func support(on terms: Terms) -> PolicySupport {
+    let abilities = terms.abilities
     if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }
     guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
     guard abilities.register.isHeld else {

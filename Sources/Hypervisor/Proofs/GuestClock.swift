@@ -36,17 +36,17 @@ extension GuestClock {
   /// The clock of this host's guests, by asking a vCPU; nil where KVM has none to tell.
   ///
   /// - Throws: `KVMError` when KVM has no vCPU for that, or fails to tell.
-  public init?(provedOn kvm: borrowing KVM) throws(KVMError) {
+  public static func prove(on kvm: borrowing KVM) throws(KVMError) -> GuestClock? {
     let vm = try kvm.makeVM()
     let cpu = try vm.makeVCPU()
     guard let rate = try cpu.tscFrequency() else { return nil }
-    kilohertz = rate
     // A rate below the processor's own: that is what only hardware can give.
     let other = rate / 5 * 4
     let isOffered = try kvm.value(of: .tscControl) > 0
     let isTaken = isOffered ? try cpu.takesTSCFrequency(other) : false
-    canScale = isTaken ? try cpu.tscFrequency() == other : false
+    let canScale = isTaken ? try cpu.tscFrequency() == other : false
     withExtendedLifetime(vm) {}
+    return GuestClock(kilohertz: rate, canScale: canScale)
   }
 }
 

@@ -18,19 +18,27 @@ public enum Decision: Equatable, Sendable {
   case refused(String)
 
   /// The decision on a guest that is to go on at a host under a policy.
-  public init(of guest: MovingGuest, to host: HostOffer, under policy: PolicyName) {
-    if let reason = guest.refusal(at: host, under: policy) {
+  ///
+  /// `accepting` is whether its user accepts that the policy gives up a protection there, and `costs` what `adaptive`
+  /// weighs there, where that is known.
+  public init(
+    of guest: MovingGuest, to host: HostOffer, under policy: PolicyName, accepting: Bool = false,
+    costs: AdaptiveCosts? = nil
+  ) {
+    let terms = Terms(host.abilities, acceptsUnprotected: accepting, adaptiveCosts: costs)
+    let offered = host.contract(under: policy, on: terms)
+    if let reason = guest.refusal(at: host, telling: offered, under: policy) {
       self = .refused(reason)
       return
     }
     let protection: Protection
-    switch policy.support(on: host.abilities) {
+    switch policy.support(on: terms) {
     case .refused(let reason):
       self = .refused("policy \(policy.rawValue) cannot run at the destination: \(reason)")
       return
     case .supported(let supported): protection = guest.protection(supported, at: host)
     }
-    let losses = guest.losses(at: host, under: policy, protectedBy: protection)
+    let losses = guest.losses(at: host, telling: offered, under: policy, protectedBy: protection)
     self = losses.isEmpty ? .allowed(protection) : .unprotected(losses.joined(separator: "; "))
   }
 
@@ -65,7 +73,9 @@ public enum Decision: Equatable, Sendable {
 
 extension MovingGuest {
   /// What would fail at a host, in a sentence; nil when nothing would.
-  fileprivate func refusal(at host: HostOffer, under policy: PolicyName) -> String? {
+  fileprivate func refusal(
+    at host: HostOffer, telling tellable: GuestContract, under policy: PolicyName
+  ) -> String? {
     guard host.abilities.subject == subject else {
       return
         "the destination proved what it can do with \(host.abilities.subject), and the guest's policy is about \(subject)"
@@ -74,7 +84,6 @@ extension MovingGuest {
     guard vendor == host.vendor else {
       return "the guest was told that the processor is \(vendor.quoted), and the destination's is \(host.vendor.quoted)"
     }
-    let tellable = host.contract(under: policy)
     let told = FeatureWords(contract.cpuid)
     let missing = told.subtracting(told.promises).missing(from: FeatureWords(tellable.cpuid))
     guard missing.isEmpty else {
@@ -145,7 +154,7 @@ extension MovingGuest {
 
   /// What the guest loses at a host where nothing fails, each in a clause.
   fileprivate func losses(
-    at host: HostOffer, under policy: PolicyName, protectedBy protection: Protection
+    at host: HostOffer, telling offered: GuestContract, under policy: PolicyName, protectedBy protection: Protection
   ) -> [String] {
     var losses: [String] = []
     if let loss = lossOfProtection(at: host, under: policy, protection) { losses.append(loss) }
@@ -153,7 +162,6 @@ extension MovingGuest {
     if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
       losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
     }
-    let offered = host.contract(under: policy)
     let tellable = offered.told
     let broken =
       FeatureWords(contract.cpuid).promises.missing(from: FeatureWords(offered.cpuid))

@@ -49,19 +49,12 @@ public struct HostOffer: Equatable, Codable, Sendable {
     self.abilities = abilities
   }
 
-  /// The offer of this host, its abilities proved by trying.
-  ///
-  /// - Throws: `KVMError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
-  public init(provedOn kvm: borrowing KVM, subject: MSR = .specCtrl, name: String = HostOffer.nameOfThisHost) throws {
-    try self.init(of: kvm, abilities: HostAbilities(provedOn: kvm, subject: subject), name: name)
-  }
-
-  /// The offer of this host, whose abilities are known already.
+  /// The offer of this host with these abilities: what guests are told is read back from a vCPU.
   ///
   /// - Throws: `KVMError` when KVM does not tell.
-  public init(
-    of kvm: borrowing KVM, abilities: HostAbilities, name: String = HostOffer.nameOfThisHost
-  ) throws(KVMError) {
+  public static func prove(
+    on kvm: borrowing KVM, abilities: HostAbilities, name: String = HostOffer.nameOfThisHost
+  ) throws(KVMError) -> HostOffer {
     let offered = try GuestContract(offeredBy: kvm)
     // No policy asks for more than emulate.
     let asked = Emulate().contract(from: offered)
@@ -74,9 +67,9 @@ public struct HostOffer: Equatable, Codable, Sendable {
     let (physical, linear) = offered.addressBits
     contract.cpuid.describe(
       vendor: offered.cpuid.vendor ?? "", physicalAddressBits: physical, linearAddressBits: linear)
-    self.init(
+    return HostOffer(
       name: name, telling: contract, addable: addable, featureMSRs: try kvm.featureMSRs().map { FeatureMSRs($0) },
-      clock: try GuestClock(provedOn: kvm), abilities: abilities)
+      clock: try GuestClock.prove(on: kvm), abilities: abilities)
   }
 
   /// Whether its words can be printed: an offer comes from another process, or out of a file.
@@ -95,9 +88,9 @@ public struct HostOffer: Equatable, Codable, Sendable {
   public var hasIBPB: Bool { cpuid.has(.specCtrl) || cpuid.has(.amdIBPB) }
 
   /// What a guest under a policy can be told here: KVM's offer, and what the policy adds of its own and KVM tells.
-  func contract(under policy: PolicyName) -> GuestContract {
+  func contract(under policy: PolicyName, on terms: Terms) -> GuestContract {
     let offered = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
-    let asked = policy.contract(from: offered, on: abilities)
+    let asked = policy.contract(from: offered, on: terms)
     var told = asked
     told.cpuid = FeatureWords(asked.cpuid).intersection(cpuid.union(addable)).model
     told.cpuid.describe(

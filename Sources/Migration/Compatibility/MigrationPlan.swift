@@ -51,7 +51,7 @@ extension MigrationPlan.Row {
     self.source = source.name
     self.destination = destination.name
     self.policy = policy
-    switch policy.support(on: source.abilities) {
+    switch policy.support(on: Terms(source.abilities)) {
     case .refused(let reason):
       outcome = .notStarted
       warnings = []

@@ -8,13 +8,13 @@ extension MovingGuest {
   ///
   /// It has written IBRS last, where it was told of the register.
   public init?(startedAt host: HostOffer, under policy: PolicyName) {
-    guard case .supported(let protection) = policy.support(on: host.abilities) else { return nil }
+    guard case .supported(let protection) = policy.support(on: Terms(host.abilities)) else { return nil }
     self.init(startedAt: host, under: policy, protectedBy: protection)
   }
 
   /// The same, where the policy is known to protect it in this way.
   init(startedAt host: HostOffer, under policy: PolicyName, protectedBy protection: Protection) {
-    let contract = host.contract(under: policy)
+    let contract = host.contract(under: policy, on: Terms(host.abilities))
     self.init(
       contract: contract, policy: policy, subject: host.abilities.subject, protection: protection.level,
       inUse: SpecCtrl.writable(on: contract.cpuid).intersection(.ibrs), hasIBPB: host.hasIBPB,

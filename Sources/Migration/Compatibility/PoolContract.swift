@@ -174,7 +174,7 @@ extension PoolContract {
   /// it chooses; where there is none, the cheapest that runs.
   private func choice(at host: HostOffer) -> (policy: PolicyName, protection: Protection)? {
     let possible = Self.byCost.compactMap { policy -> (policy: PolicyName, protection: Protection)? in
-      guard case .supported(let supported) = policy.support(on: host.abilities) else { return nil }
+      guard case .supported(let supported) = policy.support(on: Terms(host.abilities)) else { return nil }
       return (policy, guest(under: policy, subject: host.abilities.subject).protection(supported, at: host))
     }
     return possible.first { $0.protection.level.strength >= Protection.Level.guest.strength } ?? possible.first

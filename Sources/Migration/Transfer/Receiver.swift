@@ -12,7 +12,7 @@ public import Hypervisor
 /// The destination's side of one migration.
 public final class Receiver: Sendable {
   private let connection: Connection
-  private let patience: Patience
+  private let deadlines: Deadlines
   /// Until when the source must have proposed a guest.
   private let deadline: ContinuousClock.Instant
 
@@ -20,10 +20,10 @@ public final class Receiver: Sendable {
   ///
   /// - Throws: `TransferError` when it is gone.
   public convenience init(
-    _ connection: consuming Connection, offering offer: HostOffer, patience: Patience = Patience(),
+    _ connection: consuming Connection, offering offer: HostOffer, deadlines: Deadlines = Deadlines(),
     unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
-    self.init(hearing: connection, patience: patience)
+    self.init(hearing: connection, deadlines: deadlines)
     let greeting = Message(kind: .offer, payload: try json(Greeting(offer)))
     do { try self.connection.send(greeting.bytes, by: deadline, unless: isCancelled) } catch {
       throw .socket(error.cause)
@@ -31,10 +31,10 @@ public final class Receiver: Sendable {
   }
 
   /// A destination whose greeting has been said.
-  init(hearing connection: consuming Connection, patience: Patience = Patience()) {
+  init(hearing connection: consuming Connection, deadlines: Deadlines = Deadlines()) {
     self.connection = connection
-    self.patience = patience
-    deadline = .now + patience.proposal
+    self.deadlines = deadlines
+    deadline = .now + deadlines.proposal
   }
 
   /// Receives a guest: its memory, again and again where it changes, and in the end its state.
@@ -48,7 +48,7 @@ public final class Receiver: Sendable {
   ) throws(TransferError) -> Snapshot<Work> {
     let memory = try proposal(unless: isCancelled)
     if let reason = refusal(memory) { throw .ended(reason) }
-    let deadline = ContinuousClock.now + patience.copying(memory.reduce(0) { $0 + $1.count })
+    let deadline = ContinuousClock.now + deadlines.copying(memory.reduce(0) { $0 + $1.count })
     var pages: [GuestPhysicalAddress: GuestPage] = [:]
     while true {
       let message = try connection.message(by: deadline, unless: isCancelled)
@@ -107,7 +107,7 @@ public final class Receiver: Sendable {
   ///
   /// All that running it takes must be there: from here on nothing may fail.
   public func takeOver(unless isCancelled: () -> Bool) -> TakeOver {
-    let deadline = ContinuousClock.now + patience.word
+    let deadline = ContinuousClock.now + deadlines.word
     // A source that cannot be told has either said something before it closed, or is dead: reading tells.
     _ = connection.say(Message(kind: .ready), by: deadline)
     do throws(TransferError) {
@@ -125,7 +125,7 @@ public final class Receiver: Sendable {
         return .forget("no word from the source: \(error)")
       }
     }
-    return switch connection.say(Message(kind: .running), by: .now + patience.saying) {
+    return switch connection.say(Message(kind: .running), by: .now + deadlines.saying) {
     case .said: .run
     case .gone: .runAlone
     case .unsaid: .forget("the source could not be told that it runs here: the system takes no message")

@@ -14,7 +14,7 @@ public import SystemPackage
 /// The source's side of one migration.
 public final class Sender: Sendable {
   private let connection: Connection
-  private let patience: Patience
+  private let deadlines: Deadlines
   private let progress = Mutex(Progress())
 
   private struct Progress {
@@ -30,26 +30,26 @@ public final class Sender: Sendable {
   ///
   /// - Throws: `TransferError.socket` when nobody waits there whom the rule takes.
   public init(
-    to path: FilePath, of peers: PeerRule = PeerRule(), patience: Patience = Patience(),
+    to path: FilePath, of peers: PeerRule = PeerRule(), deadlines: Deadlines = Deadlines(),
     unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
     do {
-      connection = try Connection(to: path, of: peers, within: patience.offer, unless: isCancelled)
+      connection = try Connection(to: path, of: peers, within: deadlines.offer, unless: isCancelled)
     } catch { throw .socket(error) }
-    self.patience = patience
+    self.deadlines = deadlines
   }
 
   /// A source at one end of a stream.
-  init(over connection: consuming Connection, patience: Patience = Patience()) {
+  init(over connection: consuming Connection, deadlines: Deadlines = Deadlines()) {
     self.connection = connection
-    self.patience = patience
+    self.deadlines = deadlines
   }
 
   /// What the destination offers: the first that it says.
   ///
   /// - Throws: `TransferError` when it does not, or speaks another version of the protocol.
   public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
-    let message = try connection.message(by: .now + patience.offer, unless: isCancelled)
+    let message = try connection.message(by: .now + deadlines.offer, unless: isCancelled)
     switch message.kind {
     case .offer: return try Greeting(decoding: message.payload).offer
     case .refuse: throw .ended("the destination does not take a guest: \(message.text)")
@@ -63,7 +63,7 @@ public final class Sender: Sendable {
   public func propose(
     memory: [GuestPhysicalRange], unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
-    let deadline = ContinuousClock.now + patience.copying(memory.reduce(0) { $0 + $1.count })
+    let deadline = ContinuousClock.now + deadlines.copying(memory.reduce(0) { $0 + $1.count })
     progress.withLock { $0.copying = deadline }
     try post(Message(kind: .proposal, payload: try json(memory)), by: deadline, unless: isCancelled)
   }
@@ -74,7 +74,7 @@ public final class Sender: Sendable {
   public func send(
     _ pages: [GuestPage], by deadline: ContinuousClock.Instant? = nil, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
-    let deadline = deadline ?? progress.withLock { $0.copying } ?? .now + patience.copying
+    let deadline = deadline ?? progress.withLock { $0.copying } ?? .now + deadlines.copying
     for start in stride(from: 0, to: pages.count, by: Message.pagesInMessage) {
       var message = Message(kind: .pages)
       for page in pages[start...].prefix(Message.pagesInMessage) { PageRecord.append(page, to: &message.payload) }
@@ -134,7 +134,7 @@ public final class Sender: Sendable {
       abort("\(error)")
       return .kept("before the destination was ready: \(error)")
     }
-    switch connection.say(Message(kind: .commit), by: .now + patience.saying) {
+    switch connection.say(Message(kind: .commit), by: .now + deadlines.saying) {
     case .said: return answer(unless: isCancelled)
     case .gone: return .kept("the destination was gone before it could take over")
     case .unsaid:
@@ -156,7 +156,7 @@ public final class Sender: Sendable {
 
   /// Waits for the word of a destination that has been told to take over.
   private func answer(unless isCancelled: () -> Bool) -> HandOver {
-    let deadline = ContinuousClock.now + patience.answer
+    let deadline = ContinuousClock.now + deadlines.answer
     // Whoever is asked to stop looks a moment longer: the answer is on its way.
     var asked: ContinuousClock.Instant?
     func isOver() -> Bool {
@@ -189,13 +189,13 @@ public final class Sender: Sendable {
   /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source
   /// is dead.
   ///
-  /// A destination that may hold the whole guest is told until it has heard it, or has lost its own patience and is
+  /// A destination that may hold the whole guest is told until it has heard it, or has given up waiting and is
   /// gone. One that does neither is stopped, or means no good: the stream to it stays open for as long as this process
   /// lives.
   public func abort(_ reason: String) {
     let (isCut, mayBeWhole) = progress.withLock { ($0.isCut, $0.mayBeWhole) }
     guard !isCut else { return }
-    let limit = mayBeWhole ? patience.word + patience.answer : .seconds(1)
+    let limit = mayBeWhole ? deadlines.word + deadlines.answer : .seconds(1)
     let said = connection.say(.reason(.abort, reason), by: .now + limit)
     if mayBeWhole, said == .unsaid { Self.heldOpen.withLock { $0.append(self) } }
   }

@@ -13,9 +13,9 @@ extension Snapshot<ExperimentState> {
 
   private func facts() throws(ExperimentError) -> [Document.Fact] {
     let (state, machine) = (guest.work, guest.machine)
-    let experiment = try Experiment(resuming: self)
+    let experiment = try PausedExperiment(self).experiment
     let chosen = state.parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    let iterations = experiment.orders.map(UInt64.init)
+    let iterations = experiment.iterationsPerSample.map(UInt64.init)
     let about: [Document.Fact?] = [
       .init("format", "version \(SnapshotHeader.currentVersion), its checksums are right"),
       .init("workload", "\(state.workload), entry \(state.entry)"),

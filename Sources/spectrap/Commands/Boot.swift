@@ -121,11 +121,10 @@ struct BootCommand: ParsableCommand {
       let initrd = try initrd.map { try OpenedGuestFile($0) }
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      var abilities = try HostAbilities(provedOn: kvm, subject: .specCtrl)
-      abilities.acceptsUnprotected = acceptUnprotected
-      _ = try policy.protection(on: abilities)
+      let terms = try Terms.prove(.specCtrl, on: kvm, acceptsUnprotected: acceptUnprotected)
+      _ = try policy.protection(on: terms)
       let told = try pool.map {
-        try $0.guestContract(on: kvm, offering: HostOffer(of: kvm, abilities: abilities), under: policy)
+        try $0.guestContract(on: kvm, offering: HostOffer.prove(on: kvm, abilities: terms.abilities), under: policy)
       }
       let headline = HostReport.summary()
 
@@ -138,7 +137,7 @@ struct BootCommand: ParsableCommand {
         let console = BootConsole(form, file: serialFile?.descriptor, isInteractive: isInteractive)
         let guest = Result {
           try order(for: path, told: told).prepare(
-            file.content, initrd: initrd?.content, line: console, on: kvm, abilities: abilities,
+            file.content, initrd: initrd?.content, line: console, on: kvm, terms: terms,
             attaching: console.attach)
         }
         // Of one image, why it does not boot is the whole answer.

@@ -24,8 +24,8 @@ struct Probe: ParsableCommand {
       do {
         let kvm = try kvm.open()
         try host.addOffer(of: kvm)
-        let abilities = try host.addProofs(on: kvm)
-        if json { offer = try HostOffer(of: kvm, abilities: abilities) }
+        let proofs = try host.addProofs(on: kvm)
+        if json { offer = try HostOffer.prove(on: kvm, abilities: proofs.abilities) }
       } catch { failure = error }
       // What can be told without KVM is told in any case; the failure follows.
       if json { try Output.json(HostDocument(host: host, offer: offer)) } else { try Output.document(host.document) }

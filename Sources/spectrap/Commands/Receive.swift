@@ -43,15 +43,15 @@ struct Receive: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let kvm = try kvm.open()
-      var offer = try HostOffer(provedOn: kvm, subject: msr)
-      // Now, not while a guest is stopped.
-      offer.abilities = try offer.abilities.withCosts(on: kvm)
+      let offer = try HostOffer.prove(on: kvm, subject: msr)
+      // Now, not while a guest is stopped; for any guest, also one whose user accepts what this one does not.
+      let costs = try Terms(offer.abilities, acceptsUnprotected: true).measured(for: .adaptive, on: kvm).adaptiveCosts
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
       let listener = try Listener(at: try UnixPath(address).path, for: PeerRule(other: peerUser))
       Output.error("spectrap: waiting for a guest at \(address)")
       let host = HostDescription(json: json)
-      let record = try record(at: listener, on: kvm, offering: offer, control)
+      let record = try record(at: listener, on: kvm, offering: offer, costs: costs, control)
       try Run.show(record, entryChoice: "as it was started", on: host)
       try Resume.checkCompletion(of: record.stopped, after: timeLimit)
     }
@@ -59,7 +59,8 @@ struct Receive: ParsableCommand {
 
   /// What became of the first whole guest that comes.
   private func record(
-    at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, _ control: RunControl
+    at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, costs: AdaptiveCosts?,
+    _ control: RunControl
   ) throws -> RunRecord {
     let enter = { [sandbox, file = listener.file] in
       // Now: nobody else is waited for, and no file can be removed once the sandbox is closed.
@@ -70,8 +71,8 @@ struct Receive: ParsableCommand {
       unless: { control.isCancelled }, refusing: { Output.error("spectrap: \($0): sent away; still waiting") })
     {
       do {
-        return try Experiment.receive(
-          from: connection, on: kvm, offering: offer, control: control, beforeEntry: enter,
+        return try PausedExperiment.receive(
+          from: connection, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: enter,
           telling: { Output.error("spectrap: \($0)") })
       } catch TransferError.nobody(let reason) {
         Output.error("spectrap: no guest has come (\(reason)); still waiting")

@@ -40,15 +40,14 @@ struct Resume: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let snapshot = try ExperimentSnapshot.read(file)
-      let experiment = try Experiment(resuming: snapshot, under: policy)
+      let paused = try PausedExperiment(snapshot, under: policy)
       let kvm = try kvm.open()
-      var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
-      abilities.acceptsUnprotected = acceptUnprotected
+      let terms = try Terms.prove(paused.experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
       let host = HostDescription(json: json)
-      let record = try experiment.resume(
-        snapshot, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+      let record = try paused.resume(
+        on: kvm, terms: terms, control: control, beforeEntry: sandbox.close)
       try Run.show(record, entryChoice: "as it was started", on: host)
       try Self.checkCompletion(of: record.stopped, after: timeLimit)
     }

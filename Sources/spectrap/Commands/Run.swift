@@ -121,9 +121,8 @@ struct Run: ParsableCommand {
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      var abilities = try HostAbilities(provedOn: kvm, subject: msr)
-      abilities.acceptsUnprotected = acceptUnprotected
-      _ = try policy.protection(on: abilities)
+      let terms = try Terms.prove(msr, on: kvm, acceptsUnprotected: acceptUnprotected)
+      _ = try policy.protection(on: terms)
       if let reason = try workload.refusal(under: msr, on: kvm) {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
@@ -131,17 +130,17 @@ struct Run: ParsableCommand {
       var experiment = try Experiment(
         running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
       if let pool {
-        let offer = try HostOffer(of: kvm, abilities: abilities)
+        let offer = try HostOffer.prove(on: kvm, abilities: terms.abilities)
         experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
       }
 
       if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
 
       if let migratable {
-        return try runMovable(experiment, on: kvm, abilities, at: UnixPath(migratable), entryChoice: choice, control)
+        return try runMovable(experiment, on: kvm, terms, at: UnixPath(migratable), entryChoice: choice, control)
       }
       let record = try experiment.run(
-        on: kvm, abilities: abilities, observing: observation(under: control), control: control)
+        on: kvm, terms: terms, observing: observation(under: control), control: control)
       // A guest that cannot be written must not take its counts with it.
       let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
       try Self.show(record, entryChoice: choice, json: json)
@@ -155,12 +154,12 @@ struct Run: ParsableCommand {
 
   /// Runs the guest, here or elsewhere in the end.
   private func runMovable(
-    _ experiment: Experiment, on kvm: borrowing KVM, _ abilities: HostAbilities, at address: UnixPath,
+    _ experiment: Experiment, on kvm: borrowing KVM, _ terms: Terms, at address: UnixPath,
     entryChoice: String, _ control: RunControl
   ) throws {
     let desk = try MoveDesk(at: address.path, pausing: control)
     defer { desk.close() }
-    switch try experiment.run(on: kvm, abilities: abilities, movingAt: desk, control: control) {
+    switch try experiment.run(on: kvm, terms: terms, movingAt: desk, control: control) {
     case .moved(let report): try report.show(json: json)
     case .stayed(let record, _):
       try Self.show(record, entryChoice: entryChoice, json: json)
@@ -211,7 +210,7 @@ struct Run: ParsableCommand {
   private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
     if let entry {
       guard entry != .none else { return (entry, "as asked for") }
-      let proof = try EntryProof(of: entry, on: kvm).made()
+      let proof = try EntryProof.prove(entry, on: kvm).made()
       guard proof.works else {
         throw Failure(
           status: .unavailable,
@@ -222,7 +221,7 @@ struct Run: ParsableCommand {
     }
     let switching = possible.filter { $0 != .none }
     guard !switching.isEmpty else { return (.none, "the only one of this workload") }
-    return (try EntryProof.best(of: switching, on: kvm).entry, "the best that works on this host")
+    return (try EntryProof.proveBest(of: switching, on: kvm).entry, "the best that works on this host")
   }
 
   static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {

@@ -68,7 +68,7 @@ final class BootConsole: SerialLine {
 
   /// Ends a line that the guest has not ended.
   ///
-  /// Throws `Errno` when something could not be written.
+  /// - Throws: `Errno` when something could not be written.
   func finish() throws(Errno) {
     let failure = shown.withLock { shown in
       if shown.isLineOpen { write([UInt8(ascii: "\n")], to: Output.destination, &shown) }
@@ -122,7 +122,7 @@ final class BootConsole: SerialLine {
 
   /// Hands the keyboard over to the guest until the value goes; Ctrl-A x cancels `control`, Ctrl-A twice is one.
   ///
-  /// Throws `Failure` when there is no thread for it.
+  /// - Throws: `Failure` when there is no thread for it.
   func handOverKeyboard(cancelling control: RunControl) throws -> RawTerminal {
     let terminal = RawTerminal()
     do throws(Errno) { try Thread { self.readKeys(control) }.detach() } catch {

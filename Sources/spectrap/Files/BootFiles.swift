@@ -15,7 +15,7 @@ struct OpenedGuestFile {
 
   /// Opens a file; a pipe, or whatever else is no regular file, is read to its end.
   ///
-  /// Throws `Failure` when it cannot be read.
+  /// - Throws: `Failure` when it cannot be read.
   init(_ path: FilePath) throws {
     if path != "-", let opened = try? OpenFile(path, flags: O_RDONLY | O_NOCTTY), let status = try? opened.status,
       status.type == .regular
@@ -40,7 +40,7 @@ struct BootOutput {
 
   /// Opens the file, empty; `-` is standard output, which then is this result's alone.
   ///
-  /// Throws `Failure` when it cannot be written.
+  /// - Throws: `Failure` when it cannot be written.
   init(_ path: FilePath) throws {
     name = path == "-" ? "standard output" : "\(path)"
     do throws(Errno) {
@@ -57,7 +57,7 @@ struct BootOutput {
 
   /// Writes a value as JSON.
   ///
-  /// Throws `Failure` when the file does not take it.
+  /// - Throws: `Failure` when the file does not take it.
   func write(_ value: some Encodable) throws {
     let text = try value.jsonText()
     do throws(Errno) { try descriptor.writeWhole(Array(text.utf8)) } catch { throw Failure(error, writing: name) }

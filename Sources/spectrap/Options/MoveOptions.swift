@@ -66,15 +66,14 @@ struct MoveOptions: ParsableArguments {
       return try Self.show(MoveDesk.order(request, at: try UnixPath(from).path), json: json)
     }
     let snapshot = try ExperimentSnapshot.read(try FilePath.argument(from))
-    let experiment = try Experiment(resuming: snapshot)
+    let paused = try PausedExperiment(snapshot)
     let kvm = try options.open()
-    var abilities = try HostAbilities(provedOn: kvm, subject: experiment.msr)
-    abilities.acceptsUnprotected = acceptUnprotected
+    let terms = try Terms.prove(paused.experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     try Interrupt.cancels(control)
     let host = HostDescription(json: json)
-    switch try experiment.move(
-      snapshot, request, on: kvm, abilities: abilities, control: control, beforeEntry: sandbox.close)
+    switch try paused.move(
+      request, on: kvm, terms: terms, control: control, beforeEntry: sandbox.close)
     {
     case .moved(let report): try report.show(json: json)
     case .stayed(let record, let reason):

@@ -12,7 +12,7 @@ import Testing
 struct ClockTests {
   /// Whether this host's KVM gives guests their own rate, in which case nothing here can differ.
   private static let scales: Bool = {
-    guard let kvm = try? KVM(), let clock = try? GuestClock(provedOn: kvm) else { return true }
+    guard let kvm = try? KVM(), let clock = try? GuestClock.prove(on: kvm) else { return true }
     return clock.canScale
   }()
 
@@ -39,7 +39,7 @@ struct ClockTests {
 
   @Test("that was told INVARIANT_TSC goes on only where that is accepted, and says so", .disabled(if: scales))
   func invariant() throws {
-    let offer = try HostOffer(provedOn: try KVM())
+    let offer = try HostOffer.prove(on: try KVM())
     guard offer.cpuid.has(.invariantTSC) else { return }
     let file = try guest(fasterBy: 300_000, underContract: false)
     try Spectrap.run("resume", file.path).expectFailure(69, saying: "INVARIANT_TSC", "cannot scale")

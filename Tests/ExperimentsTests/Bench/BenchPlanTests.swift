@@ -16,7 +16,8 @@ struct BenchPlanTests {
   {
     var selection = BenchSelection()
     change(&selection)
-    return try BenchPlan(selection, on: try KVM(), canPlaceNeighbours: canPlaceNeighbours).cells
+    return try BenchPlan(selection, by: try Host.proved().proofs, on: try KVM(), canPlaceNeighbours: canPlaceNeighbours)
+      .cells
   }
 
   @Test("has every workload with every entry that works here under every policy")
@@ -36,6 +37,29 @@ struct BenchPlanTests {
       let cell = try #require(cells.first { $0.entry == entry }, "an entry that does not work here is listed")
       #expect(cell.status == .unsupported && cell.reason?.contains("ring") == true)
     }
+  }
+
+  @Test("takes the proofs as they are given, and makes none of them again")
+  func proofs() throws {
+    // By these no host is like it: only its last entry works, and no guest holds the register.
+    let made = HostProofs(
+      abilities: HostAbilities(
+        subject: .specCtrl, register: .faulted(wrote: 1), hasIBRSAll: false, canInterceptMSRs: true),
+      entries: Entry.ringSwitching.map {
+        EntryProof(of: $0, result: $0 == .undefined ? .works : .fails, seen: "made up")
+      })
+    var selection = BenchSelection()
+    selection.workloads = [.bare, .ibrs]
+    let cells = try BenchPlan(selection, by: made, on: try KVM(), canPlaceNeighbours: true).cells
+    for planned in cells where planned.isAsked && planned.terms.abilities.subject == .specCtrl {
+      #expect(planned.terms.abilities == made.abilities)
+      let works =
+        planned.cell.entry == Entry.undefined
+        && [.emulate, .shadow, .adaptive].contains(planned.cell.policy.value)
+      #expect((planned.experiment != nil) == works, "\(planned.cell.id)")
+    }
+    #expect(cells.contains { $0.experiment?.entry == .undefined && $0.isAsked })
+    #expect(cells.contains { $0.cell.reason?.hasSuffix("made up") == true })
   }
 
   @Test("has every single instruction, each with the loop around it")
@@ -69,9 +93,9 @@ struct BenchPlanTests {
       try cells {
         $0.msr = .kernelGSBase
         $0.policies = policies
-      }.filter { $0.abilities.subject == .kernelGSBase }.map(\.abilities.adaptiveCosts)
+      }.filter { $0.terms.abilities.subject == .kernelGSBase }.map(\.terms.adaptiveCosts)
     }
-    let held = try Host.proved().abilities[.kernelGSBase]?.register.isHeld == true
+    let held = try Host.proved().terms[.kernelGSBase]?.abilities.register.isHeld == true
     let all = try costs([])
     #expect(!all.isEmpty && all.allSatisfy { ($0 != nil) == held && $0 == all[0] })
     #expect(try costs([.emulate, .passthrough]).allSatisfy { $0 == nil })
@@ -81,7 +105,7 @@ struct BenchPlanTests {
   func accepted() throws {
     for accepts in [false, true] {
       let cells = try cells { $0.acceptsUnprotected = accepts }
-      #expect(cells.allSatisfy { $0.abilities.acceptsUnprotected == accepts })
+      #expect(cells.allSatisfy { $0.terms.acceptsUnprotected == accepts })
     }
   }
 
@@ -184,7 +208,7 @@ struct BenchPlanTests {
       // What runs under that policy of another MSR is no answer.
       let alone = refusal { $0.policies = [policy] }
       #expect((alone == nil) == possible, "\(policy): \(alone ?? "")")
-      if case .refused(let reason) = policy.support(on: try HostAbilities(provedOn: try KVM(), subject: .specCtrl)) {
+      if case .refused(let reason) = policy.support(on: try Terms.prove(.specCtrl, on: try KVM())) {
         #expect(text?.contains(reason) == true && text?.contains("/\(policy.rawValue)") == true)
       }
     }

@@ -94,14 +94,14 @@ extension BenchesInTurn {
     private static let msr = MSR.kernelGSBase
 
     private func measured(_ workload: Workload) throws -> CellMeter? {
-      guard let abilities = try Host.proved().abilities[Self.msr], abilities.register.isHeld else { return nil }
+      guard let terms = try Host.proved().terms[Self.msr], terms.abilities.register.isHeld else { return nil }
       let experiment = try Experiment(
         running: workload, entry: .none, policy: .adaptive, msr: Self.msr, iterations: 1, samples: 1)
       let cell = CellRecord(
         workload: .known(workload.name), entry: .known(.none), policy: .known(.adaptive), msr: .known(Self.msr),
         writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs))
       var meter = CellMeter(
-        PlannedCell(cell: cell, experiment: experiment, abilities: abilities, neighbour: nil),
+        PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: nil),
         Sampling(hertz: 5e6))
       meter.calibrate(on: try KVM(), control: Bench.makeControl())
       meter.round(on: try KVM(), control: Bench.makeControl())
@@ -167,7 +167,7 @@ extension BenchesInTurn {
     func noProcessor() throws {
       let plan = try PlannedCell("bystander", Workload(.chatty), on: try KVM())
       let neighbour = try Neighbour(
-        on: 8191, beside: try #require(plan.experiment), abilities: plan.abilities, path: KVM.defaultPath)
+        on: 8191, beside: try #require(plan.experiment), terms: plan.terms, path: KVM.defaultPath)
       #expect(neighbour.awaitWriting(within: .seconds(20))?.contains("neighbour failed") == true)
       neighbour.stop()
     }

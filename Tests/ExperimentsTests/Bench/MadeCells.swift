@@ -22,7 +22,7 @@ extension PlannedCell {
         id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(.emulate), baseline: baseline,
         baselineUse: baseline == nil ? nil : .divide),
       experiment: try Experiment(running: workload, entry: entry, policy: .emulate, iterations: 1, samples: 1),
-      abilities: try HostAbilities(provedOn: kvm, subject: .specCtrl), neighbour: nil)
+      terms: try Terms.prove(.specCtrl, on: kvm), neighbour: nil)
   }
 }
 
@@ -44,7 +44,7 @@ extension Bench {
     of cells: [(id: String, workload: Workload)], _ options: BenchOptions, control: RunControl = makeControl(),
     progress: (Double) -> Void = { _ in }
   ) throws -> BenchReport {
-    var bench = try Bench(options) { kvm, _ in
+    var bench = try Bench(options) { kvm, _, _ in
       var planned: [PlannedCell] = []
       for cell in cells { planned.append(try PlannedCell(cell.id, cell.workload, on: kvm)) }
       return planned

@@ -34,11 +34,12 @@ struct GuestCodeTests {
   }
 
   @Test("is what objdump reads, to the byte", arguments: Combination.possible)
-  func objdump(combination: Combination) throws {
-    let image = try combination.image()
+  func objdump(combination: Combination) throws { try expectWhatObjdumpReads(of: combination.image()) }
+
+  private func expectWhatObjdumpReads(of image: GuestImage) throws {
     for (title, program) in image.programs {
-      let isUser32 = combination.entry == .sysenter && program.origin == Layout.userText
-      let mode: CodeMode = combination.workload == .probe ? .bits16 : isUser32 ? .bits32 : .bits64
+      let isUser32 = image.entry == .sysenter && program.origin == Layout.userText
+      let mode: CodeMode = image.workload.name == .probe ? .bits16 : isUser32 ? .bits32 : .bits64
       let seen = try disassemble(program.bytes, at: program.origin, mode)
       let lines = program.listing.filter { $0.kind == .instruction }
       #expect(seen.count == lines.count, "\(title)")
@@ -171,6 +172,42 @@ struct GuestCodeTests {
     let body = try kernel.instructions(from: entry == .none ? "iteration" : "entry", to: "done").map(\.mnemonic)
     let stored = try #require(body.firstIndex(of: "mov eax, cs"))
     #expect(body[stored + 1] == "mov dword ptr [0x30018], eax")
+  }
+
+  @Test(
+    "that proves a register writes the value to the MSR, once, and nothing else",
+    arguments: [.specCtrl, .predCmd, .kernelGSBase] as [MSR], [0, 1, 0x0007_0406_0007_0406, .max] as [UInt64])
+  func registerProof(msr: MSR, value: UInt64) throws {
+    let image = try GuestImage(.registerProof(of: msr, writing: value), entry: .none)
+    try expectWhatObjdumpReads(of: image)
+    let boot = Array(try image.kernel.instructions(from: "reported", to: "sample"))
+    let high = UInt32(truncatingIfNeeded: value >> 32)
+    let expected = [
+      "mov ecx, \(msr.rawValue.hex)", "mov eax, \(UInt32(truncatingIfNeeded: value).hex)",
+      high == 0 ? "xor edx, edx" : "mov edx, \(high.hex)", "wrmsr",
+    ]
+    #expect(Array(boot.prefix(4)).map(\.mnemonic) == expected)
+    #expect(boot.count { $0.name == "wrmsr" } == 1 && boot[3].address == image.labels[.registerProof])
+    #expect(Set(image.kernel.listing.filter { $0.kind == .instruction }.map(\.name)).subtracting(Self.ring0) == [])
+  }
+
+  @Test(
+    "that shows what adaptive weighs is two loops: an OUT, and two writes before an OUT, the resting value last",
+    arguments: [0, 1, 0x1234_5678_9abc_def0] as [UInt64])
+  func adaptiveCosts(resting: UInt64) throws {
+    let image = try GuestImage(.adaptiveCosts(of: .specCtrl, resting: resting), entry: .none)
+    try expectWhatObjdumpReads(of: image)
+    let outs = try image.kernel.instructions(from: .costOfOuts, to: .costOfWrites).map(\.mnemonic)
+    #expect(outs == ["out 0xf5, al", "jmp costOfOuts"])
+    let low = UInt32(truncatingIfNeeded: resting)
+    let start = try #require(image.labels[.costOfWrites])
+    let writes = image.kernel.listing.filter { $0.kind == .instruction && $0.address >= start }.prefix(8)
+    #expect(
+      writes.map(\.mnemonic) == [
+        "mov ecx, 0x48", "mov edx, \(UInt32(truncatingIfNeeded: resting >> 32).hex)", "mov eax, \((low ^ 1).hex)",
+        "wrmsr", "mov eax, \(low.hex)", "wrmsr", "out 0xf5, al", "jmp round",
+      ])
+    #expect(Set(image.kernel.listing.filter { $0.kind == .instruction }.map(\.name)).subtracting(Self.ring0) == [])
   }
 
   /// What instructions do to the MSR and to the port of the workload, taking the number from the last MOV to ECX.

@@ -252,13 +252,13 @@ struct AdaptivePolicyTests {
     _ subject: MSR = .specCtrl, held: Bool = true, ibrsAll: Bool = false, accepts: Bool = false,
     costs: AdaptiveCosts? = nil
   ) throws -> Protection {
-    var host = HostAbilities(
-      subject: subject, register: held ? .held(wrote: 1) : .faulted(wrote: 1), hasIBRSAll: ibrsAll,
-      canInterceptMSRs: true)
-    host.acceptsUnprotected = accepts
-    host.adaptiveCosts = costs
-    #expect(host.mayOpen == (held && (!ibrsAll || accepts || subject != .specCtrl)))
-    return try PolicyName.adaptive.protection(on: host)
+    let terms = Terms(
+      HostAbilities(
+        subject: subject, register: held ? .held(wrote: 1) : .faulted(wrote: 1), hasIBRSAll: ibrsAll,
+        canInterceptMSRs: true),
+      acceptsUnprotected: accepts, adaptiveCosts: costs)
+    #expect(terms.mayOpen == (held && (!ibrsAll || accepts || subject != .specCtrl)))
+    return try PolicyName.adaptive.protection(on: terms)
   }
 
   private static let never = "the register is never opened to the guest: "
@@ -305,8 +305,8 @@ struct AdaptivePolicyTests {
 
   @Test("is refused where no access reaches the VMM, like emulate")
   func refused() {
-    let host = HostAbilities(
-      subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false)
-    #expect(Adaptive.support(on: host) == Emulate.support(on: host))
+    let terms = Terms(
+      HostAbilities(subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: false, canInterceptMSRs: false))
+    #expect(Adaptive.support(on: terms) == Emulate.support(on: terms))
   }
 }

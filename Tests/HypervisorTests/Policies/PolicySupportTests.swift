@@ -39,9 +39,9 @@ struct PolicySupportTests {
   func register(host: HostAbilities) {
     let expected: Protection.Level? =
       host.register.isHeld ? (host.subject == .specCtrl ? .guest : .notApplicable) : nil
-    #expect(level(Passthrough.support(on: host)) == expected)
-    #expect(level(Autoload.support(on: host)) == expected)
-    #expect(level(Manual.support(on: host)) == expected)
+    #expect(level(Passthrough.support(on: Terms(host))) == expected)
+    #expect(level(Autoload.support(on: Terms(host))) == expected)
+    #expect(level(Manual.support(on: Terms(host))) == expected)
   }
 
   @Test("of emulate needs interception; it protects where IBRS_ALL is kept on, and says so where not", arguments: hosts)
@@ -50,7 +50,7 @@ struct PolicySupportTests {
     let expected: Protection.Level? =
       !host.canInterceptMSRs
       ? nil : host.subject != .specCtrl ? .notApplicable : protects ? .always : Protection.Level.none
-    #expect(level(Emulate.support(on: host)) == expected)
+    #expect(level(Emulate.support(on: Terms(host))) == expected)
   }
 
   @Test("says that a guest relies on an IBRS_ALL in vain where it is told one, and nowhere else", arguments: hosts)
@@ -59,7 +59,7 @@ struct PolicySupportTests {
     let none = GuestContract(cpuid: CPUIDModel([]), archCapabilities: .ibrsAll)
     let told = GuestContract(cpuid: announced, archCapabilities: .ibrsAll)
     for policy in PolicyName.allCases {
-      guard case .supported(let protection) = policy.support(on: host) else { continue }
+      guard case .supported(let protection) = policy.support(on: Terms(host)) else { continue }
       // What the policy wishes decides nothing: a KVM may tell the guest less.
       #expect(!protection.reason.contains("is told"))
       #expect(protection.given(none, about: host.subject) == protection)
@@ -82,15 +82,15 @@ struct PolicySupportTests {
     let expected: Protection.Level? =
       !host.canInterceptMSRs
       ? nil : host.subject != .specCtrl ? .notApplicable : host.register.isHeld ? held : Protection.Level.none
-    #expect(level(Shadow.support(on: host)) == expected)
+    #expect(level(Shadow.support(on: Terms(host))) == expected)
   }
 
   @Test("of a shadow that does not keep IBRS set never says that IBRS is kept on")
   func otherMask() {
     let host = HostAbilities(subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
-    #expect(level(Shadow().support(on: host)) == .always)
+    #expect(level(Shadow().support(on: Terms(host))) == .always)
     for policy in [Shadow(mask: SpecCtrl.stibp.rawValue), Shadow(keeping: 0), Shadow(mask: 0)] {
-      #expect(level(policy.support(on: host)) == .maskedBits)
+      #expect(level(policy.support(on: Terms(host))) == .maskedBits)
     }
   }
 
@@ -99,12 +99,12 @@ struct PolicySupportTests {
     for msr in [MSR.predCmd, .flushCmd] {
       for proof in Self.proofs {
         let host = HostAbilities(subject: msr, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
-        #expect(level(Emulate.support(on: host)) == Protection.Level.none)
-        #expect(level(Shadow.support(on: host)) == Protection.Level.none)
+        #expect(level(Emulate.support(on: Terms(host))) == Protection.Level.none)
+        #expect(level(Shadow.support(on: Terms(host))) == Protection.Level.none)
         guard !proof.isHeld else { continue }
-        #expect(level(Passthrough.support(on: host)) == (proof == .accepted(wrote: 1) ? .guest : nil))
-        #expect(level(Autoload.support(on: host)) == nil)
-        #expect(level(Manual.support(on: host)) == nil)
+        #expect(level(Passthrough.support(on: Terms(host))) == (proof == .accepted(wrote: 1) ? .guest : nil))
+        #expect(level(Autoload.support(on: Terms(host))) == nil)
+        #expect(level(Manual.support(on: Terms(host))) == nil)
       }
     }
   }
@@ -113,7 +113,7 @@ struct PolicySupportTests {
   func emulateReasons() {
     func reason(_ proof: RegisterProof, ibrsAll: Bool) -> String {
       let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: ibrsAll, canInterceptMSRs: true)
-      guard case .supported(let protection) = Emulate.support(on: host) else { return "" }
+      guard case .supported(let protection) = Emulate.support(on: Terms(host)) else { return "" }
       return protection.reason
     }
     #expect(reason(.held(wrote: 1), ibrsAll: false).contains("no IBRS_ALL"))
@@ -125,7 +125,7 @@ struct PolicySupportTests {
     for msr in [MSR.fsBase, .gsBase, .smmMonitorControl, .biosUpdateTrigger, MSR(0x830)] {
       let host = HostAbilities(
         subject: msr, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
-      #expect(level(Autoload.support(on: host)) == nil, "\(msr)")
+      #expect(level(Autoload.support(on: Terms(host))) == nil, "\(msr)")
     }
   }
 
@@ -134,12 +134,12 @@ struct PolicySupportTests {
     arguments: [MSR.efer, .apicBase])
   func adaptiveMode(msr: MSR) {
     let host = HostAbilities(subject: msr, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
-    guard case .supported(let protection) = Adaptive.support(on: host) else {
+    guard case .supported(let protection) = Adaptive.support(on: Terms(host)) else {
       Issue.record("it runs as emulate")
       return
     }
     #expect(protection.reason.contains("never opened to the guest: the guest's mode is in it"))
-    #expect(!host.mayOpen, "nothing is measured for it")
+    #expect(!Terms(host).mayOpen, "nothing is measured for it")
   }
 
   @Test("refused, names the register and what became of the value")
@@ -155,7 +155,7 @@ struct PolicySupportTests {
     ]
     for (proof, words) in expected {
       let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: true, canInterceptMSRs: true)
-      guard case .refused(let reason) = Passthrough.support(on: host) else {
+      guard case .refused(let reason) = Passthrough.support(on: Terms(host)) else {
         Issue.record("\(proof)")
         continue
       }

@@ -85,7 +85,7 @@ struct MemoryViewTests {
 
   @Test("is told what the delivery of an exception writes: the kernel's stack, for a guest that is entered by INT3")
   func exceptions() throws {
-    let entries = try [Entry.breakpoint, .undefined].filter { try EntryProof(of: $0, on: try KVM()).works }
+    let entries = try [Entry.breakpoint, .undefined].filter { try EntryProof.prove($0, on: try KVM()).works }
     for entry in entries {
       var machine = try Machine(on: try KVM())
       try machine.load(GuestImage(Workload(.bare), entry: entry), orders: [5, 5], pausingBefore: 1)

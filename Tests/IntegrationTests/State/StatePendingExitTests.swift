@@ -1,6 +1,7 @@
 // A state taken between an exit and its end: the instruction is finished first, and the guest goes on behind it.
 // Facts: KVM API document, section 5.
 
+import Experiments
 import CKVM
 import GuestImages
 import Testing

@@ -1,6 +1,7 @@
 // What a test needs of the host. A test whose host lacks it is skipped and says why, except that a host which must have
 // KVM (SPECTRAP_REQUIRE_KVM=1, set where the tests run unattended) fails without it.
 
+import Experiments
 import Glibc
 import Hypervisor
 import Testing
@@ -21,7 +22,7 @@ enum TestHost {
 
   static func proof(of msr: MSR) -> RegisterProof? {
     guard let kvm = try? KVM() else { return nil }
-    return try? RegisterProof(of: msr, on: kvm)
+    return try? RegisterProof.prove(msr, on: kvm)
   }
 
   static func has(_ capability: Capability) -> Bool {

@@ -104,5 +104,5 @@ struct Answering: Policy {
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue {
     SubjectValue(guest: 0, register: nil)
   }
-  static func support(on abilities: HostAbilities) -> PolicySupport { .refused("a test's own") }
+  static func support(on terms: Terms) -> PolicySupport { .refused("a test's own") }
 }

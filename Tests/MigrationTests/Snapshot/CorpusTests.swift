@@ -38,7 +38,7 @@ struct CorpusTests {
       do throws(SnapshotError) {
         let snapshot = try ExperimentSnapshot(decoding: bytes)
         read.append(name)
-        _ = try? Experiment(resuming: snapshot)
+        _ = try? PausedExperiment(snapshot)
         _ = try? snapshot.document()
         _ = try? MovingGuest(snapshot)
       } catch { #expect(!"\(error)".isEmpty) }

@@ -229,7 +229,7 @@ struct SnapshotStateTests {
   private func noExperiment(_ path: String, _ value: JSONValue?) throws -> String? {
     let snapshot = try ExperimentSnapshot(decoding: parts.changing(path, to: value).file)
     do throws(ExperimentError) {
-      _ = try Experiment(resuming: snapshot)
+      _ = try PausedExperiment(snapshot)
       _ = try MovingGuest(snapshot)
     } catch { return "\(error)" }
     return nil

@@ -41,15 +41,15 @@ struct HandOverTests {
     func count(_ call: SocketCall) -> Int { counts.withLock { $0[call, default: 0] } }
   }
 
-  /// Both sides' patience where it is to come to its end: short, and each longer than what it waits for.
-  private static var brief: Patience {
-    var patience = Patience()
-    patience.proposal = .seconds(2)
-    patience.copying = .seconds(2)
-    patience.word = .milliseconds(400)
-    patience.saying = .milliseconds(200)
-    patience.answer = .seconds(10)
-    return patience
+  /// Both sides' deadlines where they are to pass: short, and each longer than what it waits for.
+  private static var brief: Deadlines {
+    var deadlines = Deadlines()
+    deadlines.proposal = .seconds(2)
+    deadlines.copying = .seconds(2)
+    deadlines.word = .milliseconds(400)
+    deadlines.saying = .milliseconds(200)
+    deadlines.answer = .seconds(10)
+    return deadlines
   }
 
   private struct Outcome: Sendable, CustomStringConvertible {
@@ -74,14 +74,14 @@ struct HandOverTests {
 
   /// Hands a guest over, one page of memory first.
   private func handOver(
-    source: Faults = Faults(), destination: Faults = Faults(), patience: Patience = brief,
+    source: Faults = Faults(), destination: Faults = Faults(), deadlines: Deadlines = brief,
     holding held: Duration = .zero
   ) throws -> Outcome {
     let ends = try makeStream()
     let result = Result()
     let thread = try Thread {
       let receiver = Receiver(
-        hearing: Connection(owning: ends.there, failing: { destination.next($0) }), patience: patience)
+        hearing: Connection(owning: ends.there, failing: { destination.next($0) }), deadlines: deadlines)
       do throws(TransferError) {
         _ = try receiver.receive(as: ExperimentState.self, unless: { false })
       } catch {
@@ -97,13 +97,13 @@ struct HandOverTests {
       if case .forget(let reason) = end { receiver.refuse(reason) }
       result.end.withLock { $0 = end }
     }
-    let here = handOver(over: Connection(owning: ends.here, failing: { source.next($0) }), patience)
+    let here = handOver(over: Connection(owning: ends.here, failing: { source.next($0) }), deadlines)
     thread.join()
     return Outcome(source: here, destination: result.end.withLock { $0 }, calls: (source, destination))
   }
 
-  private func handOver(over connection: consuming Connection, _ patience: Patience) -> Sender.HandOver {
-    let sender = Sender(over: connection, patience: patience)
+  private func handOver(over connection: consuming Connection, _ deadlines: Deadlines) -> Sender.HandOver {
+    let sender = Sender(over: connection, deadlines: deadlines)
     do throws(TransferError) {
       try sender.propose(memory: [GuestPhysicalRange(start: 0, count: 0x10_0000)])
       try sender.send(MadeSnapshot.snapshot.pages)
@@ -111,12 +111,12 @@ struct HandOverTests {
       sender.abort("\(error)")
       return .kept("\(error)")
     }
-    return sender.handOver(MadeSnapshot.snapshot.guest, by: .now + patience.copying)
+    return sender.handOver(MadeSnapshot.snapshot.guest, by: .now + deadlines.copying)
   }
 
   @Test("leaves it to the destination where nothing fails")
   func whole() throws {
-    let outcome = try handOver(patience: Patience())
+    let outcome = try handOver(deadlines: Deadlines())
     #expect(outcome.source == .moved && outcome.destination == .run)
   }
 
@@ -131,7 +131,7 @@ struct HandOverTests {
 
   @Test("survives any one call that fails, at either side", arguments: SocketCall.allCases, codes)
   func once(call: SocketCall, code: Errno) throws {
-    let calls = try handOver(patience: Patience()).calls
+    let calls = try handOver(deadlines: Deadlines()).calls
     for (isSource, count) in [(true, calls.source.count(call)), (false, calls.destination.count(call))] {
       #expect(count > 1)
       for first in 1...count {
@@ -139,7 +139,7 @@ struct HandOverTests {
         // Nobody's time is up here, however busy the machine is.
         let outcome =
           try isSource
-          ? handOver(source: faults, patience: Patience()) : handOver(destination: faults, patience: Patience())
+          ? handOver(source: faults, deadlines: Deadlines()) : handOver(destination: faults, deadlines: Deadlines())
         #expect(
           outcome.source == .moved && outcome.destination == .run,
           "\(isSource ? "source" : "destination"), \(call) \(first): \(outcome)")

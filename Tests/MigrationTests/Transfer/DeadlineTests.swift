@@ -9,8 +9,8 @@ import Testing
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("Patience with the other side", .timeLimit(.minutes(5)))
-struct PatienceTests {
+@Suite("Waiting for the other side", .timeLimit(.minutes(5)))
+struct DeadlineTests {
   @Test("ends in time with one that is silent, and with one that says a byte now and then")
   func ends() async throws {
     let message = Message.made(.abort, [UInt8](repeating: 0x61, count: 1000))
@@ -74,9 +74,9 @@ struct PatienceTests {
     let ends = try makeStream()
     let there = End(owning: ends.there)
     try there.connection.send(Message(kind: .ready).bytes, by: .now + .seconds(60))
-    var patience = Patience()
-    patience.answer = .milliseconds(100)
-    let sender = Sender(over: Connection(owning: ends.here), patience: patience)
+    var deadlines = Deadlines()
+    deadlines.answer = .milliseconds(100)
+    let sender = Sender(over: Connection(owning: ends.here), deadlines: deadlines)
     guard case .unknown(let reason) = sender.handOver(MadeSnapshot.snapshot.guest, by: .now + .seconds(60)) else {
       Issue.record("it is taken for known")
       return
@@ -88,9 +88,9 @@ struct PatienceTests {
   func silentSource() throws {
     let ends = try makeStream()
     let there = End(owning: ends.there)
-    var patience = Patience()
-    patience.word = .milliseconds(100)
-    let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+    var deadlines = Deadlines()
+    deadlines.word = .milliseconds(100)
+    let receiver = Receiver(hearing: Connection(owning: ends.here), deadlines: deadlines)
     guard case .forget(let reason) = receiver.takeOver(unless: { false }) else {
       Issue.record("it runs the guest")
       return
@@ -109,9 +109,9 @@ struct PatienceTests {
       var there: End? = End(owning: ends.there)
       if let said { try there?.connection.send(said.bytes, by: .now + .seconds(60)) }
       if closes { there = nil }
-      var patience = Patience()
-      patience.word = .milliseconds(1)
-      let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+      var deadlines = Deadlines()
+      deadlines.word = .milliseconds(1)
+      let receiver = Receiver(hearing: Connection(owning: ends.here), deadlines: deadlines)
       let result = receiver.takeOver(unless: {
         Thread.sleep(for: .milliseconds(20))
         return false
@@ -149,13 +149,13 @@ struct PatienceTests {
 
   @Test("grows with the memory that is copied, and no source holds a destination for longer")
   func copying() throws {
-    var patience = Patience()
-    #expect(patience.copying(0) == patience.copying)
-    #expect(patience.copying(1 << 30) > patience.copying(1 << 20))
-    patience.copying = .milliseconds(100)
+    var deadlines = Deadlines()
+    #expect(deadlines.copying(0) == deadlines.copying)
+    #expect(deadlines.copying(1 << 30) > deadlines.copying(1 << 20))
+    deadlines.copying = .milliseconds(100)
     let ends = try makeStream()
     let there = End(owning: ends.there)
-    let receiver = Receiver(hearing: Connection(owning: ends.here), patience: patience)
+    let receiver = Receiver(hearing: Connection(owning: ends.here), deadlines: deadlines)
     let memory = try json([GuestPhysicalRange(start: 0, count: 4096)])
     try there.connection.send(Message.made(.proposal, memory), by: .now + .seconds(60))
     #expect(throws: TransferError.socket(SocketError(what: "waiting", code: .timedOut))) {

@@ -1,8 +1,8 @@
 // How long each phase of a move may take: one deadline each, beyond which whoever waits gives up. docs/migration.md has
 // the table.
 
-/// How long the two sides of a move wait for each other.
-public struct Patience: Equatable, Sendable {
+/// How long the two sides of a move wait for each other, phase by phase.
+public struct Deadlines: Equatable, Sendable {
   /// The source, from its connection until it has read the whole offer: another source's proposal may come first.
   public var offer = Duration.seconds(20)
   /// The destination, from the connection until it has read the whole proposal.
@@ -19,7 +19,7 @@ public struct Patience: Equatable, Sendable {
   /// The rate in bytes per second that memory must be copied with, all rounds included.
   static let rate = 8 << 20
 
-  /// The usual patience.
+  /// The usual ones.
   public init() {}
 
   /// How long all copying of a guest's memory may take: `bytes` bytes, as often as there are rounds.

@@ -27,32 +27,38 @@ public struct EntryProof: Equatable, Sendable {
   private static let timeLimit = Duration.seconds(2)
   private static let iterations = 2
 
+  /// What was seen of an entry.
+  init(of entry: Entry, result: Result, seen: String) {
+    self.entry = entry
+    self.result = result
+    self.seen = seen
+  }
+
   /// Tries an entry.
   ///
   /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`).
   ///
   /// - Throws: `GuestImageError` when there is no such guest.
-  public init(of entry: Entry, on kvm: borrowing KVM) throws {
-    self.entry = entry
+  public static func prove(_ entry: Entry, on kvm: borrowing KVM) throws -> EntryProof {
     let image = try GuestImage(.entryProof, entry: entry)
     do {
-      let mailbox = try Self.run(image, on: kvm)
+      let mailbox = try run(image, on: kvm)
       let ring = mailbox.entryCS & 3
-      let works = ring == 0 && mailbox.kernelEntries == UInt64(Self.iterations)
-      result = works ? .works : .fails
-      seen = works ? "the kernel was entered in ring 0" : "the kernel's code ran in ring \(ring)"
+      let works = ring == 0 && mailbox.kernelEntries == UInt64(iterations)
+      return EntryProof(
+        of: entry, result: works ? .works : .fails,
+        seen: works ? "the kernel was entered in ring 0" : "the kernel's code ran in ring \(ring)")
     } catch {
       if let failure = error as? ProofFailure ?? ProofFailure(behind: error) {
-        result = .unknown(failure)
-        seen = "not known: \(failure)"
-        return
+        return EntryProof(of: entry, result: .unknown(failure), seen: "not known: \(failure)")
       }
-      result = .fails
-      switch error {
-      case ExperimentError.guestFault(let fault): seen = "\(fault)"
-      case let error as RunError: seen = error.summary
-      default: seen = "\(error)"
-      }
+      let seen =
+        switch error {
+        case ExperimentError.guestFault(let fault): "\(fault)"
+        case let error as RunError: error.summary
+        default: "\(error)"
+        }
+      return EntryProof(of: entry, result: .fails, seen: seen)
     }
   }
 
@@ -68,10 +74,10 @@ public struct EntryProof: Equatable, Sendable {
   ///
   /// - Throws: `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one
   ///   that is preferred.
-  public static func best(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
+  public static func proveBest(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {
-      let proof = try EntryProof(of: entry, on: kvm).made()
+      let proof = try prove(entry, on: kvm).made()
       if proof.works { return proof }
       seen.append((entry, proof.seen))
     }

@@ -54,15 +54,15 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives what the
-  /// host can do with IA32_SPEC_CTRL.
+  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives the
+  /// proofs that others may need, so that nobody makes them again.
   ///
   /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
   /// else has been added, `ExperimentError.unproved` is thrown.
   ///
   /// - Throws: What else making a machine throws.
   @discardableResult
-  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostAbilities {
+  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostProofs {
     var untried: [(what: String, failure: ProofFailure)] = []
     /// What could be tried; nil, with a note of the reason, where it could not.
     func tried<T>(_ what: String, _ proof: () throws -> T) throws -> T? {
@@ -72,31 +72,37 @@ extension HostReport {
         return nil
       }
     }
-    let abilities = try tried("SPEC_CTRL") { try HostAbilities(provedOn: kvm, subject: .specCtrl) }
+    let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.text)
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
-          (.known($0), Fact(try $0.support(on: abilities, tellingOn: kvm)))
+          (.known($0), Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
         })
     } else if let failure = untried.last?.failure {
       let unknown = Fact(works: nil, seen: "not known: \(failure)")
       specCtrlProof = unknown
       policies = Dictionary(uniqueKeysWithValues: PolicyName.allCases.map { (.known($0), unknown) })
     }
-    var proved: [Known<Entry>: Fact] = [:]
-    for entry in Entry.ringSwitching {
-      let proof = try EntryProof(of: entry, on: kvm)
-      proved[.known(entry)] = Fact(proof)
-      if case .unknown(let failure) = proof.result { untried.append(("entry \(entry.rawValue)", failure)) }
+    let entries = try Entry.ringSwitching.map { try EntryProof.prove($0, on: kvm) }
+    for proof in entries {
+      if case .unknown(let failure) = proof.result { untried.append(("entry \(proof.entry.rawValue)", failure)) }
     }
-    entries = proved
+    self.entries = Dictionary(uniqueKeysWithValues: entries.map { (.known($0.entry), Fact($0)) })
     if let mailbox = try tried("what a guest sees", { try EntryProof.report(on: kvm) }) {
       speculation.guest = SpeculationView(mailbox)
     }
     guard let abilities, untried.isEmpty else { throw ExperimentError.unproved(untried) }
-    return abilities
+    return HostProofs(abilities: abilities, entries: entries)
   }
+}
+
+/// What was proved of this host, each proof made once.
+public struct HostProofs: Sendable {
+  /// What the host can do with IA32_SPEC_CTRL.
+  public let abilities: HostAbilities
+  /// Whether each entry that switches rings works, the one to prefer first.
+  public let entries: [EntryProof]
 }
 
 extension HostReport.Fact {
@@ -125,22 +131,23 @@ extension PolicyName {
   /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
   ///
   /// - Throws: What making a machine throws, which is made only where it matters what the guest is told.
-  func support(on abilities: HostAbilities, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
-    let support = support(on: abilities)
+  func support(on terms: Terms, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
+    let support = support(on: terms)
     guard case .supported(let protection) = support,
       protection.misleads(
-        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: abilities), about: abilities.subject)
+        guestTold: contract(from: try GuestContract(offeredBy: kvm), on: terms), about: terms.abilities.subject)
     else { return support }
-    let told = try make(on: kvm, with: abilities, for: ToldContract(abilities: abilities))
-    return .supported(protection.given(told, about: abilities.subject))
+    let terms = try terms.measured(for: self, on: kvm)
+    let told = try make(on: kvm, terms: terms, for: ToldContract(terms: terms))
+    return .supported(protection.given(told, about: terms.abilities.subject))
   }
 
   /// What a guest is told, read back from a machine that is made for that.
   private struct ToldContract: PolicyVisitor {
-    let abilities: HostAbilities
+    let terms: Terms
 
     func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
-      try Machine(on: kvm, policy: policy, host: abilities, acceptingNoProtection: true).contract
+      try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true).contract
     }
   }
 }

@@ -1,0 +1,64 @@
+// Proving the terms of a run on this host: what a policy needs to know, tried by small guests.
+
+public import Hypervisor
+public import Migration
+
+extension HostAbilities {
+  /// The abilities of this host, proved by trying.
+  ///
+  /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
+  public static func prove(_ subject: MSR = .specCtrl, on kvm: borrowing KVM) throws -> HostAbilities {
+    HostAbilities(
+      subject: subject, register: try .prove(subject, on: kvm),
+      hasIBRSAll: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
+      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
+  }
+}
+
+extension Terms {
+  /// The terms of a policy about this MSR on this host; what a policy needs to know beside that is `measured` later.
+  ///
+  /// - Throws: As `HostAbilities.prove` does.
+  public static func prove(
+    _ subject: MSR, on kvm: borrowing KVM, acceptsUnprotected: Bool = false
+  ) throws -> Terms {
+    Terms(try .prove(subject, on: kvm), acceptsUnprotected: acceptsUnprotected)
+  }
+
+  /// All that this very policy needs to know of this host.
+  ///
+  /// - Throws: As `HostAbilities.prove` and `measured` do.
+  public static func prove(
+    for policy: borrowing some Policy & ~Copyable, on kvm: borrowing KVM, acceptsUnprotected: Bool = false
+  ) throws -> Terms {
+    var terms = try prove(policy.subject, on: kvm, acceptsUnprotected: acceptsUnprotected)
+    for msr in policy.otherRegisters where terms.otherRegisters[msr] == nil {
+      terms = terms.adding(try .prove(msr, on: kvm), of: msr)
+    }
+    return policy.weighsCosts ? try terms.measured(on: kvm) : terms
+  }
+
+  /// These terms with what the policy of this name weighs, measured where that is not known yet.
+  ///
+  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> Terms {
+    policy == .adaptive ? try measured(on: kvm) : self
+  }
+
+  /// These terms with what `adaptive` weighs, where it may open the register.
+  private func measured(on kvm: borrowing KVM) throws -> Terms {
+    guard mayOpen, adaptiveCosts == nil else { return self }
+    return adding(try .measure(abilities.subject, on: kvm))
+  }
+}
+
+extension HostOffer {
+  /// The offer of this host, its abilities proved by trying.
+  ///
+  /// - Throws: As `HostAbilities.prove` does, and `KVMError` when KVM does not tell.
+  public static func prove(
+    on kvm: borrowing KVM, subject: MSR = .specCtrl, name: String = HostOffer.nameOfThisHost
+  ) throws -> HostOffer {
+    try prove(on: kvm, abilities: .prove(subject, on: kvm), name: name)
+  }
+}

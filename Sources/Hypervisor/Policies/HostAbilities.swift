@@ -1,0 +1,26 @@
+// What a policy needs to know of a host: facts, each proved there by trying.
+
+/// What a host was proved to do with one MSR.
+public struct HostAbilities: Equatable, Codable, Sendable {
+  /// The MSR that the policy is to be about.
+  public let subject: MSR
+  /// Whether a vCPU holds a value of that MSR.
+  public let register: RegisterProof
+  /// Whether the processor keeps indirect branches restricted all the time (IA32_ARCH_CAPABILITIES.IBRS_ALL).
+  public let hasIBRSAll: Bool
+  /// Whether KVM can hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR and KVM_CAP_X86_MSR_FILTER).
+  public let canInterceptMSRs: Bool
+
+  /// The abilities as given.
+  public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
+    self.subject = subject
+    self.register = register
+    self.hasIBRSAll = hasIBRSAll
+    self.canInterceptMSRs = canInterceptMSRs
+  }
+}
+
+extension HostAbilities {
+  /// Whether IBRS kept on in the register restricts the guest whatever it writes.
+  var canKeepIBRSOn: Bool { subject == .specCtrl && hasIBRSAll && register.isHeld }
+}
