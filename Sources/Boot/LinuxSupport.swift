@@ -14,7 +14,7 @@ public enum LinuxSupport {
   ///
   /// - Throws: What making a machine throws, and `ExperimentError.unproved` when the guest could not be run.
   public static func refusal(on kvm: borrowing KVM) throws -> String? {
-    let proof = try EntryProof(of: .syscall, on: kvm).made()
+    let proof = try EntryProof.prove(.syscall, on: kvm).made()
     return proof.works ? nil : BootableKind.linuxRefusal(seen: proof.seen)
   }
 

@@ -1,5 +1,6 @@
 // KVM's interrupt controllers as a machine's option.
 
+import Experiments
 import Hypervisor
 import TestSupport
 import Testing
@@ -7,8 +8,10 @@ import Testing
 @Suite("A machine with interrupt controllers", .needsKVM, .timeLimit(.minutes(1)))
 struct InterruptTests {
   private func machine(_ interrupts: MachineHardware.Interrupts) throws -> Machine<Emulate> {
-    try Machine(
-      on: try KVM(), policy: Emulate(), acceptingNoProtection: true, hardware: MachineHardware(interrupts: interrupts))
+    let kvm = try KVM()
+    return try Machine(
+      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm), acceptingNoProtection: true,
+      hardware: MachineHardware(interrupts: interrupts))
   }
 
   @Test("has lines that can be raised and lowered; one without has none")
@@ -37,7 +40,7 @@ struct InterruptTests {
   func snapshot() throws {
     let kvm = try KVM()
     var machine = try Machine(
-      on: kvm, policy: Emulate(), acceptingNoProtection: true,
+      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm), acceptingNoProtection: true,
       hardware: MachineHardware(interrupts: .controllersAndTimer))
     let error = try #require(throws: VirtualCPUStateError.self) { try machine.state(on: kvm) }
     #expect(error == .interruptControllers && "\(error)".contains("KVM_CREATE_IRQCHIP"))
