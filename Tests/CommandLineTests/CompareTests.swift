@@ -88,6 +88,7 @@ struct CompareTests {
           })
       }
       $0.change("partial") { $0 = .bool(true) }
+      $0.change("ended") { $0 = .string("cancelled") }
     }
     let file = try BenchResult.shared.get()
     for options in [["--threshold", "50"], ["--threshold", "50", "--both-ways"]] {

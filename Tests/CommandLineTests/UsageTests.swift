@@ -50,7 +50,7 @@ struct UsageTests {
   @Test("chooses writes or exits of a workload that has no such choice, or more than there can be")
   func perEntry() throws {
     for option in ["--writes-per-entry", "--exits-per-entry"] {
-      try Spectrap.run("run", "bare", option, "1").expectUsageError(saying: [option, "are for the workload ibrs"])
+      try Spectrap.run("run", "bare", option, "1").expectUsageError(saying: [option, "is for the workload ibrs"])
       for count in ["-1", "1001"] {
         try Spectrap.run("run", "ibrs", "\(option)=\(count)").expectUsageError(saying: [option, "from 0 to 1000"])
       }
