@@ -48,6 +48,19 @@ extension PolicyName {
     }
   }
 
+  /// The policy's place among all from the cheapest: nothing is done at an exit; only the guest's own writes exit; there
+  /// is work at every exit.
+  public var costRank: Int {
+    switch self {
+    case .passthrough: 0
+    case .emulate: 1
+    case .adaptive: 2
+    case .shadow: 3
+    case .manual: 4
+    case .autoload: 5
+    }
+  }
+
   /// The bits of IA32_SPEC_CTRL that reach the register when the guest writes them, where there is one.
   public var passedOn: SpecCtrl {
     switch self {

@@ -166,9 +166,8 @@ extension PoolContract {
       tscKilohertz: tscKilohertz)
   }
 
-  /// The policies from the cheapest: nothing intercepted and nothing done at an exit; exits for the guest's own writes
-  /// alone; work at every exit.
-  private static let byCost: [PolicyName] = [.passthrough, .emulate, .adaptive, .shadow, .manual, .autoload]
+  /// The policies from the cheapest.
+  private static let byCost = PolicyName.allCases.sorted { $0.costRank < $1.costRank }
 
   /// The policy to use on a host: the cheapest of those under which a guest of the contract is protected, always or as
   /// it chooses; where there is none, the cheapest that runs.

@@ -57,7 +57,7 @@ public struct Chart: Equatable, Sendable {
     let dash: JSONValue
 
     /// Policies that look the same in every chart, whichever of them it has.
-    private static let known: [PolicyName] = [.passthrough, .manual, .autoload, .emulate, .shadow, .adaptive]
+    private static let known = PolicyName.allCases
     /// Dark, light and medium in turn, so that any three neighbours differ in grey.
     static let colors = [
       "#16324f", "#e0983a", "#2a7d4f", "#6b1230", "#b79ce0", "#7a6a5c", "#3b1f6b", "#6fbbe6", "#b0482f",
