@@ -48,8 +48,8 @@ extension PolicyName {
     }
   }
 
-  /// The policy's place among all from the cheapest: nothing is done at an exit; only the guest's own writes exit; there
-  /// is work at every exit.
+  /// The policy's place among all from the cheapest: nothing is done at an exit; only the guest's own writes exit;
+  /// there is work at every exit.
   public var costRank: Int {
     switch self {
     case .passthrough: 0

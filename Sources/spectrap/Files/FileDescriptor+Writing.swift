@@ -40,7 +40,8 @@ extension FileDescriptor {
   /// - Throws: `Errno`.
   func checkForWriting() throws(Errno) {
     let flags = fcntl(rawValue, F_GETFL)
-    guard flags >= 0, flags & O_ACCMODE != O_RDONLY, flags & chost_o_path == 0 else { throw .badFileDescriptor }
+    guard flags >= 0 else { throw Errno(rawValue: errno) }
+    guard flags & O_ACCMODE != O_RDONLY, flags & chost_o_path == 0 else { throw .badFileDescriptor }
     let status = try Stat(self)
     if status.type == .characterSpecial, status.rawValue.st_rdev == Self.full { throw .noSpace }
     var space = statvfs()
