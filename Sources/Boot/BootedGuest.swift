@@ -39,7 +39,9 @@ extension BootOrder {
         bootable = try BootableImage(reading: image)
       }
     } catch { throw BootError.image(name: name, error) }
-    if bootable.isLinux, let reason = try LinuxSupport.refusal(on: kvm) { throw BootError.refused(name: name, reason) }
+    if bootable.isLinux, let reason = try LinuxSupport.proveRefusal(on: kvm) {
+      throw BootError.refused(name: name, reason)
+    }
     let terms = try terms.measured(for: policy, on: kvm)
     let prepared = try policy.make(
       on: kvm, terms: terms,

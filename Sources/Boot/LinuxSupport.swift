@@ -13,7 +13,7 @@ public enum LinuxSupport {
   /// A tiny guest that tries SYSCALL finds it out.
   ///
   /// - Throws: What making a machine throws, and `ExperimentError.unproved` when the guest could not be run.
-  public static func refusal(on kvm: borrowing KVM) throws -> String? {
+  public static func proveRefusal(on kvm: borrowing KVM) throws -> String? {
     let proof = try EntryProof.prove(.syscall, on: kvm).made()
     return proof.works ? nil : BootableKind.linuxRefusal(seen: proof.seen)
   }

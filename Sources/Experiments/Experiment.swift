@@ -103,7 +103,7 @@ public struct Experiment: Sendable {
   /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
   func check(on kvm: borrowing KVM, terms: Terms) throws {
     _ = try policy.protection(on: terms)
-    if let reason = try workload.refusal(under: msr, on: kvm) {
+    if let reason = try workload.refusal(on: terms.proved(for: workload, on: kvm)) {
       throw ExperimentError.workloadRefused(workload.name, reason)
     }
   }

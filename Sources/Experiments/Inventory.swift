@@ -30,7 +30,9 @@ public struct Inventory: Encodable, Sendable {
   public let failure: (any Error)?
 
   /// What works on this host, each tried; nothing is tried without KVM.
-  public init(on kvm: consuming KVM?) {
+  public static func prove(on kvm: consuming KVM?) -> Inventory { Inventory(on: kvm) }
+
+  private init(on kvm: consuming KVM?) {
     var host = HostReport()
     var refusals: [Workload.Name: String] = [:]
     var untried: [Workload.Name: String] = [:]
@@ -40,7 +42,7 @@ public struct Inventory: Encodable, Sendable {
       hasInterruptControllers = try? kvm.has(.irqchip) && kvm.has(.pit2)
       do { try host.addProofs(on: kvm) } catch { failure = error }
       for name in Workload.Name.allCases {
-        do { refusals[name] = try Workload(name).refusal(on: kvm) } catch {
+        do { refusals[name] = try Workload(name).proveRefusal(on: kvm) } catch {
           untried[name] = "not known: \(error)"
           failure = failure ?? error
         }

@@ -5,12 +5,10 @@ public import GuestImages
 public import Hypervisor
 
 extension Workload {
-  /// Why a guest of this KVM cannot run the workload under a policy for this MSR; nil when it can, and when its own MSR
-  /// is the policy's, which has been proved for that, or else is intercepted.
-  ///
-  /// - Throws: What making a VM to try it on throws.
-  public func refusal(under subject: MSR, on kvm: borrowing KVM) throws -> String? {
-    try ownMSR(besides: subject).flatMap { refusal(after: try RegisterProof.prove($0, on: kvm)) }
+  /// Why a guest cannot run the workload on these terms, which `Terms.proved(for:on:)` has completed; nil when it can,
+  /// and when its own MSR is the policy's, which has been proved for that, or else is intercepted.
+  public func refusal(on terms: Terms) -> String? {
+    ownMSR(besides: terms.abilities.subject).flatMap { terms.otherRegisters[$0] }.flatMap(refusal(after:))
   }
 
   /// The MSR that it accesses, nil for none and for the policy's.
@@ -28,9 +26,9 @@ extension Workload {
   /// Why no policy's guest on this host would run the workload as it is by default; nil when one would.
   ///
   /// - Throws: What making a VM to try it on throws.
-  public func refusal(on kvm: borrowing KVM) throws -> String? {
+  public func proveRefusal(on kvm: borrowing KVM) throws -> String? {
     // No policy offers a guest more than emulate.
-    try refusal(under: .specCtrl, on: kvm)
+    try ownMSR(besides: .specCtrl).flatMap { refusal(after: try .prove($0, on: kvm)) }
       ?? refusal(toldOf: Emulate().contract(from: try GuestContract(offeredBy: kvm)))
   }
 

@@ -34,7 +34,7 @@ struct Host: Sendable {
     self.proofs = proofs
     entries = proofs.entries.filter(\.works).map(\.entry) + [.none]
     var refusals: [Workload.Name: String] = [:]
-    for name in Workload.Name.allCases { refusals[name] = try Workload(name).refusal(on: kvm) }
+    for name in Workload.Name.allCases { refusals[name] = try Workload(name).proveRefusal(on: kvm) }
     self.refusals = refusals
     terms = Dictionary(
       uniqueKeysWithValues: try Self.subjects.map { subject in

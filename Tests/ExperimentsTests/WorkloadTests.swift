@@ -116,7 +116,13 @@ struct WorkloadTests {
       #expect(reason.contains("guests of this KVM cannot use 0x474f4f00"))
     }
     // Nothing is proved where the policy answers for the MSR.
-    #expect(try workload.refusal(under: MSR(0x474f_4f00), on: try KVM()) == nil)
+    let kvm = try KVM()
+    let terms = try Terms.prove(MSR(0x474f_4f00), on: kvm).proved(for: workload, on: kvm)
+    #expect(terms.otherRegisters.isEmpty && workload.refusal(on: terms) == nil)
+    // Elsewhere it is proved once.
+    let others = try Terms.prove(.specCtrl, on: kvm).proved(for: workload, on: kvm)
+    #expect(others.otherRegisters.count == 1 && workload.refusal(on: others) != nil)
+    #expect(try others.proved(for: workload, on: kvm) == others)
   }
 
   // KVM executes a WRMSR that is pending a second time where the vCPU's mode is changed and changed back meanwhile.

@@ -39,7 +39,7 @@ struct ResultTests {
 
   @Test("without KVM lists everything, and says that nothing was tried")
   func inventory() {
-    let inventory = Inventory(on: nil)
+    let inventory = Inventory.prove(on: nil)
     let lines = lines(inventory.document)
     #expect(lines.first == "Workloads (no KVM here to try them on)")
     #expect(lines.contains { $0.hasPrefix("  emulate ") && $0.contains(" ?  ") })
@@ -89,7 +89,8 @@ struct ResultTests {
   @Test("fits the terminal that it goes to", arguments: [50, 80, 100])
   func width(width: Int) throws {
     let documents = [
-      Self.plan.document(isOfClasses: true), try PoolContract(of: Self.offers).document, Inventory(on: nil).document,
+      Self.plan.document(isOfClasses: true), try PoolContract(of: Self.offers).document,
+      Inventory.prove(on: nil).document,
       HostReport().document,
     ]
     for document in documents {

@@ -1,5 +1,6 @@
 // Proving the terms of a run on this host: what a policy needs to know, tried by small guests.
 
+public import GuestImages
 public import Hypervisor
 public import Migration
 
@@ -32,10 +33,21 @@ extension Terms {
     for policy: borrowing some Policy & ~Copyable, on kvm: borrowing KVM, acceptsUnprotected: Bool = false
   ) throws -> Terms {
     var terms = try prove(policy.subject, on: kvm, acceptsUnprotected: acceptsUnprotected)
-    for msr in policy.otherRegisters where terms.otherRegisters[msr] == nil {
-      terms = terms.adding(try .prove(msr, on: kvm), of: msr)
-    }
+    for msr in policy.otherRegisters { terms = try terms.proved(for: msr, on: kvm) }
     return policy.weighsCosts ? try terms.measured(on: kvm) : terms
+  }
+
+  /// These terms with what the workload needs to know: whether a guest has its own MSR, where that is another than the
+  /// policy's.
+  ///
+  /// - Throws: As `HostAbilities.prove` does.
+  public func proved(for workload: Workload, on kvm: borrowing KVM) throws -> Terms {
+    try workload.ownMSR(besides: abilities.subject).map { try proved(for: $0, on: kvm) } ?? self
+  }
+
+  /// These terms with the proof of a register, which is made where it is not there yet.
+  private func proved(for msr: MSR, on kvm: borrowing KVM) throws -> Terms {
+    otherRegisters[msr] == nil ? adding(try .prove(msr, on: kvm), of: msr) : self
   }
 
   /// These terms with what the policy of this name weighs, measured where that is not known yet.

@@ -16,7 +16,7 @@ struct List: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let inventory = Inventory(on: try? kvm.open())
+      let inventory = Inventory.prove(on: try? kvm.open())
       if json {
         try Output.json(inventory)
       } else {

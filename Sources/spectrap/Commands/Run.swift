@@ -121,9 +121,10 @@ struct Run: ParsableCommand {
 
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      let terms = try Terms.prove(msr, on: kvm, acceptsUnprotected: acceptUnprotected)
+      var terms = try Terms.prove(msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       _ = try policy.protection(on: terms)
-      if let reason = try workload.refusal(under: msr, on: kvm) {
+      terms = try terms.proved(for: workload, on: kvm)
+      if let reason = workload.refusal(on: terms) {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
       let (entry, choice) = try chooseEntry(of: possible, on: kvm)
