@@ -16,8 +16,8 @@ import TestSupport
 struct SnapshotTests {
   /// Those whose exits depend on the guest alone, and not on what was measured of the host.
   private static let policies = PolicyName.allCases.filter { $0 != .adaptive }
-  private static let iterations = 23
-  private static let samples = 5
+  static let iterations = 23
+  static let samples = 5
 
   /// Every experiment that this host can run with a workload under a policy.
   private func experiments(_ workload: Workload.Name, _ policy: PolicyName) throws -> [Experiment] {
@@ -44,7 +44,7 @@ struct SnapshotTests {
     return (experiment, try reread(try #require(record.snapshot)))
   }
 
-  private func run(
+  func run(
     _ experiment: Experiment, control: RunControl = RunControl(timeLimit: .seconds(120)),
     observing observation: Observation = .nothing
   ) throws -> RunRecord {
@@ -289,65 +289,6 @@ struct SnapshotTests {
           let perIteration = record.experiment.workload.perIteration
           #expect((found?.writes ?? 0) == perIteration.writes * rest, what)
           #expect((found?.reads ?? 0) == perIteration.reads * rest, what)
-        }
-      }
-    }
-  }
-
-  @Test("goes on from one file as often as one likes, each time the same")
-  func twice() throws {
-    let host = try Host.proved()
-    let experiment = try Experiment(
-      .ibrs, entry: host.entries[0], policy: .emulate, iterations: Self.iterations, samples: Self.samples)
-    let whole = try run(experiment)
-    let (_, snapshot) = try stopped(experiment, after: 11)
-    let before = try snapshot.encoded()
-    for _ in 0..<3 { expectSame(try resumed(snapshot), whole, "from one snapshot") }
-    #expect(try JSONValue(encoding: ExperimentSnapshot(decoding: before).guest) == JSONValue(encoding: snapshot.guest))
-  }
-
-  @Test("has the warnings that it was given, and the host that it came from, in its record")
-  func warnings() throws {
-    let experiment = try Experiment(
-      .bare, entry: .none, policy: .emulate, iterations: Self.iterations, samples: Self.samples)
-    var (_, snapshot) = try stopped(experiment, after: 3)
-    snapshot.guest.warnings = ["moved although"]
-    snapshot.guest.origin = "elsewhere"
-    let control = RunControl(timeLimit: .seconds(60))
-    control.pause()
-    let paused = try resumed(snapshot, control: control)
-    let again = try #require(paused.snapshot)
-    #expect(again.guest.warnings == ["moved although"] && again.guest.origin != "elsewhere")
-    let record = try resumed(again)
-    #expect(record.warnings == ["moved although"] && record.origin == again.guest.origin)
-  }
-
-  @Test("with one sample can be stopped before its first iteration alone")
-  func oneSample() throws {
-    var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 5, samples: 1)
-    try experiment.pause(after: 0)
-    #expect(experiment.pause == 0 && experiment.iterationsPerSample == [5])
-    #expect(throws: ExperimentError.self) { try experiment.pause(after: 2) }
-    for wrong in [-1, 5, .max, .min] { #expect(throws: ExperimentError.self) { try experiment.pause(after: wrong) } }
-    let record = try run(experiment)
-    #expect(try resumed(reread(try #require(record.snapshot))).mailbox.kernelEntries == 5)
-  }
-
-  @Test("in counts that its guest cannot have made is no result: the witnesses contradict each other")
-  func impossibleCounts() throws {
-    let experiment = try Experiment(
-      .ibrs, entry: .none, policy: .emulate, iterations: Self.iterations, samples: Self.samples)
-    let (_, snapshot) = try stopped(experiment, after: 11)
-    let parts = SnapshotBytes(parsing: try snapshot.encoded())
-    for path in ["halts", "portIns", "portOuts", "mmioReads", "subjectCount.writes", "subjectCount.reads"] {
-      for value in [1_000_000, Int128(UInt64.max), Int128(UInt64.max) - 5] {
-        let changed = try parts.changing("machine.counters.\(path)", to: .integer(value))
-        let snapshot = try ExperimentSnapshot(decoding: changed.file)
-        #expect {
-          _ = try resumed(snapshot)
-        } throws: {
-          guard case ExperimentError.contradiction = $0 else { return false }
-          return true
         }
       }
     }
