@@ -71,9 +71,9 @@ struct CellMeter {
 
   /// The least ticks of some samples of so many iterations; nil when there is no result.
   private mutating func leastTicks(of iterations: UInt32, on kvm: borrowing KVM, control: RunControl) -> Double? {
-    let orders = settling + [UInt32](repeating: iterations, count: 1 + Self.trials)
+    let lengths = settling + [UInt32](repeating: iterations, count: 1 + Self.trials)
     // The first sample has the guest's cold start in it.
-    return run(orders, on: kvm, control: control).map {
+    return run(lengths, on: kvm, control: control).map {
       Array($0.samples.dropFirst(settling.count + 1)).least(of: iterations)
     }
   }
@@ -95,10 +95,10 @@ struct CellMeter {
   mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
     guard isActive, let iterations else { return }
     let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
-    let orders = settling + (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
+    let lengths = settling + (0..<pairs).flatMap { _ in [iterations, 2 * iterations] }
     for _ in 0..<Self.tries {
       let before = neighbourWrites?()
-      guard let record = run(orders, on: kvm, control: control) else { return }
+      guard let record = run(lengths, on: kvm, control: control) else { return }
       if let before, let after = neighbourWrites?(), after == before { continue }
       return add(record, of: iterations)
     }
@@ -131,9 +131,9 @@ struct CellMeter {
   }
 
   /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
-  private mutating func run(_ orders: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
+  private mutating func run(_ lengths: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
     guard var experiment = plan.experiment else { return nil }
-    experiment.iterationsPerSample = orders
+    experiment.iterationsPerSample = lengths
     do {
       let record = try experiment.run(on: kvm, terms: plan.terms, control: control)
       if let doubt = record.clockDoubt {

@@ -18,7 +18,7 @@ enum ClockNature: Equatable {
   private static let trials = 8
 
   /// How many iterations each sample has that it is judged by.
-  static var orders: [UInt32] { (0..<trials).flatMap { _ in lengths } }
+  static var iterationsPerSample: [UInt32] { (0..<trials).flatMap { _ in lengths } }
 
   /// What a clock counts that gave these samples; time where there are none.
   init(of samples: [SampleRecord]) {

@@ -29,7 +29,7 @@ struct Sampling {
   /// Finds out what the guest's clock counts.
   init(on kvm: borrowing KVM, hertz: Double?) throws(ExperimentError) {
     var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 1, samples: 1)
-    experiment.iterationsPerSample = ClockNature.orders
+    experiment.iterationsPerSample = ClockNature.iterationsPerSample
     // Where it does not run, its cell says why.
     let samples = (try? experiment.run(on: kvm, control: Bench.makeControl()))?.samples ?? []
     self.init(hertz: hertz, of: ClockNature(of: samples))

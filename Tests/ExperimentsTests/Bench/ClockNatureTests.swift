@@ -12,7 +12,7 @@ struct ClockNatureTests {
   /// The samples of a guest that takes its stamps from `clock`, which is told how many instructions have passed.
   private func samples(_ clock: (_ instructions: Int) -> UInt64) -> [SampleRecord] {
     var instructions = 1000
-    return ClockNature.orders.map { turns in
+    return ClockNature.iterationsPerSample.map { turns in
       let start = clock(instructions)
       // The way into the loop and out of it, and the two readings.
       instructions += 3 * Int(turns) + 5
@@ -38,7 +38,7 @@ struct ClockNatureTests {
   func time() {
     var generator = SystemRandomNumberGenerator()
     var now: UInt64 = 0
-    let records = ClockNature.orders.map { turns in
+    let records = ClockNature.iterationsPerSample.map { turns in
       now += UInt64(turns) * 2 + UInt64.random(in: 20...90, using: &generator)
       return SampleRecord(iterations: turns, start: 0, end: now)
     }
@@ -49,7 +49,7 @@ struct ClockNatureTests {
   @Test("neither, where it is read where a block of code begins: each turn of the loop is one block")
   func blocks() {
     // An emulator's clock that rises by one with each block that it executes.
-    let records = ClockNature.orders.map { SampleRecord(iterations: $0, start: 100, end: 103 + UInt64($0)) }
+    let records = ClockNature.iterationsPerSample.map { SampleRecord(iterations: $0, start: 100, end: 103 + UInt64($0)) }
     guard case .neither(let reason) = ClockNature(of: records) else {
       Issue.record("believed")
       return
