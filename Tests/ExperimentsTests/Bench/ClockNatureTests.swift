@@ -49,7 +49,9 @@ struct ClockNatureTests {
   @Test("neither, where it is read where a block of code begins: each turn of the loop is one block")
   func blocks() {
     // An emulator's clock that rises by one with each block that it executes.
-    let records = ClockNature.iterationsPerSample.map { SampleRecord(iterations: $0, start: 100, end: 103 + UInt64($0)) }
+    let records = ClockNature.iterationsPerSample.map {
+      SampleRecord(iterations: $0, start: 100, end: 103 + UInt64($0))
+    }
     guard case .neither(let reason) = ClockNature(of: records) else {
       Issue.record("believed")
       return
