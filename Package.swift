@@ -108,8 +108,7 @@ let package = Package(
     .executableTarget(
       name: "ExitLoop",
       dependencies: [
-        "Experiments", "Host", "Registers", "Hypervisor", "GuestImages",
-        .product(name: "SystemPackage", package: "swift-system"),
+        "Host", "Registers", "Hypervisor", "GuestImages", .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Benchmarks/ExitLoop",
       swiftSettings: strict),
