@@ -25,7 +25,7 @@ final class KeptLine: SerialLine {
   var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 }
 
-@Suite("A guest made here", .needsKVM, .timeLimit(.minutes(2)))
+@Suite("A guest made here", .needsKVM, .bounded)
 struct MadeGuestTests {
   private let line = KeptLine()
 

@@ -35,7 +35,7 @@ private struct Images {
   func path(_ name: String) -> String { folder.path + "/" + name }
 }
 
-@Suite("spectrap boot", .needsKVM, .timeLimit(.minutes(3)))
+@Suite("spectrap boot", .needsKVM, .bounded)
 struct BootTests {
   private let images: Images
 

@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A file that is read", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("A file that is read", .needsKVM, .bounded)
 struct InputTests {
   private let folder: TemporaryFolder
 

@@ -15,7 +15,7 @@ enum ProbeResult {
   }
 }
 
-@Suite("The place of a result", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("The place of a result", .needsKVM, .bounded)
 struct PlaceTests {
   private let folder: TemporaryFolder
 
@@ -271,7 +271,7 @@ struct PlaceTests {
     #expect(folder.names(in: "others").allSatisfy { !$0.hasSuffix(".png") })
   }
 
-  @Test("of a socket need not be UTF-8 either, wherever it is named", .timeLimit(.minutes(2)))
+  @Test("of a socket need not be UTF-8 either, wherever it is named", .bounded)
   func socket() throws {
     let script = #"""
       name=$(printf 'there\377'); spectrap=$1

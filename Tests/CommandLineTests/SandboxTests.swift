@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("The sandbox", .timeLimit(.minutes(5)))
+@Suite("The sandbox", .bounded)
 struct SandboxTests {
   private func probe(_ layers: String, _ attempt: String) throws -> Outcome {
     try Child([Spectrap.folder + "SandboxProbe", layers, attempt]).outcome(by: .now + Spectrap.patience)

@@ -4,7 +4,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@Suite("A guest in a file", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("A guest in a file", .needsKVM, .bounded)
 struct SnapshotTests {
   /// A file that does not exist yet.
   private func place() throws -> TemporaryFile {

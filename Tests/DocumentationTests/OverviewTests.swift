@@ -58,7 +58,7 @@ struct OverviewTests {
     #expect(forms.markdown.hasPrefix("# Costs\n\n## Cycles per kernel entry\n\n| policy | cycles |\n"))
   }
 
-  @Test("has examples that run guests", .needsKVM, .timeLimit(.minutes(5)))
+  @Test("has examples that run guests", .needsKVM, .bounded)
   func guests() throws {
     #expect(try countWrites(of: guestThatSetsIBRS().bytes) == 1)
     #expect(try costs(under: .emulate).count == 20)

@@ -46,7 +46,7 @@ extension SnapshotTests {
     #expect(opened > 0 || !mayOpen || [.chatty, .out].contains(workload), "or nothing was tested")
   }
 
-  @Test("with anything in its state ends in an error or goes on, and never ends the program", .timeLimit(.minutes(10)))
+  @Test("with anything in its state ends in an error or goes on, and never ends the program", .bounded)
   func anyState() throws {
     let experiment = try Experiment(
       .ibrs, entry: try Host.proved().entries[0], policy: .emulate, msr: .kernelGSBase, iterations: 9, samples: 3)

@@ -131,7 +131,7 @@ struct SnapshotTests {
 
   @Test(
     "ends with exactly the counts and the mailbox of one that was never stopped, wherever that was",
-    .timeLimit(.minutes(10)), arguments: Workload.Name.allCases, Self.policies)
+    .bounded, arguments: Workload.Name.allCases, Self.policies)
   func matrix(workload: Workload.Name, policy: PolicyName) throws {
     for experiment in try experiments(workload, policy) {
       let whole = try run(experiment)
@@ -194,7 +194,7 @@ struct SnapshotTests {
   }
 
   @Test(
-    "ends the same when it was stopped at any moment", .timeLimit(.minutes(5)),
+    "ends the same when it was stopped at any moment", .bounded,
     arguments: [Workload.Name.ibrs, .chatty, .retpoline, .probe], [PolicyName.emulate, .manual, .shadow])
   func anyMoment(workload: Workload.Name, policy: PolicyName) throws {
     let host = try Host.proved()
@@ -257,7 +257,7 @@ struct SnapshotTests {
 
   @Test(
     "goes on under another policy, with the MSR as it was, and ends with the same mailbox",
-    .timeLimit(.minutes(5)), arguments: Self.policies, Self.policies)
+    .bounded, arguments: Self.policies, Self.policies)
   func otherPolicy(first: PolicyName, second: PolicyName) throws {
     let host = try Host.proved()
     for subject in Host.subjects where host.supports(first, of: subject) && host.supports(second, of: subject) {

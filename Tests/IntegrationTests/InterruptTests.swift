@@ -5,7 +5,7 @@ import Hypervisor
 import TestSupport
 import Testing
 
-@Suite("A machine with interrupt controllers", .needsKVM, .timeLimit(.minutes(1)))
+@Suite("A machine with interrupt controllers", .needsKVM, .bounded)
 struct InterruptTests {
   private func machine(_ interrupts: MachineHardware.Interrupts) throws -> Machine<Emulate> {
     let kvm = try KVM()

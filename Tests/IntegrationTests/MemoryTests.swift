@@ -3,6 +3,7 @@
 import CKVM
 import GuestImages
 import Hypervisor
+import TestSupport
 import Testing
 
 @Suite("Guest memory", .needsKVM)
@@ -155,7 +156,7 @@ struct MemoryTests {
     return cpu
   }
 
-  @Test("that is gone cannot be reached by a vCPU that outlives its VM", .timeLimit(.minutes(5)))
+  @Test("that is gone cannot be reached by a vCPU that outlives its VM", .bounded)
   func outlived() throws {
     var cpu = try orphan()
     // Takes the address space that the guest's memory had, so that a guest which still reached it would be seen.

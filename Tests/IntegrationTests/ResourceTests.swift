@@ -3,6 +3,7 @@
 
 import GuestImages
 import Hypervisor
+import TestSupport
 import Testing
 
 @Suite("Machines", .needsKVM)
@@ -63,7 +64,7 @@ struct ResourceTests {
     #expect(sum == 5)
   }
 
-  @Test("leave no descriptor, mapping or thread behind, a thousand of them", .timeLimit(.minutes(5)))
+  @Test("leave no descriptor, mapping or thread behind, a thousand of them", .bounded)
   func thousand() async {
     await #expect(processExitsWith: .success) {
       let program = try ResourceTests.program(exits: 1)
@@ -76,7 +77,7 @@ struct ResourceTests {
     }
   }
 
-  @Test("leave nothing behind either when they could not be made", .timeLimit(.minutes(5)))
+  @Test("leave nothing behind either when they could not be made", .bounded)
   func failed() async {
     await #expect(processExitsWith: .success) {
       func attempt() throws {
@@ -109,7 +110,7 @@ struct ResourceTests {
     }
   }
 
-  @Test("run 64 at a time, each in its own memory", .timeLimit(.minutes(5)))
+  @Test("run 64 at a time, each in its own memory", .bounded)
   func sixtyFour() throws {
     let program = try Self.program(exits: 10)
     let residents = try (1...64).map { try Resident(program, supply: Array(repeating: UInt8($0), count: 10)) }

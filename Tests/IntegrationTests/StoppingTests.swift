@@ -4,6 +4,7 @@ import CKVM
 import Dispatch
 import GuestImages
 import Hypervisor
+import TestSupport
 import Testing
 
 @testable import Experiments
@@ -123,7 +124,7 @@ struct StoppingTests {
     throw ExperimentError.mailbox("the guest did not come to its loop")
   }
 
-  @Test("that spins behind an INT3 ends when its time is over, though it was paused before", .timeLimit(.minutes(2)))
+  @Test("that spins behind an INT3 ends when its time is over, though it was paused before", .bounded)
   func timeLimitOfDebtor() throws {
     var machine = try debtor()
     var devices = Devices()
@@ -136,7 +137,7 @@ struct StoppingTests {
     #expect(again == .stopped(.timeLimit), "the pause of the run before is not this one's")
   }
 
-  @Test("that spins behind an INT3 is paused in the end, also without a limit", .timeLimit(.minutes(2)))
+  @Test("that spins behind an INT3 is paused in the end, also without a limit", .bounded)
   func pauseOfDebtor() throws {
     var machine = try debtor()
     var devices = Devices()

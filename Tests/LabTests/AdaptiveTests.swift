@@ -3,9 +3,10 @@
 
 import Measurement
 import Registers
+import TestSupport
 import Testing
 
-@Suite("adaptive on kvm_intel", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("adaptive on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
 struct AdaptiveTests {
   @Test(arguments: ["adaptive", "adaptive-more"])
   func `traps as many writes as make up the price, and then none`(command: String) async throws {

@@ -3,9 +3,10 @@
 
 import Measurement
 import Registers
+import TestSupport
 import Testing
 
-@Suite("What works on which host", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("What works on which host", .whenAskedFor, .needsTheLab, .bounded)
 struct EntryTableTests {
   private static let reached = HostReport.Fact(works: true, seen: "the kernel was entered in ring 0")
 

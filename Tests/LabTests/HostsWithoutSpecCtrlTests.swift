@@ -3,9 +3,10 @@
 import FoundationEssentials
 import Measurement
 import Registers
+import TestSupport
 import Testing
 
-@Suite("kvm_intel without SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("kvm_intel without SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
 struct OldIntelTests {
   let host = LabHost.intelOld
 
@@ -34,7 +35,7 @@ struct OldIntelTests {
   }
 }
 
-@Suite("kvm_amd without SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("kvm_amd without SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
 struct AMDTests {
   let host = LabHost.amd
 

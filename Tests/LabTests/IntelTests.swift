@@ -2,9 +2,10 @@
 
 import Measurement
 import Registers
+import TestSupport
 import Testing
 
-@Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
 struct IntelTests {
   let host = LabHost.intel
 
@@ -110,7 +111,7 @@ struct IntelTests {
   }
 }
 
-@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .bounded)
 struct IBRSTests {
   let host = LabHost.intelIBRS
 

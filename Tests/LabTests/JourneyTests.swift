@@ -4,9 +4,10 @@
 import FoundationEssentials
 import Measurement
 import Registers
+import TestSupport
 import Testing
 
-@Suite("A guest on its way between hosts", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("A guest on its way between hosts", .whenAskedFor, .needsTheLab, .bounded)
 struct JourneyTests {
   private static let iterations: UInt64 = 1000
 

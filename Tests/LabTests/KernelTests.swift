@@ -3,6 +3,7 @@
 
 import Boot
 import FoundationEssentials
+import TestSupport
 import Testing
 
 extension LabHost {
@@ -50,7 +51,7 @@ extension BootReport {
   fileprivate func figure(_ name: String) throws -> Figure { try #require(kernel.first { $0.name == name }) }
 }
 
-@Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
 struct IntelKernelTests {
   private let host = LabHost.intelKernel
 
@@ -114,7 +115,7 @@ struct IntelKernelTests {
   }
 }
 
-@Suite("A stock kernel on kvm_amd without IBPB", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("A stock kernel on kvm_amd without IBPB", .whenAskedFor, .needsTheLab, .bounded)
 struct AMDKernelTests {
   private let host = LabHost.amdKernel
 

@@ -1,8 +1,9 @@
 // scripts/lab as a person at the terminal meets it: what a command sees there, and what is said when its time is up.
 
+import TestSupport
 import Testing
 
-@Suite("scripts/lab", .whenAskedFor, .needsTheLab, .timeLimit(.minutes(20)))
+@Suite("scripts/lab", .whenAskedFor, .needsTheLab, .bounded)
 struct ScriptTests {
   private func lab(_ arguments: String...) async throws -> Command {
     // The program may have to be built first.

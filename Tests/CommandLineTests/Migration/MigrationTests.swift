@@ -12,7 +12,7 @@ import Testing
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("A migration", .needsKVM, .serialized, .timeLimit(.minutes(10)))
+@Suite("A migration", .needsKVM, .serialized, .bounded)
 struct MigrationTests {
   private static let iterations = 12_000
   /// A guest that has done 100 of its iterations, and takes about a second for the others.

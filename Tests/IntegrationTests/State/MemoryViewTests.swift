@@ -5,12 +5,13 @@
 import CKVM
 import GuestImages
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Experiments
 @testable import Hypervisor
 
-@Suite("A view of guest memory", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("A view of guest memory", .needsKVM, .bounded)
 struct MemoryViewTests {
   /// A real-mode guest that writes a byte at each of these addresses, and rings the doorbell after each group.
   private func machine(writing groups: [[UInt64]]) throws -> Machine<NoPolicy> {

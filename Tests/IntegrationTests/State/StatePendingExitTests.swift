@@ -4,11 +4,12 @@
 import Experiments
 import CKVM
 import GuestImages
+import TestSupport
 import Testing
 
 @testable import Hypervisor
 
-@Suite("The state of a guest with a pending exit", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("The state of a guest with a pending exit", .needsKVM, .bounded)
 struct StatePendingExitTests {
   private static let msr = TestHost.missingMSR
 

@@ -2,12 +2,13 @@
 
 import CKVM
 import GuestImages
+import TestSupport
 import Testing
 
 @testable import Experiments
 @testable import Hypervisor
 
-@Suite("A state that this host does not take", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("A state that this host does not take", .needsKVM, .bounded)
 struct StateRefusalTests {
   /// The state of a guest that has not begun.
   private func state() throws -> MachineState {

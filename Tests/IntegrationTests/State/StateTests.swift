@@ -3,12 +3,13 @@
 
 import CKVM
 import GuestImages
+import TestSupport
 import Testing
 
 @testable import Experiments
 @testable import Hypervisor
 
-@Suite("A guest that goes on in another machine", .needsKVM, .timeLimit(.minutes(5)))
+@Suite("A guest that goes on in another machine", .needsKVM, .bounded)
 struct StateTests {
   private static let data: UInt64 = 0x5_0000
   private static let debugValues: [UInt64] = [0x1111_0000, 0x2222_0000, 0x3333_0000, 0x4444_0000]

@@ -5,6 +5,7 @@ import Experiments
 import FoundationEssentials
 import Glibc
 import Rendering
+import TestSupport
 import Testing
 
 @testable import Migration
@@ -50,7 +51,7 @@ struct CorpusTests {
     #expect(!read.contains { $0.hasPrefix("transfer") })
   }
 
-  @Test("is read or refused as what the other side of a migration says", .timeLimit(.minutes(5)))
+  @Test("is read or refused as what the other side of a migration says", .bounded)
   func transfers() throws {
     for (name, bytes) in try files() where !bytes.isEmpty {
       if let snapshot = try? received(Array(bytes.dropFirst())) {

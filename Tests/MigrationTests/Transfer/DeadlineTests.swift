@@ -4,12 +4,13 @@ import Experiments
 import FoundationEssentials
 import Host
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("Waiting for the other side", .timeLimit(.minutes(5)))
+@Suite("Waiting for the other side", .bounded)
 struct DeadlineTests {
   @Test("ends in time with one that is silent, and with one that says a byte now and then")
   func ends() async throws {

@@ -4,13 +4,14 @@
 import Host
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Experiments
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("The hand-over of a guest", .timeLimit(.minutes(10)))
+@Suite("The hand-over of a guest", .bounded)
 struct HandOverTests {
   /// The calls of one side, some of which fail.
   private final class Faults: Sendable {

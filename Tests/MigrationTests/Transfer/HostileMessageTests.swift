@@ -8,7 +8,7 @@ import TestSupport
 @testable import Hypervisor
 @testable import Migration
 
-@Suite("The other side of a migration", .timeLimit(.minutes(5)))
+@Suite("The other side of a migration", .bounded)
 struct HostileMessageTests {
   private let parts = MadeSnapshot.parts
 

@@ -4,12 +4,13 @@ import Glibc
 import Host
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Experiments
 @testable import Migration
 
-@Suite("A listener at a path", .timeLimit(.minutes(5)))
+@Suite("A listener at a path", .bounded)
 struct ListenerTests: ~Copyable {
   private let path = "/tmp/spectrap-test-\(getpid())-\(UInt32.random(in: 0 ... .max))-listener"
 
