@@ -87,7 +87,7 @@ struct BenchTests {
     let start = ContinuousClock.now
     let outcome = try Spectrap.run("bench", "--time", "600", option, path)
     // Far below the time that was asked for, and room for a busy machine.
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(60))
     #expect([74, 77].contains(outcome.status) && outcome.output.isEmpty)
     #expect(outcome.errorLines.count == 1 && outcome.errors.contains(path), "\(outcome.errors)")
   }

@@ -6,15 +6,16 @@ import Testing
 
 enum BenchResult {
   /// A file with the result of a benchmark of one instruction: in rounds enough to be taken at its word.
-  static let shared = Result { try measured("3", ["--workload", "out", "--entry", "none"]) }
+  static let shared = Result { try measured("12", ["--workload", "out", "--entry", "none"]) }
 
   /// A file with the result of a benchmark of a workload and an instruction: something for every chart.
-  static let broad = Result { try measured("2", ["--workload", "out", "--workload", "ibrs"]) }
+  static let broad = Result { try measured("6", ["--workload", "out", "--workload", "ibrs"]) }
 
-  private static func measured(_ seconds: String, _ selection: [String]) throws -> TemporaryFile {
+  /// So many rounds, however long they take beside other tests.
+  private static func measured(_ rounds: String, _ selection: [String]) throws -> TemporaryFile {
     let file = try TemporaryFile()
     let outcome = try Spectrap.run(
-      ["bench", "--time", seconds, "--precision", "0.0001", "--seed", "7", "--json", file.path] + selection)
+      ["bench", "--rounds", rounds, "--seed", "7", "--json", file.path] + selection)
     guard outcome.status == 0 else { throw ChildError(description: "no benchmark: \(outcome.errors)") }
     return file
   }
