@@ -69,8 +69,10 @@ public struct Experiment: Sendable {
 
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
-  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
+  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there, and
+  ///   `ExperimentError.imageStays`.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
+    guard image == nil else { throw .imageStays }
     let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
       throw .pause(after: iterations, of: total, samples: samples)

@@ -85,8 +85,11 @@ struct OwnGuestTests {
     try run().expectFailure(70, saying: "invalid opcode (vector 6", "in ring 0")
     try build(("    out DOORBELL, al", "    out 0x77, al"))
     try run().expectFailure(70, saying: "0x77")
+    // One that goes on for ever breaks its promise; one that does nothing for ever is stopped.
     try build(("jnz iteration", "jmp iteration"))
-    #expect(try run("--time-limit", "0.5").status == 75)
+    try run("--iterations", "20", "--time-limit", "1").expectFailure(70, saying: "writes of IA32_SPEC_CTRL")
+    try build(("    int3\n    dec ebp", "    jmp iteration\n    dec ebp"))
+    try run("--time-limit", "0.5").expectFailure(75, saying: "stopped after 0.5 s")
   }
 
   @Test("is refused where there is none: 66; where it is none: 65; and with options that are not its: 64")
