@@ -62,7 +62,7 @@ let package = Package(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
       swiftSettings: strict),
-    .target(name: "Images", dependencies: ["Registers"], swiftSettings: strict),
+    .target(name: "Images", dependencies: ["Registers", "GuestImages"], swiftSettings: strict),
     .target(name: "Devices", swiftSettings: strict),
     .target(
       name: "Boot",
@@ -143,8 +143,8 @@ let package = Package(
       name: "GuestImagesTests", dependencies: ["GuestImages", "Measurement", "Registers", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "ImagesTests", dependencies: ["Images", "Measurement", "TestSupport"], exclude: ["Corpus"],
-      swiftSettings: strict),
+      name: "ImagesTests", dependencies: ["GuestImages", "Images", "Measurement", "Registers", "TestSupport"],
+      exclude: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "DevicesTests", dependencies: ["Devices"], swiftSettings: strict),
     .testTarget(
       name: "BootTests",

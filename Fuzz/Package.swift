@@ -21,7 +21,10 @@ let package = Package(
     .target(name: "Mutation", swiftSettings: settings),
     .executableTarget(name: "FuzzSnapshot", dependencies: fuzzed + ["Mutation"], swiftSettings: settings),
     .executableTarget(
-      name: "FuzzImage", dependencies: [.product(name: "Images", package: "spectrap")], swiftSettings: settings),
+      name: "FuzzImage",
+      dependencies: [
+        .product(name: "GuestImages", package: "spectrap"), .product(name: "Images", package: "spectrap"),
+      ], swiftSettings: settings),
     .executableTarget(name: "FuzzTransfer", dependencies: fuzzed + ["Mutation"], swiftSettings: settings),
   ]
 )

@@ -11,9 +11,11 @@ struct ExitLoop {
   static func main() throws {
     let arguments = CommandLine.arguments
     guard arguments.count >= 3, let kind = Kind(rawValue: arguments[1]), let count = UInt32(arguments[2]) else {
-      _ = try FileDescriptor.standardError.writeAll("usage: ExitLoop out|wrmsr|hlt COUNT [IMAGE]\n".utf8)
+      _ = try FileDescriptor.standardError.writeAll("usage: ExitLoop out|wrmsr|hlt|uart COUNT [IMAGE]\n".utf8)
       throw Errno.invalidArgument
     }
+    // Its devices are those of `spectrap boot`.
+    guard kind != .uart || arguments.count > 3 else { throw Errno.invalidArgument }
     let program = try kind.guest(exits: count)
     if arguments.count > 3 {
       let file = try FileDescriptor.open(
@@ -47,7 +49,7 @@ private struct Ports: ExitHandler {
 }
 
 private enum Kind: String {
-  case out, wrmsr, hlt
+  case out, wrmsr, hlt, uart
 
   /// A real-mode guest that makes this exit `exits` times and then writes to port 0x11.
   func guest(exits: UInt32) throws -> Program {
@@ -61,9 +63,16 @@ private enum Kind: String {
     case .out: asm.out(0x10, .al)
     case .wrmsr: asm.wrmsr()
     case .hlt: asm.hlt()
+    case .uart:
+      asm.mov(.edx, 0x3f8)
+      asm.out(.dx, .al)
     }
     asm.dec(.ebp)
     asm.jcc(.notZero, "again")
+    if self == .uart {
+      asm.mov(.al, 0)
+      asm.out(0xf4, .al)
+    }
     asm.out(0x11, .al)
     return try asm.assemble()
   }

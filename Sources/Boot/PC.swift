@@ -36,31 +36,42 @@ struct PC: ExitHandler, ~Copyable {
   private(set) var failure: KVMError?
 
   private let line: any SerialLine
-  private let isPrompt: Bool
-  /// What came out of the serial port and has not been handed on.
-  private var pending: [UInt8] = []
+  /// What came out of the serial port and has not been handed on: the first so many bytes.
+  ///
+  /// In the value itself: a byte costs no look at an array's owner.
+  private var pending = InlineArray<4096, UInt8>(repeating: 0)
+  private var pendingCount = 0
+  /// So many bytes are handed on at once, ended or not.
+  private let mostPending: Int
   private let interrupt: InterruptLine
   private var isInterrupting = false
+  /// `Serial8250.transmitsAlone`, as of the last access that could change it.
+  private var transmitsAlone: Bool
 
   init(memory: UInt64, line: any SerialLine, interrupt: consuming InterruptLine) {
     firmware = FirmwareConfiguration(memory: memory)
     self.line = line
-    isPrompt = line.isPrompt
+    mostPending = line.isPrompt ? 1 : pending.count
+    transmitsAlone = serial.transmitsAlone
     self.interrupt = interrupt
-    pending.reserveCapacity(Self.pendingLimit)
   }
-
-  private static let pendingLimit = 4096
 
   // MARK: Ports
 
-  mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
+  @inline(__always) mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
+    // Of all accesses the most frequent, by far.
+    if transmitsAlone, let byte = cpu.byte(of: access, to: Serial8250.firstPort) {
+      transmit(byte)
+      return .resume
+    }
+    return otherPortOut(access, from: cpu)
+  }
+
+  @inline(never) private mutating func otherPortOut(
+    _ access: PortAccess, from cpu: borrowing VirtualCPU
+  ) -> Disposition {
     if access.port &- Serial8250.firstPort < 8 {
       let register = access.port &- Serial8250.firstPort
-      if register == 0, let byte = cpu.singleByte(of: access), serial.transmits() {
-        transmit(byte)
-        return updateInterrupt()
-      }
       cpu.forEachElement(of: access) { writeSerial(UInt8(truncatingIfNeeded: $0), to: register) }
       return updateInterrupt()
     }
@@ -108,17 +119,20 @@ struct PC: ExitHandler, ~Copyable {
     if case .transmit(let byte) = serial.write(value, to: register) { transmit(byte) }
   }
 
-  private mutating func transmit(_ byte: UInt8) {
-    pending.append(byte)
-    if byte == UInt8(ascii: "\n") || pending.count == Self.pendingLimit || isPrompt { flush() }
+  @inline(__always) private mutating func transmit(_ byte: UInt8) {
+    pending[pendingCount] = byte
+    pendingCount &+= 1
+    if byte == UInt8(ascii: "\n") || pendingCount == mostPending { flush() }
   }
 
   /// Hands on what came out of the serial port.
   @inline(never) mutating func flush() {
-    guard !pending.isEmpty else { return }
-    tail.append(pending)
-    line.put(pending)
-    pending.removeAll(keepingCapacity: true)
+    guard pendingCount > 0 else { return }
+    // Safe: the bytes are copied while the span lives.
+    let bytes = unsafe pending.span.extracting(first: pendingCount).withUnsafeBufferPointer { unsafe Array($0) }
+    pendingCount = 0
+    tail.append(bytes)
+    line.put(bytes)
   }
 
   /// Lets a byte in that waits outside.
@@ -130,6 +144,7 @@ struct PC: ExitHandler, ~Copyable {
   }
 
   private mutating func updateInterrupt() -> Disposition {
+    transmitsAlone = serial.transmitsAlone
     guard serial.interrupts != isInterrupting else { return .resume }
     isInterrupting.toggle()
     do { try interrupt.set(isInterrupting) } catch {

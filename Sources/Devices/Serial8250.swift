@@ -68,13 +68,9 @@ public struct Serial8250: Sendable {
   @usableFromInline var selectsDivisor: Bool { lineControl & 0x80 != 0 }
   @usableFromInline var isLooped: Bool { modemControl & 0x10 != 0 }
 
-  /// The guest writes the data register, of all the most often: whether that byte goes out on the line; if not, nothing
-  /// has happened, and `write` does what is to be done.
-  @inlinable public mutating func transmits() -> Bool {
-    guard lineControl & 0x80 == 0, modemControl & 0x10 == 0 else { return false }
-    transmitterPending = true
-    return true
-  }
+  /// Whether a byte that the guest writes to the data register goes out on the line and changes nothing here: it is
+  /// neither part of the divisor nor looped, and nobody wants to be told that the transmitter is empty again.
+  public var transmitsAlone: Bool { !selectsDivisor && !isLooped && interruptEnable & 2 == 0 }
 
   /// The guest writes a register, 0 to 7.
   public mutating func write(_ value: UInt8, to register: UInt16) -> Effect {

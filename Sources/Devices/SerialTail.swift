@@ -16,7 +16,13 @@ public struct SerialTail: Sendable {
 
   /// The last `count` lines that are not empty, without what ends them.
   public func lines(_ count: Int) -> [String] {
-    String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).suffix(count).map(String.init)
+    var (lines, start): ([Range<Int>], Int) = ([], 0)
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") || bytes[index] == UInt8(ascii: "\r") {
+      if index > start { lines.append(start..<index) }
+      start = index + 1
+    }
+    if start < bytes.count { lines.append(start..<bytes.count) }
+    return lines.suffix(count).map { String(decoding: bytes[$0], as: UTF8.self) }
   }
 
   /// The first `count` of the lines from the last one on in which a text stands.

@@ -13,6 +13,8 @@ public struct Experiment: Sendable {
   public var msr: MSR
   /// What the guest is told; nil for what the policy makes of KVM's offer.
   public var contract: GuestContract?
+  /// The image that runs, where it was given; nil for the one that is made of workload and entry.
+  public let image: GuestImage?
   /// How many iterations each sample has.
   public var iterationsPerSample: [UInt32]
   /// Before which sample the guest pauses, to be taken away; nil for none.
@@ -42,13 +44,35 @@ public struct Experiment: Sendable {
     self.entry = entry
     self.policy = policy
     self.msr = msr
+    image = nil
     iterationsPerSample = try Self.spread(iterations, over: samples)
   }
 
+  /// An experiment with an image that follows the ABI, whoever made it; it is held to what its workload promises.
+  ///
+  /// - Throws: What the other initialisers do.
+  public init(
+    running image: GuestImage, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
+  ) throws(ExperimentError) {
+    workload = image.workload
+    entry = image.entry
+    self.policy = policy
+    self.msr = msr
+    self.image = image
+    iterationsPerSample = try Self.spread(iterations, over: samples)
+  }
+
+  /// The image that runs.
+  ///
+  /// - Throws: What making one of workload and entry throws.
+  func makeImage() throws -> GuestImage { try image ?? GuestImage(workload, entry: entry) }
+
   /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
   ///
-  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there.
+  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there, and
+  ///   `ExperimentError.imageStays`.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
+    guard image == nil else { throw .imageStays }
     let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
     guard iterations >= 0, iterations < total, samples >= 2 || iterations == 0 else {
       throw .pause(after: iterations, of: total, samples: samples)
@@ -93,7 +117,7 @@ public struct Experiment: Sendable {
     control: RunControl = RunControl()
   ) throws -> RunRecord {
     // The image comes first: what makes no sense is said before anything runs.
-    let image = try GuestImage(workload, entry: entry)
+    let image = try makeImage()
     try check(on: kvm, terms: terms)
     return try finish(.image(image), on: kvm, terms: terms, observing: observation, control: control)
   }

@@ -11,10 +11,12 @@ public enum ExperimentError: Error, Sendable {
   case iterationCount(Int, samples: Int)
   /// The guest cannot pause after so many of its iterations.
   case pause(after: Int, of: Int, samples: Int)
+  /// A guest whose image is not ours cannot be taken away: what a snapshot says of a guest does not describe it.
+  case imageStays
   /// A snapshot is not of an experiment that there is: why.
   case snapshot(String)
   /// Guests on this host cannot do what the workload is about: the reason.
-  case workloadRefused(Workload.Name, String)
+  case workloadRefused(Known<Workload.Name>, String)
   /// A benchmark's selection contradicts itself: how.
   case nothingToMeasure(String)
   /// This host can run nothing of what a benchmark's selection names: each cell with the reason.
@@ -43,8 +45,11 @@ extension ExperimentError: CustomStringConvertible {
     case .pause(let iterations, let total, let samples):
       "a pause after \(iterations) iterations: from 0 to \(total - 1) of \(total) are possible"
         + (samples < 2 ? ", and with one sample only 0" : "")
+    case .imageStays:
+      "a guest from an image of its own can be run here only: a snapshot names a workload of Spectrap's, and has no place "
+        + "for what another promises"
     case .snapshot(let text): "the snapshot describes an unknown experiment: \(text)"
-    case .workloadRefused(let name, let reason): "workload \(name.rawValue) cannot run on this host: \(reason)"
+    case .workloadRefused(let name, let reason): "workload \(name.text) cannot run on this host: \(reason)"
     case .nothingToMeasure(let text): text
     case .nothingMeasurable(let cells):
       "nothing of what was asked for can be measured on this host: " + Self.reasons(of: cells)

@@ -177,16 +177,17 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called,
   /// `accepting` whether the user accepts now that its policy gives up a protection.
   ///
-  /// - Throws: `VirtualCPUStateError` when KVM does not give it.
+  /// - Throws: `VirtualCPUStateError` when KVM does not give it, `ExperimentError.imageStays`.
   mutating func portableGuest(
     on kvm: borrowing KVM, from host: HostOffer, origin: String, accepting: Bool = false
   ) throws -> PortableGuest<ExperimentState> {
+    guard experiment.image == nil else { throw ExperimentError.imageStays }
     let samplesTaken = try samples().count
     return PortableGuest(
       origin: origin, policy: experiment.policy.rawValue, warnings: resumed?.warnings ?? [],
       machine: try machine.state(on: kvm),
       work: ExperimentState(
-        workload: experiment.workload.name.rawValue, parameters: experiment.workload.namedParameters,
+        workload: experiment.workload.name.text, parameters: experiment.workload.namedParameters,
         msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.iterationsPerSample,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,

@@ -86,6 +86,7 @@ extension Experiment {
     self.entry = entry
     self.policy = policy ?? own
     msr = snapshot.guest.machine.subject
+    image = nil
     iterationsPerSample = state.orders
     pause = state.pause
     acceptsUnprotected = state.acceptsUnprotected

@@ -89,7 +89,7 @@ extension Inventory.Item {
     let isUnknown = whyUntried != nil || refusal == nil && here.isEmpty && hasUnknown
     let why = isUnknown ? "not known: no entry of it could be tried" : "with \(here.joined(separator: ", "))"
     self.init(
-      name: workload.name.rawValue, summary: workload.summary, entries: possible,
+      name: workload.name.text, summary: workload.summary, entries: possible,
       works: host.entries == nil || isUnknown ? nil : !here.isEmpty,
       seen: host.entries == nil ? nil : whyUntried ?? refusal ?? why)
   }

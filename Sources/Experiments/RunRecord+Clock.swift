@@ -40,7 +40,27 @@ struct CounterRates: Equatable {
 
 extension RunRecord {
   /// Why the guest's time stamps cannot be believed, without a full stop; nil where nothing speaks against them.
-  public var clockDoubt: String? {
+  public var clockDoubt: String? { doubtOfLength ?? doubtOfShortness }
+
+  /// More than a guest's start takes, in ticks of the host's clock.
+  private static let mostOfStart: UInt64 = 100_000_000
+
+  /// What an image from elsewhere leaves out of its samples.
+  ///
+  /// By the ABI it does nothing long outside of them. Only what no start and no disturbance explains is a doubt.
+  private var doubtOfShortness: String? {
+    guard experiment.image != nil, completed, rates == nil else { return nil }
+    let timed = samples.reduce(0) { $0 + $1.ticks }
+    let waited = disturbance.seconds > 0 ? min(1, disturbance.waited / disturbance.seconds) : 0
+    let ran = UInt64(Double(hostCyclesHere) * (1 - waited))
+    guard ran > timed, ran - timed > Self.mostOfStart, (ran - timed) / 2 >= timed / 2 else { return nil }
+    return
+      "its samples last \(timed) ticks in all, and \(ran) went by on the host's clock while it ran: most of its time is "
+      + "in none of them"
+  }
+
+  /// What the guest says went by and cannot have.
+  private var doubtOfLength: String? {
     let own = samples.dropFirst(firstOwnSample)
     let most =
       rates.map { $0.mostTicks(for: hostCyclesHere, readings: 2 * own.count) } ?? hostCyclesHere

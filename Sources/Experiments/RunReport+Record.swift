@@ -9,7 +9,7 @@ extension RunReport {
   public init(_ record: RunRecord, host: HostReport?, entryChoice: String) {
     let experiment = record.experiment
     self.init(
-      host: host, workload: .known(experiment.workload.name), parameters: experiment.workload.resultParameters,
+      host: host, workload: experiment.workload.name, parameters: experiment.workload.resultParameters,
       entry: .known(experiment.entry),
       entryChoice: entryChoice, policy: .known(experiment.policy), iterations: record.iterations,
       samples: experiment.iterationsPerSample.count,
@@ -59,11 +59,18 @@ extension RunReport.Guest {
         msrWrites: record.expected.writes, portOuts: record.expected.outs + 1, mmioWrites: record.expected.stores,
         halts: record.expected.halts),
       told: SpeculationView(record.contract.cpuid, archCapabilities: record.contract.archCapabilities.rawValue),
-      sees: isProbe ? nil : SpeculationView(record.mailbox),
+      sees: isProbe || !record.hasLooked ? nil : SpeculationView(record.mailbox),
       probe: isProbe
         ? record.mailbox.probeSteps.map {
           RunReport.ProbeStep(step: "\($0.step)", faulted: $0.faulted, value: $0.value)
         } : nil)
+  }
+}
+
+extension RunRecord {
+  /// Whether the guest says what it saw of CPUID: an image from elsewhere need not.
+  fileprivate var hasLooked: Bool {
+    experiment.image == nil || mailbox.leaf7EDX != 0 || mailbox.amdLeafEBX != 0
   }
 }
 

@@ -143,19 +143,31 @@ struct ELFFile<Source: ImageSource> {
 
   /// The entry of the note XEN_ELFNOTE_PHYS32_ENTRY; nil where there is none.
   private func pvhEntry() throws(ImageError) -> UInt32? {
+    guard let note = try note(18, of: "Xen"), note.count >= 4 else { return nil }
+    return try Block(note, at: 0, count: note.count, "PVH note").number(at: 0)
+  }
+
+  // MARK: Notes
+
+  /// The content of the first note of this owner and type; nil where there is none.
+  ///
+  /// - Throws: `ImageError` when the file cannot be read.
+  func note(_ type: UInt32, of owner: String) throws(ImageError) -> [UInt8]? {
+    let name = Array(owner.utf8) + [0]
     for segment in segments where segment.type == Self.typeNote {
       // Notes are a few hundred bytes; a file that claims more than this has none of ours.
-      let notes = try Block(source, at: segment.file.lowerBound, count: min(segment.file.count, 1 << 16), "notes")
       let end = min(segment.file.count, 1 << 16)
+      let notes = try Block(source, at: segment.file.lowerBound, count: end, "notes")
       var offset = 0
       while end - offset >= 12 {
         let nameSize = Int(try notes.number(at: offset, as: UInt32.self))
         let size = Int(try notes.number(at: offset + 4, as: UInt32.self))
-        let type: UInt32 = try notes.number(at: offset + 8)
         let content = offset + 12 + (nameSize + 3) & ~3
         guard nameSize <= end, size <= end, content <= end, (size + 3) & ~3 <= end - content else { break }
-        if type == 18, size >= 4, nameSize == 4, try notes.slice(offset + 12, 4) == Array("Xen\0".utf8) {
-          return try notes.number(at: content)
+        if try notes.number(at: offset + 8, as: UInt32.self) == type, nameSize == name.count,
+          try notes.slice(offset + 12, nameSize) == name
+        {
+          return try notes.slice(content, size)
         }
         offset = content + (size + 3) & ~3
       }

@@ -201,6 +201,25 @@ struct MadeGuestTests {
     #expect(record.format == .elf64 && BootReport(record).end.verdict == nil)
   }
 
+  @Test("by the entry of its PVH note begins in 32-bit mode with the start info and its command line")
+  func pvh() throws {
+    var asm = Assembler(origin: MadeImage.address, mode: .bits32)
+    asm.mov(.esi, .at(.ebx, 24))
+    asm.mov(.edx, 0x3f8)
+    asm.bind("next")
+    asm.mov(.al, .at(.esi))
+    asm.inc(.esi)
+    asm.out(.dx, .al)
+    asm.cmp(.al, 0)
+    asm.jcc(.notEqual, "next")
+    asm.mov(.eax, .at(.ebx))
+    asm.mov(.edx, 0xf4)
+    asm.out(.dx, .eax)
+    let image = MadeImage.elf64(try asm.assemble().bytes, pvhEntry: UInt32(MadeImage.address))
+    let (record, text) = try boot(image) { $0.entry = .pvh }
+    #expect(try status(record) == 0x336e_c578 && text == "a b\0" && record.format == .elf64)
+  }
+
   @Test("without a header begins in real mode where it was put")
   func flat() throws {
     var asm = Assembler(origin: 0x1_2340, mode: .bits16)

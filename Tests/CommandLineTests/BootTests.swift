@@ -21,7 +21,15 @@ private struct Images {
         asm.bind("again")
         asm.jmp("again")
       })
+    try add(
+      "sleep.flat",
+      MadeImage.multiboot { asm in
+        asm.bind("again")
+        asm.hlt()
+        asm.jmp("again")
+      })
     try add("vmlinuz", MadeImage.bzImage())
+    try add("vmlinux", MadeImage.elf64([0xf4], base: 0xffff_ffff_8000_0000, pvhEntry: UInt32(MadeImage.address)))
   }
 
   private static func ending(with status: UInt8, saying text: String) throws -> MadeImage {
@@ -85,6 +93,22 @@ struct BootTests {
     let outcome = try boot("spin.flat", with: ["--time-limit", "0.5"])
     outcome.expectFailure(75, saying: "stopped after 0.5 s", "partial", "spinning")
     #expect(outcome.output.contains("portOut") && outcome.output.contains("stopped by its time limit"))
+    // One that sleeps for ever waits inside KVM, where nothing exits.
+    try boot("sleep.flat", with: ["--time-limit", "0.5"]).expectFailure(75, saying: "stopped after 0.5 s")
+  }
+
+  @Test("enters a 64-bit ELF file by its PVH note where that is asked for, and refuses one that has none: 65")
+  func pvh() throws {
+    var asm = Assembler(origin: MadeImage.address, mode: .bits32)
+    asm.out("entered\n".utf8, to: 0x3f8)
+    asm.out([0], to: 0xf4)
+    let program = try asm.assemble().bytes
+    try images.add("pvh", .elf64(program, pvhEntry: UInt32(MadeImage.address)))
+    let outcome = try boot("pvh", with: ["--entry", "pvh"])
+    #expect(outcome.status == 0 && outcome.output.hasPrefix("entered\n"), "\(outcome.errors)")
+    try images.add("plain", .elf64(program))
+    try boot("plain", with: ["--entry", "pvh"]).expectFailure(65, saying: "no entry by the PVH protocol")
+    try boot("pass.flat", with: ["--entry", "pvh"]).expectFailure(65, saying: "for 64-bit ELF files")
   }
 
   @Test("writes JSON and the serial port's bytes to files")
@@ -140,6 +164,10 @@ struct BootTests {
     damaged.bytes.removeLast()
     try images.add("damaged", damaged)
     try boot("damaged").expectFailure(65, saying: "truncated")
+    damaged = MadeImage.bzImage()
+    damaged.bytes.removeLast(100)
+    try images.add("damaged", damaged)
+    try boot("damaged").expectFailure(65, saying: "truncated")
     try boot("pass.flat", with: ["--initrd", images.path("pass.flat")]).expectFailure(65, saying: "only a Linux kernel")
     try boot("pass.flat", with: ["--append", String(repeating: "x", count: 4000)])
       .expectFailure(65, saying: "command line has", "at most")
@@ -159,8 +187,16 @@ struct BootTests {
     let list = try JSONValue(parsing: try Spectrap.run("list", "--json").output)
     let syscall = list["entries"]?.elements.first { $0.name == "syscall" }
     guard syscall?["works"] == .bool(true) else {
-      return try boot("vmlinuz").expectFailure(69, saying: "cannot run on this host", "SYSCALL", "INT3")
+      for name in ["vmlinuz", "vmlinux"] {
+        try boot(name).expectFailure(69, saying: "cannot run on this host", "SYSCALL", "INT3")
+      }
+      return
     }
     try boot("vmlinuz", with: ["--memory", "16M"]).expectFailure(65, saying: "--memory 18M or more")
+    try images.folder.write(String(repeating: "x", count: 20 << 20), to: "initrd")
+    try boot("vmlinuz", with: ["--memory", "32M", "--initrd", images.path("initrd")])
+      .expectFailure(65, saying: "initrd", "--memory")
+    try boot("vmlinuz", with: ["--append", String(repeating: "x", count: 3000)])
+      .expectFailure(65, saying: "command line has", "at most")
   }
 }

@@ -62,5 +62,6 @@ struct OverviewTests {
   func guests() throws {
     #expect(try countWrites(of: guestThatSetsIBRS().bytes) == 1)
     #expect(try costs(under: .emulate).count == 20)
+    #expect(try costsOfOwnEntry(under: .emulate).count == 20)
   }
 }

@@ -22,7 +22,7 @@ struct MatrixTests {
           #expect {
             try experiment.run()
           } throws: {
-            guard case ExperimentError.workloadRefused(workload, reason) = $0 else { return false }
+            guard case ExperimentError.workloadRefused(.known(workload), reason) = $0 else { return false }
             return true
           }
           continue
@@ -64,7 +64,7 @@ struct MatrixTests {
     }
     // The guest's last write is what it reads at the end: 1 for those that only set it, 0 for those that clear it.
     let last: UInt64? =
-      switch experiment.workload.name {
+      switch experiment.workload.name.value {
       case .ibrsAll, .ibrsForced, .wrmsr: 1
       case .ibrs, .phases, .ssbd, .probe: 0
       default: record.subjectAtStart.guest

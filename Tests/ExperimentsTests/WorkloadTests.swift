@@ -112,7 +112,7 @@ struct WorkloadTests {
     do {
       _ = try run(workload)
       Issue.record("no processor has that MSR")
-    } catch ExperimentError.workloadRefused(.wrmsr, let reason) {
+    } catch ExperimentError.workloadRefused(.known(.wrmsr), let reason) {
       #expect(reason.contains("guests of this KVM cannot use 0x474f4f00"))
     }
     // Nothing is proved where the policy answers for the MSR.

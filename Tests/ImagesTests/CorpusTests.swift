@@ -15,6 +15,7 @@ struct CorpusTests {
   private static let seeds = [
     "bzImage": MadeImage.bzImage(), "multiboot": .multiboot([0xf4]), "elf64": .elf64([0xf4], pvhEntry: 0x10_0000),
     "vmlinux": .elf64([0xf4], base: 0xffff_ffff_8000_0000),
+    "own-guest": .ownGuest([0xf4], entry: 3, msr: 0x48, bits: 1, each: [1, 2, 3, 4, 5], atBoot: [6, 7, 8]),
   ]
 
   @Test(

@@ -92,6 +92,31 @@ public struct MadeImage: Sendable {
     return image
   }
 
+  /// A guest that follows docs/guest-abi.md, with this program for 64-bit mode and this promise in its note.
+  public static func ownGuest(
+    _ program: [UInt8], entry: UInt32 = 0, msr: UInt32 = 0, bits: UInt64 = 0,
+    each: [UInt32] = [0, 0, 0, 0, 0], atBoot: [UInt32] = [0, 0, 0]
+  ) -> MadeImage {
+    var image = elf64(program, pvhEntry: 0)
+    image[24, UInt64.self] = ownGuestAddress
+    for field in [80, 88] { image[field, UInt64.self] = ownGuestAddress }
+    image[152, UInt64.self] = 24 + 56
+    image[0x200, UInt32.self] = 9
+    image[0x204, UInt32.self] = 56
+    image[0x208, UInt32.self] = 1
+    image.put(Array("Spectrap".utf8) + [0, 0, 0, 0], at: 0x20c)
+    for (index, word) in ([1, entry, msr, 0, UInt32(truncatingIfNeeded: bits), UInt32(bits >> 32)] + each + atBoot)
+      .enumerated()
+    {
+      image[ownGuestNote + index * 4, UInt32.self] = word
+    }
+    return image
+  }
+
+  /// Where that program goes, and where in the file the note's content is.
+  public static let ownGuestAddress: UInt64 = 0x8000
+  public static let ownGuestNote = 0x218
+
   /// A Linux kernel's file of boot protocol 2.15 whose part for 64-bit mode is 4096 bytes long.
   public static func bzImage() -> MadeImage {
     var image = MadeImage(count: 1024 + 4096)

@@ -16,6 +16,8 @@ public struct BenchSelection: Sendable {
   /// Every entry that works here, not only the best.
   public var allEntries = false
   public var msr: MSR = .specCtrl
+  /// Images that follow the ABI, measured beside the workloads; each is called as its workload.
+  public var guests: [GuestImage] = []
   /// Whether the policy `adaptive` may give up a protection that the host could give.
   public var acceptsUnprotected = false
 
@@ -89,7 +91,7 @@ struct BenchPlan {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
     fullestContract = Emulate().contract(from: try GuestContract(offeredBy: kvm))
-    for msr in Set([selection.msr, .standIn, .predCmd]) {
+    for msr in Set([selection.msr, .standIn, .predCmd] + selection.guests.map(\.workload.msr)) {
       let known = msr == proofs.abilities.subject ? proofs.abilities : nil
       terms[msr] = Terms(
         try known ?? .prove(msr, on: kvm), acceptsUnprotected: selection.acceptsUnprotected)
@@ -118,6 +120,7 @@ struct BenchPlan {
         refusal: "this entry does not switch to ring 0 here: \(proof.seen)", isAsked: !selection.entries.isEmpty)
     }
     try planPrimitives(on: kvm)
+    for guest in selection.guests { try plan(guest, by: proofs, on: kvm) }
     try checkPossible()
   }
 
@@ -178,7 +181,26 @@ struct BenchPlan {
     for workload in [
       Workload.ibrs(msr, userBranches: Self.userBranches), .ibrsAll(msr, userBranches: Self.userBranches),
       .ibrsForced(msr, userBranches: Self.userBranches),
-    ] where wants(workload.name) { try plan(workload, entry, policy, on: kvm, against: bare) }
+    ] where workload.name.value.map(wants) == true { try plan(workload, entry, policy, on: kvm, against: bare) }
+  }
+
+  // MARK: Guests of the user's
+
+  /// An image under each policy: beside a bare entry of its kind, or the empty loop where it has no user mode.
+  private mutating func plan(_ image: GuestImage, by proofs: HostProofs, on kvm: borrowing KVM) throws {
+    let (workload, entry) = (image.workload, image.entry)
+    var refusal: String?
+    if entry != .none {
+      let proof = try proofs.entries.first { $0.entry == entry }?.made()
+      if proof?.works != true { refusal = "its entry does not switch to ring 0 here: \(proof?.seen ?? "not tried")" }
+    }
+    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm, refusal: refusal, isAsked: false)
+    let msr = workload.accessesMSR ? workload.msr : selection.msr
+    for policy in policies {
+      try plan(
+        workload, entry, policy, on: kvm, msr: msr, against: bare, use: entry == .none ? .subtract : .divide,
+        refusal: refusal, image: image)
+    }
   }
 
   // MARK: Primitives
@@ -220,7 +242,7 @@ struct BenchPlan {
   ) throws {
     guard let loop = workload.baseline else { return }
     let id = CellRecord.identifier(
-      workload: .known(workload.name), entry: .known(.none), policy: .known(policy), msr: .known(msr ?? selection.msr))
+      workload: workload.name, entry: .known(.none), policy: .known(policy), msr: .known(msr ?? selection.msr))
     let baseline = "\(id)/loop"
     try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
     try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id, isAsked: isAsked)
@@ -241,13 +263,13 @@ struct BenchPlan {
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
     against baseline: String? = nil, use: CellRecord.BaselineUse = .divide, id: String? = nil,
-    refusal: String? = nil, isAsked: Bool = true
+    refusal: String? = nil, isAsked: Bool = true, image: GuestImage? = nil
   ) throws -> String {
     let msr = msr ?? selection.msr
     let terms = terms[msr]!
     let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
     var cell = CellRecord(
-      id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(policy),
+      id: id, workload: workload.name, entry: .known(entry), policy: .known(policy),
       msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? .known(msr) : nil,
       neighbour: neighbour.flatMap { CellRecord.Neighbour(rawValue: $0.rawValue) },
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
@@ -265,8 +287,12 @@ struct BenchPlan {
       let refusal = try self.refusal(of: workload, on: kvm)
       do throws(ExperimentError) {
         if let refusal { throw .workloadRefused(workload.name, refusal) }
-        experiment = try Experiment(
-          running: workload, entry: entry, policy: policy, msr: msr, iterations: 1, samples: 1)
+        experiment =
+          if let image {
+            try Experiment(running: image, policy: policy, msr: msr, iterations: 1, samples: 1)
+          } else {
+            try Experiment(running: workload, entry: entry, policy: policy, msr: msr, iterations: 1, samples: 1)
+          }
       } catch {
         experiment = nil
         cell.status = .unsupported

@@ -18,7 +18,7 @@ extension Experiment {
   public func run(
     on kvm: borrowing KVM, terms: Terms, movingAt desk: MoveDesk, control: RunControl
   ) throws -> Departure {
-    let image = try GuestImage(workload, entry: entry)
+    let image = try makeImage()
     try check(on: kvm, terms: terms)
     let session = try open(.image(image), on: kvm, terms: terms)
     let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)

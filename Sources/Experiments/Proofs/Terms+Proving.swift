@@ -9,9 +9,17 @@ extension HostAbilities {
   ///
   /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
   public static func prove(_ subject: MSR = .specCtrl, on kvm: borrowing KVM) throws -> HostAbilities {
-    HostAbilities(
-      subject: subject, register: try .prove(subject, on: kvm),
-      hasIBRSAll: ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll),
+    try prove(subject, for: nil, on: kvm)
+  }
+
+  /// The same, for one policy alone: whether a vCPU holds the register is tried only where it depends on that.
+  fileprivate static func prove(
+    _ subject: MSR, for policy: PolicyName?, on kvm: borrowing KVM
+  ) throws -> HostAbilities {
+    let hasIBRSAll = ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll)
+    let isNeeded = policy?.needsRegister(hasIBRSAll: hasIBRSAll) ?? true
+    return HostAbilities(
+      subject: subject, register: isNeeded ? try .prove(subject, on: kvm) : .untried, hasIBRSAll: hasIBRSAll,
       canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
   }
 }
@@ -24,6 +32,15 @@ extension Terms {
     _ subject: MSR, on kvm: borrowing KVM, acceptsUnprotected: Bool = false
   ) throws -> Terms {
     Terms(try .prove(subject, on: kvm), acceptsUnprotected: acceptsUnprotected)
+  }
+
+  /// The terms of this policy and of no other: what it does not ask for is not tried, which saves a VM.
+  ///
+  /// - Throws: As `HostAbilities.prove` does.
+  public static func prove(
+    _ subject: MSR, for policy: PolicyName, on kvm: borrowing KVM, acceptsUnprotected: Bool = false
+  ) throws -> Terms {
+    Terms(try .prove(subject, for: policy, on: kvm), acceptsUnprotected: acceptsUnprotected)
   }
 
   /// All that this very policy needs to know of this host.

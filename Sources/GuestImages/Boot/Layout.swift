@@ -23,6 +23,10 @@ public enum Layout {
   static let userText: UInt64 = 0x2_0000
   static let userTextEnd: UInt64 = 0x2_8000
   static let userStackTop: UInt64 = 0x2_a000
+  /// The handlers of exceptions that an image from elsewhere begins with.
+  static let handlers: UInt64 = 0x2_b000
+  /// Where the code and the data of an image from elsewhere may lie.
+  public static let image: Range<UInt64> = kernelText..<userTextEnd
   /// The page that the guest and the VMM share.
   public static let mailbox: UInt64 = 0x3_0000
   /// The sample records, to the end of memory.

@@ -34,7 +34,8 @@ public struct MemoryImage: Equatable, Sendable {
   public let address: UInt64
   public let bytes: [UInt8]
 
-  init(address: UInt64, bytes: [UInt8]) {
+  /// These bytes at this address.
+  public init(address: UInt64, bytes: [UInt8]) {
     self.address = address
     self.bytes = bytes
   }

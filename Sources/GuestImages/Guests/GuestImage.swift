@@ -38,7 +38,7 @@ public struct GuestImage: Sendable {
   }
 
   /// Where the labels of the kernel are.
-  public var labels: [Label: UInt64] { programs[0].program.labels }
+  public var labels: [Label: UInt64] { programs.first?.program.labels ?? [:] }
 
   /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which
   /// of them the guest shall pause.
@@ -66,15 +66,21 @@ public enum GuestImageError: Error, CustomStringConvertible {
   case noUserMode(Workload)
   /// The code does not fit where the layout puts it.
   case tooLong(String)
+  /// A workload cannot be called so: why.
+  case name(String, String)
+  /// An image from elsewhere does not follow the ABI: how.
+  case image(String)
 
   public var description: String {
     switch self {
     case .noSuchEntry(let workload, let entry):
-      "workload \(workload.name.rawValue) does not run with entry \(entry.rawValue); "
+      "workload \(workload.name.text) does not run with entry \(entry.rawValue); "
         + "it runs with \(workload.entries.map(\.rawValue).joined(separator: ", "))"
     case .noUserMode(let workload):
-      "workload \(workload.name.rawValue) makes its \(workload.userBranches) indirect branches in user mode, and with entry "
+      "workload \(workload.name.text) makes its \(workload.userBranches) indirect branches in user mode, and with entry "
         + "none there is none"
+    case .name(let name, let reason): "a guest cannot be called \"\(name)\": \(reason)"
+    case .image(let reason): reason
     case .tooLong(let what): "the \(what) does not fit into the place that the layout gives it"
     }
   }

@@ -26,6 +26,18 @@ public struct Workload: Sendable {
     public var halts: UInt64 = 0
     /// CPUID, which KVM ends by itself where it exits.
     public var cpuids: UInt64 = 0
+
+    /// So many of each.
+    public init(
+      reads: UInt64 = 0, writes: UInt64 = 0, outs: UInt64 = 0, stores: UInt64 = 0, halts: UInt64 = 0, cpuids: UInt64 = 0
+    ) {
+      self.reads = reads
+      self.writes = writes
+      self.outs = outs
+      self.stores = stores
+      self.halts = halts
+      self.cpuids = cpuids
+    }
   }
 
   /// A stretch of entries at which the kernel does something else.
@@ -41,7 +53,8 @@ public struct Workload: Sendable {
     }
   }
 
-  public let name: Name
+  /// Its name in results: one of ours, or any other word.
+  public let name: Known<Name>
   /// What it is good for.
   public let kind: Kind
   /// One line for a person.
@@ -110,6 +123,10 @@ public struct Workload: Sendable {
   init(
     name: Name, kind: Kind = .workload, summary: String, entries: [Entry] = Entry.allCases, msr: MSR = .specCtrl
   ) {
+    self.init(named: .known(name), kind: kind, summary: summary, entries: entries, msr: msr)
+  }
+
+  init(named name: Known<Name>, kind: Kind = .workload, summary: String, entries: [Entry], msr: MSR) {
     self.name = name
     self.kind = kind
     self.summary = summary

@@ -131,9 +131,9 @@ public import SystemPackage
     }
   }
 
-  /// The byte that a `portOut` of a single byte carries; nil for any other.
-  @inlinable public func singleByte(of access: PortAccess) -> UInt8? {
-    guard access.size == 1, access.count == 1, access.dataOffset < UInt64(page.count) else { return nil }
+  /// The byte that a `portOut` carries which is a single byte to this port; nil for any other.
+  @inlinable public func byte(of access: PortAccess, to port: UInt16) -> UInt8? {
+    guard access.isByte(at: port), access.dataOffset < UInt64(truncatingIfNeeded: page.count) else { return nil }
     // Safe: the byte lies within the page.
     return unsafe page.base.load(fromByteOffset: Int(access.dataOffset), as: UInt8.self)
   }

@@ -29,20 +29,24 @@ public import CKVM
 
 /// The `io` member of kvm_run: `count` accesses of `size` bytes each to one port.
 @frozen public struct PortAccess: Equatable, Sendable, BitwiseCopyable {
-  public let port: UInt16
-  /// 1, 2 or 4 bytes.
-  public let size: UInt8
-  /// More than 1 for a REP INS or REP OUTS.
-  public let count: UInt32
+  /// Size, port and count as they stand side by side in kvm_run, so that one comparison asks about all three.
+  @usableFromInline let word: UInt64
   /// Where the data begins, in bytes from the start of kvm_run.
   @usableFromInline let dataOffset: UInt64
 
+  @inlinable public var port: UInt16 { UInt16(truncatingIfNeeded: word >> 16) }
+  /// 1, 2 or 4 bytes.
+  @inlinable public var size: UInt8 { UInt8(truncatingIfNeeded: word >> 8) }
+  /// More than 1 for a REP INS or REP OUTS.
+  @inlinable public var count: UInt32 { UInt32(truncatingIfNeeded: word >> 32) }
+
   @inlinable init(port: UInt16, size: UInt8, count: UInt32, dataOffset: UInt64) {
-    self.port = port
-    self.size = size
-    self.count = count
+    word = UInt64(size) << 8 | UInt64(port) << 16 | UInt64(count) << 32
     self.dataOffset = dataOffset
   }
+
+  /// Whether it is a single byte at this port.
+  @inlinable func isByte(at port: UInt16) -> Bool { word == 1 << 8 | UInt64(port) << 16 | 1 << 32 }
 
   /// The length of the data in bytes.
   @inlinable public var byteCount: Int { Int(size) * Int(count) }

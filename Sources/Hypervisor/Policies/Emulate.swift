@@ -101,3 +101,9 @@ public struct Emulate: Policy {
     )
   }
 }
+
+extension PolicyName {
+  /// Whether something depends on a vCPU holding the register: `emulate` never hands it over, and keeps IBRS on in it
+  /// only on a host with IBRS_ALL.
+  package func needsRegister(hasIBRSAll: Bool) -> Bool { self != .emulate || hasIBRSAll }
+}

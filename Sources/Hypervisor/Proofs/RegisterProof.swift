@@ -15,6 +15,8 @@ public enum RegisterProof: Equatable, Codable, Sendable {
   case accepted(wrote: UInt64)
   /// The MSR only takes writes, and took this one; but so does an MSR that no processor has (kvm.ignore_msrs).
   case ignored(wrote: UInt64)
+  /// Nobody tried: nothing that is to be decided depends on it.
+  case untried
   /// KVM does not read the MSR, so nothing can be proved.
   case unreadable
   /// The guest did not get as far as that: the exit that it ended with, in words.
@@ -35,6 +37,7 @@ extension RegisterProof {
     case .accepted(let wrote): "a guest wrote \(wrote.hex) without a #GP, and it cannot be read back"
     case .ignored(let wrote):
       "a guest wrote \(wrote.hex) without a #GP, but so does one that writes an MSR which no processor has"
+    case .untried: "nobody has tried whether guests have it"
     case .unreadable: "KVM does not read it"
     case .inconclusive(let exit): "a guest that was to write it ended with \(exit)"
     }

@@ -27,6 +27,14 @@ struct BenchCommand: ParsableCommand {
   var workloads: [Workload.Name] = []
 
   @Option(
+    name: .customLong("guest"),
+    help: ArgumentHelp(
+      "Measure a guest of your own, too, a static ELF file that follows docs/guest-abi.md; may be given again.",
+      valueName: "name=file"),
+    transform: OwnGuest.init)
+  var guests: [OwnGuest] = []
+
+  @Option(
     name: .customLong("entry"), help: .names(of: Entry.self, "Measure with these entries; may be given again."),
     transform: Entry.argument)
   var entries: [Entry] = []
@@ -83,6 +91,9 @@ struct BenchCommand: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    if let guest = guests.first(where: { guest in guests.count(where: { $0.name == guest.name }) > 1 }) {
+      throw ValidationError("two guests are called \(guest.name); give each a name of its own")
+    }
     if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
       throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
     }
@@ -106,7 +117,8 @@ struct BenchCommand: ParsableCommand {
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
-      let options = options
+      var options = options
+      options.selection.guests = try guests.map { try GuestImage(file: $0.file, named: $0.name) }
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
         throw Failure(status: .osError, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
@@ -170,5 +182,22 @@ struct BenchCommand: ParsableCommand {
     options.path = kvm.path
     options.version = Spectrap.configuration.version
     return options
+  }
+}
+
+/// A guest of the user's, and what it is called.
+struct OwnGuest {
+  let name: String
+  let file: FilePath
+
+  /// "NAME=FILE".
+  ///
+  /// - Throws: `ValidationError`.
+  @Sendable init(_ text: String) throws {
+    guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
+      throw ValidationError("give NAME=FILE: what the guest is called in the result, and its ELF file")
+    }
+    name = String(text[..<sign])
+    file = try FilePath.argument(String(text[text.index(after: sign)...]))
   }
 }

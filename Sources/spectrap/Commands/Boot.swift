@@ -121,7 +121,11 @@ struct BootCommand: ParsableCommand {
       let initrd = try initrd.map { try OpenedGuestFile($0) }
       let pool = try contract.map(PoolContract.read)
       let kvm = try kvm.open()
-      let terms = try Terms.prove(.specCtrl, on: kvm, acceptsUnprotected: acceptUnprotected)
+      // A contract is about all that the host can do; else only what the policy asks for is tried.
+      let terms: Terms =
+        try pool == nil
+        ? .prove(.specCtrl, for: policy, on: kvm, acceptsUnprotected: acceptUnprotected)
+        : .prove(.specCtrl, on: kvm, acceptsUnprotected: acceptUnprotected)
       _ = try policy.protection(on: terms)
       let told = try pool.map {
         try $0.guestContract(on: kvm, offering: HostOffer.prove(on: kvm, abilities: terms.abilities), under: policy)

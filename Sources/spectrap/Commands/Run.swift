@@ -20,7 +20,13 @@ struct Run: ParsableCommand {
       """)
 
   @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
-  var workload: Workload.Name
+  var workload: Workload.Name?
+
+  @Option(
+    help: ArgumentHelp(
+      "Run a guest of your own instead, a static ELF file that follows docs/guest-abi.md.", valueName: "file"),
+    transform: FilePath.argument)
+  var image: FilePath?
 
   @OptionGroup var parameters: ParameterOptions
 
@@ -83,7 +89,18 @@ struct Run: ParsableCommand {
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
-    try parameters.validate(for: workload)
+    switch (workload, image) {
+    case (let workload?, nil): try parameters.validate(for: workload)
+    case (nil, _?):
+      guard entry == nil, parameters.chosen.isEmpty, snapshotAt.isEmpty, migratable == nil else {
+        throw ValidationError(
+          "--image brings its own entry and its own code, and runs here only: leave out --entry, the parameters of "
+            + "workloads, --snapshot-at and --migratable")
+      }
+    case (nil, nil):
+      throw ValidationError("give a workload (\(Workload.Name.names.joined(separator: ", "))), or --image FILE")
+    case (_?, _?): throw ValidationError("--image is a guest of your own: leave out the workload")
+    }
     if acceptUnprotected && policy != .adaptive {
       throw ValidationError("--accept-unprotected is for the policy adaptive")
     }
@@ -101,14 +118,26 @@ struct Run: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let workload = Workload(self.workload, msr: self.workload.ownMSR ?? msr, choosing: parameters.chosen)
-      let possible = workload.entries
-      if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
+      let image = try image.map { try GuestImage(file: $0) }
+      let workload =
+        image?.workload
+        ?? self.workload.map {
+          Workload($0, msr: $0.ownMSR ?? msr, choosing: parameters.chosen)
+        }
+      guard let workload else { throw ValidationError("give a workload, or --image FILE") }
       let iterations = iterations ?? (workload.name == .probe ? 1 : 1000)
       let samples = samples ?? max(1, min(20, iterations))
+      func experiment(_ entry: Entry) throws -> Experiment {
+        if let image {
+          return try Experiment(running: image, policy: policy, msr: msr, iterations: iterations, samples: samples)
+        }
+        return try Experiment(
+          running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+      }
+      let possible = workload.entries
+      if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
       // Numbers that make no sense are said before KVM is touched.
-      var draft = try Experiment(
-        running: workload, entry: possible[0], policy: policy, msr: msr, iterations: iterations, samples: samples)
+      var draft = try experiment(possible[0])
       if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
 
       let snapshot = try snapshotOrder
@@ -127,9 +156,8 @@ struct Run: ParsableCommand {
       if let reason = workload.refusal(on: terms) {
         throw ExperimentError.workloadRefused(workload.name, reason)
       }
-      let (entry, choice) = try chooseEntry(of: possible, on: kvm)
-      var experiment = try Experiment(
-        running: workload, entry: entry, policy: policy, msr: msr, iterations: iterations, samples: samples)
+      let (entry, choice) = try chooseEntry(image?.entry ?? entry, of: possible, on: kvm)
+      var experiment = try experiment(entry)
       if let pool {
         let offer = try HostOffer.prove(on: kvm, abilities: terms.abilities)
         experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
@@ -208,9 +236,12 @@ struct Run: ParsableCommand {
   }
 
   /// The entry that was asked for, proved; or the best that works here.
-  private func chooseEntry(of possible: [Entry], on kvm: borrowing KVM) throws -> (Entry, String) {
+  private func chooseEntry(
+    _ entry: Entry?, of possible: [Entry], on kvm: borrowing KVM
+  ) throws -> (Entry, String) {
     if let entry {
-      guard entry != .none else { return (entry, "as asked for") }
+      let choice = image == nil ? "as asked for" : "the image's own"
+      guard entry != .none else { return (entry, choice) }
       let proof = try EntryProof.prove(entry, on: kvm).made()
       guard proof.works else {
         throw Failure(
@@ -218,7 +249,7 @@ struct Run: ParsableCommand {
           message: "entry \(entry.rawValue) does not work on this host: \(proof.seen); "
             + "`spectrap list` shows those that do")
       }
-      return (entry, "as asked for")
+      return (entry, choice)
     }
     let switching = possible.filter { $0 != .none }
     guard !switching.isEmpty else { return (.none, "the only one of this workload") }

@@ -6,6 +6,7 @@ import Boot
 import Experiments
 import GuestImages
 import Hypervisor
+import Images
 import Migration
 import Sandbox
 import SystemPackage
@@ -70,6 +71,7 @@ extension Failure {
       case let error as PolicyError: Self.status(of: error)
       case let error as ExperimentError: Self.status(of: error)
       case is GuestImageError: .usage
+      case is ImageError: .dataError
       case let error as RunError: Self.status(of: error)
       case let error as MSRFilterError: KVMError(behind: error).map(Self.status(of:)) ?? .software
       case is MSRAccessError, is GuestMemoryError: KVMError(behind: error).map(Self.status(of:)) ?? .unavailable
@@ -108,7 +110,7 @@ extension Failure {
 
   private static func status(of error: ExperimentError) -> Status {
     switch error {
-    case .sampleCount, .iterationCount, .pause, .nothingToMeasure: .usage
+    case .sampleCount, .iterationCount, .pause, .nothingToMeasure, .imageStays: .usage
     case .snapshot: .dataError
     case .noEntry, .workloadRefused, .nothingMeasurable, .mayNotGoOn: .unavailable
     case .guestFault, .mailbox, .contradiction: .software

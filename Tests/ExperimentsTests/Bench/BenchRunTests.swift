@@ -98,7 +98,7 @@ extension BenchesInTurn {
       let experiment = try Experiment(
         running: workload, entry: .none, policy: .adaptive, msr: Self.msr, iterations: 1, samples: 1)
       let cell = CellRecord(
-        workload: .known(workload.name), entry: .known(.none), policy: .known(.adaptive), msr: .known(Self.msr),
+        workload: workload.name, entry: .known(.none), policy: .known(.adaptive), msr: .known(Self.msr),
         writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(workload.perIteration.outs))
       var meter = CellMeter(
         PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: nil),

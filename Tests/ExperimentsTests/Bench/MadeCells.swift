@@ -19,7 +19,7 @@ extension PlannedCell {
   ) throws {
     self.init(
       cell: CellRecord(
-        id: id, workload: .known(workload.name), entry: .known(entry), policy: .known(.emulate), baseline: baseline,
+        id: id, workload: workload.name, entry: .known(entry), policy: .known(.emulate), baseline: baseline,
         baselineUse: baseline == nil ? nil : .divide),
       experiment: try Experiment(running: workload, entry: entry, policy: .emulate, iterations: 1, samples: 1),
       terms: try Terms.prove(.specCtrl, on: kvm), neighbour: nil)

@@ -78,7 +78,7 @@ struct GuestCodeTests {
       rest.remove(at: try #require(rest.firstIndex(of: line)))
     }
     let expected =
-      switch workload.name {
+      switch workload.name.value {
       case .wrmsr: ["wrmsr"]
       case .cpuid: ["cpuid"]
       case .out: ["out 0xf5, al"]

@@ -14,15 +14,22 @@ struct LabHost: Sendable {
   let programs: [String]
   let results: Task<[String: Command], any Error>
 
-  /// With a kernel, the machine's own lies there as vmlinuz, for guests.
+  /// With a kernel, the machine's own lies there as vmlinuz, for guests; so do the files that are made in a folder.
   init(
-    _ name: String, programs: [String] = [], withKernel: Bool = false, _ commands: KeyValuePairs<String, String>
+    _ name: String, programs: [String] = [], withKernel: Bool = false,
+    making made: (@Sendable (TemporaryFolder) async throws -> [String])? = nil,
+    _ commands: KeyValuePairs<String, String>
   ) {
     let commands = commands.map { (name: $0.key, command: $0.value) }
     self.programs = programs
     self.name = name
     self.commands = commands
-    results = Task { try await Self.boot(name, commands, programs, withKernel: withKernel) }
+    results = Task {
+      let folder = try TemporaryFolder()
+      defer { folder.remove() }
+      let files = try await made?(folder) ?? []
+      return try await Self.boot(name, commands, programs, files: files, withKernel: withKernel)
+    }
   }
 
   /// What a command did.
