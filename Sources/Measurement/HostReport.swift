@@ -98,10 +98,13 @@ public struct HostReport: Codable, Equatable, Sendable {
     /// Null where it could not be tried; then `seen` says why.
     @Nullable public var works: Bool?
     public var seen: String
+    /// How far a policy protects; null for what is no policy, where it does not work, and in results of older versions.
+    @Nullable public var protects: Known<ProtectionLevel>?
 
-    public init(works: Bool?, seen: String) {
+    public init(works: Bool?, seen: String, protects: Known<ProtectionLevel>? = nil) {
       self.works = works
       self.seen = seen
+      self.protects = protects
     }
   }
 

@@ -20,9 +20,9 @@ enum Sample {
       smt: "off",
       governors: ["performance"], turbo: false, processStoreBypass: "enabled", processIndirectBranch: "enabled",
       speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view))
-    host.specCtrlProof = HostReport.Fact(works: true, seen: "read back")
-    host.entries = ["syscall": HostReport.Fact(works: true, seen: "ring 0")]
-    host.policies = ["emulate": HostReport.Fact(works: true, seen: "protects")]
+    host.specCtrlProof = HostReport.Fact(works: true, seen: "read back", protects: .known(.notApplicable))
+    host.entries = ["syscall": HostReport.Fact(works: true, seen: "ring 0", protects: .known(.notApplicable))]
+    host.policies = ["emulate": HostReport.Fact(works: true, seen: "protects", protects: .known(.always))]
     host.capabilities = ["KVM_CAP_X86_MSR_FILTER": 1]
     return host
   }

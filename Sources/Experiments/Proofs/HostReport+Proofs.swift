@@ -121,7 +121,7 @@ extension HostReport.Fact {
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.text)")
+      self.init(works: true, seen: "protects: \(protection.text)", protects: .known(protection.level))
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }

@@ -38,6 +38,8 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public let unknown: [Unknown]
   public let comparisons: [Comparison]
   public let verdicts: [Verdict]
+  /// Which policy to use; null in results of older versions.
+  @Nullable public private(set) var recommendations: [Recommendation]?
   /// Null where too few cells were measured to fit a cost model.
   @Nullable public private(set) var breakEven: BreakEven?
 
@@ -116,6 +118,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     breakEven = BreakEven(
       cells: record.cells, isExact: record.environment.isExact, seed: record.seed, doubtOfClock: doubt)
     verdicts = Claim.allCases.map { Verdict(on: $0, from: record, doubtOfClock: doubt) }
+    recommendations = record.recommendations(doubtOfClock: doubt)
   }
 
   /// What was measured, as the report has it.

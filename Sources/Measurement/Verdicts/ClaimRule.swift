@@ -58,6 +58,16 @@ extension BenchReport.Claim {
   /// The claim in a few words.
   public var summary: String { rule.wording }
 
+  /// Who made which of these claims, in a line: "Claims C1 to C8 are David Woodhouse's, 2018".
+  package static func authors(of claims: [Self]) -> String {
+    let sources = claims.map(\.rule.source).uniqued
+    return sources.map { source in
+      let own = claims.filter { $0.rule.source == source }.map(\.rawValue)
+      let range = own.count > 1 ? "\(own[0]) to \(own[own.count - 1])" : own.joined()
+      return "\(range) by \(source.author), \(source.date)"
+    }.joined(separator: "; ")
+  }
+
   /// Who made these claims, each source once: "David Woodhouse, 2018-02-16".
   package static func sources(of claims: [Self]) -> [String] {
     claims.map { claim in

@@ -38,6 +38,11 @@ extension BenchReport.Verdict {
         + (byPathLengths ? "; by path lengths it \(ruling.outcome.text): \(reason)" : "; here \(reason)")
     } else if let shaky {
       (outcome, reason) = (.notEnoughRounds, shaky.lackOfRounds)
+    } else if record.host.isSoftwareKVM, outcome == .holds || outcome == .doesNotHold {
+      (outcome, reason) = (
+        .notDecided,
+        "the claim is about VMX and SVM, and \(record.host.module) has neither; here it \(ruling.outcome.text): \(reason)"
+      )
     }
     if let caveat = record.host.caveat { reason += "; measured \(caveat)" }
     self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
@@ -59,6 +64,9 @@ extension BenchReport.Verdict.Outcome {
 }
 
 extension HostReport {
+  /// Whether its KVM virtualises without VMX and SVM.
+  package var isSoftwareKVM: Bool { module == "kvm_pvm" }
+
   /// What is to be known about a host whose exits are not those of VMX or SVM on bare metal; nil where they are.
   package var caveat: String? {
     let virtualisation: String? =

@@ -22,7 +22,7 @@ extension BenchReport {
         + [
           primitiveSection, groupSection("Not measured", absences),
           groupSection("Not known, and shown as ?", unknownGroups), claimSection(isWhole: isWhole), breakEvenSection,
-          spreadSection,
+          host.exitWorkSection, spreadSection,
         ].compactMap(\.self))
   }
 

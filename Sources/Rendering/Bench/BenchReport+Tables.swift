@@ -177,18 +177,22 @@ extension BenchReport {
 }
 
 extension CellRecord {
-  /// What its guest does, as short as it can be told apart: "ibrs w4 x2", "ibrs-all b100", "wrmsr 0x3b", "chatty
-  /// +same-cpu".
+  /// What its guest does: "ibrs, 4 writes, 2 exits", "wrmsr of IA32_TSC_ADJUST", "chatty, neighbour on its CPU".
+  ///
+  /// Writes and exits stand there where they are not the workload's own.
   var label: String {
-    var parts = [workload.text]
-    if let msr, !writesSpecCtrl { parts.append(msr.text) }
-    if workload == .ibrs || workload == .chatty {
-      if writesPerEntry != (workload == .ibrs ? 2 : 0) { parts.append("w\(writesPerEntry)") }
-      if exitsPerEntry != (workload == .chatty ? 1 : 0) { parts.append("x\(exitsPerEntry)") }
+    func count(_ number: Int, _ one: String) -> String {
+      "\(number) \(one)\(number == 1 ? "" : one.hasSuffix("h") ? "es" : "s")"
     }
-    if branches > 0 { parts.append("b\(branches)") }
-    if let neighbour { parts.append("+\(neighbour.rawValue)") }
-    return parts.joined(separator: " ")
+    var parts = [workload.text]
+    if let msr, !writesSpecCtrl { parts[0] += " of \(msr.value.map { "\($0)" } ?? msr.text)" }
+    if workload == .ibrs || workload == .chatty {
+      if writesPerEntry != (workload == .ibrs ? 2 : 0) { parts.append(count(writesPerEntry, "write")) }
+      if exitsPerEntry != (workload == .chatty ? 1 : 0) { parts.append(count(exitsPerEntry, "exit")) }
+    }
+    if branches > 0 { parts.append(count(branches, "branch")) }
+    if let neighbour { parts.append("neighbour on \(neighbour == .sameCPU ? "its" : "another") CPU") }
+    return parts.joined(separator: ", ")
   }
 }
 

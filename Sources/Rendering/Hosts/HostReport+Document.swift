@@ -12,7 +12,7 @@ extension HostReport {
   public var document: Document {
     Document(
       [
-        .init([.facts(facts)]), .init([.table(speculationTable)]), proofSection, vulnerabilitySection,
+        .init([.facts(facts)]), .init([.table(speculationTable)]), proofSection, exitWorkSection, vulnerabilitySection,
       ].compactMap(\.self))
   }
 
@@ -21,7 +21,7 @@ extension HostReport {
       [smt.map { "SMT \($0)" }, turbo.map { "turbo \($0 ? "on" : "off")" }].compactMap { $0 }
       + (governors.isEmpty ? ["no frequency governor"] : ["governor \(governors.joined(separator: ", "))"])
     let below = isVirtualised ? "itself a guest of \(hypervisor ?? "a hypervisor")" : "bare metal"
-    let software = module == "kvm_pvm" ? " (software virtualisation)" : ""
+    let software = isSoftwareKVM ? " (software virtualisation)" : ""
     return [
       .init("CPU", processor), .init("kernel", "\(kernel ?? "?"), \(below)"),
       .init("KVM", capabilities == nil ? "not available" : module + software), .init("TSC", clock),
@@ -75,6 +75,24 @@ extension HostReport {
       row("boot \(kind.rawValue)", kind.fact(syscall: entries[.known(.syscall)], hasInterruptControllers: controllers))
     }
     return .init("Proved by trying", [.table(table)])
+  }
+
+  /// What this kernel adds to exits and entries against speculation; nil where it says nothing.
+  var exitWorkSection: Document.Section? {
+    let known = exitWork.filter { $0.isDone != nil }
+    guard !known.isEmpty else { return nil }
+    var table = Table()
+    for work in known where work.isDone == true {
+      table.add("at \(work.moment.rawValue)", work.name, "(\(work.source ?? "?"); \(work.switchedBy))")
+    }
+    let not = known.filter { $0.isDone == false }.map { "at \($0.moment.rawValue) \($0.name)" }
+    let unsaid = exitWork.filter { $0.isDone == nil }.map { "at \($0.moment.rawValue) \($0.name)" }
+    var blocks: [Document.Block] = table.rows.isEmpty ? [] : [.table(table)]
+    if !not.isEmpty { blocks.append(.paragraph(Document.Paragraph(not.joined(separator: "; "), label: "Not done: "))) }
+    if !unsaid.isEmpty {
+      blocks.append(.paragraph(Document.Paragraph(unsaid.joined(separator: "; "), label: "Not said: ")))
+    }
+    return .init("What this kernel adds against speculation", blocks)
   }
 
   private var vulnerabilitySection: Document.Section? {

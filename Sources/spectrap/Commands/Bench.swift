@@ -88,6 +88,9 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
 
+  @Flag(help: "Print all tables, not the first screen alone.")
+  var verbose = false
+
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
@@ -135,7 +138,7 @@ struct BenchCommand: ParsableCommand {
         Result { try jsonFile?.write(try report.jsonText()) },
         Result { try csvFile?.write(report.csv) },
         Result { try samplesFile?.write(report.samplesCSV) },
-        Result { try Output.result(markdown ? report.markdown : report.text(width: Terminal.width)) },
+        Result { try Output.result(markdown ? report.markdown : text(of: report)) },
       ]
       var unwritten: ExitCode?
       for case .failure(let error) in written { unwritten = Failure.say(error) }
@@ -145,6 +148,12 @@ struct BenchCommand: ParsableCommand {
       }
       if let failures = report.failures { throw Failure(status: .software, message: failures) }
     }
+  }
+
+  /// What a terminal shows.
+  private func text(of report: BenchReport) -> String {
+    let screen = report.firstScreen.text(width: min(Terminal.width, BenchReport.firstScreenWidth))
+    return verbose ? screen + "\n" + report.text(width: Terminal.width) : screen
   }
 
   /// A processor that this process may run on.

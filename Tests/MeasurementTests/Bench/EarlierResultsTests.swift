@@ -1,4 +1,5 @@
 import FoundationEssentials
+import JSONValues
 import Measurement
 import Testing
 
@@ -10,16 +11,23 @@ struct EarlierResultsTests {
       contentsOf: folder.appending(path: "../Fixtures/\(name).json").standardizedFileURL, encoding: .utf8)
   }
 
-  private func rewritten<Report: Codable>(_ name: String, _ type: Report.Type) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let report = try JSONDecoder().decode(type, from: Data(text(name).utf8))
-    return String(decoding: try encoder.encode(report), as: UTF8.self) + "\n"
+  /// A result that was read and written again, and the same as it was; without nulls, which this version adds.
+  private func rewritten<Report: Codable>(_ name: String, _ type: Report.Type) throws -> (JSONValue, JSONValue) {
+    let earlier = Data(try text(name).utf8)
+    let written = try JSONEncoder().encode(JSONDecoder().decode(type, from: earlier))
+    func value(_ json: Data) throws -> JSONValue { try JSONDecoder().decode(JSONValue.self, from: json).withoutNulls }
+    return (try value(earlier), try value(written))
   }
 
-  @Test("A benchmark's is read, and written again byte for byte")
-  func bench() throws { #expect(try rewritten("bench", BenchReport.self) == text("bench")) }
+  @Test("A benchmark's is read, and written again as it was; what this version adds is null")
+  func bench() throws {
+    let (earlier, written) = try rewritten("bench", BenchReport.self)
+    #expect(earlier == written)
+  }
 
-  @Test("A run's is read, and written again byte for byte")
-  func run() throws { #expect(try rewritten("run", RunReport.self) == text("run")) }
+  @Test("A run's is read, and written again as it was; what this version adds is null")
+  func run() throws {
+    let (earlier, written) = try rewritten("run", RunReport.self)
+    #expect(earlier == written)
+  }
 }

@@ -152,16 +152,16 @@ struct ReportTextTests {
     let report = MadeUp.report([alone, beside])
     #expect(report.text.contains("1.00 alone"))
     #expect(report.text.contains("mean over mean alone: what a bystander pays in all"))
-    #expect(report.text.contains("\n  chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
-    #expect(report.markdown.contains("\n- chatty +same-cpu: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(report.text.contains("\n  chatty, neighbour on its CPU: emulate 2.00 (2.00 to 2.00)\n"))
+    #expect(report.markdown.contains("\n- chatty, neighbour on its CPU: emulate 2.00 (2.00 to 2.00)\n"))
     #expect(!MadeUp.report([alone]).text.contains("mean over mean alone"))
     // A mean that may as well be zero divides nothing.
     alone.add(round: [100, 100, -9000, 100])
     beside.add(round: [100, 100, 100, 100])
     let unknown = MadeUp.report([alone, beside])
     #expect(
-      unknown.text.contains(
-        "\n  chatty +same-cpu: emulate not known (too few rounds, or a mean that may not be above zero)\n"))
+      unknown.text.split(whereSeparator: \.isWhitespace).joined(separator: " ").contains(
+        "neighbour on its CPU: emulate not known (too few rounds, or a mean that may not be above zero)"))
     // A mean below zero is no cost, neither here nor in the table of the samples, nor in JSON.
     #expect(unknown.cells[0].summary?.mean == nil)
     #expect(unknown.unknown.map(\.figure) == [.mean] && unknown.unknown.map(\.cell) == [alone.id])

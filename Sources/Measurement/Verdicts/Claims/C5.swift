@@ -12,7 +12,7 @@ extension ClaimRule {
   /// part that is refuted makes it not hold. A neighbour whose ratio is not known leaves the claim open. The ratio for
   /// `autoload` stands beside them.
   static let c5 = ClaimRule(
-    source: .enhancedIBRS, wording: "a conditional restore taxes every guest, emulation only the writer",
+    source: .enhancedIBRS, wording: "a restore at exits taxes all guests, emulation the writer",
     needs: [.specCtrl, .clockOfTime], comparisons: { 2 + Evidence($0).neighboursOfBystanders.count },
     judge: judgeC5)
 

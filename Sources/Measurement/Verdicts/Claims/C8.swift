@@ -10,7 +10,7 @@ extension ClaimRule {
   /// `noDearer`. It needs hardware that shadows the register: elsewhere the policy `shadow` traps, and the figures say
   /// what the model of it costs.
   static let c8 = ClaimRule(
-    source: .enhancedIBRS, wording: "hardware that keeps the protection on needs no trap, list or restore",
+    source: .enhancedIBRS, wording: "hardware keeping IBRS on needs no trap, list or restore",
     needs: [.specCtrl, .hardwareShadow, .clockOfTime],
     comparisons: { record in
       let evidence = Evidence(record)

@@ -1,0 +1,52 @@
+// What each policy costs whom: the guest that writes SPEC_CTRL at each entry, the guest that never writes it, and the
+// guest that exits.
+
+package import Registers
+
+/// The cells that tell what one policy costs.
+package struct PolicyCost {
+  package let policy: Known<PolicyName>
+  /// The guest `ibrs`: two writes at each entry.
+  package let writer: CellRecord?
+  /// The guest `bare`: an empty entry.
+  package let quiet: CellRecord?
+  /// The guest `chatty`: one exit to the VMM at each entry, and no write.
+  package let exiting: CellRecord?
+  /// The guest `ibrs-all`, which writes once, at boot.
+  package let writesOnce: CellRecord?
+}
+
+extension BenchRecord {
+  /// The entry by which kernels were entered, the first where there were several; nil where none was.
+  var entryOfCosts: Known<Entry>? { cells.first { $0.isMeasured && !$0.isPrimitive }?.entry }
+
+  /// What each measured policy costs: those known here in their usual order, then the others.
+  var policyCosts: [PolicyCost] {
+    let measured = cells.filter { $0.isMeasured && $0.neighbour == nil && $0.entry == entryOfCosts }
+    let policies = measured.map(\.policy).uniqued
+    let known = PolicyName.allCases.map(Known.known).filter(policies.contains)
+    return (known + policies.filter { $0.value == nil }).map { policy in
+      func cell(_ matches: (CellRecord) -> Bool) -> CellRecord? {
+        measured.first { $0.policy == policy && $0.branches == 0 && matches($0) }
+      }
+      return PolicyCost(
+        policy: policy, writer: cell { $0.isWriter() && $0.writesSubject(of: self) },
+        quiet: cell { $0.workload == .bare },
+        exiting: cell { $0.workload == .chatty && $0.exitsPerEntry == 1 },
+        writesOnce: cell { $0.workload == .ibrsAll })
+    }.filter { $0.writer != nil || $0.quiet != nil || $0.exiting != nil }
+  }
+}
+
+extension BenchReport {
+  /// What each measured policy costs.
+  package var policyCosts: [PolicyCost] { record.policyCosts }
+
+  /// The entry of those costs.
+  package var entryOfCosts: Known<Entry>? { record.entryOfCosts }
+}
+
+extension CellRecord {
+  /// Whether the MSR that it writes is the one that the benchmark is about.
+  fileprivate func writesSubject(of record: BenchRecord) -> Bool { msr == record.msr.index }
+}
