@@ -8,7 +8,7 @@ bochs_options=(--enable-x86-64 --enable-cpu-level=6 --enable-vmx=2 --enable-svm 
   --disable-handlers-chaining --enable-pci --enable-fpu --enable-cdrom --enable-a20-pin --disable-debugger
   --disable-gdb-stub --disable-docbook --with-nogui)
 bochs_flags='-O3 -fomit-frame-pointer'
-! grep -qw avx2 /proc/cpuinfo || bochs_flags+=' -march=x86-64-v3'
+! grep -w avx2 /proc/cpuinfo | grep -qw bmi2 || bochs_flags+=' -march=x86-64-v3'
 
 # bochs_folder: where it lies in the cache, by all that decides what it is but Debian's version, which lies there beside it.
 bochs_folder() {
@@ -36,15 +36,8 @@ build_bochs() {
     { bochs_failed "apt could not download its source: $(tail -n 1 "$log")"; return; }
   version=$(basename "$work"/bochs_*.debian.tar.*)
   version=${version#bochs_} version=${version%.debian.tar.*}
-  (
-    set -e
-    tar -xf "$work"/bochs_*.orig.tar.* -C "$work/source" --strip-components=1
-    tar -xf "$work"/bochs_*.debian.tar.* -C "$work/source"
-    cd "$work/source"
-    sed 's/#.*//' debian/patches/series | while read -r name; do
-      [[ -z $name ]] || patch --silent -p1 <"debian/patches/$name"
-    done
-  ) >"$log" 2>&1 || { bochs_failed "its source $version cannot be unpacked: $(tail -n 1 "$log")"; return; }
+  unpack_bochs "$work" >"$log" 2>&1 ||
+    { bochs_failed "its source $version cannot be unpacked: $(tail -n 1 "$log")"; return; }
   edit_bochs "$work/source" >"$log" 2>&1 || { bochs_failed "version $version is another: $(tail -n 1 "$log")"; return; }
   (cd "$work/source" && ./configure "${bochs_options[@]}" CFLAGS="$bochs_flags" CXXFLAGS="$bochs_flags" &&
     make -j "$(nproc)" bochs) >"$log" 2>&1 || { bochs_failed "version $version does not build: $(tail -n 1 "$log")"; return; }
@@ -55,6 +48,17 @@ build_bochs() {
   rm -rf "$work"
 }
 
+# unpack_bochs WORK: the source with Debian's patches, in WORK/source.
+unpack_bochs() {
+  local patches=$1/source/debian/patches name
+  tar -xf "$1"/bochs_*.orig.tar.* -C "$1/source" --strip-components=1 --no-same-owner &&
+    tar -xf "$1"/bochs_*.debian.tar.* -C "$1/source" --no-same-owner || return
+  while read -r name; do
+    patch --silent -d "$1/source" -p1 <"$patches/$name" || return
+  done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$patches/series")
+}
+
+# bochs_failed REASON: notes why there is none.
 bochs_failed() {
   printf '%s\n' "$1" >"$(bochs_folder)/failed"
   rm -rf "$lab_cache/building"
