@@ -1,17 +1,45 @@
-# Starts a machine in Bochs: real kvm_intel, one processor, and a clock that counts instructions.
+# Starts a machine in Bochs: real kvm_intel or kvm_amd, one processor, and a clock that counts instructions. The emulator is
+# Bochs 3 with the lab's edits, or Debian 12's 2.7, with which the machines of today's processors are missing.
 # Each line below that is not Bochs' default has its reason in docs/lab.md.
 
 bochs_instructions_per_second=50000000
 
-# start_bochs MODEL [FEATURE]: boots $run/initrd, whose kernel does not see FEATURE; the serial lines go to $run/com1 and
-# $run/com2.
+# choose_bochs: makes the wanted Bochs ready; sets $bochs to the built one, or to nothing for Debian's, and $bochs_version.
+choose_bochs() {
+  local folder
+  folder=$(bochs_folder)
+  bochs='' bochs_version=$(grep -o '^bochs-.*' "$lab_cache/ready")
+  [[ $emulator_wanted == built ]] || return 0
+  # Setting up is the time to try again.
+  [[ $setup_only == no ]] || rm -f "$folder/failed"
+  once is_bochs_decided try_bochs
+  if [[ -x $folder/bochs ]]; then
+    bochs=$folder/bochs bochs_version=$(<"$folder/version")
+  else
+    echo "lab: Bochs 3 could not be built ($(<"$folder/failed")); Debian 12's Bochs 2.7 serves. --setup tries again." >&2
+  fi
+}
+
+is_bochs_decided() { [[ -x $(bochs_folder)/bochs || -f $(bochs_folder)/failed ]]; }
+
+try_bochs() { build_bochs || true; }
+
+# needs_built_bochs: fails where there is only Debian's.
+needs_built_bochs() {
+  [[ -n $bochs ]] || fail $exit_unavailable "the host $host needs Bochs 3 with the lab's edits, which scripts/lab --setup builds."
+}
+
+# start_bochs MODEL: boots $vmlinuz and $run/initrd; the serial lines go to $run/com1 and $run/com2. What differs by host:
+# bochs_cleared, features that the kernel is not to see; bochs_words, what it is told as well; bochs_ignores_msrs.
 start_bochs() {
   local iso=$run/iso arguments="$kernel_arguments reboot=t tsc_early_khz=$((bochs_instructions_per_second / 1000))"
-  arguments+=" clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves${2:+,$2}"
+  arguments+=" clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves${bochs_cleared:+,$bochs_cleared}"
+  arguments+=${bochs_words:+ $bochs_words}${append:+ $append}
 
   mkdir "$iso"
   cp "$(debian_file usr/lib/ISOLINUX/isolinux.bin)" "$(debian_file usr/lib/syslinux/modules/bios/ldlinux.c32)" \
-    "$lab_cache/vmlinuz" "$iso/"
+    "$iso/"
+  cp "$vmlinuz" "$iso/vmlinuz"
   mv "$run/initrd" "$iso/initrd"
   printf 'default lab\nprompt 0\nlabel lab\nkernel vmlinuz\ninitrd initrd\nappend %s\n' "$arguments" >"$iso/isolinux.cfg"
   debian genisoimage -quiet -o "$run/lab.iso" -b isolinux.bin -c boot.cat -no-emul-boot -boot-load-size 4 \
@@ -20,12 +48,10 @@ start_bochs() {
 
   cat >"$run/bochsrc" <<TEXT
 config_interface: textconfig
-display_library: term
-cpu: model=$1, count=1, ips=$bochs_instructions_per_second, reset_on_triple_fault=0, ignore_bad_msrs=0, msrs=$run/msrs
+cpu: model=$1, count=1, ips=$bochs_instructions_per_second, reset_on_triple_fault=0, ignore_bad_msrs=${bochs_ignores_msrs:-0}, msrs=$run/msrs
 memory: guest=256, host=256
 romimage: file=$(debian_file usr/share/bochs/BIOS-bochs-latest)
 vgaromimage: file=$(debian_file usr/share/vgabios/vgabios.bin)
-plugin_ctrl: biosdev=1, extfpuirq=1, unmapped=1, speaker=0, parallel=0, gameport=0, usb_uhci=0
 ata0-master: type=cdrom, path=$run/lab.iso, status=inserted
 ata1: enabled=0
 boot: cdrom
@@ -37,10 +63,17 @@ info: action=ignore
 error: action=ignore
 panic: action=fatal
 TEXT
-  echo c >"$run/bochsrc.debugger"
   bochs_registers >"$run/msrs"
   : >"$run/com1"
   : >"$run/com2"
+  if [[ -n $bochs ]]; then
+    echo 'display_library: nogui' >>"$run/bochsrc"
+    debian_background "$bochs" -q -f "$run/bochsrc" 2>"$run/terminal.log"
+    return
+  fi
+  printf '%s\n' 'display_library: term' \
+    'plugin_ctrl: biosdev=1, extfpuirq=1, unmapped=1, speaker=0, parallel=0, gameport=0, usb_uhci=0' >>"$run/bochsrc"
+  echo c >"$run/bochsrc.debugger"
   # The text display wants a terminal, so script(1) makes one; the other display would listen on the network.
   local plugins
   plugins=$(debian_file usr/lib/x86_64-linux-gnu/bochs/plugins)

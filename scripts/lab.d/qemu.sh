@@ -9,6 +9,6 @@ start_qemu() {
     -cpu EPYC-Milan,+svm,+npt -m 512 -no-reboot -nodefaults -display none \
     -serial "file:$run/com1" -serial "file:$run/com2" \
     -L "$(debian_file usr/share/seabios)" -L "$(debian_file usr/share/qemu)" \
-    -kernel "$lab_cache/vmlinuz" -initrd "$run/initrd" \
-    -append "$kernel_arguments noapictimer tsc_early_khz=1000000 clearcpuid=rdrand,rdseed" 2>"$run/emulator.log"
+    -kernel "$vmlinuz" -initrd "$run/initrd" \
+    -append "$kernel_arguments noapictimer tsc_early_khz=1000000 clearcpuid=rdrand,rdseed${append:+ $append}" 2>"$run/emulator.log"
 }

@@ -1,29 +1,35 @@
-# Fetches the kernel and the emulators from Debian 12 into a cache outside the tree, and finds them there.
+# Fetches the kernel, the emulators and the tools from Debian 12 into a cache outside the tree, and finds them there.
 # Nothing is installed: what the system lacks is downloaded with apt and unpacked, so no root is needed.
 
-lab_layout=1 # raise when what lies in the cache changes
+lab_layout=2 # raise when what lies in the cache changes
 lab_cache=${XDG_CACHE_HOME:-$HOME/.cache}/spectrap/lab/$lab_layout
 lab_packages=(bochs bochs-term bochsbios vgabios isolinux syslinux-common genisoimage busybox-static cpio binutils
-  qemu-system-x86)
-lab_programs=(bochs-bin qemu-system-x86_64 genisoimage cpio objcopy strip script setpriv flock)
+  xz-utils qemu-system-x86)
+lab_programs=(bochs-bin qemu-system-x86_64 genisoimage cpio objcopy strip xz script setpriv flock)
+lab_kernel=6.1 # Debian 12's
 
-# set_up: fills the cache once; two labs that start together fill it once, the second waits for the first.
+# set_up: fills the cache once.
 set_up() {
+  once is_set_up fill_cache
+  is_set_up || fail $exit_unavailable "the cache in $lab_cache is incomplete; remove that folder and try again."
+}
+
+# once CHECK FILL: runs FILL unless CHECK holds; of two labs that start together one does, the other waits for it.
+once() {
   use_cache
-  is_set_up && return
+  "$1" && return
   mkdir -p "$lab_cache" || fail $exit_unavailable "cannot create the cache folder $lab_cache."
   local lock
   exec {lock}>"$lab_cache/lock"
   flock "$lock"
   use_cache
-  is_set_up || (fill_cache) || exit
+  "$1" || ("$2") || exit
   exec {lock}>&-
   use_cache
-  is_set_up || fail $exit_unavailable "the cache in $lab_cache is incomplete; remove that folder and try again."
 }
 
 is_set_up() {
-  [[ -f $lab_cache/ready ]] || return
+  [[ -f $lab_cache/ready && -f $lab_cache/kernels/$lab_kernel/package ]] || return
   local program
   for program in "${lab_programs[@]}"; do
     command -v "$program" >/dev/null || return
@@ -79,8 +85,9 @@ fill_cache() {
   rm -rf "$lab_cache/debian" "$lab_cache/ready"
   mv "$work/debian" "$lab_cache/debian"
   use_cache
-  build_base "$work/kernel" "$work"
-  mv "$work/vmlinuz" "$work/base.cpio" "$lab_cache/"
+  build_base "$work"
+  mv "$work/base.cpio" "$lab_cache/"
+  keep_kernel "$work/kernel" $lab_kernel "$kernel" "$work"
   { echo "$kernel" && package_versions bochs qemu-system-x86; } >"$work/ready"
   mv "$work/ready" "$lab_cache/ready"
   rm -rf "$work"

@@ -40,7 +40,7 @@ watch_machine() {
       case $mark in
         up) phase "boot: emulator's start to the first process" ;;
         modules) phase "load the KVM modules" ;;
-        broken) fail $exit_lost "the machine came up without /dev/kvm ($rest)." ;;
+        broken) fail $exit_lost "the machine came up without KVM as it should be: ${rest%.}." ;;
         begin) stage=command ;;
         status) stage=files && status=$rest && phase "the rest of the command" ;;
         "done") stage=done && phase "hand files out" ;;

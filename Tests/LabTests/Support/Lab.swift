@@ -80,7 +80,7 @@ struct LabHost: Sendable {
     for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
     let file = try folder.write(script, to: "script")
     var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "600"]
-    if withKernel { arguments.append("--kernel") }
+    if withKernel { arguments.append("--guest-kernel") }
     for program in programs {
       let build = try await Command.run("scripts/build-static", [program], timeLimit: .seconds(900))
       guard build.status == 0 else { throw Command.Failure(description: "\(program): \(build.error)") }
