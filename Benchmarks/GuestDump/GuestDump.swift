@@ -26,7 +26,7 @@ struct GuestDump {
       workload, entry: entry, policy: .passthrough, iterations: iterations, samples: samples)
     let image = try GuestImage(experiment.workload, entry: entry)
     guard case .long(let rip, let rsp) = image.start else { throw Errno.notSupported }
-    let pieces = image.contents + GuestImage.orders(experiment.iterationsPerSample)
+    let pieces = image.contents + GuestImage.sampleRecords(experiment.iterationsPerSample)
 
     var registers = kvm_regs()
     registers.rip = rip

@@ -20,7 +20,7 @@ struct CountExits {
     let kvm = try KVM()
     let policy = Emulate()
     let terms = try Terms.prove(for: policy, on: kvm)
-    var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
+    var machine = try Machine(on: kvm, policy: policy, terms: terms.acceptingNoProtection())
     try machine.vm.addMemory(at: 0, count: 0x10000)
     try machine.vm.write(program.bytes, at: GuestPhysicalAddress(program.origin))
     try machine.vcpu.startInRealMode(at: 0x1000)

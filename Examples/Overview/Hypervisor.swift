@@ -8,7 +8,7 @@ func countWrites(of code: [UInt8]) throws -> UInt64 {
   let kvm = try KVM()
   let policy = Emulate()
   let terms = try Terms.prove(for: policy, on: kvm)
-  var machine = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
+  var machine = try Machine(on: kvm, policy: policy, terms: terms.acceptingNoProtection())
   try machine.vm.addMemory(at: 0, count: 0x10000)
   try machine.vm.write(code, at: 0x1000)
   try machine.vcpu.startInRealMode(at: 0x1000)

@@ -51,7 +51,7 @@ extension BootOrder {
   }
 
   /// What the guest is told: the policy's word or the contract's, as a PC of one processor, without what is hidden.
-  fileprivate func presented(on kvm: borrowing KVM, terms: Terms, offer: GuestContract) throws
+  fileprivate func requestedContract(on kvm: borrowing KVM, terms: Terms, offer: GuestContract) throws
     -> GuestContract
   {
     var told = contract ?? policy.contract(from: offer, on: terms)
@@ -75,7 +75,7 @@ private struct Preparation: PolicyVisitor {
     let intercepts = !policy.intercepts.isEmpty
     let machine = try Machine(
       on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
-      acceptingNoProtection: true, presenting: try order.presented(on: kvm, terms: terms, offer: offer),
+      contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
         interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
     let barrierRefusal = LinuxSupport.barrierRefusal(told: machine.contract, offered: offer.cpuid)

@@ -1,11 +1,11 @@
-// What kvm-unit-tests ask the firmware for: the number of processors and the size of memory.
+// The firmware configuration that kvm-unit-tests read: the number of processors and the size of memory.
 // Facts: QEMU docs/specs/fw_cfg.rst; kvm-unit-tests lib/x86/fwcfg.c.
 
 /// The device behind ports 0x510 and 0x511.
 public struct FirmwareConfiguration: Sendable {
-  /// Where a key is chosen, 16 bits.
+  /// Selects a key, 16 bits.
   public static let selectorPort: UInt16 = 0x510
-  /// Where its value is read, byte by byte, the lowest first.
+  /// Reads the key's value byte by byte, the lowest first.
   public static let dataPort: UInt16 = 0x511
 
   private static let ramSize: UInt16 = 3
@@ -15,10 +15,10 @@ public struct FirmwareConfiguration: Sendable {
   private let memory: UInt64
   private var value: UInt64 = 0
 
-  /// The configuration of a machine of one processor and so many bytes of memory.
+  /// The configuration of a machine with one processor and this much memory in bytes.
   public init(memory: UInt64) { self.memory = memory }
 
-  /// The guest chooses a key; what there is not reads as zeroes.
+  /// The guest selects a key; an unknown one reads as zeroes.
   public mutating func select(_ key: UInt16) {
     value =
       switch key {

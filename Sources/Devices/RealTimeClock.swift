@@ -1,5 +1,4 @@
-// The clock with a battery that a PC asks for the date, and its memory. It stands still, so that every boot is the
-// same.
+// A PC's real-time clock and its memory. It stands still, so that every boot is the same.
 // Facts: Motorola MC146818A data sheet; Linux arch/x86/kernel/rtc.c (what a kernel waits for).
 
 /// The registers behind ports 0x70 and 0x71.
@@ -17,13 +16,13 @@ public struct RealTimeClock: Sendable {
   /// The guest chooses a register.
   public mutating func select(_ value: UInt8) { index = value & 0x7f }
 
-  /// What the chosen register holds: noon of Saturday, 1 January 2000, in binary-coded decimal.
+  /// The chosen register: noon of Saturday, 1 January 2000, in binary-coded decimal.
   public var value: UInt8 {
     switch index {
     case 4: 0x12  // hours
     case 6: 7  // day of the week
     case 7, 8: 1  // day, month
-    case 0xa: 0x26  // no update is under way, or a kernel waits for its end
+    case 0xa: 0x26  // no update in progress
     case 0xb: 2  // 24 hours
     case 0xd: 0x80  // the battery is good
     case 0x32: 0x20  // century

@@ -1,11 +1,11 @@
-// A serial port: a 16550A whose line is always ready and never in error, so that a byte is gone as soon as it is
+// A serial port: a 16550A whose line is always ready and never in error, so that a byte is sent as soon as it is
 // written.
 // Facts: National Semiconductor PC16550D data sheet, section 8 (registers); Linux drivers/tty/serial/8250/8250_port.c
 // (how a driver finds out what it has).
 
 /// The registers of a serial port.
 ///
-/// It reaches out by what its methods give back: `effect` says what is to be done with the world.
+/// Its methods return an `Effect`: what the caller has to do outside the registers.
 public struct Serial8250: Sendable {
   /// The first port of a PC's first serial port; it has eight.
   public static let firstPort: UInt16 = 0x3f8
@@ -15,16 +15,16 @@ public struct Serial8250: Sendable {
   /// What an access does beyond the registers.
   @frozen public enum Effect: Equatable, Sendable {
     case none
-    /// This byte goes out on the line.
+    /// Send this byte.
     case transmit(UInt8)
-    /// A byte that had come in was taken.
+    /// The guest read the input byte.
     case received
   }
 
   private enum Register {
     static let data: UInt16 = 0
     static let interruptEnable: UInt16 = 1
-    /// Read, why it interrupts; written, control of the buffers.
+    /// The cause of the interrupt when read, control of the buffers when written.
     static let interruptIdentity: UInt16 = 2
     static let lineControl: UInt16 = 3
     static let modemControl: UInt16 = 4
@@ -39,11 +39,11 @@ public struct Serial8250: Sendable {
   @usableFromInline var modemControl: UInt8 = 0
   private var scratch: UInt8 = 0
   private var divisor: (low: UInt8, high: UInt8) = (1, 0)
-  /// Whether "the transmitter is empty" has yet to be told by an interrupt.
+  /// Whether the interrupt for an empty transmitter is pending.
   @usableFromInline var transmitterPending = false
-  /// The byte that came in, nil where there is none.
+  /// The input byte; nil if there is none.
   @usableFromInline var input: UInt8?
-  /// Whether `input` came by the loop and not from outside.
+  /// Whether `input` came from the loop and not from outside.
   private var inputIsLooped = false
 
   /// A port as after reset.
@@ -52,7 +52,7 @@ public struct Serial8250: Sendable {
   /// Whether the port has room for a byte from outside.
   public var takesInput: Bool { input == nil && modemControl & 0x10 == 0 }
 
-  /// A byte comes in from outside; only where `takesInput` says so.
+  /// Puts in a byte from outside; only if `takesInput`.
   public mutating func receive(_ byte: UInt8) {
     input = byte
     inputIsLooped = false
@@ -60,7 +60,7 @@ public struct Serial8250: Sendable {
 
   /// Whether the interrupt line is high.
   ///
-  /// OUT2 in the modem control register, which lets a PC's interrupt through, is not asked: Linux sets it before.
+  /// OUT2 in the modem control register, which enables a PC's interrupt, is ignored: Linux always sets it.
   @inlinable public var interrupts: Bool {
     interruptEnable & 1 != 0 && input != nil || interruptEnable & 2 != 0 && transmitterPending
   }
@@ -87,7 +87,7 @@ public struct Serial8250: Sendable {
       if selectsDivisor {
         divisor.high = value
       } else {
-        // An empty transmitter is told anew to who asks for it.
+        // Enabling the interrupt raises it again if the transmitter is empty.
         if value & 2 != 0 && interruptEnable & 2 == 0 { transmitterPending = true }
         interruptEnable = value & 0xf
       }
@@ -114,14 +114,14 @@ public struct Serial8250: Sendable {
     case Register.interruptIdentity: return (identity(), .none)
     case Register.lineControl: return (lineControl, .none)
     case Register.modemControl: return (modemControl, .none)
-    // The transmitter is empty, holding register and all.
+    // The transmitter and its holding register are empty.
     case Register.lineStatus: return (0x60 | (input == nil ? 0 : 1), .none)
     case Register.modemStatus: return (modemStatus, .none)
     default: return (scratch, .none)
     }
   }
 
-  /// Why it interrupts, the most urgent first; that the transmitter is empty is told once.
+  /// The cause of the interrupt, the most urgent first; the empty transmitter is reported once.
   private mutating func identity() -> UInt8 {
     let buffers: UInt8 = bufferControl & 1 != 0 ? 0xc0 : 0
     if interruptEnable & 1 != 0 && input != nil { return buffers | 4 }
@@ -132,8 +132,8 @@ public struct Serial8250: Sendable {
     return buffers | 1
   }
 
-  /// Carrier, clear to send and data set ready; looped, what the port itself says: RTS as CTS, DTR as DSR, OUT1 as RI,
-  /// OUT2 as DCD.
+  /// Carrier, clear to send and data set ready; in loop mode the port's own outputs: RTS as CTS, DTR as DSR, OUT1 as
+  /// RI, OUT2 as DCD.
   private var modemStatus: UInt8 {
     guard isLooped else { return 0xb0 }
     let control = modemControl

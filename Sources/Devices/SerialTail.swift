@@ -1,4 +1,4 @@
-// The last lines of what a guest wrote to its serial port, for a message about how it ended.
+// The last lines that a guest wrote to its serial port, for a message about how it ended.
 
 /// The end of a text of any length.
 public struct SerialTail: Sendable {
@@ -14,7 +14,7 @@ public struct SerialTail: Sendable {
     if bytes.count >= 2 * limit { bytes.removeFirst(bytes.count - limit) }
   }
 
-  /// The last `count` lines that are not empty, without what ends them.
+  /// The last `count` lines that are not empty, without line ends.
   public func lines(_ count: Int) -> [String] {
     var (lines, start): ([Range<Int>], Int) = ([], 0)
     for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") || bytes[index] == UInt8(ascii: "\r") {
@@ -25,13 +25,13 @@ public struct SerialTail: Sendable {
     return lines.suffix(count).map { String(decoding: bytes[$0], as: UTF8.self) }
   }
 
-  /// The first `count` of the lines from the last one on in which a text stands.
+  /// At most `count` lines, beginning with the last line that contains a text.
   public func lines(_ count: Int, from text: String) -> [String] {
     let all = lines(.max)
     return Array(all[(all.lastIndex { $0.contains(text) } ?? 0)...].prefix(count))
   }
 
-  /// Whether a text stands in it.
+  /// Whether it contains a text.
   public func contains(_ text: String) -> Bool {
     let wanted = Array(text.utf8)
     guard bytes.count >= wanted.count else { return false }

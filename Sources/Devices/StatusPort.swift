@@ -1,7 +1,7 @@
-// The ports by which a guest ends: with a status, or by a reset as a PC does it.
+// The ports with which a guest ends: with a status, or with a PC's reset.
 // Facts: QEMU hw/misc/debugexit.c (isa-debug-exit); Linux arch/x86/kernel/reboot.c (0x64 and 0xcf9).
 
-/// Where a guest says that it is done.
+/// The ports that end a guest.
 public enum StatusPort {
   /// A write here ends the guest with the value as its status, as QEMU's isa-debug-exit.
   public static let port: UInt16 = 0xf4

@@ -1,15 +1,12 @@
-// Which images of guests a host can boot, from what was proved of it.
+// Which kinds of images a host can boot, by its proofs.
 
 public import Measurement
 
 /// The kinds of images that can be booted.
 public enum BootableKind: String, CaseIterable, Sendable {
-  case linux
-  case multiboot
-  case elf64
-  case flat
+  case linux, multiboot, elf64, flat
 
-  /// One line for a person.
+  /// One line of description.
   public var summary: String {
     switch self {
     case .linux: "a Linux kernel: bzImage, or 64-bit ELF"
@@ -19,9 +16,9 @@ public enum BootableKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// Whether guests of a host can be such; nil where it was not asked.
+  /// Whether a host can boot this kind; nil where it was not examined.
   ///
-  /// `syscall` is the proof of that kernel entry.
+  /// - Parameter syscall: the proof of that kernel entry.
   public func fact(syscall: HostReport.Fact?, hasInterruptControllers: Bool?) -> HostReport.Fact? {
     guard let hasInterruptControllers else { return nil }
     let controllers = HostReport.Fact(
@@ -37,7 +34,7 @@ public enum BootableKind: String, CaseIterable, Sendable {
     }
   }
 
-  /// Why a host's guests cannot be Linux kernels, where one that tried SYSCALL saw this.
+  /// Why a host cannot boot Linux, with what a guest saw that tried SYSCALL.
   public static func linuxRefusal(seen: String) -> String {
     "a Linux kernel's user mode enters it by SYSCALL, which does not lead to ring 0 here (\(seen)), and a KVM of this "
       + "kind cannot run the INT3 in ring 0 that the kernel tests itself with"

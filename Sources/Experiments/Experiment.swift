@@ -1,4 +1,4 @@
-// An experiment: a guest image and a policy make a machine, the machine runs to a record.
+// An experiment makes a machine from a guest image and a policy, and runs it to a record.
 
 public import GuestImages
 public import Hypervisor
@@ -9,20 +9,20 @@ public struct Experiment: Sendable {
   public var workload: Workload
   public var entry: Entry
   public var policy: PolicyName
-  /// The MSR that the policy is about, and the workload where it has none of its own.
+  /// The MSR of the policy, and of the workload unless it has its own.
   public var msr: MSR
-  /// What the guest is told; nil for what the policy makes of KVM's offer.
+  /// What the guest is told; nil for the policy's contract on this host.
   public var contract: GuestContract?
   /// The image that runs, where it was given; nil for the one that is made of workload and entry.
   public let image: GuestImage?
   /// How many iterations each sample has.
   public var iterationsPerSample: [UInt32]
-  /// Before which sample the guest pauses, to be taken away; nil for none.
+  /// The sample before which the guest pauses for a snapshot; nil for none.
   public internal(set) var pause: Int?
-  /// Whether the user accepted, where the guest ran before, that its policy gives up a protection.
+  /// Whether the user accepted on an earlier host that the policy gives up a protection.
   public internal(set) var acceptsUnprotected = false
 
-  /// An experiment with the workload of this name and its default parameters.
+  /// An experiment with a workload's default parameters.
   ///
   /// - Throws: What the other initialiser does.
   public init(
@@ -33,10 +33,10 @@ public struct Experiment: Sendable {
       iterations: iterations, samples: samples)
   }
 
-  /// An experiment of `iterations` iterations in all, spread over `samples` samples as evenly as whole numbers allow.
+  /// An experiment of `iterations` iterations in all, spread evenly over `samples` samples.
   ///
-  /// - Throws: `ExperimentError.sampleCount` or `iterationCount` when a sample would have none, or there is no room for
-  ///   so many.
+  /// - Throws: `ExperimentError.sampleCount` or `iterationCount` when a sample would have no iteration, or when there
+  ///   are too many.
   public init(
     running workload: Workload, entry: Entry, policy: PolicyName, msr: MSR = .specCtrl, iterations: Int, samples: Int
   ) throws(ExperimentError) {
@@ -67,10 +67,9 @@ public struct Experiment: Sendable {
   /// - Throws: What making one of workload and entry throws.
   func makeImage() throws -> GuestImage { try image ?? GuestImage(workload, entry: entry) }
 
-  /// Has the guest pause once it has done `iterations` of its iterations: a sample ends there.
+  /// Makes the guest pause after `iterations` iterations, where a sample ends.
   ///
-  /// - Throws: `ExperimentError.pause` when it has fewer than that, or too few samples for one to end there, and
-  ///   `ExperimentError.imageStays`.
+  /// - Throws: `ExperimentError.pause` when it has fewer iterations, or too few samples; `ExperimentError.imageStays`.
   public mutating func pause(after iterations: Int) throws(ExperimentError) {
     guard image == nil else { throw .imageStays }
     let (total, samples) = (iterationsPerSample.reduce(0) { $0 + Int($1) }, iterationsPerSample.count)
@@ -81,7 +80,7 @@ public struct Experiment: Sendable {
       pause = 0
       return
     }
-    // As many samples before the pause as is their share, and at least one on either side.
+    // The samples are divided in proportion to the iterations, with at least one on either side of the pause.
     let share = Int((Double(samples) * Double(iterations) / Double(total)).rounded())
     let before = max(1, samples - (total - iterations), min(share, samples - 1, iterations))
     iterationsPerSample =
@@ -89,7 +88,7 @@ public struct Experiment: Sendable {
     pause = before
   }
 
-  /// Spreads a number of iterations over samples, the larger ones first.
+  /// Spreads iterations over samples, the larger ones first.
   static func spread(_ iterations: Int, over samples: Int) throws(ExperimentError) -> [UInt32] {
     guard samples >= 1, samples <= SampleRecord.maximumCount else { throw .sampleCount(samples) }
     guard iterations >= samples, iterations / samples < Int(UInt32.max) else {
@@ -99,11 +98,11 @@ public struct Experiment: Sendable {
     return (0..<samples).map { UInt32($0 < more ? each + 1 : each) }
   }
 
-  /// Runs it.
+  /// Runs the experiment.
   ///
-  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, `ExperimentError.workloadRefused` when
-  ///   its guests cannot do what the workload is about, `RunError` when the guest or KVM fails, `ExperimentError` when
-  ///   the guest faults or the witnesses contradict each other, and what making a machine throws.
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy; `ExperimentError.workloadRefused` when
+  ///   its guests cannot run the workload; `RunError` when the guest or KVM fails; `ExperimentError` when the guest
+  ///   faults or the witnesses contradict each other; and what making a machine throws.
   public func run(
     on kvm: borrowing KVM, observing observation: Observation = .nothing, control: RunControl = RunControl()
   ) throws -> RunRecord {
@@ -111,20 +110,20 @@ public struct Experiment: Sendable {
       on: kvm, terms: try .prove(msr, on: kvm), observing: observation, control: control)
   }
 
-  /// Runs it on these terms.
+  /// Runs the experiment on these terms.
   public func run(
     on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl()
   ) throws -> RunRecord {
-    // The image comes first: what makes no sense is said before anything runs.
+    // The image comes first: it rejects impossible combinations before anything runs.
     let image = try makeImage()
     try check(on: kvm, terms: terms)
     return try finish(.image(image), on: kvm, terms: terms, observing: observation, control: control)
   }
 
-  /// Makes sure that this host can honour the policy, and its guests can do what the workload is about.
+  /// Checks that this host can honour the policy, and that its guests can run the workload.
   ///
-  /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot, and what proving throws.
+  /// - Throws: `PolicyError.refused` or `ExperimentError.workloadRefused` when they cannot; and what proving throws.
   func check(on kvm: borrowing KVM, terms: Terms) throws {
     _ = try policy.protection(on: terms)
     if let reason = try workload.refusal(on: terms.proved(for: workload, on: kvm)) {
@@ -132,7 +131,7 @@ public struct Experiment: Sendable {
     }
   }
 
-  /// Runs a guest here until it is done or stopped; what it leaves that could not be given back is said.
+  /// Runs a guest here until it is done or stopped, and warns about memory that could not be freed afterwards.
   func finish(
     _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
     control: RunControl, beforeEntry: () throws -> Void = {}
@@ -145,7 +144,7 @@ public struct Experiment: Sendable {
     return record
   }
 
-  /// The same; its machine is gone when it returns.
+  /// The same without the warning; the machine is gone when this returns.
   private func finished(
     _ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms, observing observation: Observation,
     control: RunControl, beforeEntry: () throws -> Void
@@ -153,8 +152,7 @@ public struct Experiment: Sendable {
     let session = try open(start, on: kvm, terms: terms)
     try beforeEntry()
     let stopped = try session.run(observation, control)
-    var record = try session.record(stopped)
-    if stopped == .paused { record.snapshot = try session.snapshot(kvm, HostReport.summary()) }
-    return record
+    let snapshot = stopped == .paused ? try session.snapshot(kvm, HostReport.summary()) : nil
+    return try session.record(stopped, snapshot)
   }
 }

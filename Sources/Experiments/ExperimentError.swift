@@ -1,37 +1,37 @@
-// The ways in which an experiment is no result.
+// The errors of experiments.
 
 public import GuestImages
 public import Registers
 
 /// An experiment that gives no result.
 public enum ExperimentError: Error, Sendable {
-  /// More samples than there is room for, or none.
+  /// More samples than possible, or none.
   case sampleCount(Int)
   /// Fewer iterations than samples, or more than a sample can count.
   case iterationCount(Int, samples: Int)
-  /// The guest cannot pause after so many of its iterations.
+  /// The guest cannot pause after this number of iterations.
   case pause(after: Int, of: Int, samples: Int)
-  /// A guest whose image is not ours cannot be taken away: what a snapshot says of a guest does not describe it.
+  /// A guest with an image of the user's cannot be put into a snapshot, which describes guests of this project alone.
   case imageStays
-  /// A snapshot is not of an experiment that there is: why.
+  /// A snapshot describes no experiment: why.
   case snapshot(String)
-  /// Guests on this host cannot do what the workload is about: the reason.
+  /// Guests on this host cannot run the workload: the reason.
   case workloadRefused(Known<Workload.Name>, String)
   /// A benchmark's selection contradicts itself: how.
   case nothingToMeasure(String)
-  /// This host can run nothing of what a benchmark's selection names: each cell with the reason.
+  /// This host can run no cell of a benchmark's selection: each cell with the reason.
   case nothingMeasurable([(cell: String, reason: String)])
-  /// The guest stopped on an exception of its own.
+  /// The guest stopped on its own exception.
   case guestFault(GuestFault)
-  /// The guest says something that it cannot mean.
+  /// The guest's mailbox or samples have impossible contents.
   case mailbox(String)
   /// The witnesses disagree: each contradiction in a sentence.
   case contradiction([String])
   /// None of the kernel entries switches rings here: each with what was seen.
   case noEntry([(Entry, String)])
-  /// What an experiment needs to know of the host could not be tried: each with the reason.
+  /// Facts about the host that the experiment needs could not be proved: each with the reason.
   case unproved([(what: String, failure: ProofFailure)])
-  /// The guest of a snapshot may not go on at this host: the reason.
+  /// A snapshot's guest may not continue on this host: the reason.
   case mayNotGoOn(String)
 }
 
@@ -52,8 +52,8 @@ extension ExperimentError: CustomStringConvertible {
     case .workloadRefused(let name, let reason): "workload \(name.text) cannot run on this host: \(reason)"
     case .nothingToMeasure(let text): text
     case .nothingMeasurable(let cells):
-      "nothing of what was asked for can be measured on this host: " + Self.reasons(of: cells)
-        + "; `spectrap list` tells what can"
+      "none of the selected cells can be measured on this host: " + Self.reasons(of: cells)
+        + "; `spectrap list` shows what can"
     case .guestFault(let fault): "the guest stopped on its own exception: \(fault)"
     case .mailbox(let text): "the guest's mailbox does not make sense: \(text)"
     case .contradiction(let sentences):
@@ -63,13 +63,13 @@ extension ExperimentError: CustomStringConvertible {
       "no kernel entry switches rings on this host: "
         + seen.map { "\($0.0.rawValue): \($0.1)" }.joined(separator: "; ") + "; use --entry none"
     case .unproved(let proofs):
-      "it is not known what works on this host, for it could not be tried: "
+      "it is not known what works on this host, because it could not be tried: "
         + Self.reasons(of: proofs.map { ($0.what, "\($0.failure)") })
     case .mayNotGoOn(let reason): "the guest may not go on here: \(reason)"
     }
   }
 
-  /// Each reason once, with the cells that it is the reason for.
+  /// Each reason once, with its cells.
   private static func reasons(of cells: [(cell: String, reason: String)]) -> String {
     var reasons: [String] = []
     for cell in cells where !reasons.contains(cell.reason) { reasons.append(cell.reason) }

@@ -1,5 +1,4 @@
-// A guest of an experiment on this host, from its start or from a snapshot: it runs, stops, goes on, and ends as a
-// record or as a snapshot.
+// An experiment's guest on this host: it starts from an image or a snapshot, runs, and ends as a record or a snapshot.
 
 import CKVM
 import GuestImages
@@ -13,13 +12,13 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   let protection: Protection
   let terms: Terms
   var machine: Machine<P>
-  /// What the guest brought from elsewhere; nil for one that starts here.
+  /// The guest's state from elsewhere; nil for a guest that starts here.
   private let resumed: PortableGuest<ExperimentState>?
   private let interceptsSubject: RunRecord.Interception
   private let subjectAtStart: SubjectValue
   private let statisticsAtStart: SecondWitness
   private var statistics = SecondWitness.silent("the guest has not run")
-  /// Whether the guest has yet to come to the pause that was ordered.
+  /// Whether the guest has not yet reached its pause.
   private var awaitsPause: Bool
   private var ports: GuestPorts
   private var hostCycles: UInt64 = 0
@@ -37,15 +36,15 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     _ experiment: Experiment, from start: ExperimentStart, policy: consuming P, terms: Terms,
     on kvm: borrowing KVM
   ) throws {
-    let presented: GuestContract? =
+    let contract: GuestContract? =
       switch start {
       case .image: experiment.contract
-      case .snapshot(let snapshot): snapshot.guest.machine.presented
+      case .snapshot(let snapshot): snapshot.guest.machine.requestedContract
       }
     // That a policy protects nothing is in every result: this is an instrument.
     var machine = try Machine(
-      on: kvm, policy: policy, terms: terms, acceptingNoProtection: true, presenting: presented)
-    if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.presented) {
+      on: kvm, policy: policy, terms: terms.acceptingNoProtection(), contract: contract)
+    if case .image = start, let reason = experiment.workload.refusal(toldOf: machine.requestedContract) {
       throw ExperimentError.workloadRefused(experiment.workload.name, reason)
     }
     let intercepted = machine.currentPolicy.intercepts.contains(experiment.msr)
@@ -57,7 +56,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     let awaitsPause: Bool
     switch start {
     case .image(let image):
-      try machine.load(image, orders: experiment.iterationsPerSample, pausingBefore: experiment.pause)
+      try machine.load(image, iterations: experiment.iterationsPerSample, pausingBefore: experiment.pause)
       resumed = nil
       rates = nil
       awaitsPause = experiment.pause != nil
@@ -70,7 +69,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       try machine.vcpu.checkRate(state.cpu.tscKilohertz, on: kvm)
       rates = CounterRates(guest: try machine.vcpu.tscFrequency(), host: hostRate)
       resumed = snapshot.guest
-      // No command that starts from a file orders one, whatever stands there.
+      // No command that starts from a file asks for a pause, so the one in the file is ignored.
       awaitsPause = false
       if snapshot.guest.work.interceptionSoFar != intercepts { intercepts = .underOthersBefore }
       subjectAtStart = snapshot.guest.work.subjectAtStart
@@ -88,12 +87,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     self.subjectAtStart = subjectAtStart
   }
 
-  /// Runs the guest until it is done, comes to its pause, or the control stops it; gives why it is not done, nil when
-  /// it is.
+  /// Runs the guest until it is done, reaches its pause, or the control stops it.
   ///
-  /// - Throws: `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on an exception of its own.
+  /// - Returns: why the guest is not done, or nil when it is.
+  /// - Throws: `RunError`, `KVMError`; `ExperimentError.guestFault` when the guest stopped on its own exception.
   mutating func run(observing observation: Observation, control: RunControl) throws -> RunControl.Stop? {
-    // A guest that was to be taken away at its pause, and was not, goes on: that pause is over.
+    // A guest that continues after its pause does not pause again.
     ports = GuestPorts(for: experiment.workload, awaitingPause: awaitsPause)
     let end: Machine<P>.End
     switch observation {
@@ -111,7 +110,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       var counter = PortOutCounter(count: count)
       end = try timed(&counter, control)
     }
-    // KVM's count first: finishing the last exit and reading registers must not be in it.
+    // KVM's count comes first: it must not include finishing the last exit and reading registers.
     statistics = SecondWitness(of: machine.vcpu)
     if ports.isPaused {
       machine.discountPortOut()
@@ -123,7 +122,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       let taken = try samples().count
       guard taken == experiment.pause else {
         throw ExperimentError.mailbox(
-          "the guest stopped after \(taken) samples for a pause that was ordered after \(experiment.pause ?? 0)")
+          "the guest paused after \(taken) samples, but its pause was set after \(experiment.pause ?? 0)")
       }
     }
     return switch end {
@@ -148,35 +147,38 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       end = try machine.run(&ports, observer: &observer, control: control)
     }
     disturbance.add(before, ThreadTime.now())
-    // The last interruption of a run that was stopped was ordered.
-    let ordered: UInt64 = end == .finished ? 0 : 1
+    // The last interruption of a stopped run is its stop.
+    let stops: UInt64 = end == .finished ? 0 : 1
     let signals = machine.counters.interruptions &- interruptions
-    disturbance.signals += signals > ordered ? signals - ordered : 0
+    disturbance.signals += signals > stops ? signals - stops : 0
     return end
   }
 
   // MARK: Results
 
-  /// What there is to tell of a guest that is done, or was stopped.
+  /// The record of a guest that is done or stopped, with its snapshot if one was taken.
   ///
   /// - Throws: `ExperimentError.contradiction` when the witnesses disagree.
-  func record(stopped: RunControl.Stop?) throws -> RunRecord {
-    var record = RunRecord(
+  func record(stopped: RunControl.Stop?, snapshot: ExperimentSnapshot? = nil) throws -> RunRecord {
+    let record = RunRecord(
       experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
-      counters: machine.counters, kvmStatistics: kvmStatistics, mailbox: try machine.mailbox(),
-      samples: try samples(), firstOwnSample: firstOwnSample, subjectAtStart: subjectAtStart,
+      counters: machine.counters, kvmStatistics: kvmStatistics, whyNoStatistics: whyNoStatistics,
+      mailbox: try machine.mailbox(), samples: try samples(), firstOwnSample: firstOwnSample,
+      subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
-      origin: resumed?.origin, warnings: resumed?.warnings ?? [])
-    record.whyNoStatistics = whyNoStatistics
+      origin: resumed?.origin, warnings: resumed?.warnings ?? [], snapshot: snapshot)
     try record.verify()
     return record
   }
 
-  /// The state of a guest that was stopped, to go on elsewhere; `host` is this one, `origin` what it is called,
-  /// `accepting` whether the user accepts now that its policy gives up a protection.
+  /// The state of a stopped guest, to continue elsewhere.
   ///
+  /// - Parameters:
+  ///   - host: what this host offers.
+  ///   - origin: this host's description.
+  ///   - accepting: whether the user accepts now that the policy gives up a protection.
   /// - Throws: `VirtualCPUStateError` when KVM does not give it, `ExperimentError.imageStays`.
   mutating func portableGuest(
     on kvm: borrowing KVM, from host: HostOffer, origin: String, accepting: Bool = false
@@ -188,7 +190,8 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       machine: try machine.state(on: kvm),
       work: ExperimentState(
         workload: experiment.workload.name.text, parameters: experiment.workload.namedParameters,
-        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue, orders: experiment.iterationsPerSample,
+        msr: experiment.workload.msr.rawValue, entry: experiment.entry.rawValue,
+        iterationsPerSample: experiment.iterationsPerSample,
         pause: experiment.pause, samplesTaken: samplesTaken,
         isBetweenSamples: ports.isPaused && samplesTaken == experiment.pause, protection: protection.level.rawValue,
         hasIBPB: host.hasIBPB, acceptsUnprotected: terms.acceptsUnprotected || accepting,
@@ -196,7 +199,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
         kvmStatistics: kvmStatistics, interception: interceptsSubject, tally: tallyToTake, hostCycles: totalHostCycles))
   }
 
-  /// The guest as the decision whether it may move wants to know it.
+  /// The guest's properties for the decision whether it may move.
   ///
   /// - Throws: What reading the subject throws.
   func movingGuest(from host: HostOffer) throws -> MovingGuest {
@@ -210,7 +213,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
       })
   }
 
-  /// The guest that was stopped, as a snapshot.
+  /// The stopped guest as a snapshot.
   ///
   /// - Throws: `VirtualCPUStateError` when KVM does not give its state.
   mutating func snapshot(on kvm: borrowing KVM, origin: String) throws -> ExperimentSnapshot {
@@ -220,7 +223,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   }
 
   /// The samples that the guest has completed.
-  private func samples() throws -> [SampleRecord] { try machine.samples(ordered: experiment.iterationsPerSample) }
+  private func samples() throws -> [SampleRecord] { try machine.samples(iterations: experiment.iterationsPerSample) }
 
   /// The first sample that was timed on this host alone.
   private var firstOwnSample: Int {
@@ -240,10 +243,12 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private var whyNoStatistics: String? {
     if let silence = statisticsAtStart.silence ?? statistics.silence { return silence }
     guard let resumed, resumed.work.kvmStatistics == nil else { return nil }
-    return "KVM's own count of the guest's exits where it ran before is not known"
+    return "KVM's own count of the guest's exits on its earlier host is not known"
   }
 
-  /// The tally of a guest that goes: wherever it goes on, a register that is open now begins closed.
+  /// The tally of a guest that leaves.
+  ///
+  /// A register that is open now starts closed elsewhere.
   private var tallyToTake: [String: UInt64] {
     var tally = tally
     if let open = tally.removeValue(forKey: "openAtEnd") { tally["closes", default: 0] &+= open }
@@ -253,39 +258,38 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private var tally: [String: UInt64] {
     let own = machine.currentPolicy.tally.map { ($0.name, $0.count) }
     guard let resumed else { return Dictionary(uniqueKeysWithValues: own) }
-    // A policy that goes on from its state counts on.
+    // A policy that continues from its state continues its counts.
     let countsOn = resumed.machine.policyState != nil && resumed.policy == experiment.policy.rawValue
     return resumed.work.tally.merging(own) { countsOn ? $1 : $0 &+ $1 }
   }
 }
 
-/// Where a guest comes from.
+/// What a guest starts from.
 enum ExperimentStart {
-  case image(GuestImage)
-  case snapshot(ExperimentSnapshot)
+  case image(GuestImage), snapshot(ExperimentSnapshot)
 }
 
 extension Machine where P: ~Copyable {
   /// The guest's mailbox.
   ///
-  /// - Throws: `ExperimentError.mailbox` when what stands there is no mailbox.
+  /// - Throws: `ExperimentError.mailbox` when its content is impossible.
   func mailbox() throws -> Mailbox { try vm.mailbox() }
 
   /// The samples that the guest has completed.
   ///
-  /// - Throws: `ExperimentError.mailbox` when a record was changed in a way that the guest's code does not.
-  fileprivate func samples(ordered orders: [UInt32]) throws -> [SampleRecord] {
-    let bytes = try vm.read(orders.count * SampleRecord.size, at: GuestPhysicalAddress(Layout.samples))
+  /// - Throws: `ExperimentError.mailbox` when the guest has changed a record's number of iterations.
+  fileprivate func samples(iterations: [UInt32]) throws -> [SampleRecord] {
+    let bytes = try vm.read(iterations.count * SampleRecord.size, at: GuestPhysicalAddress(Layout.samples))
     let records = SampleRecord.records(in: bytes)
-    guard records.map(\.iterations) == orders else {
-      throw ExperimentError.mailbox("the guest has changed the iterations that were ordered")
+    guard records.map(\.iterations) == iterations else {
+      throw ExperimentError.mailbox("the guest has changed the number of iterations of a sample")
     }
     return Array(records.prefix(while: \.isComplete))
   }
 }
 
 extension RunRecord.Disturbance {
-  /// Adds what there was of it between two readings, the signals apart.
+  /// Adds the disturbance between two readings, except the signals.
   fileprivate mutating func add(_ before: ThreadTime, _ after: ThreadTime) {
     let (elapsed, running) = (after.elapsed - before.elapsed, after.running - before.running)
     seconds += elapsed / .seconds(1)
@@ -295,17 +299,18 @@ extension RunRecord.Disturbance {
 }
 
 extension CounterRates {
-  /// The rates that KVM tells, nil where it does not.
+  /// The rates that KVM reports; nil where it does not.
   fileprivate init?(guest: Int?, host: Int?) {
     guard let guest, let host else { return nil }
     self.init(guest: guest, host: host, tolerance: Self.toleranceOfKVM())
   }
 }
 
-/// KVM's own counters at one moment; or why it does not tell them, which takes this witness away, not the run.
+/// KVM's own counters at one moment, or why they cannot be read.
+///
+/// A run without them has one witness fewer.
 private enum SecondWitness {
-  case counters(Statistics)
-  case silent(String)
+  case counters(Statistics), silent(String)
 
   init(of cpu: borrowing VirtualCPU) {
     do throws(KVMError) {
@@ -322,7 +327,7 @@ private enum SecondWitness {
 }
 
 extension Statistics {
-  /// By how much each counter grew.
+  /// The growth of each counter.
   fileprivate func growth(since before: Statistics) -> [String: UInt64] {
     values.reduce(into: [:]) { growth, statistic in
       guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }

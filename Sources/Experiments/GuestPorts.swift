@@ -1,22 +1,23 @@
-// The devices of our guests: a doorbell that ends the run, a port and an address to exit at, and HLT for the guest that
-// is about it.
+// The devices of experiments' guests: a doorbell that ends the run, a port and an address that only exit, and HLT for
+// the guest that measures it.
 
 import GuestImages
 import Hypervisor
 
-/// Answers what a workload was built to do, and nothing else.
+/// Answers only the exits that a workload was built for.
 struct GuestPorts: ExitHandler {
-  /// Whether the guest's work is to halt: to any other, a HLT means that it has lost its way.
+  /// Whether the guest's work is to halt.
+  ///
+  /// For any other guest a HLT is an error.
   private let resumesHalts: Bool
   /// Whether the guest's work is to store where there is no memory.
   private let takesStores: Bool
-  /// Whether a pause was ordered that the guest has not come to yet.
+  /// Whether the guest has a pause that it has not reached.
   private let awaitsPause: Bool
-  /// Whether the guest has come to the pause that was ordered.
+  /// Whether the guest has reached its pause.
   private(set) var isPaused = false
 
-  /// The devices for a guest that exits through its ports alone, or as this workload does; it stops for a pause only
-  /// where one was ordered.
+  /// The devices for a workload; without one, for a guest that exits only through its ports.
   init(for workload: Workload? = nil, awaitingPause: Bool = false) {
     awaitsPause = awaitingPause
     resumesHalts = (workload?.perIteration.halts ?? 0) > 0

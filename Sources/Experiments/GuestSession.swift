@@ -1,17 +1,18 @@
-// A guest of an experiment on this host without the type of its policy: how guests run, end and move is written once.
+// An experiment's guest on this host, without the type of its policy. Code that runs, ends and moves guests uses it for
+// all policies.
 
 import GuestImages
 import Hypervisor
 import Migration
 
-/// An `ExperimentSession`, whatever its policy is.
+/// An `ExperimentSession` of any policy.
 ///
-/// Each member was specialised for the policy when the session was opened: what is dynamic is a call of a member, not
-/// an exit of the guest.
+/// Each member is specialised for the policy when the session is opened: calling a member is a dynamic call, an exit of
+/// the guest is not.
 struct GuestSession {
   /// `ExperimentSession.run`, `record`, `snapshot`, `move` and `prepare`, and the machine's `release`.
   let run: (Observation, RunControl) throws -> RunControl.Stop?
-  let record: (RunControl.Stop?) throws -> RunRecord
+  let record: (RunControl.Stop?, ExperimentSnapshot?) throws -> RunRecord
   let snapshot: (borrowing KVM, String) throws -> ExperimentSnapshot
   let move: (MoveRequest, Destination, borrowing KVM, HostOffer, RunControl) throws -> MoveResult
   let prepare: (RunControl) throws -> Void
@@ -20,7 +21,7 @@ struct GuestSession {
   @inline(__always) fileprivate init<P: Policy & ~Copyable>(_ session: consuming ExperimentSession<P>) {
     let held = Held(session)
     run = { try held.session.run(observing: $0, control: $1) }
-    record = { try held.session.record(stopped: $0) }
+    record = { try held.session.record(stopped: $0, snapshot: $1) }
     snapshot = { try held.session.snapshot(on: $0, origin: $1) }
     move = { try held.session.move($0, to: $1, on: $2, from: $3, control: $4) }
     prepare = { try held.session.prepare(for: $0) }
@@ -35,7 +36,9 @@ struct GuestSession {
 }
 
 extension Experiment {
-  /// Makes the machine and puts the guest into it; what the policy weighs is measured before, where nobody has.
+  /// Makes the machine and loads the guest.
+  ///
+  /// The costs that the policy needs are measured first, unless the terms have them.
   ///
   /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and what making a session throws.
   func open(_ start: ExperimentStart, on kvm: borrowing KVM, terms: Terms) throws -> GuestSession {

@@ -1,4 +1,4 @@
-// What there is to run, and what of it works here: `spectrap list`.
+// The inventory of `spectrap list`: what can be run, and whether it works here.
 
 import GuestImages
 public import Hypervisor
@@ -6,7 +6,7 @@ public import Measurement
 
 /// Workloads, primitives, entries, policies and images, and whether this host can run them.
 public struct Inventory: Encodable, Sendable {
-  /// One of them; `works` is null where it could not be tried, and `seen` where nothing was.
+  /// An item; `works` is null where it could not be tried, `seen` where nothing was seen.
   public struct Item: Encodable, Sendable {
     public let name: String
     public let summary: String
@@ -29,7 +29,7 @@ public struct Inventory: Encodable, Sendable {
   /// Why something could not be tried; nil when all could.
   public let failure: (any Error)?
 
-  /// What works on this host, each tried; nothing is tried without KVM.
+  /// Tries each item on this host; nothing is tried without KVM.
   public static func prove(on kvm: consuming KVM?) -> Inventory { Inventory(on: kvm) }
 
   private init(on kvm: consuming KVM?) {
@@ -78,7 +78,7 @@ extension Inventory.Item {
     self.init(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
   }
 
-  /// A workload runs here where one of its entries does, and nothing else speaks against it.
+  /// A workload runs here if one of its entries does and nothing refuses it.
   fileprivate init(
     _ workload: Workload, among entries: [Self], refusal: String?, whyUntried: String?, on host: HostReport
   ) {
@@ -87,7 +87,7 @@ extension Inventory.Item {
     let here = refusal == nil ? working : []
     let hasUnknown = possible.contains { name in entries.contains { $0.name == name && $0.works == nil } }
     let isUnknown = whyUntried != nil || refusal == nil && here.isEmpty && hasUnknown
-    let why = isUnknown ? "not known: no entry of it could be tried" : "with \(here.joined(separator: ", "))"
+    let why = isUnknown ? "not known: none of its entries could be tried" : "with \(here.joined(separator: ", "))"
     self.init(
       name: workload.name.text, summary: workload.summary, entries: possible,
       works: host.entries == nil || isUnknown ? nil : !here.isEmpty,

@@ -1,4 +1,4 @@
-// Loading a guest image into a machine: where the pure description meets KVM's structures.
+// Loads a guest image into a machine.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment types); KVM API document, section 4.13 (kvm_sregs).
 
 package import CKVM
@@ -6,48 +6,47 @@ import GuestImages
 import Hypervisor
 
 extension Machine where P: ~Copyable {
-  /// Gives the machine the image's memory, contents and start state.
+  /// Loads the image's memory, contents and start state.
   ///
   /// - Throws: `GuestMemoryError` or `KVMError` when KVM refuses.
-  mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
-    try vm.load(image, orders: orders, pausingBefore: pause)
+  mutating func load(_ image: GuestImage, iterations: [UInt32], pausingBefore pause: Int? = nil) throws {
+    try vm.load(image, iterations: iterations, pausingBefore: pause)
     try vcpu.start(at: image.start)
   }
 }
 
 extension VirtualMachine {
-  /// Gives the VM the image's memory and contents.
+  /// Loads the image's memory and contents.
   ///
   /// - Throws: `GuestMemoryError` or `KVMError` when KVM refuses.
-  mutating func load(_ image: GuestImage, orders: [UInt32], pausingBefore pause: Int? = nil) throws {
+  mutating func load(_ image: GuestImage, iterations: [UInt32], pausingBefore pause: Int? = nil) throws {
     try addMemory(at: 0, count: Layout.memorySize)
-    // No sample may have in it that the host finds a page: all that the guest can touch is touched here, up to the
-    // sample records; of those, as many as there are orders are written below. (Populating the whole slot would be four
-    // times as many pages at each start.) What is left to the guest's first touch is an exit that KVM ends, to enter a
-    // page that is there into its tables: that is in a run's first samples, which the rule of warm-up and the median
-    // leave out.
+    // No sample may include the time in which the host allocates a page. So every page that the guest can touch is
+    // touched here up to the sample records, and the used sample records are written below. (Populating the whole slot
+    // would take four times as many pages at each start.) At the guest's first touch KVM still enters the page into its
+    // tables; that is in a run's first samples, which the warm-up rule and the median leave out.
     for page in stride(from: 0, to: Layout.samples, by: Layout.pageSize) {
       try write([0], at: GuestPhysicalAddress(page))
     }
-    for part in image.contents + GuestImage.orders(orders, pausingBefore: pause) {
+    for part in image.contents + GuestImage.sampleRecords(iterations, pausingBefore: pause) {
       try write(part.bytes, at: GuestPhysicalAddress(part.address))
     }
   }
 
   /// The guest's mailbox.
   ///
-  /// - Throws: `ExperimentError.mailbox` when what stands there is no mailbox.
+  /// - Throws: `ExperimentError.mailbox` when its content is impossible.
   func mailbox() throws -> Mailbox {
     let page = try read(Layout.pageSize, at: GuestPhysicalAddress(Layout.mailbox))
     guard let mailbox = Mailbox(page: page) else {
-      throw ExperimentError.mailbox("its state is none that a guest writes")
+      throw ExperimentError.mailbox("its state is not one that a guest writes")
     }
     return mailbox
   }
 }
 
 extension VirtualCPU {
-  /// Puts the vCPU where a guest starts, in the mode that it starts in.
+  /// Sets the vCPU's mode and registers for the guest's start.
   ///
   /// - Throws: `KVMError` when KVM refuses.
   mutating func start(at state: StartState) throws(KVMError) {
@@ -67,7 +66,7 @@ extension VirtualCPU {
 }
 
 extension kvm_sregs {
-  /// 64-bit mode in ring 0 under the layout's tables.
+  /// Sets 64-bit mode in ring 0 with the layout's tables.
   package mutating func enterLongMode() {
     cr0 = StartState.cr0
     cr3 = StartState.cr3

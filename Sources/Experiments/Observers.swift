@@ -1,35 +1,33 @@
-// What can be watched while a guest runs: how long each round trip takes, or every exit as it happens.
+// Observers of a running guest: they time each round trip, trace every exit, or count OUTs.
 
 import CKVM
 import Hypervisor
 import Measurement
 import Synchronization
 
-/// What is watched, beside the counting.
+/// What is observed besides the counts.
 public enum Observation: Sendable {
   case nothing
   /// The host cycles of each KVM_RUN, by what ended it.
   case roundTrips
-  /// Each exit as one line, handed over as it happens.
+  /// Each exit as one line, at once.
   case trace(@Sendable (String) -> Void)
-  /// How many OUTs there were, readable from another thread while the guest runs.
+  /// The number of OUTs, readable from another thread while the guest runs.
   case portOuts(PortOutCount)
 }
 
-/// A count of OUTs that a run adds to.
+/// The number of a run's OUTs.
 public final class PortOutCount: Sendable {
   private let count = Atomic<UInt64>(0)
 
-  /// No OUT yet.
   public init() {}
 
-  /// The OUTs so far.
   public var value: UInt64 { count.load(ordering: .relaxed) }
 
   fileprivate func increment() { count.add(1, ordering: .relaxed) }
 }
 
-/// Counts OUTs where another thread sees it.
+/// Counts OUTs for another thread.
 struct PortOutCounter: ExitObserver {
   let count: PortOutCount
 
@@ -38,7 +36,7 @@ struct PortOutCounter: ExitObserver {
   }
 }
 
-/// Times each KVM_RUN with the host's clock: the guest's own time since its last exit is in it.
+/// Times each KVM_RUN with the host's clock, the guest's own time since its last exit included.
 struct RoundTripTimer: ExitObserver {
   private var started: UInt64 = 0
   private var elapsed: UInt64 = 0
@@ -55,7 +53,7 @@ struct RoundTripTimer: ExitObserver {
   var summaries: [String: CycleSummary] { histograms.compactMapValues(\.summary) }
 }
 
-/// Hands over each exit as a line of text.
+/// Traces each exit as a line of text.
 struct ExitTrace: ExitObserver {
   let sink: @Sendable (String) -> Void
   private var number = 0
@@ -63,17 +61,17 @@ struct ExitTrace: ExitObserver {
   init(sink: @escaping @Sendable (String) -> Void) { self.sink = sink }
 
   mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
-    // A signal is no exit of the guest's: as many lines as exits are counted.
+    // A signal is not an exit of the guest: the trace has as many lines as there are exits.
     guard exit != .interrupted else { return }
     number += 1
-    // A line of text is no place to fail at: what KVM does not tell is a question mark.
+    // A trace does not fail: a register that cannot be read is shown as "?".
     let rip = (try? cpu.registers().rip)?.hex ?? "?"
     sink("\(number) rip \(rip) \(exit.text(data: cpu))")
   }
 }
 
 extension Exit {
-  /// The name of what the guest did, as in `ExitCounters.Kind`.
+  /// The exit's name, as in `ExitCounters.Kind`.
   fileprivate var kindName: String {
     switch self {
     case .halt: ExitCounters.Kind.halt.name

@@ -1,16 +1,16 @@
-// An experiment half done: the guest as it was taken away, and what it is a guest of, which belong together.
+// An unfinished experiment and its guest's snapshot.
 
 public import Hypervisor
 public import Migration
 
-/// A guest of an experiment outside any host, with the experiment that goes on with it.
+/// A guest outside any host, with the experiment that continues with it.
 public struct PausedExperiment: Sendable {
   public let experiment: Experiment
   public let snapshot: ExperimentSnapshot
 
-  /// The experiment that a snapshot is of, under its own policy or another.
+  /// The experiment of a snapshot, under its own policy or another.
   ///
-  /// - Throws: `ExperimentError.snapshot` when it describes none.
+  /// - Throws: `ExperimentError.snapshot` when the snapshot describes no experiment.
   public init(_ snapshot: ExperimentSnapshot, under policy: PolicyName? = nil) throws(ExperimentError) {
     self.init(try Experiment(resuming: snapshot, under: policy), snapshot)
   }
@@ -20,13 +20,11 @@ public struct PausedExperiment: Sendable {
     self.snapshot = snapshot
   }
 
-  /// Goes on with the guest on these terms.
+  /// Continues the guest on these terms.
   ///
-  /// `beforeEntry` is called once everything is open, before the guest's first instruction.
-  ///
-  /// - Throws: As `Experiment.run` does, what `beforeEntry` throws, `ExperimentError.mayNotGoOn` when the guest would
-  ///   lose what it was told (and the terms do not accept what can be accepted), and `VirtualCPUStateError` with what
-  ///   of the guest's state this host does not take.
+  /// - Parameter beforeEntry: called once everything is open, before the guest's first instruction.
+  /// - Throws: What `Experiment.run` and `beforeEntry` throw; `ExperimentError.mayNotGoOn` when the guest would lose
+  ///   something that the terms do not accept; `VirtualCPUStateError` when this host does not take the guest's state.
   public func resume(
     on kvm: borrowing KVM, terms: Terms, observing observation: Observation = .nothing,
     control: RunControl = RunControl(), beforeEntry: () throws -> Void = {}
@@ -37,9 +35,9 @@ public struct PausedExperiment: Sendable {
       beforeEntry: beforeEntry)
   }
 
-  /// The guest, if it may go on at this host under the experiment's policy; what it loses is a warning from then on.
+  /// The guest, if it may continue on this host under the experiment's policy, with warnings about what it loses.
   ///
-  /// - Throws: `ExperimentError.mayNotGoOn` when it may not, or not without that being accepted.
+  /// - Throws: `ExperimentError.mayNotGoOn` when it may not, or when the terms do not accept the loss.
   func admitted(on kvm: borrowing KVM, terms: Terms) throws -> PausedExperiment {
     let host = try HostOffer.prove(on: kvm, abilities: terms.abilities)
     var snapshot = snapshot
@@ -57,6 +55,6 @@ public struct PausedExperiment: Sendable {
     return PausedExperiment(experiment, snapshot)
   }
 
-  /// The terms with what the user has accepted for this guest elsewhere.
+  /// The terms, with what the user has already accepted for this guest.
   func accepted(_ terms: Terms) -> Terms { terms.accepting(experiment.acceptsUnprotected) }
 }

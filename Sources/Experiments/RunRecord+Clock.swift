@@ -1,8 +1,8 @@
-// The fourth witness: the guest's time stamps, held against the host's clock.
+// The fourth witness: compares the guest's time stamps with the host's clock.
 //
-// All samples of a run lie between its first entry and its last exit, one after the other, and guest and host read one
-// counter: so the samples cannot last longer in all than that. The offset between the two does not matter, and there is
-// no noise in it.
+// All samples of a run lie one after the other between its first entry and its last exit, and guest and host read the
+// same counter. So the samples together cannot last longer than the run. The offset between the clocks does not matter,
+// and the bound has no noise.
 // Facts: KVM API document, KVM_SET_TSC_KHZ; Linux arch/x86/kvm/x86.c, kvm_set_tsc_khz (a guest whose rate is within
 // tsc_tolerance_ppm of the host's has the host's) and kvm_scale_tsc (each reading is rounded down).
 
@@ -11,22 +11,25 @@ import Hypervisor
 
 /// The rates of the guest's and the host's time-stamp counters.
 struct CounterRates: Equatable {
-  /// In kHz, as KVM was told.
+  /// In kHz, as set in KVM.
   let guest: Int
   let host: Int
-  /// How many millionths of the host's rate KVM makes no difference of.
+  /// The difference of the rates that KVM ignores, in millionths of the host's rate.
   var tolerance = defaultTolerance
 
-  /// KVM's own, unless its module is told another.
+  /// The default of KVM's module.
   private static let defaultTolerance = 250
 
-  /// What KVM's module says.
+  /// The parameter of KVM's module.
   static func toleranceOfKVM(files: HostFiles = HostFiles()) -> Int {
     files.value("sys/module/kvm/parameters/tsc_tolerance_ppm").flatMap { UInt16($0) }.map(Int.init) ?? defaultTolerance
   }
 
-  /// By how many ticks the guest's counter can rise while the host's rises by so many, read so often; nil for more than
-  /// there are.
+  /// The most ticks by which the guest's counter can rise; nil where that exceeds 64 bits.
+  ///
+  /// - Parameters:
+  ///   - hostTicks: by how many ticks the host's counter rises meanwhile.
+  ///   - readings: how often the guest reads its counter.
   func mostTicks(for hostTicks: UInt64, readings: Int) -> UInt64? {
     guard guest > 0, host > 0 else { return hostTicks }
     let isScaled = guest > host || (host - guest) * 1_000_000 > host * tolerance
@@ -39,7 +42,7 @@ struct CounterRates: Equatable {
 }
 
 extension RunRecord {
-  /// Why the guest's time stamps cannot be believed, without a full stop; nil where nothing speaks against them.
+  /// Why the guest's time stamps are wrong, without a full stop; nil where no contradiction is known.
   public var clockDoubt: String? { doubtOfLength ?? doubtOfShortness }
 
   /// More than a guest's start takes, in ticks of the host's clock.
@@ -59,7 +62,7 @@ extension RunRecord {
       + "in none of them"
   }
 
-  /// What the guest says went by and cannot have.
+  /// A sample that is longer than the whole run.
   private var doubtOfLength: String? {
     let own = samples.dropFirst(firstOwnSample)
     let most =
@@ -69,8 +72,7 @@ extension RunRecord {
     for sample in own {
       guard sample.ticks <= rest else {
         return
-          "its samples last longer than the \(most) ticks that went by on the host's clock from its first entry to its "
-          + "last exit"
+          "its samples last longer than the \(most) ticks of the host's clock from its first entry to its last exit"
       }
       rest -= sample.ticks
     }

@@ -1,4 +1,4 @@
-// What a run was and did: the raw record, before anything is summarised.
+// The raw record of a run, without statistics.
 
 public import GuestImages
 public import Hypervisor
@@ -9,21 +9,21 @@ public import Migration
 public struct RunRecord: Sendable {
   public let experiment: Experiment
   public let protection: Protection
-  /// Nil when the guest ran to its end; then why it did not.
+  /// Why the guest did not run to its end; nil when it did.
   public let stopped: RunControl.Stop?
   /// When accesses of the MSR exit to the VMM under this policy.
   public let interceptsSubject: Interception
   /// The first witness.
   public let counters: ExitCounters
-  /// The second witness: by how much each of KVM's statistics grew; nil where they could not be read.
+  /// The second witness: the growth of each of KVM's statistics; nil where they could not be read.
   public let kvmStatistics: [String: UInt64]?
-  /// Why they could not, in a sentence; nil where they could.
-  public internal(set) var whyNoStatistics: String?
+  /// Why the statistics could not be read, in a sentence; nil where they could.
+  public let whyNoStatistics: String?
   /// The third witness.
   public let mailbox: Mailbox
   /// The samples that were completed.
   public let samples: [SampleRecord]
-  /// The first of them that was timed on this host alone: 0 for a guest that started here.
+  /// The first sample that was timed only on this host: 0 for a guest that started here.
   public let firstOwnSample: Int
   public let subjectAtStart: SubjectValue
   public let subjectAtEnd: SubjectValue
@@ -31,29 +31,29 @@ public struct RunRecord: Sendable {
   public let contract: GuestContract
   /// Host cycles from the first entry to the last exit.
   public let hostCycles: UInt64
-  /// The same on this host alone, and with the pauses in between, in which the guest's clock went on.
+  /// The same only on this host, including the pauses, during which the guest's clock continued.
   public let hostCyclesHere: UInt64
   /// The rates of the guest's and this host's time-stamp counters; nil for a guest that has the host's.
   let rates: CounterRates?
-  /// What kept the guest from running on this host.
+  /// How the guest was kept from running on this host.
   public let disturbance: Disturbance
   public let roundTrips: [String: CycleSummary]?
   public let tally: [String: UInt64]
   /// The host that the guest came from, in words; nil for one that started here.
   public let origin: String?
-  /// What was given up when the guest was moved against advice, and what is missing or was lost here.
+  /// What the guest lost when it was moved against advice, and what is missing or was lost here.
   public internal(set) var warnings: [String]
-  /// The guest as it was paused, to go on elsewhere; nil when it ended, or was stopped for another reason.
-  public internal(set) var snapshot: ExperimentSnapshot?
+  /// The paused guest; nil when it ended, or was stopped for another reason.
+  public let snapshot: ExperimentSnapshot?
 
-  /// What kept a guest from running.
+  /// How a guest was kept from running.
   public struct Disturbance: Sendable {
-    /// How long its runs took, in seconds, and how long of that its thread did not run.
+    /// How long its runs took, and how long its thread did not run meanwhile, in seconds.
     public internal(set) var seconds = 0.0
     public internal(set) var waited = 0.0
-    /// How often its thread was taken off the processor while it wanted to run on.
+    /// How often its thread was preempted.
     public internal(set) var preemptions: UInt64 = 0
-    /// How often a signal that nobody here had ordered ended KVM_RUN.
+    /// How often a foreign signal ended KVM_RUN.
     public internal(set) var signals: UInt64 = 0
   }
 
@@ -62,7 +62,7 @@ public struct RunRecord: Sendable {
     case never, always
     /// As the policy decides while the guest runs; its tally says how often it opened and closed the register.
     case atTimes
-    /// As this policy does; but not as it was where the guest ran before.
+    /// The guest ran under other policies before, so its counts say nothing about this one.
     case underOthersBefore
   }
 
@@ -72,7 +72,7 @@ public struct RunRecord: Sendable {
   public var kvmExits: UInt64? { kvmStatistics?["exits"] }
   /// The exits that KVM ended by itself.
   public var lightExits: UInt64? { kvmExits.map { $0 >= counters.total ? $0 - counters.total : 0 } }
-  /// The iterations that were ordered.
+  /// The iterations of all samples.
   public var iterations: UInt64 { experiment.iterationsPerSample.reduce(0) { $0 + UInt64($1) } }
   /// What the guest was built to do in all.
   public var expected: Workload.Actions { experiment.workload.actions(iterations: iterations) }
@@ -80,12 +80,12 @@ public struct RunRecord: Sendable {
   public func expectedAccesses(of msr: MSR) -> (reads: UInt64, writes: UInt64) {
     msr == experiment.workload.msr ? (expected.reads, expected.writes) : (0, 0)
   }
-  /// Guest clock ticks for one iteration, sample by sample, of those that were timed on this host alone.
+  /// Guest clock ticks for one iteration, for each sample that was timed only on this host.
   public var cyclesPerIteration: [Double] {
     samples.dropFirst(firstOwnSample).map { Double($0.ticks) / Double($0.iterations) }
   }
-  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration,
-  /// whose run is something else than its exits: every guest has one, at its end.
+  /// Host cycles of the whole run over the exits to the VMM; nil for a guest that does not exit in each iteration: its
+  /// run is mostly something other than exits.
   public var hostCyclesPerExit: Double? {
     let done = samples.reduce(0) { $0 + UInt64($1.iterations) }
     return counters.total > max(1, done) ? Double(hostCycles) / Double(counters.total) : nil
@@ -93,9 +93,11 @@ public struct RunRecord: Sendable {
 }
 
 extension RunRecord {
-  /// Holds the witnesses against each other and against what the guest was built to do.
+  /// Compares the witnesses with each other.
   ///
-  /// - Throws: `ExperimentError.contradiction`. A run that was stopped early is held to what cannot be exceeded.
+  /// A run that was stopped early must not exceed the expected counts.
+  ///
+  /// - Throws: `ExperimentError.contradiction`.
   func verify() throws(ExperimentError) {
     var contradictions: [String] = []
     func compare(_ what: String, _ found: UInt64, _ expected: UInt64) {
@@ -127,7 +129,7 @@ extension RunRecord {
     let answers =
       [ExitCounters.Kind.portOut, .readMSR, .writeMSR] + (expected.stores > 0 ? [.mmioWrite] : [])
       + (expected.halts > 0 ? [.halt] : [])
-    // The counts may come out of a file: every sum of them wraps.
+    // The counts may come from a file, so sums wrap.
     let others = counters.total &- answers.reduce(0) { $0 &+ counters[$1] }
     if others != 0 { contradictions.append("\(others) exits of other kinds than this guest makes") }
     if completed { compare("kernel entries that the guest counted", mailbox.kernelEntries, iterations) }
@@ -147,8 +149,9 @@ extension RunRecord {
   /// How often a policy opened the register, by its tally.
   private var opens: UInt64 { tally["opens"] ?? 0 }
 
-  /// What does not add up in the tally of a policy that opens and closes the register: it starts closed, takes turns,
-  /// and opens only when it has seen an access.
+  /// Contradictions in the tally of a policy that opens and closes the register.
+  ///
+  /// It starts closed, opens and closes in turn, and opens only after an access.
   private func contradictionsOfTally(accesses: ExitCounters.MSRCount?) -> [String] {
     let closes = tally["closes"] ?? 0
     let openAtEnd = tally["openAtEnd"] ?? 0
@@ -156,7 +159,7 @@ extension RunRecord {
     var contradictions: [String] = []
     if openAtEnd > 1 || opens != closes &+ openAtEnd {
       contradictions.append(
-        "the policy opened the register \(opens) times, closed it \(closes) times, and says that at the end it is "
+        "the policy opened the register \(opens) times, closed it \(closes) times, and reports that at the end it is "
           + (openAtEnd == 0 ? "closed" : "open"))
     }
     if opens > seen {

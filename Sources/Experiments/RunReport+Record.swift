@@ -1,4 +1,4 @@
-// From a run's record to its report.
+// Makes a run's report from its record.
 
 import GuestImages
 import Hypervisor
@@ -30,7 +30,7 @@ extension RunReport {
 }
 
 extension RunReport.Protection {
-  /// How far and why, in the words of every other output.
+  /// The level and its reason.
   public var text: String { "\(level.value?.summary ?? level.text); \(reason)" }
 }
 
@@ -75,7 +75,7 @@ extension RunRecord {
 }
 
 extension Workload {
-  /// The parameters as they stand in results.
+  /// The parameters in a result.
   fileprivate var resultParameters: [String: Int] {
     isBaseline ? namedParameters.merging(["baseline": 1]) { $1 } : namedParameters
   }

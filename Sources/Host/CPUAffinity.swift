@@ -6,10 +6,10 @@ public import SystemPackage
 
 /// The processors that a thread can be bound to.
 public enum CPUAffinity {
-  /// The numbers of the processors that this thread may run on, ascending; empty when the kernel does not tell.
+  /// The processors that this thread may run on, ascending; empty if the kernel does not report them.
   public static var allowed: [Int] {
     var mask = [UInt8](repeating: 0, count: CPUList.maximumCount / 8)
-    // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
+    // Safe: the kernel writes at most the buffer's size, and the array owns it during the closure.
     let filled = unsafe mask.withUnsafeMutableBytes {
       unsafe chost_sched_getaffinity(0, UInt($0.count), $0.baseAddress)
     }

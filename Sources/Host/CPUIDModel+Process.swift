@@ -1,13 +1,13 @@
-// The CPU model that this very process sees, read with the CPUID instruction.
+// The CPU model that this process sees, read with the CPUID instruction.
 //
-// Facts: Intel SDM vol. 2 (CPUID: where each leaf's subleaves end); AMD APM vol. 3, appendix E. Every loop has a bound
-// of its own, because the answers may come from a hypervisor that made them up.
+// Facts: Intel SDM vol. 2 (CPUID: where each leaf's subleaves end); AMD APM vol. 3, appendix E. Every loop has a bound,
+// because a hypervisor may invent the results.
 
 import CHost
 public import Registers
 
 extension CPUIDModel {
-  /// What CPUID answers in this process, on the logical processor that it happens to run on.
+  /// The results of CPUID in this process, on its present logical processor.
   ///
   /// Leaves that name the processor (APIC IDs in 1, 0xb and 0x1f) differ from one logical processor to the next.
   public static func ofThisProcess() -> CPUIDModel {
@@ -19,7 +19,7 @@ extension CPUIDModel {
     }
   }
 
-  /// The processor's brand string alone, which takes five CPUID instructions instead of all; nil when there is none.
+  /// Only the processor's brand string, which takes five CPUID instructions; nil if there is none.
   public static var brandOfThisProcess: String? {
     let leaves = (0...4 as ClosedRange<UInt32>).map { offset -> CPUIDEntry in
       let answer = chost_cpuid(firstExtendedLeaf + offset, 0)
@@ -45,7 +45,7 @@ extension CPUIDModel {
 
   private mutating func append(rangeFrom first: UInt32, _ cpuid: (UInt32, UInt32) -> CPUIDEntry) {
     let head = cpuid(first, 0)
-    // Outside its ranges a CPU may answer with another leaf's data, which is no count of leaves.
+    // Outside its ranges a CPU may return another leaf's data instead of a count of leaves.
     guard head.eax & 0xf000_0000 == first else { return }
     let last = first + min(head.eax - first, CPUIDModel.maximumLeavesInRange - 1)
     for leaf in first...last {

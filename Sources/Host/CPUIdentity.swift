@@ -1,11 +1,11 @@
-// Which CPU this is, whether a hypervisor stands before it, and what its time-stamp counter promises.
+// Which CPU this is, whether it is virtual, and the properties of its time-stamp counter.
 //
 // Facts: Linux arch/x86/kernel/cpu/proc.c (the fields of /proc/cpuinfo); Intel SDM vol. 3, "Invariant TSC" (CPUID
-// 8000_0007H, EDX bit 8). CPUID can be masked by a hypervisor, and the kernel can overrule it: both are kept.
+// 8000_0007H, EDX bit 8). A hypervisor can mask CPUID, and the kernel can overrule it, so both are kept.
 
 public import Registers
 
-/// The host's CPU, by the kernel's account and by CPUID's.
+/// The host's CPU, by the kernel and by CPUID.
 public struct CPUIdentity: Hashable, Sendable {
   /// The vendor's twelve characters: `GenuineIntel`; nil when unknown.
   public let vendor: String?
@@ -21,20 +21,20 @@ public struct CPUIdentity: Hashable, Sendable {
   public let microcode: String?
   /// How many logical CPUs are online; nil when unknown.
   public let logicalCPUCount: Int?
-  /// Whether a hypervisor says that it is there (CPUID 1, ECX bit 31): clear means bare metal, or one that hides.
+  /// Whether a hypervisor announces itself (CPUID 1, ECX bit 31).
   public let isVirtualised: Bool
-  /// The hypervisor's signature (`KVMKVMKVM`); nil on bare metal or when it does not say.
+  /// The hypervisor's signature (`KVMKVMKVM`); nil on bare metal or if it has none.
   public let hypervisorVendor: String?
-  /// Whether the kernel found the time-stamp counter to run at one rate in every P-state.
+  /// Whether the time-stamp counter runs at one rate in every P-state, by the kernel.
   public let constantTSC: Bool
-  /// Whether the kernel found it to run on in deep C-states.
+  /// Whether it runs in deep C-states, by the kernel.
   public let nonstopTSC: Bool
   /// Whether CPUID promises both.
   public let invariantTSC: Bool
-  /// The time-stamp counter's frequency, where CPUID or the kernel's files tell it.
+  /// The time-stamp counter's frequency, by CPUID or the kernel's files; nil if unknown.
   public let tscFrequency: TSCFrequency?
 
-  /// Reads the kernel's files below the given root, beside what CPUID answers.
+  /// Reads CPUID and the kernel's files.
   public init(files: HostFiles = HostFiles(), cpuid: CPUIDModel = .ofThisProcess()) {
     let block = ProcessorBlock(files: files)
     let flags = block.flags

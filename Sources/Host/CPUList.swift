@@ -1,4 +1,4 @@
-// Processors as the kernel lists them: `0-3,8`.
+// Lists of processors in the kernel's form: `0-3,8`.
 // Facts: Linux lib/vsprintf.c, bitmap_list_string; lib/bitmap-str.c, bitmap_parselist.
 
 /// A list of processors.
@@ -8,7 +8,7 @@ package struct CPUList: Equatable, Sendable {
 
   package let processors: Set<Int>
 
-  /// The list that this text is, what is no number or range of it left out; `isWhole` is whether nothing was.
+  /// Reads a list, leaving out invalid parts; `isWhole` says whether there were none.
   package init(_ text: some StringProtocol) {
     var processors: Set<Int> = []
     var isWhole = true
@@ -19,13 +19,13 @@ package struct CPUList: Equatable, Sendable {
     self.isWhole = isWhole
   }
 
-  /// The processors of these numbers.
+  /// These processors.
   package init(_ processors: some Sequence<Int>) {
     self.processors = Set(processors)
     isWhole = true
   }
 
-  /// Whether all of the text was numbers and ranges.
+  /// Whether the whole text was valid.
   package let isWhole: Bool
 
   private static func range(_ text: some StringProtocol) -> ClosedRange<Int>? {
@@ -38,7 +38,7 @@ package struct CPUList: Equatable, Sendable {
 }
 
 extension CPUList: CustomStringConvertible {
-  /// The list in words: "0 to 3, 8".
+  /// The list for a person: "0 to 3, 8".
   package var description: String {
     var ranges: [ClosedRange<Int>] = []
     for number in processors.sorted() {

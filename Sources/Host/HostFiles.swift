@@ -1,7 +1,7 @@
 // The host's own files (/proc, /sys, /dev), read below a root that a test can choose.
 //
 // Facts: getdents64(2) (struct linux_dirent64: record length at byte 16, name from byte 19). sysfs files are one page;
-// everything is bounded all the same, because a root may hold anything.
+// every read is bounded, because another root may hold anything.
 
 import CHost
 import Synchronization
@@ -9,13 +9,13 @@ public import SystemPackage
 
 /// The files in which the host describes itself.
 ///
-/// Nothing here throws: a file that is absent or may not be read is nil, a folder without entries is empty. A file that
-/// is there and could not be read, for want of descriptors or memory, is nil as well, and `unread` names it.
+/// Nothing here throws: a file that is absent or not readable is nil, a folder without entries is empty. A file that
+/// could not be read for lack of descriptors or memory is also nil, and `unread` names it.
 public struct HostFiles: Hashable, Sendable {
   /// The folder that stands for `/`.
   public var root: FilePath
 
-  /// How much of a file is read unless the caller says otherwise, in bytes.
+  /// How much of a file is read by default, in bytes.
   public static let defaultLimit = 64 << 10
 
   /// The files below the given root.
@@ -31,28 +31,28 @@ public struct HostFiles: Hashable, Sendable {
     root.appending(FilePath(relative).removingRoot().components)
   }
 
-  /// The files that could not be read for want of something, each with the reason: what is said about the host lacks
-  /// them.
+  /// The files that could not be read for lack of resources, each with the reason; facts about the host are missing
+  /// then.
   public static var unread: [String] { shortages.withLock { $0 } }
 
   private static let shortages = Mutex<[String]>([])
 
-  /// Notes a failure that says nothing about the host; false for one that does: what is absent, or forbidden, and a
-  /// register that a processor lacks (EIO of msr(4)).
+  /// Notes a failure for lack of resources; returns false for one that says something about the host: a file that is
+  /// absent or forbidden, or a register that the processor lacks (EIO of msr(4)).
   @discardableResult
   private func note(_ error: any Error, _ relative: String) -> Bool {
     let shortages: [Errno] = [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .interrupted]
     guard let code = error as? Errno, shortages.contains(code) || code == .ioError && !relative.hasPrefix("dev/") else {
       return false
     }
-    let sentence = "\(path(relative)): \(code)"
-    Self.shortages.withLock { if !$0.contains(sentence) { $0.append(sentence) } }
+    let message = "\(path(relative)): \(code)"
+    Self.shortages.withLock { if !$0.contains(message) { $0.append(message) } }
     return true
   }
 
-  /// The first bytes of a file, at most `limit` of them, from `offset` on; nil when they cannot be read.
+  /// At most `limit` bytes of a file from `offset` on; nil if they cannot be read.
   public func bytes(_ relative: String, at offset: Int64 = 0, limit: Int = defaultLimit) -> [UInt8]? {
-    // Without blocking, so that a pipe or a device in a strange root cannot hold the program up.
+    // Without blocking, so that a pipe or a device in another root cannot stop the program.
     let file: FileDescriptor
     do { file = try FileDescriptor.open(path(relative), .readOnly, options: [.closeOnExec, .nonBlocking]) } catch {
       note(error, relative)
@@ -64,7 +64,7 @@ public struct HostFiles: Hashable, Sendable {
     var filled = 0
     while filled < limit {
       if filled == bytes.count { bytes += [UInt8](repeating: 0, count: min(limit - filled, 7 * filled)) }
-      // Safe: the kernel writes within the buffer it is given, which the array owns for the length of the closure.
+      // Safe: the kernel writes within the buffer, which the array owns during the closure.
       let count: Int
       do {
         count = unsafe try bytes.withUnsafeMutableBytes { buffer in
@@ -82,22 +82,22 @@ public struct HostFiles: Hashable, Sendable {
     return bytes
   }
 
-  /// The first bytes of a file as text, at most `limit` of them; nil when they cannot be read.
+  /// At most `limit` bytes of a file as text; nil if they cannot be read.
   public func text(_ relative: String, limit: Int = defaultLimit) -> String? {
     bytes(relative, limit: limit).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// A file's text without the blanks and line ends around it; nil when it cannot be read or nothing is left.
+  /// A file's text without surrounding white space; nil if it cannot be read or nothing is left.
   public func value(_ relative: String) -> String? {
     guard let text = text(relative) else { return nil }
     let value = text.trimmed
     return value.isEmpty ? nil : String(value)
   }
 
-  /// The names in a folder, sorted, without `.` and `..`; empty when it cannot be read.
+  /// The names in a folder, sorted, without `.` and `..`; empty if it cannot be read.
   public func names(in relative: String) -> [String] { listing(of: relative) ?? [] }
 
-  /// The same; nil where the folder is there, perhaps, and could not be read (see `unread`).
+  /// The same; nil if the folder could not be read for lack of resources (see `unread`).
   func listing(of relative: String) -> [String]? {
     let options: FileDescriptor.OpenOptions = [.closeOnExec, .directory]
     let folder: FileDescriptor
@@ -107,9 +107,9 @@ public struct HostFiles: Hashable, Sendable {
     defer { try? folder.close() }
     var names: [String] = []
     var buffer = [UInt8](repeating: 0, count: 32 << 10)
-    // A bound on the whole: more than any folder of /sys has, and the end of a folder that grows as it is read.
+    // A bound: more than any folder of /sys has, and an end for a folder that grows while it is read.
     for _ in 0..<256 {
-      // Safe: the kernel writes at most the buffer's size, and the array owns it for the length of the closure.
+      // Safe: the kernel writes at most the buffer's size, and the array owns it during the closure.
       let filled = unsafe buffer.withUnsafeMutableBytes { bytes in
         unsafe chost_getdents64(folder.rawValue, bytes.baseAddress, UInt(bytes.count))
       }
@@ -120,7 +120,7 @@ public struct HostFiles: Hashable, Sendable {
     return names.sorted()
   }
 
-  /// The names in a run of `struct linux_dirent64`.
+  /// The names in a buffer of `struct linux_dirent64`.
   private static func entryNames(in records: ArraySlice<UInt8>) -> [String] {
     var names: [String] = []
     var rest = records

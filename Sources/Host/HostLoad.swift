@@ -1,5 +1,4 @@
-// What else the host does at one moment, on one processor and around one thread: two readings show what happened in
-// between.
+// The load of the host, of one processor and of one thread at one moment: two readings show what happened in between.
 //
 // Facts: proc(5): /proc/loadavg, /proc/stat, /proc/interrupts, /proc/thread-self/status (context switches); Linux
 // Documentation/admin-guide/cputopology.rst (thread_siblings_list); Documentation/driver-api/thermal/sysfs-api.rst
@@ -7,25 +6,23 @@
 
 /// A reading of the host's load.
 public struct HostLoad: Hashable, Sendable {
-  /// The load average over one minute; nil when the kernel does not say.
+  /// The load average over one minute; nil if unknown.
   public let average: Double?
-  /// What the processor has done since the start; nil when the kernel does not say.
+  /// The processor's time since the start; nil if unknown.
   public let processor: ProcessorTime?
-  /// What the other threads of its core have done since the start, by their numbers.
+  /// The time of the other threads of its core since the start, by processor.
   public let siblings: [Int: ProcessorTime]
-  /// Interrupts on the processor since the start; nil when the kernel does not say.
+  /// Interrupts on the processor since the start; nil if unknown.
   public let interrupts: UInt64?
-  /// Context switches of the calling thread, voluntary and not; nil when the kernel does not say.
+  /// Context switches of the calling thread, voluntary and not; nil if unknown.
   public let contextSwitches: UInt64?
-  /// The hottest thermal zone in °C; nil when there is none.
+  /// The hottest thermal zone in °C; nil if there is none.
   public let temperature: Double?
 
-  /// Each of some thousands of processors has a line in one of the files, and a column in the other.
+  /// Thousands of processors each have a line in one of the files, and a column in the other.
   private static let limit = 16 << 20
 
-  /// Reads the load of a processor, and of the calling thread, below the given root.
-  ///
-  /// Without a processor there is nothing to tell of one.
+  /// Reads the load of the host, the calling thread and a processor, if one is given.
   public init(of cpu: Int?, files: HostFiles = HostFiles()) {
     average = files.value("proc/loadavg").flatMap { $0.split(separator: " ").first.flatMap { Double($0) } }
     contextSwitches = files.text("proc/thread-self/status").flatMap(Self.contextSwitches)
@@ -46,15 +43,15 @@ public struct HostLoad: Hashable, Sendable {
     interrupts = files.text("proc/interrupts", limit: Self.limit).flatMap { Self.interrupts(on: cpu, in: $0) }
   }
 
-  /// How often the processor was interrupted since `before`; nil when the kernel does not say.
+  /// How often the processor was interrupted since `before`; nil if unknown.
   public func interrupts(since before: HostLoad) -> UInt64? { Self.growth(of: \.interrupts, from: before, to: self) }
 
-  /// How often the thread was switched since `before`; nil when the kernel does not say.
+  /// How often the thread was switched since `before`; nil if unknown.
   public func contextSwitches(since before: HostLoad) -> UInt64? {
     Self.growth(of: \.contextSwitches, from: before, to: self)
   }
 
-  /// The sibling that was busy for the largest share of the time since `before`, 0 to 1; nil when there is none.
+  /// The sibling that was busy for the largest share of the time since `before`, 0 to 1; nil if there is none.
   public func busiestSibling(since before: HostLoad) -> (cpu: Int, share: Double)? {
     siblings.compactMap { cpu, time in
       before.siblings[cpu].flatMap { time.busyShare(since: $0) }.map { (cpu, $0) }
@@ -69,29 +66,29 @@ public struct HostLoad: Hashable, Sendable {
 }
 
 extension HostLoad {
-  /// The sum of a processor's column in /proc/interrupts; nil when it has none.
+  /// The sum of a processor's column in /proc/interrupts; nil if it has none.
   static func interrupts(on cpu: Int, in text: String) -> UInt64? {
     var lines = text.split(separator: "\n").makeIterator()
     // Only processors that are online have a column.
     guard let column = lines.next()?.split(separator: " ").firstIndex(of: "CPU\(cpu)") else { return nil }
     var sum: UInt64 = 0
     while let line = lines.next() {
-      let words = line.split(separator: " ", maxSplits: column + 2)
+      let fields = line.split(separator: " ", maxSplits: column + 2)
       // Two lines have one count for all processors.
-      guard words.count > column + 1, !["ERR:", "MIS:"].contains(words[0]) else { continue }
-      sum &+= UInt64(words[column + 1]) ?? 0
+      guard fields.count > column + 1, !["ERR:", "MIS:"].contains(fields[0]) else { continue }
+      sum &+= UInt64(fields[column + 1]) ?? 0
     }
     return sum
   }
 
-  /// The sum of both kinds of context switches in a thread's status; nil when it tells neither.
+  /// The sum of both kinds of context switches in a thread's status; nil if it has neither.
   static func contextSwitches(in status: String) -> UInt64? {
     let counts = status.split(separator: "\n").compactMap { line -> UInt64? in
-      let words = line.split(whereSeparator: \.isWhitespace)
-      guard words.count == 2, ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].contains(words[0]) else {
+      let fields = line.split(whereSeparator: \.isWhitespace)
+      guard fields.count == 2, ["voluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"].contains(fields[0]) else {
         return nil
       }
-      return UInt64(words[1])
+      return UInt64(fields[1])
     }
     return counts.isEmpty ? nil : counts.reduce(0, &+)
   }

@@ -1,5 +1,4 @@
-// What one logical processor is, where the processors of a host differ: of which kind its core is, and how fast it can
-// become.
+// The properties in which a host's logical processors can differ: the kind of the core, and the highest frequency.
 //
 // Facts: Linux tools/perf/Documentation/intel-hybrid.txt (/sys/devices/cpu_core/cpus, /sys/devices/cpu_atom/cpus);
 // Documentation/ABI/testing/sysfs-devices-system-cpu (cpu_capacity, cpufreq: cpuinfo_max_freq in kHz); Intel SDM vol.
@@ -9,23 +8,21 @@ public import Registers
 
 /// One logical processor.
 public struct HostProcessor: Hashable, Sendable {
-  /// The kind of a core, on a processor that has more than one.
+  /// The kind of a core, on a hybrid processor.
   public enum Core: String, Hashable, Sendable {
-    case performance
-    case efficiency
+    case performance, efficiency
   }
 
   /// Its number.
   public let cpu: Int
-  /// The kind of its core; nil where nobody says that there are several.
+  /// The kind of its core; nil if there is only one kind.
   public let core: Core?
-  /// Its capacity, of which the host's strongest has 1024; nil when the kernel does not say.
+  /// Its capacity, 1024 for the host's strongest processor; nil if unknown.
   public let capacity: Int?
-  /// The highest frequency that it can be given, in kHz; nil when the kernel does not say.
+  /// Its highest frequency in kHz; nil if unknown.
   public let maximumKilohertz: Int?
 
-  /// Reads the kernel's files below the given root; `cpuid` is what this very processor answers, for a thread that is
-  /// bound to it.
+  /// Reads the kernel's files; `cpuid` was read on this processor by a thread bound to it.
   public init(_ cpu: Int, files: HostFiles = HostFiles(), cpuid: CPUIDModel? = nil) {
     self.cpu = cpu
     func isListed(_ kind: String) -> Bool {

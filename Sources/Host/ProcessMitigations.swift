@@ -1,15 +1,15 @@
-// What the kernel lets this very process speculate about. KVM runs the guest on this thread, and leaving it restores
-// the thread's own SPEC_CTRL, so the thread's state is part of every figure.
+// The speculation controls of this thread. KVM runs the guest on this thread and restores the thread's own SPEC_CTRL at
+// exits, so the thread's state affects every measurement.
 //
 // Facts: Linux Documentation/userspace-api/spec_ctrl.rst; prctl(2), PR_GET_SPECULATION_CTRL.
 
 import CHost
 
-/// A misfeature of the CPU and what the calling thread may do with it.
+/// The state of a kind of speculation for the calling thread.
 public struct SpeculationState: Hashable, Sendable {
-  /// What holds for the thread now.
+  /// The setting for the thread.
   public enum Setting: String, Hashable, Sendable {
-    /// The CPU does not have the misfeature.
+    /// The CPU does not have this speculation.
     case notAffected = "not affected"
     /// The speculation is on, and so its mitigation is off.
     case enabled = "enabled"
@@ -17,13 +17,12 @@ public struct SpeculationState: Hashable, Sendable {
     case disabled = "disabled"
     /// Off until the thread's next execve(2).
     case disabledUntilExec = "disabled until exec"
-    /// Off, and can never be turned on again.
+    /// Off, and cannot be turned on again.
     case forceDisabled = "force disabled"
-    /// The kernel does not know the question, or answers in bits that this project does not know.
+    /// The kernel does not know the request, or returns unknown bits.
     case unknown = "unknown"
   }
 
-  /// What holds for the thread now.
   public let setting: Setting
   /// Whether prctl(2) may change it for one thread.
   public let isControllable: Bool
@@ -49,26 +48,18 @@ public struct SpeculationState: Hashable, Sendable {
 }
 
 extension SpeculationState: CustomStringConvertible {
-  /// The setting in words, and whether prctl may change it.
-  public var description: String {
-    setting.rawValue + (isControllable ? " (controlled by prctl)" : "")
-  }
+  /// The setting, and whether prctl may change it.
+  public var description: String { setting.rawValue + (isControllable ? " (controlled by prctl)" : "") }
 }
 
-/// What the calling thread may speculate about, by the kernel's account.
+/// The calling thread's speculation controls.
 public struct ProcessMitigations: Hashable, Sendable {
   /// Speculative store bypass; disabled means that SSBD is on.
   public let storeBypass: SpeculationState
   /// Indirect-branch speculation between processes; disabled means that STIBP and IBPB guard the thread.
   public let indirectBranch: SpeculationState
 
-  /// A state that was read before, or made up in a test.
-  public init(storeBypass: SpeculationState, indirectBranch: SpeculationState) {
-    self.storeBypass = storeBypass
-    self.indirectBranch = indirectBranch
-  }
-
-  /// Asks the kernel about the calling thread.
+  /// Reads the calling thread's controls.
   public static func ofThisThread() -> ProcessMitigations {
     ProcessMitigations(
       storeBypass: SpeculationState(prctlResult: chost_get_speculation_control(UInt(PR_SPEC_STORE_BYPASS))),

@@ -1,4 +1,4 @@
-// The first processor's block of /proc/cpuinfo. The whole file grows with the machine, and this block does not.
+// The first processor's block of /proc/cpuinfo. The whole file grows with the number of processors.
 //
 // Facts: Linux arch/x86/kernel/cpu/proc.c, show_cpuinfo: `key<tabs>: value` lines, an empty line after each processor.
 
@@ -16,18 +16,12 @@ struct ProcessorBlock {
     self.fields = fields
   }
 
-  /// The text of a field; nil when it is absent or empty.
-  subscript(key: String) -> String? {
-    fields[key].flatMap { $0.isEmpty ? nil : $0 }
-  }
+  /// The text of a field; nil if it is absent or empty.
+  subscript(key: String) -> String? { fields[key].flatMap { $0.isEmpty ? nil : $0 } }
 
-  /// A field that holds a decimal number.
-  func number(_ key: String) -> Int? {
-    self[key].flatMap { Int($0) }
-  }
+  /// A field as a decimal number.
+  func number(_ key: String) -> Int? { self[key].flatMap { Int($0) } }
 
-  /// The feature words that the kernel uses.
-  var flags: Set<String> {
-    Set((self["flags"] ?? "").split(separator: " ").map(String.init))
-  }
+  /// The names of the CPU's features.
+  var flags: Set<String> { Set((self["flags"] ?? "").split(separator: " ").map(String.init)) }
 }

@@ -1,4 +1,4 @@
-// The frequency of the time-stamp counter, from whoever tells it, and never from a guess.
+// The frequency of the time-stamp counter, as CPUID or the kernel reports it; never a guess.
 //
 // Facts: Intel SDM vol. 2, CPUID leaves 15H (crystal and ratio) and 16H (base frequency); leaf 0x4000_0010 as VMware
 // defined it and KVM's users adopted it (EAX: kHz); Linux arch/x86/kernel/tsc.c, native_calibrate_tsc and
@@ -6,9 +6,9 @@
 
 public import Registers
 
-/// How fast the time-stamp counter runs, and who says so.
+/// The frequency of the time-stamp counter, and its source.
 public struct TSCFrequency: Hashable, Sendable {
-  /// Who says so.
+  /// Where the frequency comes from.
   public enum Source: String, Hashable, Sendable {
     /// CPUID 15H: the crystal's frequency times its ratio; exact to the crystal.
     case crystal = "CPUID 0x15"
@@ -20,25 +20,23 @@ public struct TSCFrequency: Hashable, Sendable {
     case processorFile = "/proc/cpuinfo"
   }
 
-  /// The frequency in hertz.
   public let hertz: UInt64
-  /// Who says so.
   public let source: Source
 
-  /// A frequency that someone told.
+  /// This frequency.
   public init(hertz: UInt64, source: Source) {
     self.hertz = hertz
     self.source = source
   }
 
-  /// What CPUID tells; nil when it tells nothing.
+  /// The frequency in CPUID; nil if it has none.
   public init?(cpuid: CPUIDModel) {
     let ratio = cpuid[0x15].flatMap { $0.eax != 0 && $0.ebx != 0 ? $0 : nil }
     if let ratio, ratio.ecx != 0 {
       // Both factors have 32 bits, so the product fits.
       self.init(hertz: UInt64(ratio.ecx) * UInt64(ratio.ebx) / UInt64(ratio.eax), source: .crystal)
     } else if ratio != nil, let megahertz = cpuid[0x16].map({ $0.eax & 0xffff }), megahertz != 0 {
-      // With the ratio and no crystal, the counter runs at the base frequency (Linux: the crystal is derived from it).
+      // With a ratio but no crystal frequency, the counter runs at the base frequency (as Linux assumes).
       self.init(hertz: UInt64(megahertz) * 1_000_000, source: .base)
     } else if let kilohertz = CPUIDModel.hypervisorKilohertz(cpuid) {
       self.init(hertz: UInt64(kilohertz) * 1000, source: .hypervisor)
@@ -47,7 +45,7 @@ public struct TSCFrequency: Hashable, Sendable {
     }
   }
 
-  /// What /proc/cpuinfo tells; nil where its `cpu MHz` is the core's frequency of the moment instead of the counter's.
+  /// The frequency in /proc/cpuinfo; nil if its `cpu MHz` is the core's present frequency instead of the counter's.
   init?(block: ProcessorBlock, files: HostFiles) {
     let flags = block.flags
     guard flags.contains("constant_tsc"), flags.contains("tsc_known_freq"), !flags.contains("aperfmperf"),
@@ -68,7 +66,7 @@ public struct TSCFrequency: Hashable, Sendable {
 }
 
 extension CPUIDModel {
-  /// Leaf 0x4000_0010 means a frequency with these hypervisors alone; others give the number another meaning.
+  /// Only with these hypervisors leaf 0x4000_0010 is a frequency.
   fileprivate static func hypervisorKilohertz(_ model: CPUIDModel) -> UInt32? {
     guard ["KVMKVMKVM", "VMwareVMware"].contains(model.hypervisorVendor),
       let head = model[firstHypervisorLeaf], head.eax >= 0x4000_0010,

@@ -1,4 +1,4 @@
-// A thread with a body, for work beside a guest: Swift's own tasks run on libdispatch's threads, which cannot be bound.
+// A thread for work besides a guest: Swift's tasks run on libdispatch's threads, which cannot be bound to a processor.
 // Facts: pthread_create(3), pthread_join(3).
 
 import Glibc
@@ -19,7 +19,7 @@ package struct Thread: ~Copyable {
   package init(_ body: @escaping @Sendable () -> Void) throws(Errno) {
     var thread = pthread_t()
     let box = unsafe Unmanaged.passRetained(Body(body))
-    // Safe: the thread takes over the one reference; where there is no thread, it is released here.
+    // Safe: the thread takes over the one reference; if there is no thread, it is released here.
     let failure = unsafe pthread_create(
       &thread, nil,
       { argument in
@@ -36,7 +36,7 @@ package struct Thread: ~Copyable {
   /// Lets the calling thread sleep; a signal may end that early.
   package static func sleep(for duration: Duration) { usleep(UInt32(duration / .microseconds(1))) }
 
-  /// Lets it run for itself.
+  /// Lets it run on without being joined.
   package consuming func detach() { pthread_detach(thread) }
 
   /// Waits for its end.

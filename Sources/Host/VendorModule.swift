@@ -1,10 +1,10 @@
-// Which module makes KVM work on this CPU, and with which settings: they decide where a guest's write can end.
+// The vendor module of KVM on this CPU and its settings, which decide where a guest's write can end.
 //
 // Facts: Linux Documentation/ABI/stable/sysfs-module. A module that is built in has a folder as soon as it has
 // parameters, used or not; only a loaded one has `initstate`. KVM takes one vendor module at a time
 // (arch/x86/kvm/x86.c, kvm_x86_vendor_init).
 
-/// The module behind KVM on this host.
+/// KVM's vendor module on this host.
 public struct VendorModule: Hashable, Sendable {
   /// Which module it is.
   public enum Kind: Hashable, Sendable {
@@ -14,9 +14,9 @@ public struct VendorModule: Hashable, Sendable {
     case kvmAMD
     /// Software virtualisation without VMX or SVM.
     case kvmPVM
-    /// A module of the given name that this project does not know.
+    /// Another module with this name.
     case other(String)
-    /// No module, or none that shows itself.
+    /// No module, or none in /sys.
     case none
     /// The list of modules could not be read.
     case unknown
@@ -24,17 +24,15 @@ public struct VendorModule: Hashable, Sendable {
 
   /// A setting of a module.
   public struct Parameter: Hashable, Sendable {
-    /// The parameter's name.
     public let name: String
-    /// The value as the kernel shows it: `Y`, `N`, a number, a list.
+    /// The value in /sys: `Y`, `N`, a number, a list.
     public let value: String
   }
 
-  /// Which module it is.
   public let kind: Kind
   private let files: HostFiles
 
-  /// Finds the module below the given root; its parameters are read when they are asked for.
+  /// Finds the module; its parameters are read on demand.
   public init(files: HostFiles = HostFiles()) {
     if let modules = files.listing(of: "sys/module") {
       kind = VendorModule.inUse(modules.filter { $0.hasPrefix("kvm_") }, files).map(Kind.init(module:)) ?? .none
@@ -52,12 +50,12 @@ public struct VendorModule: Hashable, Sendable {
   /// The parameters of `kvm` itself that can be read, by name.
   public var coreParameters: [Parameter] { VendorModule.parameters(of: "kvm", files) }
 
-  /// A parameter of the vendor module, or else of `kvm`; nil when neither shows it.
+  /// A parameter of the vendor module, or else of `kvm`; nil if neither has it.
   public subscript(parameter name: String) -> String? {
     (parameters + coreParameters).first { $0.name == name }?.value
   }
 
-  /// The candidate that is in use: a loaded one before a built-in one, and of those the one for this CPU.
+  /// The candidate in use: a loaded module, else the built-in one for this CPU.
   private static func inUse(_ candidates: [String], _ files: HostFiles) -> String? {
     if candidates.count < 2 { return candidates.first }
     if let loaded = candidates.first(where: { files.value("sys/module/\($0)/initstate") == "live" }) { return loaded }

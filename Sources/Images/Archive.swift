@@ -1,14 +1,14 @@
-// An archive of files as Linux unpacks it at boot: an initramfs.
+// An initramfs: the archive of files that Linux unpacks at boot.
 // Facts: Linux Documentation/driver-api/early-userspace/buffer-format.rst (newc).
 
 import Registers
 
-/// A cpio archive of the form newc in the making.
+/// A cpio archive in the newc format.
 public struct Archive: Sendable {
-  /// What stands at a name.
+  /// A file in the archive.
   public enum Entry: Sendable {
     case folder
-    /// A program that everybody may run.
+    /// A program that every user may run.
     case program([UInt8])
     /// A character device.
     case device(major: UInt32, minor: UInt32)
@@ -17,10 +17,10 @@ public struct Archive: Sendable {
   private var content: [UInt8] = []
   private var count: UInt32 = 0
 
-  /// An archive without a file.
+  /// An empty archive.
   public init() {}
 
-  /// Adds what stands at a path, which begins without a slash.
+  /// Adds a file at a path without a leading slash.
   public mutating func add(_ path: String, _ entry: Entry) {
     count += 1
     switch entry {
@@ -51,6 +51,6 @@ public struct Archive: Sendable {
     pad()
   }
 
-  /// Header with name, and data, each end at a multiple of 4.
+  /// Pads to a multiple of 4, where the header and the data must end.
   private mutating func pad() { while !content.count.isMultiple(of: 4) { content.append(0) } }
 }

@@ -1,11 +1,11 @@
-// What a machine's memory holds when its guest begins, and where it begins: the image, an initrd, and what the boot
-// protocol asks for.
+// The contents of a machine's memory when its guest begins, and the first instruction: the image, an initrd, and the
+// tables of the boot protocol.
 // Facts: Linux Documentation/arch/x86/boot.rst and zero-page.rst; Xen public/arch-x86/hvm/start_info.h; Multiboot
 // Specification 0.6.96, 3.2 and 3.3.
 
 import Registers
 
-/// By which protocol a 64-bit ELF file is entered.
+/// How a 64-bit ELF file is entered.
 public enum EntryProtocol: String, CaseIterable, Sendable {
   /// In 64-bit mode, at the entry of its ELF header.
   case long = "64"
@@ -15,7 +15,7 @@ public enum EntryProtocol: String, CaseIterable, Sendable {
 
 /// A guest's memory and its first instruction.
 public struct BootPlan: Equatable, Sendable {
-  /// Bytes that go to a guest-physical address.
+  /// Bytes at a guest-physical address.
   public struct Made: Equatable, Sendable {
     public let address: UInt64
     public let bytes: [UInt8]
@@ -31,22 +31,21 @@ public struct BootPlan: Equatable, Sendable {
     case long(rip: UInt64, rsi: UInt64, pageTables: UInt64, gdt: UInt64, gdtLimit: UInt16)
   }
 
-  /// What comes out of the image's file.
+  /// The parts of the image's file.
   public let parts: [BootableImage.Part]
-  /// What is made.
+  /// The tables of the boot protocol.
   public let made: [Made]
-  /// Where the initrd goes, all of its file; nil without one.
+  /// The address of the initrd; nil without one.
   public let initrd: UInt64?
   public let start: Start
 
-  /// The least memory that a machine can have, and the most: below the addresses of a PC's devices.
+  /// The possible sizes of memory: at most up to the addresses of a PC's devices.
   public static let memorySizes: ClosedRange<UInt64> = 0x10_0000...0xc000_0000
 
   /// Plans a guest in a machine of `memory` bytes.
   ///
-  /// `initrd` is the length of its file.
-  ///
-  /// - Throws: `ImageError` when something does not fit or the file has no entry of the kind that is asked for.
+  /// - Parameter initrd: The length of the initrd's file.
+  /// - Throws: `ImageError` when something does not fit or the file has no entry of the requested kind.
   public init(
     _ image: BootableImage, memory: UInt64, commandLine: [UInt8] = [], initrd: Int? = nil,
     by entry: EntryProtocol = .long
@@ -60,11 +59,11 @@ public struct BootPlan: Equatable, Sendable {
     guard commandLine.count <= image.commandLineLimit else {
       throw ImageError(
         image.commandLineLimit == 0
-          ? "an image of this form takes no command line"
-          : "the command line has \(commandLine.count) bytes, and this image takes at most \(image.commandLineLimit)")
+          ? "an image of this form has no command line"
+          : "the command line has \(commandLine.count) bytes, and this image accepts at most \(image.commandLineLimit)")
     }
     guard entry == .long || image.format == .elf64 else {
-      throw ImageError("an entry by the PVH protocol is for 64-bit ELF files")
+      throw ImageError("only a 64-bit ELF file can have an entry by the PVH protocol")
     }
     self.initrd = try initrd.map { size throws(ImageError) in try image.place(initrd: size, memory: memory) }
     parts = image.parts
@@ -80,7 +79,7 @@ public struct BootPlan: Equatable, Sendable {
         eip: UInt32(truncatingIfNeeded: image.entry), eax: 0x2bad_b002, ebx: UInt32(LowMemory.multibootInfo))
     case .elf64 where entry == .pvh:
       guard let eip = image.pvhEntry else {
-        throw ImageError("the file has no entry by the PVH protocol (CONFIG_PVH); go without --entry pvh")
+        throw ImageError("the file has no entry by the PVH protocol (CONFIG_PVH); leave out --entry pvh")
       }
       try image.checkFree(of: LowMemory.linuxTables)
       made =
@@ -109,31 +108,31 @@ public struct BootPlan: Equatable, Sendable {
 }
 
 extension BootableImage {
-  /// Checks that no part lies where Spectrap puts its own.
+  /// Checks that no part overlaps the tables of the boot protocol.
   fileprivate func checkFree(of tables: Range<UInt64>) throws(ImageError) {
     for part in parts where part.memorySize > 0 && part.address < tables.upperBound && part.end > tables.lowerBound {
       throw ImageError(
         "its part of \(part.memorySize) bytes at \(part.address.hex) covers \(tables.lowerBound.hex) to "
-          + "\(tables.upperBound.hex), where the tables stand that it begins with; link it higher")
+          + "\(tables.upperBound.hex), where the tables of the boot protocol are; link it higher")
     }
   }
 
-  /// The address of an initrd: as high as it may be, at a page of its own, above all that the image needs.
+  /// The address of an initrd: a page, as high as possible, above the memory that the image needs.
   fileprivate func place(initrd size: Int, memory: UInt64) throws(ImageError) -> UInt64 {
-    guard isLinux else { throw ImageError("only a Linux kernel takes an initrd") }
+    guard isLinux else { throw ImageError("only a Linux kernel can have an initrd") }
     guard size > 0 else { throw ImageError("the initrd is empty") }
     let top = min(memory, initrdLimit + 1) & ~0xfff
     let need = (UInt64(size) + 0xfff) & ~0xfff
     guard memoryEnd <= top, need <= top - memoryEnd else {
       throw ImageError(
-        "an initrd of \(size) bytes does not fit into \(memory >> 20) MiB beside the kernel, which needs memory up to "
+        "an initrd of \(size) bytes does not fit into \(memory >> 20) MiB with the kernel, which needs memory up to "
           + "\(memoryEnd.hex); give --memory \((memoryEnd + need + 0xf_ffff) >> 20)M or more")
     }
     return (top - UInt64(size)) & ~0xfff
   }
 }
 
-// MARK: What each protocol hands over
+// MARK: The tables of each protocol
 
 extension BootableImage {
   /// `struct boot_params`.
@@ -148,7 +147,7 @@ extension BootableImage {
     } else {
       page.put(setupHeader, at: 0x1f1)
     }
-    page.put(0xff as UInt8, at: 0x210)  // type_of_loader: none that has a number
+    page.put(0xff as UInt8, at: 0x210)  // type_of_loader: unassigned
     page.put(page.bytes[0x211] | 1, at: 0x211)  // loadflags: LOADED_HIGH
     if let initrd {
       page.put(UInt32(initrd.start), at: 0x218)
@@ -167,7 +166,7 @@ extension BootableImage {
 }
 
 extension BootPlan {
-  /// A 64-bit code segment at 0x10 and a data segment at 0x18, as Linux' 64-bit protocol asks for.
+  /// A 64-bit code segment at 0x10 and a data segment at 0x18, as Linux's 64-bit protocol requires.
   fileprivate static let gdt = Made(
     address: LowMemory.gdt,
     bytes: [0, 0, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff as UInt64].flatMap(\.littleEndianBytes))
@@ -188,7 +187,7 @@ extension BootPlan {
   /// The multiboot information structure and the command line.
   fileprivate static func multibootInfo(memory: UInt64, _ commandLine: [UInt8]) -> [Made] {
     var info = PageBytes(88)
-    info.put(0b101 as UInt32, at: 0)  // the size of memory and the command line are there
+    info.put(0b101 as UInt32, at: 0)  // has the size of memory and a command line
     info.put(640 as UInt32, at: 4)
     info.put(UInt32(memory >> 10) - 1024, at: 8)
     info.put(UInt32(LowMemory.multibootCommandLine), at: 16)
@@ -224,7 +223,7 @@ extension BootPlan {
   }
 }
 
-/// Zeroes into which numbers are put.
+/// A zeroed structure to be filled in.
 private struct PageBytes {
   private(set) var bytes: [UInt8]
 

@@ -1,24 +1,24 @@
-// A guest's file, read: what it is, which of its bytes go where, and where it is entered.
+// A guest's file: its format, where its bytes go, and where it is entered.
 
 import Registers
 
-/// The forms of files that can be booted.
+/// The formats of files that can be booted.
 public enum ImageFormat: String, Codable, CaseIterable, Sendable {
-  /// A Linux kernel as distributions install it, `vmlinuz`.
+  /// A compressed Linux kernel, `vmlinuz`.
   case bzImage
-  /// A 64-bit ELF file: a Linux kernel as it is built, `vmlinux`, or a static program with an entry of its own.
+  /// A 64-bit ELF file: an uncompressed Linux kernel, `vmlinux`, or another static program.
   case elf64
   /// A 32-bit ELF file with a multiboot 1 header.
   case multiboot
-  /// Bytes without a header, at an address that is given.
+  /// Bytes without a header, loaded at a given address.
   case flat
 }
 
-/// A guest's file as it is to be loaded.
+/// A guest's file, ready to be loaded.
 ///
 /// Invariants: the parts lie within the file; each part's memory is at least as long as its bytes and ends below 2^48.
 public struct BootableImage: Equatable, Sendable {
-  /// A stretch of the file and where it goes; memory behind its bytes stays zero.
+  /// A part of the file and its place in memory; memory after its bytes stays zero.
   public struct Part: Equatable, Sendable {
     /// The place in the file.
     public let file: Range<Int>
@@ -30,7 +30,7 @@ public struct BootableImage: Equatable, Sendable {
     init(file: Range<Int>, address: UInt64, memorySize: UInt64) throws(ImageError) {
       guard address < 1 << 47, memorySize < 1 << 47, memorySize >= UInt64(file.count) else {
         throw ImageError(
-          "a part of \(memorySize) bytes at \(address.hex), of which \(file.count) are in the file, is none: the file is "
+          "a part of \(memorySize) bytes at \(address.hex) with \(file.count) bytes in the file is invalid: the file is "
             + "damaged")
       }
       self.file = file
@@ -46,17 +46,17 @@ public struct BootableImage: Equatable, Sendable {
   /// Whether this is a Linux kernel.
   public let isLinux: Bool
   public let parts: [Part]
-  /// Where the processor begins, a guest-physical address.
+  /// The guest-physical address of the first instruction.
   public let entry: UInt64
-  /// Where it begins by the PVH protocol, nil where the file has no such entry.
+  /// The first instruction by the PVH protocol; nil if the file has no such entry.
   public let pvhEntry: UInt32?
-  /// Where the memory ends that the image needs from its start on.
+  /// The end of the memory that the image needs at its start.
   public let memoryEnd: UInt64
   /// The longest command line in bytes.
   public let commandLineLimit: Int
   /// The highest address of an initrd's last byte.
   let initrdLimit: UInt64
-  /// The setup header of a bzImage, as it goes to offset 0x1f1 of the zero page.
+  /// The setup header of a bzImage, for offset 0x1f1 of the zero page.
   let setupHeader: [UInt8]
 
   init(
@@ -65,7 +65,7 @@ public struct BootableImage: Equatable, Sendable {
   ) throws(ImageError) {
     guard !parts.isEmpty else { throw ImageError("the file has nothing to load") }
     guard parts.contains(where: { $0.address <= entry && entry < $0.end }) else {
-      throw ImageError("its entry, \(entry.hex), lies in none of the parts that it loads: the file is damaged")
+      throw ImageError("its entry, \(entry.hex), is in no part that is loaded: the file is damaged")
     }
     self.format = format
     self.isLinux = isLinux
@@ -80,9 +80,9 @@ public struct BootableImage: Equatable, Sendable {
 }
 
 extension BootableImage {
-  /// Reads a file, whose form is told from its bytes.
+  /// Reads a file; its first bytes decide the format.
   ///
-  /// - Throws: `ImageError` when it is none of those that can be booted, is damaged, or asks for what there is not.
+  /// - Throws: `ImageError` when it has no format that can be booted, is damaged, or needs something that is missing.
   public init(reading source: some ImageSource) throws(ImageError) {
     guard source.count > 0 else { throw ImageError("the file is empty") }
     let start = try source.bytes(0..<min(source.count, 0x206))
@@ -92,28 +92,29 @@ extension BootableImage {
       self = try BootableImage(bzImage: source)
     } else {
       throw ImageError(
-        "this is no file that can be booted: give a Linux kernel (bzImage or 64-bit ELF), a multiboot 1 image in 32-bit "
+        "this file cannot be booted: give a Linux kernel (bzImage or 64-bit ELF), a multiboot 1 image in 32-bit "
           + "ELF, a static 64-bit ELF, or anything else with --flat ADDRESS\(Self.guess(start))")
     }
   }
 
   /// What such a file probably is, for a message.
   private static func guess(_ start: [UInt8]) -> String {
-    if start.starts(with: [0x1f, 0x8b]) { return "; this one is compressed by gzip: unpack it" }
-    if start.starts(with: [0xfd, 0x37, 0x7a, 0x58, 0x5a]) { return "; this one is compressed by xz: unpack it" }
-    if start.starts(with: [0x28, 0xb5, 0x2f, 0xfd]) { return "; this one is compressed by zstd: unpack it" }
-    if start.starts(with: Array("MZ".utf8)) { return "; this one is a program for EFI" }
-    return ""
+    let kinds: [([UInt8], String)] = [
+      ([0x1f, 0x8b], "compressed by gzip: unpack it"),
+      ([0xfd, 0x37, 0x7a, 0x58, 0x5a], "compressed by xz: unpack it"),
+      ([0x28, 0xb5, 0x2f, 0xfd], "compressed by zstd: unpack it"), (Array("MZ".utf8), "a program for EFI"),
+    ]
+    return kinds.first { start.starts(with: $0.0) }.map { "; this one is \($0.1)" } ?? ""
   }
 
   /// Bytes without a header, entered at their start in 16-bit real mode.
   ///
-  /// - Throws: `ImageError` when they are none, or real mode does not reach the address.
+  /// - Throws: `ImageError` when the file is empty, or real mode does not reach the address.
   public init(flat source: some ImageSource, at address: UInt64) throws(ImageError) {
     guard source.count > 0 else { throw ImageError("the file is empty") }
     guard address < 0x10_0000, UInt64(source.count) <= 0x10_0000 - address else {
       throw ImageError(
-        "\(source.count) bytes at \(address.hex) do not lie below 1 MiB, where a flat image begins in real mode")
+        "\(source.count) bytes at \(address.hex) are not below 1 MiB, which real mode can reach")
     }
     try self.init(
       format: .flat, isLinux: false,

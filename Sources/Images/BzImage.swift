@@ -1,5 +1,5 @@
-// A Linux kernel as distributions install it: a setup part for real mode, of which only the header is used, and the
-// part that is entered in 64-bit mode and unpacks the rest.
+// A compressed Linux kernel: a setup part for real mode, of which only the header is used, and the part that is entered
+// in 64-bit mode and unpacks the rest.
 // Facts: Linux Documentation/arch/x86/boot.rst (the setup header, the 64-bit boot protocol).
 
 import Registers
@@ -20,7 +20,7 @@ extension BootableImage {
     static let end = 0x264
   }
 
-  /// Version 2.12 of the boot protocol is the first that tells of the 64-bit entry.
+  /// Version 2.12 of the boot protocol is the first with the 64-bit entry's flag.
   private static let oldestVersion: UInt16 = 0x20c
   /// XLF_KERNEL_64: there is a 64-bit entry at 0x200 of the part that is loaded.
   private static let has64BitEntry: UInt16 = 1
@@ -43,11 +43,11 @@ extension BootableImage {
       throw ImageError("it is a 32-bit kernel, or has no 64-bit entry (XLF_KERNEL_64)")
     }
 
-    // 0 stands for 4, for the oldest kernels' sake.
+    // 0 means 4, for old kernels.
     let sectors = try header.number(at: Field.setupSectors, as: UInt8.self)
     let start = (Int(sectors == 0 ? 4 : sectors) + 1) * 512
     let size = Int(try header.number(at: Field.protectedModeSize, as: UInt32.self)) * 16
-    // The size counts units of 16 bytes, the last of which need not be whole.
+    // The size counts units of 16 bytes; the last may be incomplete.
     guard size > 0, start < source.count, source.count - start > size - 16 else {
       throw ImageError(
         "the kernel needs \(size) bytes from offset \(start) on, and the file has \(source.count) in all: it is truncated, "
@@ -56,7 +56,7 @@ extension BootableImage {
     let address: UInt64 = try header.number(at: Field.preferredAddress)
     let initSize = UInt64(try header.number(at: Field.initSize, as: UInt32.self))
     guard address >= 0x10_0000, address < 1 << 32 else {
-      throw ImageError("it wants to be loaded at \(address.hex): the kernel is damaged")
+      throw ImageError("its preferred address is \(address.hex): the kernel is damaged")
     }
     let part = try Part(
       file: start..<source.count, address: address, memorySize: UInt64(source.count - start))

@@ -33,7 +33,7 @@ struct ELFFile<Source: ImageSource> {
     let identity = try Block(source, at: 0, count: 0x34, "ELF header")
     let (wordSize, order): (UInt8, UInt8) = (try identity.number(at: 4), try identity.number(at: 5))
     guard order == 1, wordSize == 1 || wordSize == 2 else {
-      throw ImageError("it is an ELF file, and not one of a little-endian machine of 32 or 64 bits")
+      throw ImageError("it is an ELF file, but not for a little-endian machine of 32 or 64 bits")
     }
     is64Bit = wordSize == 2
     let header = is64Bit ? try Block(source, at: 0, count: 0x40, "ELF header") : identity
@@ -45,8 +45,8 @@ struct ELFFile<Source: ImageSource> {
     guard type == 2 else {
       throw ImageError(
         type == 3
-          ? "it is a program that can be loaded anywhere (ET_DYN); link a static one (-static -no-pie)"
-          : "it is an ELF file of type \(type), and no program (ET_EXEC)")
+          ? "it is a position-independent program (ET_DYN); link a static one (-static -no-pie)"
+          : "it is an ELF file of type \(type), not a program (ET_EXEC)")
     }
     let (table, stride, count): (UInt64, Int, Int)
     if is64Bit {
@@ -64,7 +64,7 @@ struct ELFFile<Source: ImageSource> {
     guard stride >= smallest, stride <= 256, (1...Self.segmentLimit).contains(count) else {
       throw ImageError("it has \(count) program headers of \(stride) bytes: the file is damaged")
     }
-    guard let start = Int(exactly: table) else { throw ImageError("its program headers lie beyond every file") }
+    guard let start = Int(exactly: table) else { throw ImageError("the offset of its program headers is too large") }
     let headers = try Block(source, at: start, count: stride * count, "program headers")
     var segments: [Segment] = []
     for index in 0..<count {
@@ -83,7 +83,7 @@ struct ELFFile<Source: ImageSource> {
     }
     let type: UInt32 = try headers.number(at: start)
     let (offset, fileSize) = (try word(8, 4), try word(32, 16))
-    // What is not loaded may say anything.
+    // Other headers are not used, and not checked.
     guard type == typeLoad || type == typeNote else {
       return Segment(type: type, file: 0..<0, virtualAddress: 0, physicalAddress: 0, memorySize: 0)
     }
@@ -97,7 +97,7 @@ struct ELFFile<Source: ImageSource> {
       physicalAddress: try word(24, 12), memorySize: try word(40, 20))
   }
 
-  /// The image that the file is.
+  /// The image in the file.
   ///
   /// - Throws: `ImageError` when it cannot be loaded.
   func image() throws(ImageError) -> BootableImage {
@@ -122,7 +122,7 @@ struct ELFFile<Source: ImageSource> {
 
   // MARK: Multiboot
 
-  /// Checks that the first 8 KiB hold a multiboot header that asks for nothing which there is not.
+  /// Checks that the first 8 KiB hold a multiboot header whose demands can be met.
   private func checkMultiboot() throws(ImageError) {
     let start = try Block(source, at: 0, count: min(source.count, 8192), "first 8 KiB")
     for offset in stride(from: 0, through: min(source.count, 8192) - 12, by: 4) {
@@ -130,7 +130,7 @@ struct ELFFile<Source: ImageSource> {
       let flags: UInt32 = try start.number(at: offset + 4)
       let checksum: UInt32 = try start.number(at: offset + 8)
       guard 0x1bad_b002 &+ flags &+ checksum == 0 else { continue }
-      // Bits 0 and 1: aligned modules, of which there are none, and the size of memory. Those above 15 are wishes.
+      // Bit 0: aligned modules, of which there are none; bit 1: the size of memory. Bits above 15 are optional.
       guard flags & 0xfffc == 0 else {
         throw ImageError("its multiboot header demands what Spectrap does not have (flags \(flags.hex))")
       }
@@ -141,7 +141,7 @@ struct ELFFile<Source: ImageSource> {
 
   // MARK: PVH
 
-  /// The entry of the note XEN_ELFNOTE_PHYS32_ENTRY; nil where there is none.
+  /// The entry in the note XEN_ELFNOTE_PHYS32_ENTRY; nil if there is none.
   private func pvhEntry() throws(ImageError) -> UInt32? {
     guard let note = try note(18, of: "Xen"), note.count >= 4 else { return nil }
     return try Block(note, at: 0, count: note.count, "PVH note").number(at: 0)
@@ -155,7 +155,7 @@ struct ELFFile<Source: ImageSource> {
   func note(_ type: UInt32, of owner: String) throws(ImageError) -> [UInt8]? {
     let name = Array(owner.utf8) + [0]
     for segment in segments where segment.type == Self.typeNote {
-      // Notes are a few hundred bytes; a file that claims more than this has none of ours.
+      // Real notes have a few hundred bytes.
       let end = min(segment.file.count, 1 << 16)
       let notes = try Block(source, at: segment.file.lowerBound, count: end, "notes")
       var offset = 0

@@ -1,6 +1,6 @@
-// Where the bytes of a guest's file are read from: only the parts that are looked at.
+// The source of the bytes of a guest's file: only the needed parts are read.
 
-/// A file's bytes, of which whoever made the file may have made anything.
+/// A file's bytes; they are hostile input.
 public protocol ImageSource {
   /// The length in bytes.
   var count: Int { get }
@@ -22,10 +22,10 @@ public struct ImageError: Error, Equatable, CustomStringConvertible {
   public init(_ description: String) { self.description = description }
 }
 
-/// A stretch of a file, read whole, in which numbers are looked up: little-endian, every place checked.
+/// A part of a file in memory, from which little-endian numbers are read with bounds checks.
 struct Block {
   private let bytes: [UInt8]
-  /// What it is, for messages.
+  /// Its name in messages.
   private let name: String
 
   /// Reads `count` bytes from `start` on.

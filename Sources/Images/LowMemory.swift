@@ -1,12 +1,12 @@
-// What stands in the first 640 KiB of a guest's memory when it begins: tables for the processor, and what boot
-// protocols hand over. A guest may do with them what it likes once it runs.
+// The first 640 KiB of a guest's memory when it begins: tables for the processor and of the boot protocols. The guest
+// may overwrite them once it runs.
 
-/// Guest-physical addresses of what Spectrap puts there.
+/// Guest-physical addresses of these tables.
 enum LowMemory {
   static let gdt: UInt64 = 0x500
   static let startInfo: UInt64 = 0x6000
   static let zeroPage: UInt64 = 0x7000
-  /// As high as it may be: images of 16-bit programs lie low.
+  /// As high as possible, because images of 16-bit programs lie low.
   static let multibootInfo: UInt64 = 0x9_e000
   static let multibootCommandLine: UInt64 = 0x9_e100
   static let multibootCommandLineSize = 0xf00
@@ -14,17 +14,16 @@ enum LowMemory {
   static let commandLine: UInt64 = 0x2_0000
   static let commandLineSize = 0x1_0000
 
-  /// What a file that is loaded must leave alone, by the protocol that it is entered by.
+  /// The addresses that a loaded file must not use, for each protocol.
   static let linuxTables: Range<UInt64> = 0x500..<0x3_0000
   static let multibootTables: Range<UInt64> = 0x9_e000..<0x9_f000
 
-  /// The end of usable memory below 640 KiB: what is above belongs to a PC's firmware.
+  /// The end of usable memory below 640 KiB; the rest belongs to a PC's firmware.
   static let lowEnd: UInt64 = 0x9_fc00
 
   /// The kinds of memory in a PC's memory map.
   enum Kind: UInt32 {
-    case usable = 1
-    case reserved = 2
+    case usable = 1, reserved = 2
   }
 
   /// The memory map of a machine with this much memory.

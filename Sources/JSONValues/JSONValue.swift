@@ -1,56 +1,49 @@
-// JSON as a value: for specifications that are data and no types, and to see which keys a result has and which of them
-// are null.
+// JSON as a value: for chart specifications, which have no types, and for tests of the keys of a result.
 
 import FoundationEssentials
 
 /// Any JSON value.
 public enum JSONValue: Equatable, Sendable {
-  case null
-  case bool(Bool)
-  /// A whole number; wide enough for what 64 bits hold with a sign and without.
+  case null, bool(Bool)
+  /// A whole number, wide enough for Int64 and UInt64.
   case integer(Int128)
-  case number(Double)
-  case string(String)
-  case array([JSONValue])
-  case object([String: JSONValue])
+  case number(Double), string(String), array([JSONValue]), object([String: JSONValue])
 }
 
 extension JSONValue {
-  /// The value that this text is.
+  /// Reads JSON text.
   ///
-  /// - Throws: What `JSONDecoder` throws when it is none.
+  /// - Throws: What `JSONDecoder` throws.
   public init(parsing text: String) throws { self = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8)) }
 
-  /// The value that something is written as.
+  /// The JSON of a value.
   ///
   /// - Throws: What `JSONEncoder` throws.
   public init(encoding value: some Encodable) throws {
     self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
   }
 
-  /// The value as something of a type.
+  /// Decodes a value of a type.
   ///
-  /// - Throws: What `JSONDecoder` throws when it is no such thing.
+  /// - Throws: What `JSONDecoder` throws.
   public func decoded<Value: Decodable>(as type: Value.Type) throws -> Value {
     try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
   }
 }
 
 extension JSONValue {
-  /// What stands at a path of keys (`exits.total`, `samples`); nil when nothing does.
-  ///
-  /// A key that contains a dot cannot be reached.
+  /// The value at a path of keys (`exits.total`, `samples`), which may not contain dots; nil if there is none.
   public subscript(path: String) -> JSONValue? {
     path.split(separator: ".").reduce(self) { value, key in
       if case .object(let members)? = value { members[String(key)] } else { nil }
     }
   }
 
-  /// The whole number that this is, nil when it is something else.
+  /// The number, if this is a whole number.
   public var count: Int? { if case .integer(let value) = self { Int(exactly: value) } else { nil } }
-  /// The elements that this has, none when it is no array.
+  /// The elements; none if this is not an array.
   public var elements: [JSONValue] { if case .array(let values) = self { values } else { [] } }
-  /// The members that this has, none when it is no object.
+  /// The members; none if this is not an object.
   public var members: [String: JSONValue] { if case .object(let members) = self { members } else { [:] } }
 
   /// The paths of everything that is null.

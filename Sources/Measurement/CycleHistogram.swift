@@ -1,5 +1,4 @@
-// How long something took, many times: an HDR histogram of cycles, which keeps every value to three digits in constant
-// memory.
+// An HDR histogram of durations, which keeps every value to three digits in constant memory.
 
 import Histogram
 
@@ -15,7 +14,7 @@ public struct CycleHistogram: Sendable {
   /// Records one duration.
   public mutating func record(_ cycles: UInt64) { _ = histogram.record(min(cycles, UInt64(Int64.max))) }
 
-  /// What it holds, nil when it holds nothing.
+  /// The percentiles; nil when it is empty.
   public var summary: CycleSummary? {
     guard histogram.totalCount > 0 else { return nil }
     return CycleSummary(
@@ -32,14 +31,4 @@ public struct CycleSummary: Codable, Equatable, Sendable {
   public let p90: UInt64
   public let p99: UInt64
   public let maximum: UInt64
-
-  /// The percentiles as given.
-  public init(count: UInt64, minimum: UInt64, p50: UInt64, p90: UInt64, p99: UInt64, maximum: UInt64) {
-    self.count = count
-    self.minimum = minimum
-    self.p50 = p50
-    self.p90 = p90
-    self.p99 = p99
-    self.maximum = maximum
-  }
 }

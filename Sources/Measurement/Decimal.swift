@@ -1,10 +1,10 @@
-// Numbers in results as people read them.
+// Numbers in results for people.
 
 import Glibc
 
 /// Numbers as text.
 package enum Decimal {
-  /// A number with so many digits after the point.
+  /// A number with `digits` digits after the point.
   package static func text(_ value: Double, digits: Int) -> String {
     guard value.isFinite else { return value.isNaN ? "?" : value < 0 ? "-inf" : "inf" }
     let scale = pow(10, Double(digits))
@@ -18,13 +18,13 @@ package enum Decimal {
     return "\(sign)\(whole / unit)." + String(repeating: "0", count: digits - fraction.count) + fraction
   }
 
-  /// A number with at most so many digits after the point: 2600.0, 2599.98.
+  /// A number with at most `digits` digits after the point: 2600.0, 2599.98.
   package static func text(_ value: Double, upTo digits: Int) -> String {
     let scale = pow(10, Double(digits))
     return "\((value * scale).rounded() / scale)"
   }
 
-  /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three digits that mean something and a
+  /// Cycles: without a fraction from 100 on, with one digit below; from 10^9 on three significant digits and a
   /// power of 10.
   package static func cycles(_ value: Double) -> String {
     guard value.isFinite, abs(value) >= 999_999_999.5 else { return text(value, digits: abs(value) < 100 ? 1 : 0) }
@@ -32,7 +32,7 @@ package enum Decimal {
     return "\(text(value / pow(10, power), digits: 2))e\(Int(power))"
   }
 
-  /// What something costs, in cycles; "?" for what no cost can be: zero, a negative number, infinity.
+  /// A cost in cycles; "?" for an impossible cost: zero, a negative number, infinity.
   package static func cost(_ value: Double?) -> String { value.flatMap { $0.isCost ? cycles($0) : nil } ?? "?" }
 
   /// The interval of a cost: "1180 to 1210"; "at most 40.0" where noise puts its lower bound at or below zero.
@@ -42,7 +42,7 @@ package enum Decimal {
     return interval.lower.isCost ? "\(cycles(interval.lower)) to \(bound)" : "at most \(bound)"
   }
 
-  /// A ratio: three digits that mean something.
+  /// A ratio with three significant digits.
   package static func ratio(_ value: Double) -> String {
     text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0)
   }

@@ -1,4 +1,4 @@
-// What a set of samples says: order statistics, and an interval for the median that assumes no distribution.
+// Order statistics of samples, and an interval for the median that assumes no distribution.
 // Facts: the number of samples below the median is binomial with p = 1/2, whatever the distribution (Conover,
 // "Practical Nonparametric Statistics", 3.2).
 
@@ -12,8 +12,7 @@ public struct Distribution: Equatable, Sendable, Codable {
   public let p90: Double
   public let p99: Double
   public let maximum: Double
-  /// The mean, outliers included; nil where it is not above zero, which no cost is, and in results from before there
-  /// was the key.
+  /// The mean, outliers included; nil where it is not above zero, and in older results.
   @Nullable public private(set) var mean: Double?
   /// How many samples lie beyond the outer fences, three interquartile ranges from the quartiles; nil as above.
   @Nullable public private(set) var outliers: Int?

@@ -1,8 +1,8 @@
-// The host as it stands in results: what was measured where. The schema is documented in docs/json.md.
+// The host in results. The schema is documented in docs/json.md.
 
 public import Registers
 
-/// What a host is and can do.
+/// A host and its abilities.
 public struct HostReport: Codable, Equatable, Sendable {
   /// The Linux kernel's release.
   @Nullable public var kernel: String?
@@ -14,7 +14,7 @@ public struct HostReport: Codable, Equatable, Sendable {
   public var isVirtualised: Bool
   /// Its hypervisor's signature, where it is one.
   @Nullable public var hypervisor: String?
-  /// The kernel's own account, by file name under /sys/devices/system/cpu/vulnerabilities.
+  /// The kernel's report, by file name under /sys/devices/system/cpu/vulnerabilities.
   public var vulnerabilities: [String: String]
   public var tsc: TSC
   /// `on`, `off`, …: SMT as the kernel controls it; null where it does not say.
@@ -22,10 +22,10 @@ public struct HostReport: Codable, Equatable, Sendable {
   /// Every scaling governor in use; empty where the kernel has none.
   public var governors: [String]
   @Nullable public var turbo: Bool?
-  /// What this process may speculate about (prctl).
+  /// The speculation controls of this process (prctl).
   public var processStoreBypass: String
   public var processIndirectBranch: String
-  /// What the processor, KVM and a guest see.
+  /// The features that the processor, KVM and a guest have.
   public var speculation: Speculation
   /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
   @Nullable public var specCtrlProof: Fact? = nil
@@ -65,9 +65,9 @@ public struct HostReport: Codable, Equatable, Sendable {
     @Nullable public var source: String?
     /// Whether it runs at one rate in all states (CPUID 8000_0007).
     public var invariant: Bool
-    /// Whether the kernel keeps its time by it.
+    /// Whether it is the kernel's clocksource.
     public var isClocksource: Bool
-    /// What the kernel keeps its time by; null where it does not say, and in results of older versions.
+    /// The kernel's clocksource; null where that is not known, and in older results.
     @Nullable public var clocksource: String?
 
     public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool, clocksource: String? = nil) {
@@ -81,7 +81,7 @@ public struct HostReport: Codable, Equatable, Sendable {
 
   public struct Speculation: Codable, Equatable, Sendable {
     public var cpu: SpeculationView
-    /// What KVM offers to guests; null where KVM was not asked.
+    /// What KVM offers guests; null where KVM was not asked.
     @Nullable public var kvm: SpeculationView?
     /// What a guest saw; null where none was run.
     @Nullable public var guest: SpeculationView?
@@ -93,7 +93,7 @@ public struct HostReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// Something that works here or does not, and what was seen.
+  /// Whether something works here, and what was seen.
   public struct Fact: Codable, Equatable, Sendable {
     /// Null where it could not be tried; then `seen` says why.
     @Nullable public var works: Bool?
@@ -131,12 +131,12 @@ public struct HostReport: Codable, Equatable, Sendable {
 }
 
 extension HostReport.Speculation {
-  /// Whether the hardware has IBRS_ALL, nil where nobody says: a process cannot read IA32_ARCH_CAPABILITIES without the
-  /// msr driver, and KVM then tells what it offers.
+  /// Whether the hardware has IBRS_ALL; nil where that is not known: a process cannot read IA32_ARCH_CAPABILITIES
+  /// without the msr driver, and KVM then tells what it offers.
   var hasIBRSAll: Bool? { cpu.ibrsAll ?? kvm?.ibrsAll }
 }
 
-/// What someone sees of speculation control; null where it cannot be seen.
+/// A view of speculation control; null where something cannot be seen.
 public struct SpeculationView: Codable, Equatable, Sendable {
   /// IBRS, and with it SPEC_CTRL: CPUID 7 EDX 26, or AMD's 8000_0008 EBX 14.
   public var ibrs: Bool

@@ -1,4 +1,4 @@
-// Optional values in results: what is not known is null there, not absent, so that every result has the same keys.
+// Optional values in results: unknown values are null, not absent, so that every result has the same keys.
 
 /// An optional property whose nil is written as null, and that is nil when the key is missing.
 @propertyWrapper
@@ -26,7 +26,7 @@ extension Nullable: Decodable where Value: Decodable {
 }
 
 extension KeyedDecodingContainer {
-  /// What the synthesised decoding of a `@Nullable` property calls: a missing key is nil.
+  /// Called by the synthesised decoding of a `@Nullable` property; a missing key is nil.
   public func decode<Value: Decodable>(_ type: Nullable<Value>.Type, forKey key: Key) throws -> Nullable<Value> {
     try decodeIfPresent(type, forKey: key) ?? Nullable(wrappedValue: nil)
   }

@@ -1,4 +1,4 @@
-// The result of `spectrap run` as it stands in JSON. The schema is documented in docs/json.md; a change of meaning
+// The JSON result of `spectrap run`. The schema is documented in docs/json.md; a change of meaning
 // raises `schemaVersion`.
 
 public import Registers
@@ -9,10 +9,10 @@ public struct RunReport: Codable, Equatable, Sendable {
   public static let currentSchemaVersion = 1
 
   public let schemaVersion: Int
-  /// What was measured where; null where nobody asked.
+  /// The host; null where it was not requested.
   @Nullable public private(set) var host: HostReport?
   public let workload: Known<WorkloadName>
-  /// What was chosen of the workload beside its MSR, by name.
+  /// The workload's parameters by name.
   public let parameters: [String: Int]
   public let entry: Known<Entry>
   /// Why this entry: given, or the best that works here.
@@ -22,7 +22,7 @@ public struct RunReport: Codable, Equatable, Sendable {
   public let iterations: UInt64
   public let samples: Int
   public let protection: Protection
-  /// What was given up when the guest was moved against advice.
+  /// What the guest lost when it was moved against advice.
   public let warnings: [String]
   /// The host that the guest came from; null for one that started here.
   @Nullable public private(set) var origin: String?
@@ -35,7 +35,7 @@ public struct RunReport: Codable, Equatable, Sendable {
   public let guest: Guest
   public let vmm: VMM
   public let msr: Register
-  /// What the policy counted by itself.
+  /// The policy's own counts.
   public let policyTally: [String: UInt64]
 
   public struct Protection: Codable, Equatable, Sendable {
@@ -74,7 +74,7 @@ public struct RunReport: Codable, Equatable, Sendable {
     }
   }
 
-  /// The second witness: by how much KVM's own statistics grew; null where KVM has none.
+  /// The second witness: the growth of KVM's own statistics; null where KVM has none.
   public struct KVM: Codable, Equatable, Sendable {
     @Nullable public private(set) var exits: UInt64?
     /// KVM's exits minus the VMM's: those that KVM ended by itself.
@@ -97,18 +97,18 @@ public struct RunReport: Codable, Equatable, Sendable {
     /// The median over the samples, in ticks of the guest's time-stamp counter; null before the first sample is done.
     @Nullable public private(set) var cyclesPerIteration: Double?
     @Nullable public private(set) var distribution: Distribution?
-    /// Why its time stamps cannot be believed, so that there are no figures of them; null where nothing speaks against
-    /// them.
+    /// Why its time stamps are wrong, so that they give no figures; null where no contradiction is known.
     @Nullable public private(set) var clockDoubt: String?
-    /// How often its kernel was entered, as it counted; null for a guest that was stopped, which tells at its end.
+    /// How often its kernel was entered, by its own count; null for a guest that was stopped, which reports it at its
+    /// end.
     @Nullable public private(set) var kernelEntries: UInt64?
-    /// What it was built to do in all.
+    /// What the guest was built to do.
     public let expected: Expected
     /// What it was told of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES, read back from KVM.
     public let told: SpeculationView
-    /// The same as the guest itself saw it; null for a guest that does not look.
+    /// The same as the guest itself read it; null for a guest that does not read it.
     @Nullable public private(set) var sees: SpeculationView?
-    /// What the accesses of the workload `probe` did.
+    /// The results of the workload `probe`'s accesses.
     @Nullable public private(set) var probe: [ProbeStep]?
 
     public init(

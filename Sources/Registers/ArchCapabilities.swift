@@ -1,4 +1,5 @@
-// IA32_ARCH_CAPABILITIES (MSR 0x10a): what a CPU says of its own speculation, IBRS_ALL above all.
+// IA32_ARCH_CAPABILITIES (MSR 0x10a): which speculation attacks a CPU resists, IBRS_ALL among them. Every bit has a
+// name; those that code uses have a constant, too.
 //
 // Facts: Intel SDM vol. 4, table 2-2, register 10AH; Linux arch/x86/include/asm/msr-index.h (ARCH_CAP_*); bits 16, 22,
 // 29, 30, 32 and 63 from Intel's later security guidance. AMD CPUs do not have the register; KVM emulates it on them.
@@ -9,7 +10,7 @@ public struct ArchCapabilities: NamedBits {
   /// The register's value.
   public var rawValue: UInt64
 
-  /// The given value, reserved bits and all.
+  /// The given value, including reserved bits.
   @inlinable
   public init(rawValue: UInt64) {
     self.rawValue = rawValue
@@ -33,92 +34,37 @@ public struct ArchCapabilities: NamedBits {
   @inlinable public static var tsxCtrl: Self { Self(rawValue: 1 << 7) }
   /// TAA_NO: not susceptible to TSX asynchronous abort.
   @inlinable public static var taaNo: Self { Self(rawValue: 1 << 8) }
-  /// MCU_CONTROL: IA32_MCU_CONTROL exists.
-  @inlinable public static var mcuControl: Self { Self(rawValue: 1 << 9) }
-  /// MISC_PACKAGE_CTLS: IA32_MISC_PACKAGE_CTLS exists.
-  @inlinable public static var miscPackageCtls: Self { Self(rawValue: 1 << 10) }
-  /// ENERGY_FILTERING_CTL: energy filtering can be controlled.
-  @inlinable public static var energyFilteringCtl: Self { Self(rawValue: 1 << 11) }
-  /// DOITM: data operand independent timing mode exists.
-  @inlinable public static var doitm: Self { Self(rawValue: 1 << 12) }
   /// SBDR_SSDP_NO: not susceptible to shared buffers data read and sideband stale data propagation.
   @inlinable public static var sbdrSSDPNo: Self { Self(rawValue: 1 << 13) }
   /// FBSDP_NO: not susceptible to fill buffer stale data propagation.
   @inlinable public static var fbsdpNo: Self { Self(rawValue: 1 << 14) }
   /// PSDP_NO: not susceptible to primary stale data propagation.
   @inlinable public static var psdpNo: Self { Self(rawValue: 1 << 15) }
-  /// MCU_ENUMERATION: IA32_MCU_ENUMERATION exists.
-  @inlinable public static var mcuEnumeration: Self { Self(rawValue: 1 << 16) }
   /// FB_CLEAR: VERW clears the fill buffers.
   @inlinable public static var fbClear: Self { Self(rawValue: 1 << 17) }
-  /// FB_CLEAR_CTRL: FB_CLEAR can be turned off in IA32_MCU_OPT_CTRL.
-  @inlinable public static var fbClearCtrl: Self { Self(rawValue: 1 << 18) }
   /// RRSBA: like RSBA, with targets restricted while IBRS is on.
   @inlinable public static var rrsba: Self { Self(rawValue: 1 << 19) }
   /// BHI_NO: not susceptible to branch history injection.
   @inlinable public static var bhiNo: Self { Self(rawValue: 1 << 20) }
-  /// XAPIC_DISABLE_STATUS: IA32_XAPIC_DISABLE_STATUS exists.
-  @inlinable public static var xapicDisableStatus: Self { Self(rawValue: 1 << 21) }
-  /// MCU_EXTENDED_SERVICE: extended servicing of microcode exists.
-  @inlinable public static var mcuExtendedService: Self { Self(rawValue: 1 << 22) }
-  /// OVERCLOCKING_STATUS: IA32_OVERCLOCKING_STATUS exists.
-  @inlinable public static var overclockingStatus: Self { Self(rawValue: 1 << 23) }
   /// PBRSB_NO: not susceptible to post-barrier return stack buffer predictions.
   @inlinable public static var pbrsbNo: Self { Self(rawValue: 1 << 24) }
-  /// GDS_CTRL: the gather data sampling mitigation can be controlled.
-  @inlinable public static var gdsCtrl: Self { Self(rawValue: 1 << 25) }
   /// GDS_NO: not susceptible to gather data sampling.
   @inlinable public static var gdsNo: Self { Self(rawValue: 1 << 26) }
   /// RFDS_NO: not susceptible to register file data sampling.
   @inlinable public static var rfdsNo: Self { Self(rawValue: 1 << 27) }
   /// RFDS_CLEAR: VERW clears the register files.
   @inlinable public static var rfdsClear: Self { Self(rawValue: 1 << 28) }
-  /// IGN_UMONITOR_SUPPORT: UMONITOR can be ignored by IA32_MCU_OPT_CTRL.
-  @inlinable public static var ignUmonitorSupport: Self { Self(rawValue: 1 << 29) }
-  /// MON_UMON_MITG_SUPPORT: the MONITOR mitigation can be controlled.
-  @inlinable public static var monUmonMitgSupport: Self { Self(rawValue: 1 << 30) }
-  /// PBOPT_SUPPORT: IA32_PBOPT_CTRL exists.
-  @inlinable public static var pboptSupport: Self { Self(rawValue: 1 << 32) }
   /// ITS_NO: not susceptible to indirect target selection; hypervisors set it, hardware does not.
   @inlinable public static var itsNo: Self { Self(rawValue: 1 << 62) }
-  /// VIRTUAL_ENUMERATION: IA32_VIRTUAL_ENUMERATION exists; hypervisors set it, hardware does not.
-  @inlinable public static var virtualEnumeration: Self { Self(rawValue: 1 << 63) }
 
   /// The bits that have a name; 31 and 33 to 61 are reserved.
   public static let bitNames: [(bit: Int, name: String)] = [
-    (0, "RDCL_NO"),
-    (1, "IBRS_ALL"),
-    (2, "RSBA"),
-    (3, "SKIP_L1DFL_VMENTRY"),
-    (4, "SSB_NO"),
-    (5, "MDS_NO"),
-    (6, "IF_PSCHANGE_MC_NO"),
-    (7, "TSX_CTRL"),
-    (8, "TAA_NO"),
-    (9, "MCU_CONTROL"),
-    (10, "MISC_PACKAGE_CTLS"),
-    (11, "ENERGY_FILTERING_CTL"),
-    (12, "DOITM"),
-    (13, "SBDR_SSDP_NO"),
-    (14, "FBSDP_NO"),
-    (15, "PSDP_NO"),
-    (16, "MCU_ENUMERATION"),
-    (17, "FB_CLEAR"),
-    (18, "FB_CLEAR_CTRL"),
-    (19, "RRSBA"),
-    (20, "BHI_NO"),
-    (21, "XAPIC_DISABLE_STATUS"),
-    (22, "MCU_EXTENDED_SERVICE"),
-    (23, "OVERCLOCKING_STATUS"),
-    (24, "PBRSB_NO"),
-    (25, "GDS_CTRL"),
-    (26, "GDS_NO"),
-    (27, "RFDS_NO"),
-    (28, "RFDS_CLEAR"),
-    (29, "IGN_UMONITOR_SUPPORT"),
-    (30, "MON_UMON_MITG_SUPPORT"),
-    (32, "PBOPT_SUPPORT"),
-    (62, "ITS_NO"),
-    (63, "VIRTUAL_ENUMERATION"),
+    (0, "RDCL_NO"), (1, "IBRS_ALL"), (2, "RSBA"), (3, "SKIP_L1DFL_VMENTRY"), (4, "SSB_NO"), (5, "MDS_NO"),
+    (6, "IF_PSCHANGE_MC_NO"), (7, "TSX_CTRL"), (8, "TAA_NO"), (9, "MCU_CONTROL"), (10, "MISC_PACKAGE_CTLS"),
+    (11, "ENERGY_FILTERING_CTL"), (12, "DOITM"), (13, "SBDR_SSDP_NO"), (14, "FBSDP_NO"), (15, "PSDP_NO"),
+    (16, "MCU_ENUMERATION"), (17, "FB_CLEAR"), (18, "FB_CLEAR_CTRL"), (19, "RRSBA"), (20, "BHI_NO"),
+    (21, "XAPIC_DISABLE_STATUS"), (22, "MCU_EXTENDED_SERVICE"), (23, "OVERCLOCKING_STATUS"), (24, "PBRSB_NO"),
+    (25, "GDS_CTRL"), (26, "GDS_NO"), (27, "RFDS_NO"), (28, "RFDS_CLEAR"), (29, "IGN_UMONITOR_SUPPORT"),
+    (30, "MON_UMON_MITG_SUPPORT"), (32, "PBOPT_SUPPORT"), (62, "ITS_NO"), (63, "VIRTUAL_ENUMERATION"),
   ]
 }

@@ -1,4 +1,4 @@
-// The CPUID bits that matter here, by name: where each one stands.
+// The CPUID bits that this project uses, by name.
 //
 // Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/include/asm/cpufeatures.h and
 // arch/x86/kvm/reverse_cpuid.h. AMD's spellings of Intel's features carry AMD_, as they do in Linux.
@@ -10,18 +10,17 @@ public struct CPUFeature: Hashable, Sendable {
     case eax, ebx, ecx, edx
   }
 
-  /// The feature's name, as Linux spells it: `SPEC_CTRL`.
+  /// The name in Linux: `SPEC_CTRL`.
   public let name: String
-  /// The CPUID leaf (EAX going in).
+  /// The CPUID leaf (input EAX).
   public let leaf: UInt32
-  /// The CPUID subleaf (ECX going in), 0 where the leaf has none.
+  /// The CPUID subleaf (input ECX); 0 if the leaf has none.
   public let subleaf: UInt32
-  /// The register that holds the bit.
   public let register: Register
   /// The bit's position, 0 to 31.
   public let bit: Int
 
-  /// A feature at the given place.
+  /// A feature at this place.
   public init(_ name: String, leaf: UInt32, subleaf: UInt32 = 0, _ register: Register, bit: Int) {
     precondition((0..<32).contains(bit), "a CPUID register has 32 bits")
     self.name = name
@@ -31,7 +30,7 @@ public struct CPUFeature: Hashable, Sendable {
     self.bit = bit
   }
 
-  /// The bit alone in its register.
+  /// The register's value with only this bit set.
   public var mask: UInt32 { 1 << UInt32(bit) }
 }
 
@@ -76,9 +75,9 @@ extension CPUFeature {
   public static let amdIBRS = CPUFeature("AMD_IBRS", leaf: 0x8000_0008, .ebx, bit: 14)
   /// AMD_STIBP: SPEC_CTRL has STIBP.
   public static let amdSTIBP = CPUFeature("AMD_STIBP", leaf: 0x8000_0008, .ebx, bit: 15)
-  /// AMD_IBRS_ALWAYS_ON: IBRS had better be set once and left on.
+  /// AMD_IBRS_ALWAYS_ON: setting IBRS once and leaving it on is preferred.
   public static let amdIBRSAlwaysOn = CPUFeature("AMD_IBRS_ALWAYS_ON", leaf: 0x8000_0008, .ebx, bit: 16)
-  /// AMD_STIBP_ALWAYS_ON: STIBP had better be set once and left on.
+  /// AMD_STIBP_ALWAYS_ON: setting STIBP once and leaving it on is preferred.
   public static let amdSTIBPAlwaysOn = CPUFeature("AMD_STIBP_ALWAYS_ON", leaf: 0x8000_0008, .ebx, bit: 17)
   /// AMD_IBRS_PREFERRED: IBRS is preferred to software mitigation.
   public static let amdIBRSPreferred = CPUFeature("AMD_IBRS_PREFERRED", leaf: 0x8000_0008, .ebx, bit: 18)
@@ -101,7 +100,7 @@ extension CPUFeature {
   /// SBPB: PRED_CMD has SBPB.
   public static let sbpb = CPUFeature("SBPB", leaf: 0x8000_0021, .eax, bit: 27)
 
-  // What a guest, a VMM and a clock ask for.
+  // Other features that a guest, a VMM or a clock needs.
   /// TSC: RDTSC.
   public static let tsc = CPUFeature("TSC", leaf: 1, .edx, bit: 4)
   /// MSR: RDMSR and WRMSR.

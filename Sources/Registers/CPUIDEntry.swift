@@ -1,29 +1,25 @@
-// One CPUID leaf or subleaf and its four registers, as KVM_GET_SUPPORTED_CPUID and KVM_SET_CPUID2 carry it.
+// One CPUID leaf or subleaf and its four registers, as in KVM_GET_SUPPORTED_CPUID and KVM_SET_CPUID2.
 //
 // Facts: KVM API section 4.46 (KVM_GET_SUPPORTED_CPUID), struct kvm_cpuid_entry2; Linux
 // arch/x86/include/asm/cpuid.h, cpuid_function_is_indexed (which leaves have subleaves).
 
-/// What CPUID answers for one leaf and subleaf.
+/// The result of CPUID for one leaf and subleaf.
 public struct CPUIDEntry: Hashable, Codable, Sendable {
-  /// The leaf: EAX going in.
+  /// The leaf: input EAX.
   public var function: UInt32
-  /// The subleaf: ECX going in; it means nothing unless `indexIsSignificant`.
+  /// The subleaf: input ECX; meaningless unless `indexIsSignificant`.
   public var index: UInt32
-  /// KVM's flags; of those only KVM_CPUID_FLAG_SIGNIFCANT_INDEX is in use.
+  /// KVM's flags, of which only KVM_CPUID_FLAG_SIGNIFCANT_INDEX is used.
   public var flags: UInt32
-  /// EAX coming out.
   public var eax: UInt32
-  /// EBX coming out.
   public var ebx: UInt32
-  /// ECX coming out.
   public var ecx: UInt32
-  /// EDX coming out.
   public var edx: UInt32
 
-  /// KVM_CPUID_FLAG_SIGNIFCANT_INDEX: the answer depends on the subleaf.
+  /// KVM_CPUID_FLAG_SIGNIFCANT_INDEX: the result depends on the subleaf.
   public static let significantIndex: UInt32 = 1 << 0
 
-  /// An answer for a leaf; the flag is set when the leaf is one that has subleaves.
+  /// The result for a leaf; by default the flag is set if the leaf has subleaves.
   public init(
     function: UInt32, index: UInt32 = 0, flags: UInt32? = nil,
     eax: UInt32 = 0, ebx: UInt32 = 0, ecx: UInt32 = 0, edx: UInt32 = 0
@@ -37,15 +33,15 @@ public struct CPUIDEntry: Hashable, Codable, Sendable {
     self.edx = edx
   }
 
-  /// Whether the answer depends on the subleaf.
+  /// Whether the result depends on the subleaf.
   public var indexIsSignificant: Bool { flags & CPUIDEntry.significantIndex != 0 }
 
-  /// Whether this is the answer to CPUID with the given EAX and ECX, by KVM's rule.
+  /// Whether KVM returns this entry for CPUID with these EAX and ECX.
   public func answers(_ leaf: UInt32, _ subleaf: UInt32) -> Bool {
     function == leaf && (!indexIsSignificant || index == subleaf)
   }
 
-  /// One register of the answer.
+  /// One register of the result.
   public subscript(register: CPUFeature.Register) -> UInt32 {
     get {
       switch register {
@@ -65,7 +61,7 @@ public struct CPUIDEntry: Hashable, Codable, Sendable {
     }
   }
 
-  /// Whether CPUID looks at ECX for this leaf.
+  /// Whether the result for this leaf depends on ECX.
   package static func hasSubleaves(_ leaf: UInt32) -> Bool {
     switch leaf {
     case 4, 7, 0xb, 0xd, 0xf, 0x10, 0x12, 0x14, 0x17, 0x18, 0x1d, 0x1e, 0x1f, 0x24, 0x8000_001d: true
@@ -75,7 +71,7 @@ public struct CPUIDEntry: Hashable, Codable, Sendable {
 }
 
 extension CPUIDEntry: CustomStringConvertible {
-  /// The leaf, the subleaf where it counts, and the four registers, in hexadecimal.
+  /// The leaf, the subleaf if it is significant, and the four registers, in hexadecimal.
   public var description: String {
     let place = indexIsSignificant ? "\(function.hex).\(index)" : function.hex
     return "\(place): eax=\(eax.hex) ebx=\(ebx.hex) ecx=\(ecx.hex) edx=\(edx.hex)"

@@ -1,15 +1,14 @@
-// Who made the CPU, which one it is, and which hypervisor stands before it, as CPUID tells.
+// The CPU's vendor, family and brand, and its hypervisor, by CPUID.
 //
 // Facts: Intel SDM vol. 2, CPUID leaves 00H and 01H (figure "Version Information"); AMD APM vol. 3, appendix E.3;
 // Linux Documentation/virt/kvm/x86/cpuid.rst (leaf 0x4000_0000).
 
 /// Family, model and stepping, as CPUID leaf 1 encodes them in EAX.
 public struct CPUSignature: Hashable, Sendable {
-  /// The family, extended family added.
+  /// The family, including the extended family.
   public var family: Int
-  /// The model, extended model in front.
+  /// The model, including the extended model.
   public var model: Int
-  /// The stepping.
   public var stepping: Int
 
   /// Decodes EAX of leaf 1.
@@ -33,23 +32,22 @@ extension CPUIDModel {
     self[1].map { CPUSignature(leaf1EAX: $0.eax) }
   }
 
-  /// The brand string of leaves 0x8000_0002 to 4, without the blanks around it; nil when there is none.
+  /// The brand string of leaves 0x8000_0002 to 4, without surrounding spaces; nil if there is none.
   public var brand: String? {
     let leaves = (2...4).map { self[CPUIDModel.firstExtendedLeaf + $0] }
     let registers = leaves.flatMap { leaf in leaf.map { [$0.eax, $0.ebx, $0.ecx, $0.edx] } ?? [] }
-    let text = CPUIDModel.text(registers)
-    let trimmed = text.split(separator: " ").joined(separator: " ")
-    return trimmed.isEmpty ? nil : trimmed
+    let brand = CPUIDModel.text(registers).split(separator: " ").joined(separator: " ")
+    return brand.isEmpty ? nil : brand
   }
 
-  /// The hypervisor's signature, such as `KVMKVMKVM`; nil when the hypervisor bit is clear or no leaf tells.
+  /// The hypervisor's signature, such as `KVMKVMKVM`; nil if the hypervisor bit is clear or the leaf is missing.
   public var hypervisorVendor: String? {
     guard has(.hypervisor), let leaf = self[CPUIDModel.firstHypervisorLeaf] else { return nil }
     let text = CPUIDModel.text([leaf.ebx, leaf.ecx, leaf.edx])
     return text.isEmpty ? nil : text
   }
 
-  /// Registers as the characters they hold, lowest byte first; zero bytes end nothing and are dropped.
+  /// The characters in registers, lowest byte first; zero bytes are dropped.
   private static func text(_ registers: [UInt32]) -> String {
     let bytes = registers.flatMap { register in (0..<4).map { UInt8(truncatingIfNeeded: register >> ($0 * 8)) } }
     return String(decoding: bytes.filter { $0 != 0 }, as: UTF8.self)

@@ -1,30 +1,27 @@
-// A CPU model: what CPUID answers, leaf by leaf, as a value that can be read, changed and handed to KVM_SET_CPUID2.
+// A CPU model: the results of CPUID as a value that can be read, changed and passed to KVM_SET_CPUID2.
 //
-// Facts: Intel SDM vol. 2 (CPUID); KVM API sections 4.46 and 4.71. A leaf that the list does not hold reads as zeroes,
-// as it does in a KVM guest for a leaf within the maximum.
+// Facts: Intel SDM vol. 2 (CPUID); KVM API sections 4.46 and 4.71. A missing leaf reads as zeroes, as it does in a KVM
+// guest for a leaf within the maximum.
 
-/// What CPUID answers on some CPU, in the order of the entries.
+/// The results of CPUID on some CPU.
 public struct CPUIDModel: Hashable, Sendable {
-  /// The answers, at most one for each leaf and subleaf that means anything to KVM.
+  /// The results, at most one for each leaf and subleaf that KVM distinguishes.
   public var entries: [CPUIDEntry]
 
-  /// A model of the given answers.
-  public init(_ entries: [CPUIDEntry] = []) {
-    self.entries = entries
-  }
+  /// A model with these results.
+  public init(_ entries: [CPUIDEntry] = []) { self.entries = entries }
 
-  /// A model of what KVM_GET_CPUID2 answered.
+  /// A model from the buffer of KVM_GET_CPUID2.
   ///
-  /// Before Linux 6.5 it leaves the count as it was asked for, and behind its answers stand entries that are all
-  /// zeroes.
+  /// Before Linux 6.5 KVM does not change the count, and the buffer ends in entries that are all zeroes.
   package init(padded entries: [CPUIDEntry]) {
     let last = entries.lastIndex { $0 != CPUIDEntry(function: 0) } ?? -1
     self.init(Array(entries[...last]))
   }
 
-  /// The answer for a leaf and subleaf; nil when the model holds none, and setting nil removes it.
+  /// The result for a leaf and subleaf, nil if the model has none; setting nil removes it.
   ///
-  /// The leaf and subleaf of the subscript win over those in the entry that is set.
+  /// The subscript's leaf and subleaf replace those in the entry that is set.
   public subscript(leaf: UInt32, subleaf: UInt32 = 0) -> CPUIDEntry? {
     get {
       entries.first { $0.answers(leaf, subleaf) }
@@ -52,10 +49,10 @@ public struct CPUIDModel: Hashable, Sendable {
     return entry[feature.register] & feature.mask != 0
   }
 
-  /// Gives or takes a feature.
+  /// Adds or removes a feature.
   ///
-  /// Giving one makes its leaf when it is absent, and raises the highest leaf (and leaf 7's highest subleaf) so that
-  /// software finds it. Taking one makes nothing.
+  /// Adding one makes its leaf if it is absent, and raises the highest leaf (and leaf 7's highest subleaf) so that
+  /// software finds it.
   public mutating func set(_ feature: CPUFeature, to present: Bool) {
     guard present else {
       self[feature.leaf, feature.subleaf]?[feature.register] &= ~feature.mask
@@ -67,15 +64,13 @@ public struct CPUIDModel: Hashable, Sendable {
     raiseMaximum(toReach: feature)
   }
 
-  /// The features that have a name here and that the model has.
-  public var features: [CPUFeature] {
-    CPUFeature.all.filter { has($0) }
-  }
+  /// The model's features that have a constant.
+  public var features: [CPUFeature] { CPUFeature.all.filter { has($0) } }
 
   /// The highest basic leaf (leaf 0, EAX).
   public var maximumBasicLeaf: UInt32 { self[0]?.eax ?? 0 }
 
-  /// The highest extended leaf (leaf 0x8000_0000, EAX), or nil when there is none.
+  /// The highest extended leaf (leaf 0x8000_0000, EAX); nil if there is none.
   public var maximumExtendedLeaf: UInt32? {
     self[CPUIDModel.firstExtendedLeaf].map(\.eax).flatMap { $0 >= CPUIDModel.firstExtendedLeaf ? $0 : nil }
   }
@@ -86,7 +81,7 @@ public struct CPUIDModel: Hashable, Sendable {
   package static let firstExtendedLeaf: UInt32 = 0x8000_0000
 
   private mutating func raiseMaximum(toReach feature: CPUFeature) {
-    // Leaves come in ranges, and the first leaf of a range holds the highest one in EAX.
+    // The first leaf of each range holds the highest one in EAX.
     let first = feature.leaf & 0xf000_0000
     var head = self[first] ?? CPUIDEntry(function: first)
     head.eax = max(head.eax, feature.leaf)

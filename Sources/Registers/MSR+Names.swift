@@ -1,16 +1,14 @@
-// The model-specific registers that a VMM names: one table of all names, and a constant for each that code spells.
+// The model-specific registers: one table of all names, and a constant for each that code uses.
 //
 // Facts: Intel SDM vol. 4, table 2-2 (architectural MSRs); AMD APM vol. 2, appendix A; Linux
 // arch/x86/include/asm/msr-index.h.
 
 extension MSR {
-  // Time, the local APIC, and what the firmware locks.
+  // Time, the local APIC, and registers that the firmware locks.
   /// IA32_TIME_STAMP_COUNTER: the time-stamp counter.
   @inlinable public static var timeStampCounter: MSR { MSR(rawValue: 0x10) }
   /// IA32_APIC_BASE: where the local APIC is, and whether it is on.
   @inlinable public static var apicBase: MSR { MSR(rawValue: 0x1b) }
-  /// IA32_FEATURE_CONTROL: whether VMX may be used, and the firmware's lock.
-  @inlinable public static var featureControl: MSR { MSR(rawValue: 0x3a) }
   /// IA32_TSC_ADJUST: what is added to the time-stamp counter of this logical processor.
   @inlinable public static var tscAdjust: MSR { MSR(rawValue: 0x3b) }
   /// IA32_BIOS_SIGN_ID: the microcode revision.
@@ -23,7 +21,7 @@ extension MSR {
   @inlinable public static var smBase: MSR { MSR(rawValue: 0x9e) }
   /// PLATFORM_INFO: ratios of the processor's clocks, and whether CPUID can be made to fault.
   @inlinable public static var platformInfo: MSR { MSR(rawValue: 0xce) }
-  /// PERF_CAPABILITIES: what the performance monitoring can do beside CPUID, the format of branch records among it.
+  /// PERF_CAPABILITIES: performance monitoring features that CPUID does not report, such as the branch record format.
   @inlinable public static var perfCapabilities: MSR { MSR(rawValue: 0x345) }
 
   // Speculation control and its relatives.
@@ -35,8 +33,6 @@ extension MSR {
   @inlinable public static var archCapabilities: MSR { MSR(rawValue: 0x10a) }
   /// IA32_FLUSH_CMD: write-only flush commands: L1D_FLUSH.
   @inlinable public static var flushCmd: MSR { MSR(rawValue: 0x10b) }
-  /// IA32_TSX_CTRL: turns TSX off.
-  @inlinable public static var tsxCtrl: MSR { MSR(rawValue: 0x122) }
 
   // System calls, segments and paging.
   /// IA32_SYSENTER_CS: the kernel code selector that SYSENTER loads.
@@ -45,24 +41,12 @@ extension MSR {
   @inlinable public static var sysenterESP: MSR { MSR(rawValue: 0x175) }
   /// IA32_SYSENTER_EIP: the instruction pointer that SYSENTER loads.
   @inlinable public static var sysenterEIP: MSR { MSR(rawValue: 0x176) }
-  /// IA32_MISC_ENABLE: enables and disables miscellaneous features.
-  @inlinable public static var miscEnable: MSR { MSR(rawValue: 0x1a0) }
-  /// IA32_DEBUGCTL: branch tracing and last-branch records.
-  @inlinable public static var debugCtl: MSR { MSR(rawValue: 0x1d9) }
-  /// IA32_PAT: the page attribute table.
-  @inlinable public static var pat: MSR { MSR(rawValue: 0x277) }
-  /// IA32_MTRR_DEF_TYPE: the default memory type.
-  @inlinable public static var mtrrDefType: MSR { MSR(rawValue: 0x2ff) }
-  /// IA32_XSS: the supervisor state that XSAVES manages.
-  @inlinable public static var xss: MSR { MSR(rawValue: 0xda0) }
   /// IA32_EFER: the extended feature enables: SCE, LME, LMA, NXE.
   @inlinable public static var efer: MSR { MSR(rawValue: 0xc000_0080) }
   /// IA32_STAR: the selectors of SYSCALL and SYSRET.
   @inlinable public static var star: MSR { MSR(rawValue: 0xc000_0081) }
   /// IA32_LSTAR: the instruction pointer that a 64-bit SYSCALL loads.
   @inlinable public static var lstar: MSR { MSR(rawValue: 0xc000_0082) }
-  /// IA32_CSTAR: the instruction pointer that a compatibility-mode SYSCALL loads (AMD).
-  @inlinable public static var cstar: MSR { MSR(rawValue: 0xc000_0083) }
   /// IA32_FMASK: the RFLAGS bits that SYSCALL clears.
   @inlinable public static var fmask: MSR { MSR(rawValue: 0xc000_0084) }
   /// IA32_FS_BASE: the base of FS.
@@ -71,16 +55,8 @@ extension MSR {
   @inlinable public static var gsBase: MSR { MSR(rawValue: 0xc000_0101) }
   /// IA32_KERNEL_GS_BASE: what SWAPGS exchanges with the base of GS.
   @inlinable public static var kernelGSBase: MSR { MSR(rawValue: 0xc000_0102) }
-  /// IA32_TSC_AUX: what RDTSCP and RDPID return.
-  @inlinable public static var tscAux: MSR { MSR(rawValue: 0xc000_0103) }
 
   // AMD's own (APM vol. 2, appendix A).
-  /// HWCR: hardware configuration.
-  @inlinable public static var hwcr: MSR { MSR(rawValue: 0xc001_0015) }
-  /// VIRT_SPEC_CTRL: virtual: SSBD, where the hypervisor knows how the CPU does it.
-  @inlinable public static var virtSpecCtrl: MSR { MSR(rawValue: 0xc001_011f) }
-  /// LS_CFG: load-store configuration: SSBD before SPEC_CTRL had it.
-  @inlinable public static var lsCfg: MSR { MSR(rawValue: 0xc001_1020) }
   /// DE_CFG: decode configuration: whether LFENCE serialises.
   @inlinable public static var deCfg: MSR { MSR(rawValue: 0xc001_1029) }
 
@@ -96,62 +72,30 @@ extension MSR {
   public static let names: [(msr: MSR, name: String)] = architecturalNames + vmxNames + x2APICNames
 
   private static let architecturalNames: [(msr: MSR, name: String)] = [
-    // Time, the local APIC, and what the firmware locks.
-    (.timeStampCounter, "IA32_TIME_STAMP_COUNTER"),
-    (.apicBase, "IA32_APIC_BASE"),
-    (.featureControl, "IA32_FEATURE_CONTROL"),
-    (.tscAdjust, "IA32_TSC_ADJUST"),
-    (.biosUpdateTrigger, "IA32_BIOS_UPDT_TRIG"),
-    (.biosUpdateSignature, "IA32_BIOS_SIGN_ID"),
-    (.smmMonitorControl, "IA32_SMM_MONITOR_CTL"),
-    (.smBase, "IA32_SMBASE"),
-    (MSR(0xe7), "IA32_MPERF"),
-    (MSR(0xe8), "IA32_APERF"),
-    (MSR(0x6e0), "IA32_TSC_DEADLINE"),
-    (.platformInfo, "MSR_PLATFORM_INFO"),
-    (.perfCapabilities, "IA32_PERF_CAPABILITIES"),
-
+    // Time, the local APIC, and registers that the firmware locks.
+    (.timeStampCounter, "IA32_TIME_STAMP_COUNTER"), (.apicBase, "IA32_APIC_BASE"), (MSR(0x3a), "IA32_FEATURE_CONTROL"),
+    (.tscAdjust, "IA32_TSC_ADJUST"), (.biosUpdateTrigger, "IA32_BIOS_UPDT_TRIG"),
+    (.biosUpdateSignature, "IA32_BIOS_SIGN_ID"), (.smmMonitorControl, "IA32_SMM_MONITOR_CTL"), (.smBase, "IA32_SMBASE"),
+    (MSR(0xe7), "IA32_MPERF"), (MSR(0xe8), "IA32_APERF"), (MSR(0x6e0), "IA32_TSC_DEADLINE"),
+    (.platformInfo, "MSR_PLATFORM_INFO"), (.perfCapabilities, "IA32_PERF_CAPABILITIES"),
     // Speculation control and its relatives.
-    (.specCtrl, "IA32_SPEC_CTRL"),
-    (.predCmd, "IA32_PRED_CMD"),
-    (.archCapabilities, "IA32_ARCH_CAPABILITIES"),
-    (.flushCmd, "IA32_FLUSH_CMD"),
-    (.tsxCtrl, "IA32_TSX_CTRL"),
-    (MSR(0x123), "IA32_MCU_OPT_CTRL"),
-    (MSR(0x5000_0000), "IA32_VIRTUAL_ENUMERATION"),
-    (MSR(0x5000_0001), "IA32_VIRTUAL_MITIGATION_ENUM"),
+    (.specCtrl, "IA32_SPEC_CTRL"), (.predCmd, "IA32_PRED_CMD"), (.archCapabilities, "IA32_ARCH_CAPABILITIES"),
+    (.flushCmd, "IA32_FLUSH_CMD"), (MSR(0x122), "IA32_TSX_CTRL"), (MSR(0x123), "IA32_MCU_OPT_CTRL"),
+    (MSR(0x5000_0000), "IA32_VIRTUAL_ENUMERATION"), (MSR(0x5000_0001), "IA32_VIRTUAL_MITIGATION_ENUM"),
     (MSR(0x5000_0002), "IA32_VIRTUAL_MITIGATION_CTRL"),
-
     // System calls, segments and paging.
-    (.sysenterCS, "IA32_SYSENTER_CS"),
-    (.sysenterESP, "IA32_SYSENTER_ESP"),
-    (.sysenterEIP, "IA32_SYSENTER_EIP"),
-    (.miscEnable, "IA32_MISC_ENABLE"),
-    (.debugCtl, "IA32_DEBUGCTL"),
-    (.pat, "IA32_PAT"),
-    (.mtrrDefType, "IA32_MTRR_DEF_TYPE"),
-    (MSR(0x38f), "IA32_PERF_GLOBAL_CTRL"),
-    (.xss, "IA32_XSS"),
-    (.efer, "IA32_EFER"),
-    (.star, "IA32_STAR"),
-    (.lstar, "IA32_LSTAR"),
-    (.cstar, "IA32_CSTAR"),
-    (.fmask, "IA32_FMASK"),
-    (.fsBase, "IA32_FS_BASE"),
-    (.gsBase, "IA32_GS_BASE"),
-    (.kernelGSBase, "IA32_KERNEL_GS_BASE"),
-    (.tscAux, "IA32_TSC_AUX"),
-
+    (.sysenterCS, "IA32_SYSENTER_CS"), (.sysenterESP, "IA32_SYSENTER_ESP"), (.sysenterEIP, "IA32_SYSENTER_EIP"),
+    (MSR(0x1a0), "IA32_MISC_ENABLE"), (MSR(0x1d9), "IA32_DEBUGCTL"), (MSR(0x277), "IA32_PAT"),
+    (MSR(0x2ff), "IA32_MTRR_DEF_TYPE"), (MSR(0x38f), "IA32_PERF_GLOBAL_CTRL"), (MSR(0xda0), "IA32_XSS"),
+    (.efer, "IA32_EFER"), (.star, "IA32_STAR"), (.lstar, "IA32_LSTAR"), (MSR(0xc000_0083), "IA32_CSTAR"),
+    (.fmask, "IA32_FMASK"), (.fsBase, "IA32_FS_BASE"), (.gsBase, "IA32_GS_BASE"),
+    (.kernelGSBase, "IA32_KERNEL_GS_BASE"), (MSR(0xc000_0103), "IA32_TSC_AUX"),
     // AMD's own (APM vol. 2, appendix A).
-    (MSR(0xc000_0104), "TSC_RATIO"),
-    (.hwcr, "HWCR"),
-    (MSR(0xc001_0114), "VM_CR"),
-    (.virtSpecCtrl, "VIRT_SPEC_CTRL"),
-    (.lsCfg, "LS_CFG"),
-    (.deCfg, "DE_CFG"),
+    (MSR(0xc000_0104), "TSC_RATIO"), (MSR(0xc001_0015), "HWCR"), (MSR(0xc001_0114), "VM_CR"),
+    (MSR(0xc001_011f), "VIRT_SPEC_CTRL"), (MSR(0xc001_1020), "LS_CFG"), (.deCfg, "DE_CFG"),
   ]
 
-  // Intel SDM vol. 3, appendix A (VMX capability reporting facility). The constants are only ever wanted as a range.
+  // Intel SDM vol. 3, appendix A (VMX capability reporting facility). Code uses them only as a range.
   private static let vmxNames: [(msr: MSR, name: String)] =
     [
       "BASIC", "PINBASED_CTLS", "PROCBASED_CTLS", "EXIT_CTLS", "ENTRY_CTLS", "MISC", "CR0_FIXED0", "CR0_FIXED1",
@@ -159,7 +103,7 @@ extension MSR {
       "TRUE_PROCBASED_CTLS", "TRUE_EXIT_CTLS", "TRUE_ENTRY_CTLS", "VMFUNC", "PROCBASED_CTLS3", "EXIT_CTLS2",
     ].enumerated().map { (MSR(rawValue: vmxCapabilities.lowerBound.rawValue + UInt32($0)), "IA32_VMX_" + $1) }
 
-  // Intel SDM vol. 3, "x2APIC Register Address Space". The constants are only ever wanted as a range.
+  // Intel SDM vol. 3, "x2APIC Register Address Space". Code uses them only as a range.
   private static let x2APICNames: [(msr: MSR, name: String)] = {
     let single: [(UInt32, String)] = [
       (0x02, "APICID"), (0x03, "VERSION"), (0x08, "TPR"), (0x0a, "PPR"), (0x0b, "EOI"), (0x0d, "LDR"),

@@ -1,4 +1,4 @@
-// A model-specific register's number, and the text form that people and tools use for it.
+// A model-specific register's number, and its text form.
 //
 // Facts: Intel SDM vol. 2 (RDMSR, WRMSR: ECX holds the number, 32 bits); the names are in MSR+Names.swift.
 
@@ -8,53 +8,37 @@ public struct MSR: RawRepresentable, Hashable, Comparable, Codable, Sendable, Bi
   /// The register number.
   public var rawValue: UInt32
 
-  /// The register with the given number, whether or not any CPU has it.
-  @inlinable
-  public init(rawValue: UInt32) {
-    self.rawValue = rawValue
-  }
+  /// The register with this number, whether or not any CPU has it.
+  @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-  /// The register with the given number, whether or not any CPU has it.
-  @inlinable
-  public init(_ number: UInt32) {
-    self.init(rawValue: number)
-  }
+  /// The register with this number, whether or not any CPU has it.
+  @inlinable public init(_ number: UInt32) { self.init(rawValue: number) }
 
   /// Orders registers by number.
-  @inlinable
-  public static func < (left: MSR, right: MSR) -> Bool {
-    left.rawValue < right.rawValue
-  }
+  @inlinable public static func < (left: MSR, right: MSR) -> Bool { left.rawValue < right.rawValue }
 }
 
 extension MSR {
-  /// Whether it only takes writes, each of which is a barrier: a read is a #GP, and there is no value to keep.
+  /// Whether it is write-only: a write is a barrier or flush, a read is a #GP, and there is no value to keep.
   public var isCommand: Bool { self == .predCmd || self == .flushCmd }
 
-  /// The stand-in for IA32_SPEC_CTRL where a write is to be one that KVM ends by itself: KVM emulates this MSR on every
-  /// host.
+  /// The stand-in for IA32_SPEC_CTRL: KVM emulates its writes by itself on every host.
   public static let standIn = MSR.tscAdjust
 }
 
 extension MSR: CustomStringConvertible {
   /// The number in hexadecimal: `0x48`.
-  public var hex: String {
-    rawValue.hex
-  }
+  public var hex: String { rawValue.hex }
 
-  /// The manual's name (`IA32_SPEC_CTRL`), or nil when this project has none for the number.
-  public var name: String? {
-    MSR.nameOfNumber[self]
-  }
+  /// The manual's name (`IA32_SPEC_CTRL`); nil if the table has none.
+  public var name: String? { MSR.nameOfNumber[self] }
 
-  /// The manual's name where there is one, else the number in hexadecimal.
-  public var description: String {
-    name ?? hex
-  }
+  /// The manual's name if there is one, else the number in hexadecimal.
+  public var description: String { name ?? hex }
 
   /// Reads a name, in any case and with or without `IA32_` or `MSR_` before it, or a number (`0x48`, `72`).
   ///
-  /// Nil when the text is neither a known name nor a number of 32 bits.
+  /// Nil if the text is neither a known name nor a number of 32 bits.
   public init?(parsing text: String) {
     if let number = MSR.number(in: text) {
       self.init(rawValue: number)
@@ -65,7 +49,7 @@ extension MSR: CustomStringConvertible {
   }
 
   private static func number(in text: String) -> UInt32? {
-    // UInt32(_:radix:) takes a sign, and no register number has one.
+    // UInt32(_:radix:) accepts a sign, which a register number does not have.
     guard let first = text.first, first.isASCII, first.isNumber else { return nil }
     if text.hasPrefix("0x") || text.hasPrefix("0X") {
       let digits = text.dropFirst(2)

@@ -1,4 +1,4 @@
-// IA32_SPEC_CTRL (MSR 0x48), the register that this project is about: its bits, and which of them a CPU model has.
+// IA32_SPEC_CTRL (MSR 0x48), the register that this project measures: its bits, and which of them a CPU model has.
 //
 // Facts: Intel SDM vol. 4, table 2-2, register 48H; AMD APM vol. 2, section 3.2.9 (bits 0, 1, 2 and 7 there).
 
@@ -8,7 +8,7 @@ public struct SpecCtrl: NamedBits {
   /// The register's value.
   public var rawValue: UInt64
 
-  /// The given value, reserved bits and all.
+  /// The given value, including reserved bits.
   @inlinable
   public init(rawValue: UInt64) {
     self.rawValue = rawValue

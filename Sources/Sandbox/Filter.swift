@@ -1,4 +1,4 @@
-// The rules as a program of the kernel's packet filter, which sees each system call before the kernel does.
+// The rules as a program for the kernel's packet filter, which checks each system call before it is executed.
 // Facts: seccomp(2); Linux Documentation/userspace-api/seccomp_filter.rst; include/uapi/linux/seccomp.h, filter.h,
 // bpf_common.h.
 
@@ -9,7 +9,7 @@ enum Filter {
   /// What the kernel does with a call.
   enum Verdict: Equatable {
     case allow
-    /// The thread gets SIGSYS in its stead; blocked or not handled, it ends the process.
+    /// The thread gets SIGSYS instead; if that is blocked or not handled, the process ends.
     case trap
     /// The process ends at once.
     case kill
@@ -89,14 +89,13 @@ enum Filter {
 
   // MARK: Installing
 
-  /// Sets the filter for every thread of this process, and says there what it has refused; gives what this kernel
-  /// lacks.
+  /// Sets the filter for every thread of this process, and returns what this kernel lacks.
   ///
   /// - Throws: `SandboxError` when the kernel refuses.
   static func install() throws(SandboxError) -> [String] {
-    Refusal.willBeSaid()
+    Refusal.installHandler()
     let program = program(SystemCallRule.allowed(in: UInt32(getpid())))
-    // Safe: as many instructions as are said, for the length of the call.
+    // Safe: the program is valid during the call, with its own length.
     let result = unsafe program.withUnsafeBufferPointer {
       unsafe chost_set_filter(UInt(SECCOMP_FILTER_FLAG_TSYNC), $0.baseAddress, UInt16($0.count))
     }
@@ -108,9 +107,9 @@ enum Filter {
     }
   }
 
-  /// Whether a result of installing says that the kernel has no filter, `mode` being what PR_GET_SECCOMP gives.
+  /// Whether a result of installing means that the kernel has no filter; `mode` is the result of PR_GET_SECCOMP.
   ///
-  /// EINVAL alone may as well be said of the program: it says so only where the kernel knows no mode either.
+  /// EINVAL alone may also mean an invalid program: it means absence only if PR_GET_SECCOMP is unknown, too.
   static func isAbsence(_ result: Int, of mode: Int) -> Bool {
     result == -Int(ENOSYS) || result == -Int(EINVAL) && mode == -Int(EINVAL)
   }

@@ -1,4 +1,4 @@
-// A Landlock domain without a rule: what it handles is denied. Descriptors that are open already keep what they can do.
+// A Landlock domain without rules: everything that it handles is denied. Open descriptors keep their rights.
 // Facts: landlock(7); Linux Documentation/userspace-api/landlock.rst (what each version of the interface knows).
 
 import CHost
@@ -8,7 +8,7 @@ import SystemPackage
 enum Landlock {
   /// What a version of the interface can deny.
   struct Version: Equatable {
-    /// LANDLOCK_ACCESS_FS_*, LANDLOCK_ACCESS_NET_* and LANDLOCK_SCOPE_*, as many as its structure has.
+    /// LANDLOCK_ACCESS_FS_*, LANDLOCK_ACCESS_NET_* and LANDLOCK_SCOPE_*, as far as the version's structure has them.
     let attributes: [UInt64]
     /// LANDLOCK_RESTRICT_SELF_TSYNC: for every thread.
     let flags: UInt32
@@ -19,7 +19,7 @@ enum Landlock {
       var attributes: [UInt64] = [1 << UInt64(files) - 1]
       // TCP: binding and connecting.
       if number >= 4 { attributes.append(0b11) }
-      // Abstract sockets and signals, to processes outside of the domain.
+      // Abstract sockets and signals to processes outside the domain.
       if number >= 6 { attributes.append(0b11) }
       self.attributes = attributes
       flags = number >= 8 ? 1 << 3 : 0
@@ -29,25 +29,24 @@ enum Landlock {
   /// LANDLOCK_CREATE_RULESET_VERSION.
   private static let askForVersion: UInt32 = 1
 
-  /// Whether the answer to the question for the version says that there is none.
+  /// Whether the answer means that the kernel has no Landlock: not compiled in (ENOSYS) or off at boot (EOPNOTSUPP).
   ///
-  /// It is not compiled in (ENOSYS), or turned off at boot (EOPNOTSUPP). Any other error is of somebody who forbids the
-  /// question.
+  /// Any other error means that the system call itself is forbidden.
   static func isAbsence(_ answer: Int) -> Bool { answer == -Int(ENOSYS) || answer == -Int(EOPNOTSUPP) }
 
-  /// Denies this thread, and those that it makes, all that this kernel's version can deny; gives what it lacks.
+  /// Denies this thread and its later children everything that this kernel's version can deny; returns what it lacks.
   ///
   /// - Throws: `SandboxError` when the kernel refuses.
   static func denyEverything() throws(SandboxError) -> [String] {
-    // Without a structure only the version is asked for.
+    // Without a structure the call returns the version.
     let number = chost_landlock_create_ruleset(nil, 0, askForVersion)
     if isAbsence(number) {
-      return ["this kernel has no Landlock: files are guarded by the filter of system calls alone"]
+      return ["this kernel has no Landlock: only the filter of system calls protects files"]
     }
     guard number >= 1 else { throw SandboxError("landlock_create_ruleset", number) }
     let version = Version(number)
     let ruleset = unsafe version.attributes.withUnsafeBytes {
-      // Safe: as many bytes as are said, for the length of the call.
+      // Safe: the bytes are valid during the call, with their own length.
       unsafe chost_landlock_create_ruleset($0.baseAddress, UInt($0.count), 0)
     }
     guard ruleset >= 0 else { throw SandboxError("landlock_create_ruleset", ruleset) }
@@ -57,8 +56,8 @@ enum Landlock {
     return number >= 6
       ? []
       : [
-        "this kernel's Landlock (version \(number)) does not guard \(number >= 4 ? "" : "TCP, ")"
-          + "signals and abstract sockets: the filter of system calls does alone"
+        "this kernel's Landlock (version \(number)) does not restrict \(number >= 4 ? "" : "TCP, ")"
+          + "signals and abstract sockets: only the filter of system calls does"
       ]
   }
 }

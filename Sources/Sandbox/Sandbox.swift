@@ -1,31 +1,30 @@
-// A cage around a process that runs a guest which somebody else made: what it has open it keeps, and nothing more comes
-// to it. What each layer does, and what is left to the operator: docs/security.md.
+// The sandbox of a process that runs a foreign guest: it keeps what it has open and gets nothing more. docs/security.md
+// says what each layer does, and what is left to the operator.
 // Facts: PR_SET_NO_NEW_PRIVS(2const), seccomp(2), landlock(7).
 
 import CHost
 public import SystemPackage
 
-/// The kernel's means against a process that has been taken over by its guest.
+/// Layers of the kernel's protection against a process that its guest has taken over.
 public struct Sandbox: OptionSet, Sendable {
   public let rawValue: Int
   public init(rawValue: Int) { self.rawValue = rawValue }
 
-  /// No program that it starts gets more rights than it has itself; the condition of the other two.
+  /// A program that it starts gets no more rights than it has itself; the other two need this.
   public static let noNewPrivileges = Sandbox(rawValue: 1)
-  /// No file is opened, made or removed, no TCP port bound or connected to, no other process signalled.
+  /// It cannot open, make or remove files, use TCP ports, or signal other processes.
   public static let landlock = Sandbox(rawValue: 2)
-  /// No system call but those of `SystemCallRule.allowed`.
+  /// It can make only the system calls of `SystemCallRule.allowed`.
   public static let seccomp = Sandbox(rawValue: 4)
   public static let all: Sandbox = [.noNewPrivileges, .landlock, .seccomp]
 
-  /// Closes these layers around this process, for good; gives what this kernel lacks of them, a sentence each.
+  /// Applies these layers to this process irrevocably; returns what this kernel lacks of them, a sentence each.
   ///
-  /// The filter of system calls holds for every thread, Landlock for the calling thread and those that it makes later
-  /// (for every thread since Linux 7.0). A call that the filter does not allow ends the process with a sentence on
-  /// standard error and status 70.
+  /// The filter of system calls applies to every thread, Landlock to the calling thread and its later children (to
+  /// every thread since Linux 7.0). A call that the filter refuses ends the process with a message and status 70.
   ///
   /// - Throws: `SandboxError` when the kernel has a layer and refuses it.
-  public func close() throws(SandboxError) -> [String] {
+  public func enter() throws(SandboxError) -> [String] {
     var lacks: [String] = []
     if contains(.noNewPrivileges) {
       let result = chost_prctl(Int(PR_SET_NO_NEW_PRIVS), 1)
@@ -37,17 +36,17 @@ public struct Sandbox: OptionSet, Sendable {
   }
 }
 
-/// A layer that the kernel has and did not close.
+/// A layer that the kernel has and could not apply.
 public struct SandboxError: Error, Equatable, CustomStringConvertible {
-  /// The call.
+  /// The call that failed.
   public let what: String
   public let code: Errno
 
   init(_ what: String, _ result: Int) {
     self.what = what
-    // A positive result is the thread that the filter could not be set for.
+    // A positive result is a thread for which the filter could not be set.
     code = result < 0 ? Errno(rawValue: CInt(-result)) : .resourceBusy
   }
 
-  public var description: String { "the sandbox cannot be closed (\(what): \(code)); --no-sandbox goes without" }
+  public var description: String { "the sandbox cannot be set up (\(what): \(code)); --no-sandbox runs without it" }
 }

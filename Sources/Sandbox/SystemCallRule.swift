@@ -1,27 +1,26 @@
-// The system calls that a process needs once its guest runs: the run loop's, those of stopping, snapshots and moves,
-// and those that the C library and Swift's runtime make by themselves. Whoever adds a call to one of these paths adds
-// it here.
+// The system calls that a process needs once its guest runs: for the run loop, stopping, snapshots and moves, and those
+// that the C library and Swift's runtime make. A new call on one of these paths must be added here.
 // Facts: arch/x86/entry/syscalls/syscall_64.tbl (numbers never change).
 
 import CHost
 import CKVM
 
-/// A system call that is allowed, and on what condition.
+/// An allowed system call, and its condition.
 struct SystemCallRule: Equatable {
   let number: UInt32
   let condition: Condition
 
-  /// What an argument must be, by its lower 32 bits: only for arguments of which the kernel looks at no others, so for
-  /// no pointer.
+  /// What an argument's lower 32 bits must be: only for arguments of which the kernel uses no other bits, so never for
+  /// a pointer.
   enum Condition: Equatable {
     case always
     /// One of these values.
     case argument(Int, isOneOf: [UInt32])
-    /// Any value but this.
+    /// Any value except this.
     case forbidden(UInt32, inArgument: Int)
     /// All of the bits `set`, and none of the bits `clear`.
     case bits(Int, set: UInt32 = 0, clear: UInt32 = 0)
-    /// Answered with this error in the kernel's stead.
+    /// The call fails with this error without being made.
     case fails(UInt16)
   }
 
@@ -41,8 +40,8 @@ extension SystemCallRule {
   /// The rules, the most frequent call first; `process` is this process's number.
   static func allowed(in process: UInt32) -> [SystemCallRule] {
     [
-      // KVM_RUN, and what a VM and its vCPU are asked and told; how wide the terminal is, and its settings, which a
-      // guest's console changed, back.
+      // KVM_RUN and other requests to the VM and its vCPU; the terminal's width, and restoring the terminal's settings
+      // that a guest's console changed.
       SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions + terminalSettings)),
       // Memory, never executable.
       SystemCallRule(9, .bits(2, clear: protExec)),  // mmap
@@ -51,22 +50,22 @@ extension SystemCallRule {
       SystemCallRule(12),  // brk
       SystemCallRule(25),  // mremap
       SystemCallRule(28),  // madvise
-      // What is open already: results, the statistics, the other side of a move.
+      // Open files: results, the statistics, the other side of a move.
       SystemCallRule(0),  // read
       SystemCallRule(1),  // write
       SystemCallRule(17),  // pread64
       SystemCallRule(20),  // writev
       SystemCallRule(3),  // close
       SystemCallRule(32),  // dup
-      // A refusal, and no end: malloc looks at a setting in /proc before it gives a thread's memory back, and does
-      // without.
+      // Fails without ending the process: malloc reads a setting in /proc before it frees a thread's memory, and can do
+      // without it.
       SystemCallRule(257, .fails(eacces)),  // openat
       SystemCallRule(7),  // poll
       SystemCallRule(271),  // ppoll
       SystemCallRule(44),  // sendto
       SystemCallRule(45),  // recvfrom
       SystemCallRule(48),  // shutdown
-      // Deadlines and signals. Nobody takes the handler of a refused call away.
+      // Deadlines and signals. The handler for refused calls cannot be replaced.
       SystemCallRule(222),  // timer_create
       SystemCallRule(223),  // timer_settime
       SystemCallRule(226),  // timer_delete
@@ -77,8 +76,8 @@ extension SystemCallRule {
       SystemCallRule(131),  // sigaltstack
       SystemCallRule(234, .argument(0, isOneOf: [process])),  // tgkill: abort(3)
       SystemCallRule(219),  // restart_syscall
-      // Threads, and no other process: with clone3 the flags lie in memory, where no filter sees them. The C library
-      // then uses clone.
+      // Threads, but no processes: clone3 has its flags in memory, where a filter cannot see them, so the C library
+      // must use clone.
       SystemCallRule(435, .fails(enosys)),  // clone3
       SystemCallRule(56, .bits(0, set: cloneThread)),  // clone
       SystemCallRule(273),  // set_robust_list
@@ -91,7 +90,7 @@ extension SystemCallRule {
       SystemCallRule(186),  // gettid
       SystemCallRule(60),  // exit
       SystemCallRule(231),  // exit_group
-      // Clocks, where the kernel does not answer without a call; sleeping; random numbers for hash tables.
+      // Clocks, if they need a system call; sleeping; random numbers for hash tables.
       SystemCallRule(228),  // clock_gettime
       SystemCallRule(229),  // clock_getres
       SystemCallRule(96),  // gettimeofday
@@ -102,16 +101,16 @@ extension SystemCallRule {
     ]
   }
 
-  /// TCGETS, its younger form TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
+  /// TCGETS, TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).
   private static let terminalQuestions: [UInt32] = [0x5401, 0x802c_542a, 0x5413]
 
-  /// TCSETS and its younger form TCSETS2.
+  /// TCSETS and TCSETS2.
   private static let terminalSettings: [UInt32] = [0x5402, 0x402c_542b]
 
-  /// What is asked of a VM and a vCPU once the guest runs.
+  /// The requests to a VM and a vCPU once the guest runs.
   ///
-  /// That is to run, to tell the guest's state, to change what is intercepted, to copy the memory and to give it up;
-  /// nothing that gives a vCPU another state, or that makes anything.
+  /// They run the guest, read its state, change what is intercepted, copy its memory and remove it; none sets a vCPU's
+  /// state or makes anything.
   private static let requests: [UInt32] = [
     Request.run,
     .getRegisters, .getSpecialRegisters, .getMSRs, .setMSRs, .getXSAVE, .getXCRs, .getEvents, .getDebugRegisters,

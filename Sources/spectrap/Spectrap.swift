@@ -33,18 +33,18 @@ struct Spectrap: ParsableCommand {
     }
   }
 
-  /// The command that the words order.
+  /// Parses the command line.
   ///
-  /// - Throws: What the argument parser throws, and `ValidationError` for a command that there is none of.
+  /// - Throws: What the argument parser throws, and `ValidationError` for an unknown command.
   private static func parse(_ words: [String]) throws -> any ParsableCommand {
     let names = configuration.subcommands.map { $0._commandName }
     if let word = words.first(where: { $0 != "help" }), !word.hasPrefix("-"), !names.contains(word) {
       throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.text(for: word, among: names))")
     }
-    return try parseAsRoot(NumberWords.joined(words))
+    return try parseAsRoot(NegativeNumbers.joined(words))
   }
 
-  /// Says what there is to say, and ends the program: with 0 where help was asked for and could be printed.
+  /// Prints an error or the requested help, and ends the program: with 0 where help was printed.
   private static func end(with error: any Error) -> Never {
     let status = exitCode(for: error)
     let text = fullMessage(for: error, columns: Terminal.width)
@@ -52,7 +52,7 @@ struct Spectrap: ParsableCommand {
       if !text.isEmpty { Output.errors(text) }
       Glibc.exit(status.rawValue)
     }
-    do { try Output.result(text + "\n") } catch { Glibc.exit(Failure.say(error).rawValue) }
+    do { try Output.result(text + "\n") } catch { Glibc.exit(Failure.report(error).rawValue) }
     Glibc.exit(0)
   }
 }

@@ -61,7 +61,7 @@ struct InputTests {
   func endless() throws {
     try Spectrap.run("contract", "/dev/zero").expectFailure(65, saying: "/dev/zero", "longer than 256 MiB")
     try Spectrap.run("contract", "/proc/self/maps").expectFailure(65, saying: "/proc/self/maps is no result")
-    try Spectrap.run("inspect", "/dev/zero").expectFailure(65, saying: "/dev/zero", "no snapshot")
+    try Spectrap.run("inspect", "/dev/zero").expectFailure(65, saying: "/dev/zero", "not a snapshot")
   }
 
   @Test("is standard input once")

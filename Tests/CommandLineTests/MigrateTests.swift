@@ -16,7 +16,7 @@ struct MigrateTests {
     for policy in try Spectrap.names(of: "policies") {
       #expect(lines.count { $0.prefix(26).contains(policy) } == 9, "\(policy)")
     }
-    for word in ["UNPROTECTED", "leaving IBRS set for ever", "refused", "allowed, protects: always", "no such guest"] {
+    for word in ["UNPROTECTED", "leaving IBRS set does not", "refused", "allowed, protects: always", "no such guest"] {
       #expect(outcome.output.split(separator: "\n").joined(separator: " ").contains(word), "\(word)")
     }
   }

@@ -92,7 +92,7 @@ struct SnapshotTests {
     unsafe #expect(truncate(file.path, size - 1) == 0)
     for command in ["resume", "inspect"] {
       try Spectrap.run(command, file.path).expectFailure(65, saying: "cut off", "\(size - 1) of \(size)")
-      try Spectrap.run(command, "/proc/self/maps").expectFailure(65, saying: "no snapshot of Spectrap's")
+      try Spectrap.run(command, "/proc/self/maps").expectFailure(65, saying: "not a snapshot of Spectrap")
       try Spectrap.run(command, "/nonexistent").expectFailure(66, saying: "/nonexistent cannot be read")
     }
   }

@@ -133,5 +133,5 @@ private func stoppedInBetween(_ experiment: Experiment, on kvm: borrowing KVM, t
   #expect(stopped == .paused)
   Thread.sleep(for: .milliseconds(100))
   if stopped == .paused { stopped = try session.run(.nothing, control) }
-  return try session.record(stopped)
+  return try session.record(stopped, nil)
 }

@@ -27,8 +27,8 @@ struct FirstTouchTests {
       let kvm = try KVM()
       let policy = Emulate()
       var machine = try Machine(
-        on: kvm, policy: policy, terms: .prove(for: policy, on: kvm), acceptingNoProtection: true)
-      try machine.load(image, orders: [UInt32](repeating: 1, count: count))
+        on: kvm, policy: policy, terms: .prove(for: policy, on: kvm).acceptingNoProtection())
+      try machine.load(image, iterations: [UInt32](repeating: 1, count: count))
       let end = Int(Layout.samples) + count * SampleRecord.size
       // Of another page that this program happens to touch for the first time there are few.
       #expect(try faults(reading: machine.vm, upTo: end) <= 4, "\(count) samples")

@@ -86,7 +86,7 @@ struct GuestFailureTests {
       try experiment.run()
     } throws: { error in
       guard case ExperimentError.mailbox(let text) = error else { return false }
-      return text.contains("after 0 samples for a pause that was ordered after 1")
+      return text.contains("after 0 samples, but its pause was set after 1")
     }
   }
 
@@ -115,13 +115,13 @@ struct GuestFailureTests {
     }
   }
 
-  @Test("and changes its orders is found out")
-  func changedOrders() {
+  @Test("and changes the iterations of its samples is found out")
+  func changedIterations() {
     #expect {
       try run { $0.add(.dword, .at(.rbx), 1) }
     } throws: { error in
       guard case ExperimentError.mailbox(let text) = error else { return false }
-      return text.contains("changed the iterations")
+      return text.contains("changed the number of iterations")
     }
   }
 

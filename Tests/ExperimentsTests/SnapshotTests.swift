@@ -143,7 +143,7 @@ struct SnapshotTests {
         #expect(paused.iterationsPerSample.prefix(state.samplesTaken).reduce(0, +) == UInt32(iterations), what)
         let record = try resumed(snapshot)
         expectSame(record, whole, what)
-        #expect(record.contract == snapshot.guest.machine.told, what)
+        #expect(record.contract == snapshot.guest.machine.contract, what)
         #expect(
           record.experiment.iterationsPerSample == paused.iterationsPerSample && record.firstOwnSample == paused.pause,
           what)

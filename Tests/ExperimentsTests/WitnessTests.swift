@@ -179,13 +179,14 @@ extension RunRecord {
     return RunRecord(
       experiment: experiment, protection: protection, stopped: stopped,
       interceptsSubject: intercepts ?? (trapped ? .always : .never),
-      counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, mailbox: .made(kernelEntries: kernelEntries),
+      counters: counters, kvmStatistics: kvmExits.map { ["exits": $0] }, whyNoStatistics: nil,
+      mailbox: .made(kernelEntries: kernelEntries),
       samples: stamps ?? (0..<samples).map { _ in SampleRecord(iterations: 5, start: 100, end: 600) },
       firstOwnSample: firstOwnSample,
       subjectAtStart: SubjectValue(guest: 0, register: nil),
       subjectAtEnd: SubjectValue(guest: 0, register: registerAtEnd),
       contract: GuestContract(cpuid: CPUIDModel([]), archCapabilities: []), hostCycles: hostCycles,
       hostCyclesHere: hostCycles, rates: rates, disturbance: RunRecord.Disturbance(), roundTrips: nil, tally: tally,
-      origin: nil, warnings: [])
+      origin: nil, warnings: [], snapshot: nil)
   }
 }

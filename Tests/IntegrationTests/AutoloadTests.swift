@@ -218,7 +218,7 @@ struct AutoloadTests {
     func fault<P: Policy & ~Copyable>(_ policy: consuming P) throws -> GuestFault? {
       var machine = try Machine(on: try KVM(), policy: policy)
       let image = try GuestImage(Workload(.ibrs, msr: .efer), entry: .none)
-      try machine.load(image, orders: [1])
+      try machine.load(image, iterations: [1])
       var ports = GuestPorts(for: Workload(.ibrs))
       let end = try machine.run(&ports)
       #expect(end == .finished)

@@ -140,7 +140,7 @@ struct EndingTests {
   func int3() throws {
     var machine = try Machine(on: try KVM())
     let image = try GuestImage(Workload(.bare), entry: .none)
-    try machine.load(image, orders: [1])
+    try machine.load(image, iterations: [1])
     // In the place of the kernel's first instruction, with its fault handlers left alone.
     let origin = try #require(image.programs.first?.program.origin)
     try machine.vm.write([0xcc], at: GuestPhysicalAddress(origin))

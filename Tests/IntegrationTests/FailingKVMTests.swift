@@ -119,7 +119,7 @@ struct FailingKVMTests {
     let told = VirtualMachine.keptMemory.filter { $0.range.start == 0x5000 && $0.range.count == count }
     #expect(told.map(\.error) == [KVMError(.request(.setUserMemoryRegion), .badFileDescriptor)])
     let warning = VirtualMachine.KeptMemory.warning(of: told)
-    #expect(warning?.hasPrefix("\(count) bytes of guests' memory stay mapped") == true)
+    #expect(warning?.hasPrefix("\(count) bytes of guest memory stay mapped") == true)
     #expect(VirtualMachine.KeptMemory.warning(of: []) == nil)
     // Safe: nobody else knows the mapping.
     unsafe _ = munmap(UnsafeMutableRawPointer(bitPattern: UInt(address)), count)
@@ -128,9 +128,9 @@ struct FailingKVMTests {
   @Test("a guest that cannot be looked at is not said to owe nothing")
   func softException() throws {
     let machine = try Machine(on: try KVM())
-    #expect(try !machine.mustGoOn(after: 1))
+    #expect(try !machine.mustRunOn(after: 1))
     try DeadEnd().replace(machine.vcpu.descriptor)
-    #expect(error { _ = try machine.mustGoOn(after: 1) } != nil)
+    #expect(error { _ = try machine.mustRunOn(after: 1) } != nil)
   }
 }
 

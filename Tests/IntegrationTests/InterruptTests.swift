@@ -10,7 +10,7 @@ struct InterruptTests {
   private func machine(_ interrupts: MachineHardware.Interrupts) throws -> Machine<Emulate> {
     let kvm = try KVM()
     return try Machine(
-      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm), acceptingNoProtection: true,
+      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm).acceptingNoProtection(),
       hardware: MachineHardware(interrupts: interrupts))
   }
 
@@ -40,7 +40,7 @@ struct InterruptTests {
   func snapshot() throws {
     let kvm = try KVM()
     var machine = try Machine(
-      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm), acceptingNoProtection: true,
+      on: kvm, policy: Emulate(), terms: .prove(.specCtrl, on: kvm).acceptingNoProtection(),
       hardware: MachineHardware(interrupts: .controllersAndTimer))
     let error = try #require(throws: VirtualCPUStateError.self) { try machine.state(on: kvm) }
     #expect(error == .interruptControllers && "\(error)".contains("KVM_CREATE_IRQCHIP"))

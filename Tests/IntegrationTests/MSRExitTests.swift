@@ -60,7 +60,7 @@ struct MSRExitTests {
 
   @Test("hand over what the filter denies, whether the processor, KVM or nobody knows the MSR")
   func denied() throws {
-    let msrs = [MSR.xss, .flushCmd, Self.missing]
+    let msrs = [MSR(0xda0), .flushCmd, Self.missing]
     let steps = msrs.flatMap { [.read($0), .write($0, 0x1_0000_0002)] as [MSRStep] } + [.read(.sysenterESP)]
     let result = try run(steps, filters: [.denying(msrs)], reasons: .filter)
     #expect(result.accesses == msrs.flatMap { [read($0), write($0, 0x1_0000_0002)] })

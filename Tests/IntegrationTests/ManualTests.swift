@@ -54,7 +54,7 @@ struct ManualGuestTests {
   @Test("takes no write at all for a guest that never touches the register")
   func quiet() throws {
     var machine = try Machine(on: try KVM(), policy: Manual(subject: Self.msr))
-    try machine.load(GuestImage(Workload(.chatty), entry: .none), orders: [50])
+    try machine.load(GuestImage(Workload(.chatty), entry: .none), iterations: [50])
     var devices = Devices()
     _ = try machine.run(&devices)
     let entries = machine.counters.total + machine.counters.interruptions

@@ -43,15 +43,15 @@ struct PolicyTests {
 @Suite("The policy emulate, on KVM", .needsKVM, .needs(.userSpaceMSR), .needs(.msrFilter))
 struct EmulateGuestTests {
   @Test("takes exactly two writes for each kernel entry of the workload ibrs", arguments: [[1], [100], [7, 1, 250]])
-  func twoWrites(orders: [UInt32]) throws {
+  func twoWrites(samples: [UInt32]) throws {
     let kvm = try KVM()
     let entry = try EntryProof.proveBest(of: Entry.ringSwitching, on: kvm).entry
     var machine = try Machine(on: kvm, policy: Emulate(), acceptingNoProtection: true)
-    try machine.load(GuestImage(Workload(.ibrs), entry: entry), orders: orders)
+    try machine.load(GuestImage(Workload(.ibrs), entry: entry), iterations: samples)
     var devices = Devices()
     let end = try machine.run(&devices)
     #expect(end == .finished)
-    let iterations = UInt64(orders.reduce(0, +))
+    let iterations = UInt64(samples.reduce(0, +))
     #expect(machine.counters.byMSR.keys.elementsEqual([.specCtrl]))
     #expect(machine.counters.byMSR[.specCtrl]?.writes == 2 * iterations)
     #expect(machine.counters.byMSR[.specCtrl]?.reads == 0)

@@ -10,13 +10,13 @@ struct SafeMachineTests {
   /// The error that a policy's machine is not made with; nil when it is made.
   private func refusal<P: Policy & ~Copyable>(
     _ policy: consuming P, on kvm: borrowing KVM, _ host: HostAbilities? = nil, accepting: Bool = false,
-    presenting contract: GuestContract? = nil
+    contract: GuestContract? = nil
   ) throws -> PolicyError? {
     let terms: Terms
     if let host { terms = Terms(host) } else { terms = try .prove(for: policy, on: kvm) }
     do {
       _ = try Machine(
-        on: kvm, policy: policy, terms: terms, acceptingNoProtection: accepting, presenting: contract)
+        on: kvm, policy: policy, terms: terms.acceptingNoProtection(accepting), contract: contract)
     } catch let error as PolicyError { return error }
     return nil
   }
@@ -112,14 +112,14 @@ struct SafeMachineTests {
     contract.archCapabilities.insert(.ibrsAll)
     let policy = { Emulate(subject: .kernelGSBase) }
     let without = abilities(.kernelGSBase, held: true, ibrsAll: false)
-    guard case .unprotected(_, let reason) = try refusal(policy(), on: kvm, without, presenting: contract) else {
+    guard case .unprotected(_, let reason) = try refusal(policy(), on: kvm, without, contract: contract) else {
       Issue.record("the machine was made")
       return
     }
     #expect(reason.contains("told IBRS_ALL"))
-    #expect(try refusal(policy(), on: kvm, without, accepting: true, presenting: contract) == nil)
+    #expect(try refusal(policy(), on: kvm, without, accepting: true, contract: contract) == nil)
     let with = abilities(.kernelGSBase, held: true, ibrsAll: true)
-    #expect(try refusal(policy(), on: kvm, with, presenting: contract) == nil)
+    #expect(try refusal(policy(), on: kvm, with, contract: contract) == nil)
   }
 
   @Test("under adaptive never opens a register where that was not accepted, whatever it would cost")
@@ -141,7 +141,7 @@ struct SafeMachineTests {
     /// Why a machine is not made on these terms, nil when it is.
     func refusal<P: Policy & ~Copyable>(_ policy: consuming P, _ terms: Terms) throws -> String? {
       do {
-        _ = try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true)
+        _ = try Machine(on: kvm, policy: policy, terms: terms.acceptingNoProtection())
       } catch PolicyError
         .refused(_, let reason)
       { return reason }
@@ -152,7 +152,7 @@ struct SafeMachineTests {
     #expect(try refusal(Adaptive(subject: .kernelGSBase), Terms(host).adding(costs)) == nil)
     let listing = { Autoload(subject: .kernelGSBase, listing: [.kernelGSBase, .sysenterESP]) }
     #expect(listing().otherRegisters == [.sysenterESP])
-    #expect(try refusal(listing(), Terms(host))?.contains("nobody has proved") == true)
+    #expect(try refusal(listing(), Terms(host))?.contains("were not proved") == true)
     #expect(try refusal(listing(), Terms(host).adding(.held(wrote: 1), of: .sysenterESP)) == nil)
     #expect(
       try refusal(listing(), Terms(host).adding(.faulted(wrote: 1), of: .sysenterESP))?.contains("#GP") == true)

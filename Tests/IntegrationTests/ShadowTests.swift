@@ -88,7 +88,7 @@ struct ShadowGuestTests {
   @Test("writes the register never for a guest that toggles IBRS", .holds(.kernelGSBase))
   func toggles() throws {
     var machine = try Machine(on: try KVM(), policy: Shadow(subject: .kernelGSBase))
-    try machine.load(GuestImage(Workload(.ibrs, msr: .kernelGSBase), entry: .none), orders: [100])
+    try machine.load(GuestImage(Workload(.ibrs, msr: .kernelGSBase), entry: .none), iterations: [100])
     var devices = Devices()
     _ = try machine.run(&devices)
     #expect(machine.counters.byMSR[.kernelGSBase]?.writes == 200)

@@ -34,7 +34,7 @@ struct StoppingTests {
           })
       case .ring3:
         let image = try GuestImage(Workload(.bare), entry: .breakpoint)
-        try machine.load(image, orders: [1])
+        try machine.load(image, iterations: [1])
         let user = try #require(image.programs.last?.program.labels["user"])
         try machine.vm.write([0xeb, 0xfe], at: GuestPhysicalAddress(user))
       }

@@ -1,6 +1,6 @@
 // Two results: one where everything is known, one where nothing is that need not be.
 
-import Measurement
+@testable import Measurement
 import Registers
 
 enum Sample {

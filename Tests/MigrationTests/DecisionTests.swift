@@ -47,7 +47,7 @@ struct DecisionTests {
   func losesIBRSAll(policy: PolicyName) throws {
     let decision = try decision(from: .ibrsAll, under: policy, to: .ibrs)
     #expect(decision.text == "unprotected")
-    #expect(decision.reason.contains("leaving IBRS set for ever does not replace"))
+    #expect(decision.reason.contains("leaving IBRS set does not replace"))
     #expect(decision.reason.contains("barrier"))
     #expect(decision.reason.contains("user mode with IBRS set is slow"))
   }
@@ -55,7 +55,7 @@ struct DecisionTests {
   @Test("emulate protects only with IBRS_ALL at the destination")
   func emulateNeedsIBRSAll() throws {
     let lost = try decision(from: .ibrsAll, under: .emulate, to: .ibrs)
-    #expect(lost.text == "unprotected" && lost.reason.contains("only where the processor has IBRS_ALL"))
+    #expect(lost.text == "unprotected" && lost.reason.contains("only on a processor with IBRS_ALL"))
     #expect(try decision(from: .ibrs, under: .passthrough, to: .ibrs, then: .emulate).text == "unprotected")
     #expect(try decision(from: .ibrsAll, under: .passthrough, to: .ibrsAll, then: .emulate).text == "allowed")
   }

@@ -101,7 +101,7 @@ struct FeatureMSRTests {
       Decision(of: guest, to: without, under: .passthrough)
         == .refused(
           "the guest was told values of IA32_VMX_PROCBASED_CTLS2, IA32_VMX_EPT_VPID_CAP and IA32_VMX_VMFUNC that the "
-            + "destination's KVM does not take"))
+            + "destination's KVM does not accept"))
     // Who was not told VMX knows nothing of it.
     var plain = guest
     plain.featureMSRs = msrs(own).known(by: HostClass.ibrs.offer.cpuid.model)

@@ -63,6 +63,6 @@ struct HostOfferTests {
 private struct ReadBack: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
     let terms = try Terms.prove(for: policy, on: kvm)
-    return try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true).contract
+    return try Machine(on: kvm, policy: policy, terms: terms.acceptingNoProtection()).contract
   }
 }

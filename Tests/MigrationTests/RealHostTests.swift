@@ -61,7 +61,8 @@ struct RealHostTests {
     #expect(contract.archCapabilities == [.rsba, .skipL1DFlushOnEntry, .ifPschangeMCNo, .rfdsNo])
     #expect(contract.hosts[0].costs == .init(cpuid: ["CLWB"], archCapabilities: ["ITS_NO"], warnings: ["RSBA"]))
     var guest = MovingGuest(
-      contract: contract.told, policy: .emulate, subject: .specCtrl, protection: .none, inUse: [], hasIBPB: false)
+      contract: contract.guestContract, policy: .emulate, subject: .specCtrl, protection: .none, inUse: [],
+      hasIBPB: false)
     for host in hosts { #expect(Decision(of: guest, to: host, under: .emulate).text == "allowed") }
     // Where IBRS was kept on for it, it may not go down unnoticed.
     guest.protection = .always

@@ -18,7 +18,7 @@ import SystemPackage
     _ = parent
     // A thread that was there before.
     thread { while true { sleep(1_000) } }
-    for lack in try layers.close() { say("lacks: \(lack)") }
+    for lack in try layers.enter() { say("lacks: \(lack)") }
     say("closed")
     do { try attempt() } catch {
       say("error: \(error)")

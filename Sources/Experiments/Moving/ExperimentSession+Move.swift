@@ -1,4 +1,4 @@
-// The source's part: the decision, the copying beside the running guest, the hand-over.
+// The source's side of a move: the decision, copying beside the running guest, the hand-over.
 
 import Hypervisor
 import Measurement
@@ -6,10 +6,9 @@ public import Migration
 import Synchronization
 
 extension ExperimentSession where P: ~Copyable {
-  /// Moves the guest, which runs on meanwhile, to another host.
+  /// Moves the guest to another host while it runs.
   ///
-  /// - Throws: What running the guest throws; whatever goes wrong with the move itself is a result, and the guest is
-  ///   still here.
+  /// - Throws: What running the guest throws. A failure of the move itself is a result; the guest is then still here.
   mutating func move(
     _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM, from host: HostOffer,
     control: RunControl
@@ -46,7 +45,7 @@ extension ExperimentSession where P: ~Copyable {
       throw error
     }
     let began = ContinuousClock.now
-    let wasOrdered = copying.hasPaused
+    let pausedByCopying = copying.hasPaused
     copying.cancel()
     thread.join()
     control.discardPause()
@@ -55,10 +54,10 @@ extension ExperimentSession where P: ~Copyable {
         "the guest \(stopped == nil ? "ended" : "was stopped") at the source before it could be moved")
       return .ended(stopped)
     }
-    guard wasOrdered else {
-      let said = "the guest stopped for a pause that nobody ordered"
-      copying.sender.abort(said)
-      throw ExperimentError.mailbox(said)
+    guard pausedByCopying else {
+      let text = "the guest stopped for a pause that nobody ordered"
+      copying.sender.abort(text)
+      throw ExperimentError.mailbox(text)
     }
     if let failure = copying.failure {
       copying.sender.abort(failure)
@@ -67,27 +66,26 @@ extension ExperimentSession where P: ~Copyable {
     return handOver(copying, request, to: destination, on: kvm, from: host, stoppedAt: began, control)
   }
 
-  /// Takes all that running the guest needs: its memory, and what the machine needs of the system.
+  /// Allocates everything that running the guest needs: its memory, and the machine's resources.
   ///
-  /// The run must follow on this thread, or the machine's `release`.
+  /// The run or the machine's `release` must follow on this thread.
   ///
-  /// - Throws: `KVMError` or `GuestMemoryError` where something is not to be had.
+  /// - Throws: `KVMError` or `GuestMemoryError` when something is not available.
   mutating func prepare(for control: RunControl) throws {
-    // Pages that are still all zeroes are there once something is written to them.
+    // A page of zeroes is allocated when it is written to.
     for address in machine.vm.memory().flatMap(\.pageAddresses) {
       try machine.vm.write(try machine.vm.read(1, at: address), at: address)
     }
     try machine.prepare(for: control)
   }
 
-  /// What is decided about a move by the guest as it stands.
+  /// The decision about a move by the guest's present state.
   private func terms(of request: MoveRequest, at offer: HostOffer, from host: HostOffer) throws -> MoveTerms {
     try MoveTerms(of: try movingGuest(from: host), at: offer, request, accepted: terms.acceptsUnprotected)
   }
 
-  /// Copies the rest of a guest that has stopped.
-  ///
-  /// What it has written to the register meanwhile may change the decision.
+  /// Copies the rest of a stopped guest, after deciding again: what it has written to the register meanwhile may change
+  /// the decision.
   private mutating func handOver(
     _ copying: Copying, _ request: MoveRequest, to destination: Destination, on kvm: borrowing KVM,
     from host: HostOffer,
@@ -95,7 +93,7 @@ extension ExperimentSession where P: ~Copyable {
   ) -> MoveResult {
     let deadline = began + request.limits.downTime
     let isCancelled = { control.isCancelled }
-    /// A failure, which may be no more than that the time was up.
+    /// The reason of a failure, which may be that the time was up.
     func late(_ reason: String) -> String {
       guard ContinuousClock.now >= deadline else { return reason }
       let limit = Int(request.limits.downTime / .milliseconds(1))
@@ -130,16 +128,16 @@ extension ExperimentSession where P: ~Copyable {
   }
 }
 
-/// What was decided about a move.
+/// The decision about a move.
 private struct MoveTerms {
   let destination: String
   let policy: PolicyName
-  /// Why the guest may not go, nil when it may.
+  /// Why the guest may not go; nil when it may.
   private(set) var refusal: String?
-  /// What is given up by going, and what the guest will notice.
+  /// What the guest loses, and what it will notice.
   let warnings: [String]
 
-  /// `accepted` is whether that was accepted for it before.
+  /// - Parameter accepted: whether the user accepted a loss for this guest before.
   init(of guest: MovingGuest, at offer: HostOffer, _ request: MoveRequest, accepted: Bool) throws {
     destination = offer.name
     policy = request.policy ?? guest.policy
@@ -159,14 +157,14 @@ private struct MoveTerms {
 }
 
 extension Decision {
-  /// What is said with every later output of a guest that went on against advice.
+  /// The warning in every later output of a guest that was moved against advice.
   public static func warning(_ reason: String) -> String { "moved with --accept-unprotected although \(reason)" }
 
-  /// What is said when nobody has accepted that.
+  /// The reason with the advice how to accept it.
   public static func advice(_ reason: String) -> String { "\(reason); pass --accept-unprotected to continue" }
 }
 
-/// The copying of memory in a thread of its own.
+/// Copies memory in a separate thread.
 private final class Copying: Sendable {
   let sender: Sender
   private let copy: Mutex<PreCopy>
@@ -185,7 +183,7 @@ private final class Copying: Sendable {
     self.limits = limits
   }
 
-  /// Copies until little is left, and then pauses the guest.
+  /// Copies until little is left, then pauses the guest.
   func run(then pause: () -> Void) {
     do {
       try copy.withLock { copy in
@@ -198,10 +196,10 @@ private final class Copying: Sendable {
 
   func cancel() { isCancelled.store(true, ordering: .relaxed) }
 
-  /// Whether it has come to its end, and paused the guest.
+  /// Whether copying has ended and paused the guest.
   var hasPaused: Bool { paused.load(ordering: .sequentiallyConsistent) }
 
-  /// Why it did not come to its end, nil when it did.
+  /// Why copying failed; nil when it did not.
   var failure: String? { failed.withLock { $0 } }
 
   func finish(by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool) throws -> Int {

@@ -1,66 +1,66 @@
-// Moving a guest that runs here to another host: what is asked for, and what came of it.
+// The request and the result of moving a running guest to another host.
 
 public import Hypervisor
 public import Migration
 public import SystemPackage
 
-/// Where a guest is to move, and on which terms.
+/// A request to move a guest.
 public struct MoveRequest: Codable, Sendable {
-  /// The path at which the destination waits: its bytes, for JSON holds no others than those of UTF-8 in a string.
+  /// The bytes of the destination's path: a JSON string can hold only UTF-8.
   private let pathBytes: [UInt8]
-  /// The policy there; nil for the guest's own.
+  /// The policy at the destination; nil for the guest's own.
   public var policy: PolicyName?
-  /// Whether it may go where it is worse protected than here.
+  /// Whether the guest may go where it is worse protected than here.
   public var acceptsUnprotected = false
   public var limits = PreCopyLimits()
-  /// Whose process may wait there.
+  /// Whose process may be the destination.
   public var peers = PeerRule()
 
   /// A move to the destination that waits at a path.
   public init(to path: FilePath) { pathBytes = path.bytes }
 
-  /// The path at which the destination waits.
+  /// The path of the destination's socket.
   public var path: FilePath { FilePath(bytes: pathBytes) }
 }
 
-/// A destination that waits, and what it has said that it offers.
+/// A connected destination and its offer.
 struct Destination: Sendable {
   let sender: Sender
   let offer: HostOffer
 
   /// Connects.
   ///
-  /// - Throws: `TransferError` when nobody waits there, or it does not say what it offers.
+  /// - Throws: `TransferError` when nobody waits there, or when no offer comes.
   init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
     sender = try Sender(to: request.path, of: request.peers, unless: isCancelled)
     offer = try sender.offer(unless: isCancelled)
   }
 }
 
-/// What a move did.
+/// The report of a move.
 public struct MoveReport: Codable, Sendable {
   public let destination: String
-  /// What was given up, by this move and by those before.
+  /// What the guest lost by this move and earlier ones.
   public let warnings: [String]
   public let rounds: [PreCopy.Round]
-  /// How long the last pages were expected to take, at the rate of the rounds, when the guest was stopped.
+  /// The time that the last pages were expected to take, by the rate of the rounds, when the guest was stopped.
   public let expectedDownTime: Duration
-  /// Pages that were sent while it was stopped.
+  /// The pages that were sent while it was stopped.
   public let lastPages: Int
-  /// From the guest's last instruction here to the destination's word that it runs there.
+  /// From the guest's last instruction here to the destination's message that it runs there.
   public let downTime: Duration
 }
 
-/// What came of a move.
+/// The result of a move.
 public enum MoveResult: Codable, Sendable {
   /// The guest runs at the destination.
   case moved(MoveReport)
-  /// It may not go there, for this reason; nothing has stopped or started for that.
+  /// The guest may not go there, for this reason; it was not interrupted.
   case refused(String)
-  /// Something went wrong, and it goes on here.
+  /// The move failed, and the guest continues here.
   case failed(String)
-  /// It ended here, or was stopped, before it could be moved.
+  /// The guest ended here, or was stopped, before it could be moved.
   case ended(RunControl.Stop?)
-  /// It was handed over, and the destination does not say that it has it, for this reason: it does not go on here.
+  /// The guest was handed over and the destination did not confirm it, for this reason. It does not continue here.
   case unknown(String)
 }

@@ -1,13 +1,13 @@
-// Where a running guest can be ordered to move: a socket beside it, and the order that has come.
+// Receives orders to move a running guest, through a socket.
 
 public import Hypervisor
 public import Migration
 import Synchronization
 public import SystemPackage
 
-/// Waits beside a running guest for somebody to order its move.
+/// Waits beside a running guest for orders to move it.
 public final class MoveDesk: Sendable {
-  /// An order that has come, with the destination on the line and the way back to who gave it.
+  /// An order, with the connected destination and the connection to the sender of the order.
   final class Order: Sendable {
     let request: MoveRequest
     let destination: Destination
@@ -20,7 +20,7 @@ public final class MoveDesk: Sendable {
       self.connection = connection
     }
 
-    /// Tells the one who gave the order; nobody may be there any more.
+    /// Answers the sender of the order, if it still waits.
     func answer(_ result: MoveResult) {
       try? connection.answer(result)
       answered.store(true, ordering: .releasing)
@@ -29,14 +29,16 @@ public final class MoveDesk: Sendable {
     fileprivate var isAnswered: Bool { answered.load(ordering: .acquiring) }
   }
 
-  /// How often it is asked whether an order has been carried out.
+  /// The interval of checks whether an order has been carried out.
   private static let period = Duration.milliseconds(5)
 
   private let waiting = Mutex<Order?>(nil)
   private let isClosed = Atomic(false)
   private let thread = Mutex<Thread?>(nil)
 
-  /// Waits at a path; an order pauses `control`, and the guest's run finds it.
+  /// Waits at a path.
+  ///
+  /// An order pauses `control`; the guest's run then takes the order.
   ///
   /// `close()` must follow.
   ///
@@ -61,10 +63,10 @@ public final class MoveDesk: Sendable {
   }
 
   private func wait(at listener: borrowing Listener, pausing control: RunControl) {
-    // Strangers are sent away.
+    // Connections without a valid order are closed.
     while let connection = try? listener.accept(unless: { isClosed.load(ordering: .relaxed) }) {
       guard let request = try? connection.order(as: MoveRequest.self) else { continue }
-      // The guest runs on until there is somebody to move to.
+      // The guest is not paused before the destination is connected.
       let destination: Destination
       do { destination = try Destination(request, unless: { isClosed.load(ordering: .relaxed) }) } catch {
         try? connection.answer(MoveResult.failed("\(error)"))
@@ -73,30 +75,30 @@ public final class MoveDesk: Sendable {
       let order = Order(request, destination, over: connection)
       waiting.withLock { $0 = order }
       control.pause()
-      // One at a time: whoever comes meanwhile waits in the socket's queue.
+      // One order at a time: others wait in the socket's queue.
       while !order.isAnswered, !isClosed.load(ordering: .relaxed) { Thread.sleep(for: Self.period) }
     }
   }
 
-  /// A listener that a thread takes along.
+  /// Carries a listener into a thread.
   private final class Box: Sendable {
     let listener: Listener
     init(_ listener: consuming Listener) { self.listener = listener }
   }
 
-  /// The order that has come, once.
+  /// Takes the waiting order, if there is one.
   func takeOrder() -> Order? { waiting.withLock { $0.take() } }
 
-  /// Waits no longer; the socket's file goes.
+  /// Stops waiting and removes the socket's file.
   public func close() {
     isClosed.store(true, ordering: .relaxed)
     thread.withLock { $0.take() }?.join()
     takeOrder()?.answer(.ended(nil))
   }
 
-  /// Orders the guest that runs beside the desk at a path to move, and waits for what comes of it.
+  /// Orders the guest of the desk at a path to move, and waits for the result.
   ///
-  /// - Throws: `TransferError` when no guest runs there, or it ends without a word.
+  /// - Throws: `TransferError` when no guest runs there, or no answer comes.
   public static func order(_ request: MoveRequest, at path: FilePath) throws(TransferError) -> MoveResult {
     let connection: Connection
     do { connection = try Connection(to: path) } catch { throw .socket(error) }

@@ -1,12 +1,12 @@
-// The guest of a snapshot as the decision whether it may go on here wants to know it.
+// The properties of a snapshot's guest for the decision whether it may continue here.
 
 import Hypervisor
 public import Migration
 
 extension MovingGuest {
-  /// The guest of a snapshot of an experiment.
+  /// The guest of an experiment's snapshot.
   ///
-  /// - Throws: `ExperimentError.snapshot` when it names no policy or protection that there is.
+  /// - Throws: `ExperimentError.snapshot` when it names an unknown policy or protection.
   public init(_ snapshot: ExperimentSnapshot) throws(ExperimentError) {
     let (guest, machine) = (snapshot.guest, snapshot.guest.machine)
     guard let policy = PolicyName(rawValue: guest.policy) else {
@@ -16,7 +16,7 @@ extension MovingGuest {
       throw .snapshot("there is no protection \"\(guest.work.protection)\"")
     }
     self.init(
-      contract: machine.told, policy: policy, subject: machine.subject, protection: protection,
+      contract: machine.contract, policy: policy, subject: machine.subject, protection: protection,
       inUse: SpecCtrl(rawValue: machine.subjectValue ?? 0), hasIBPB: guest.work.hasIBPB,
       hasWritten: machine.counters.hasWrittenSubject, featureMSRs: FeatureMSRs(among: machine.cpu.msrs),
       tscKilohertz: machine.cpu.tscKilohertz)

@@ -1,7 +1,6 @@
-// The costs that `adaptive` weighs, measured on this host by a guest of two loops: OUT alone, and WRMSRs before an OUT.
-// Each is run with the register closed and open, in turn. Of a loop the shortest try counts, since whatever disturbs
-// one makes it longer; of opening and closing the median, since KVM waits in it for every reader of the old filter, now
-// shorter, now longer.
+// Measures the costs for `adaptive` on this host, by a guest of two loops: OUT alone, and WRMSRs before an OUT. Each
+// loop runs with the register closed and open in turn. The shortest try of a loop counts, because disturbances only
+// make it longer. The median counts for opening and closing, because KVM waits there for readers of the old filter.
 // Facts: Intel SDM vol. 2 (WRMSR, OUT); Linux arch/x86/kvm/x86.c (kvm_vm_ioctl_set_msr_filter).
 
 import CKVM
@@ -9,17 +8,16 @@ import GuestImages
 public import Hypervisor
 
 extension AdaptiveCosts {
-  /// How often the register is opened and closed: few times, for each may take milliseconds.
+  /// How often the register is opened and closed; each may take milliseconds.
   private static let switches = 3
-  /// How often each loop is tried between two switches, and how many exits a try has: few enough for some to have no
-  /// interrupt in them.
+  /// The tries of each loop between two switches, and the exits of a try: few, so that some tries have no interrupt.
   private static let tries = 4
   private static let exits = 8
 
-  /// Measures them on a VM made for that; the register must be held by its guests.
+  /// Measures the costs on a new VM, whose guests must have the register.
   ///
-  /// The register is open with either value that its lowest bit can have, and the dearer one counts: KVM need not write
-  /// what does not differ from the host's.
+  /// The open register has each value of its lowest bit in turn, and the dearer one counts: KVM need not write a value
+  /// that equals the host's.
   ///
   /// - Throws: What making a VM throws, and `PolicyError.refused` when its guest fails.
   public static func measure(_ msr: MSR, on kvm: borrowing KVM) throws -> AdaptiveCosts {
@@ -47,10 +45,10 @@ extension AdaptiveCosts {
       switched.append(try guest.duration { guest throws in try guest.close() } + opening)
     }
     return AdaptiveCosts(
-      // The loop of writes leaves the resting value in the register, as the first of the open ones.
+      // `open[0]`, because the loop of writes leaves the resting value in the register.
       access: ((trapped - closed) - (passed - open[0])) / (Workload.writesPerCost * exits),
       exit: (max(open[0], open[1]) - closed) / exits,
-      // An exit comes after each of the two.
+      // Opening and closing each include an exit.
       price: switched.sorted()[switches / 2] - 2 * closed / exits,
       wholeExit: closed / exits)
   }
@@ -61,7 +59,7 @@ private struct CostGuest: ~Copyable {
   var vm: VirtualMachine
   var cpu: VirtualCPU
   let msr: MSR
-  /// What the register holds while it is closed.
+  /// The register's value while it is closed.
   let resting: UInt64
   private let labels: [Label: UInt64]
 
@@ -74,7 +72,7 @@ private struct CostGuest: ~Copyable {
     try cpu.start(at: .kernel)
     let resting = try cpu.read(msr)
     let image = try GuestImage(.adaptiveCosts(of: msr, resting: resting), entry: .none)
-    try vm.load(image, orders: [1])
+    try vm.load(image, iterations: [1])
     labels = image.labels
     self.msr = msr
     self.resting = resting
@@ -90,7 +88,7 @@ private struct CostGuest: ~Copyable {
 
   mutating func close() throws(PolicyError) { _ = try cpu.close(msr, resting: resting, of: vm) }
 
-  /// How long the guest takes for so many rounds of a loop, from one OUT to another.
+  /// The duration of a loop's rounds, from one OUT to another.
   mutating func duration(of loop: Label, exits: Int) throws -> Int {
     try start(loop)
     let start = ckvm_ordered_rdtsc()
@@ -100,7 +98,7 @@ private struct CostGuest: ~Copyable {
     return Int(truncatingIfNeeded: end &- start)
   }
 
-  /// How long a change takes, to the end of the guest's next exit: KVM does a part of it when the guest is entered.
+  /// The duration of a change up to the guest's next exit: KVM does a part of it when the guest is entered.
   mutating func duration(of change: (inout CostGuest) throws -> Void) throws -> Int {
     try start(.costOfOuts)
     let start = ckvm_ordered_rdtsc()
@@ -111,8 +109,7 @@ private struct CostGuest: ~Copyable {
     return Int(truncatingIfNeeded: end &- start)
   }
 
-  /// Waits for another length each time: tries that kept step with a timer would all have its interrupt in the same
-  /// place.
+  /// Delays each try differently, so that a periodic timer does not interrupt all tries at the same place.
   mutating func shiftPhase(_ number: Int) throws { _ = try duration(of: .costOfOuts, exits: 2 * number + 1) }
 
   /// Runs a loop from its beginning to its first OUT.
@@ -138,6 +135,6 @@ private struct CostGuest: ~Copyable {
     }
   }
 
-  /// How it ended with this exit, in words: its own exception, where there was one.
+  /// How the guest ended: its own exception, or else this exit.
   private func end(at exit: Exit) throws -> String { try vm.mailbox().fault.map { "\($0)" } ?? "\(exit)" }
 }

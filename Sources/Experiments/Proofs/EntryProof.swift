@@ -1,17 +1,16 @@
-// Which kernel entries really switch to ring 0 on this host: each is tried by a tiny guest.
+// Proves which kernel entries switch to ring 0 on this host: a tiny guest tries each.
 
 import GuestImages
 public import Hypervisor
 
-/// What a tiny guest saw when it tried a kernel entry.
+/// The proof of a kernel entry by a tiny guest.
 public struct EntryProof: Equatable, Sendable {
-  /// What follows from it.
+  /// The result of the proof.
   public enum Result: Equatable, Sendable {
-    /// The kernel ran in ring 0, and user mode went on after it.
+    /// The kernel ran in ring 0, and user mode continued after it.
     case works
-    /// It did not.
     case fails
-    /// The guest could not be run: nothing follows.
+    /// The guest could not be run.
     case unknown(ProofFailure)
   }
 
@@ -23,11 +22,10 @@ public struct EntryProof: Equatable, Sendable {
   /// Whether it is proved that the entry works.
   public var works: Bool { result == .works }
 
-  /// How long the guest may take: it makes two entries.
+  /// The time limit of the guest, which makes two entries.
   private static let timeLimit = Duration.seconds(2)
   private static let iterations = 2
 
-  /// What was seen of an entry.
   init(of entry: Entry, result: Result, seen: String) {
     self.entry = entry
     self.result = result
@@ -36,7 +34,7 @@ public struct EntryProof: Equatable, Sendable {
 
   /// Tries an entry.
   ///
-  /// A guest that fails is an answer, and one that could not be run is none (`Result.unknown`).
+  /// The result is `unknown` when the guest could not be run.
   ///
   /// - Throws: `GuestImageError` when there is no such guest.
   public static func prove(_ entry: Entry, on kvm: borrowing KVM) throws -> EntryProof {
@@ -62,18 +60,18 @@ public struct EntryProof: Equatable, Sendable {
     }
   }
 
-  /// The proof itself, if it is one.
+  /// This proof, if its result is known.
   ///
-  /// - Throws: `ExperimentError.unproved` when it could not be made.
+  /// - Throws: `ExperimentError.unproved` when it is not.
   public func made() throws(ExperimentError) -> EntryProof {
     if case .unknown(let failure) = result { throw .unproved([("entry \(entry.rawValue)", failure)]) }
     return self
   }
 
-  /// The first entry that works, in the order of preference.
+  /// The first candidate that works.
   ///
-  /// - Throws: `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when it is not known of one
-  ///   that is preferred.
+  /// - Throws: `ExperimentError.noEntry` when none does, and `ExperimentError.unproved` when the result of an earlier
+  ///   candidate is not known.
   public static func proveBest(of candidates: [Entry], on kvm: borrowing KVM) throws -> EntryProof {
     var seen: [(Entry, String)] = []
     for entry in candidates {
@@ -84,14 +82,14 @@ public struct EntryProof: Equatable, Sendable {
     throw ExperimentError.noEntry(seen)
   }
 
-  /// What a guest without any policy writes into its mailbox: how it sees the processor.
+  /// The mailbox of a guest without a policy, which has its view of the processor.
   static func report(on kvm: borrowing KVM) throws -> Mailbox {
     try run(try GuestImage(Workload(.bare), entry: .none), on: kvm)
   }
 
   private static func run(_ image: GuestImage, on kvm: borrowing KVM) throws -> Mailbox {
     var machine = try Machine(on: kvm)
-    try machine.load(image, orders: [UInt32(iterations)])
+    try machine.load(image, iterations: [UInt32(iterations)])
     var ports = GuestPorts()
     var observer = NoObserver()
     let end = try machine.run(&ports, observer: &observer, control: RunControl(timeLimit: timeLimit))

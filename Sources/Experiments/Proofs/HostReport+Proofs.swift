@@ -1,11 +1,11 @@
-// The host's report: what its files say, what KVM offers, and what tiny guests prove.
+// Fills the host's report from its files, from KVM's offer, and from proofs by tiny guests.
 
 public import GuestImages
 public import Hypervisor
 public import Measurement
 
 extension HostReport {
-  /// What can be told without KVM.
+  /// The report without KVM: what the host's files say.
   public init(files: HostFiles = HostFiles()) {
     let cpuid = CPUIDModel.ofThisProcess()
     let kernel = HostKernel(files: files)
@@ -30,7 +30,7 @@ extension HostReport {
         guest: nil))
   }
 
-  /// The host in a few words, without reading all that a report holds: processor, module, kernel.
+  /// The host in a few words (processor, module, kernel), without reading a whole report.
   public static func summary(files: HostFiles = HostFiles()) -> String {
     "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
       + "Linux \(HostKernel.release(files: files) ?? "?")"
@@ -38,7 +38,7 @@ extension HostReport {
 
   /// Adds what KVM offers.
   ///
-  /// - Throws: `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM fails.
   public mutating func addOffer(of kvm: borrowing KVM) throws {
     speculation.kvm = SpeculationView(
       try kvm.supportedCPUID(), archCapabilities: try kvm.featureMSR(.archCapabilities))
@@ -54,17 +54,15 @@ extension HostReport {
     }
   }
 
-  /// Adds what is proved by trying: the register, each kernel entry, each policy, and what a guest sees; gives the
-  /// proofs that others may need, so that nobody makes them again.
+  /// Adds the proofs of the register, of each kernel entry and each policy, and a guest's view of the processor.
   ///
-  /// A guest that fails is an answer. What could not be tried is added as not known, with the reason; then, when all
-  /// else has been added, `ExperimentError.unproved` is thrown.
-  ///
-  /// - Throws: What else making a machine throws.
+  /// - Returns: the proofs, so that they need not be made again.
+  /// - Throws: `ExperimentError.unproved` when something could not be tried: it was added as not known, with the
+  ///   reason, and all else was added too. And what making a machine throws.
   @discardableResult
   public mutating func addProofs(on kvm: borrowing KVM) throws -> HostProofs {
     var untried: [(what: String, failure: ProofFailure)] = []
-    /// What could be tried; nil, with a note of the reason, where it could not.
+    /// Makes a proof; notes the reason and returns nil where it could not be made.
     func tried<T>(_ what: String, _ proof: () throws -> T) throws -> T? {
       do { return try proof() } catch {
         guard let failure = error as? ProofFailure ?? ProofFailure(behind: error) else { throw error }
@@ -97,16 +95,16 @@ extension HostReport {
   }
 }
 
-/// What was proved of this host, each proof made once.
+/// The proofs of this host, each made once.
 public struct HostProofs: Sendable {
   /// What the host can do with IA32_SPEC_CTRL.
   public let abilities: HostAbilities
-  /// Whether each entry that switches rings works, the one to prefer first.
+  /// The proofs of the entries that switch rings, the preferred one first.
   public let entries: [EntryProof]
 }
 
 extension HostReport.Fact {
-  /// An entry's proof as a fact; one that could not be made is no answer.
+  /// An entry's proof as a fact.
   public init(_ proof: EntryProof) {
     let works: Bool? =
       switch proof.result {
@@ -117,7 +115,7 @@ extension HostReport.Fact {
     self.init(works: works, seen: proof.seen)
   }
 
-  /// A policy's support as a fact, with the protection in words.
+  /// A policy's support as a fact, with its protection as text.
   public init(_ support: PolicySupport) {
     switch support {
     case .supported(let protection):
@@ -128,9 +126,9 @@ extension HostReport.Fact {
 }
 
 extension PolicyName {
-  /// Whether this host can honour the policy, and how a guest is protected that is told what KVM tells it here.
+  /// Whether this host can honour the policy, and how it protects a guest with KVM's contract here.
   ///
-  /// - Throws: What making a machine throws, which is made only where it matters what the guest is told.
+  /// - Throws: What making a machine throws. One is made only where the result depends on the contract.
   func support(on terms: Terms, tellingOn kvm: borrowing KVM) throws -> PolicySupport {
     let support = support(on: terms)
     guard case .supported(let protection) = support,
@@ -142,23 +140,23 @@ extension PolicyName {
     return .supported(protection.given(told, about: terms.abilities.subject))
   }
 
-  /// What a guest is told, read back from a machine that is made for that.
+  /// The contract of a new machine, read back from KVM.
   private struct ToldContract: PolicyVisitor {
     let terms: Terms
 
     func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> GuestContract {
-      try Machine(on: kvm, policy: policy, terms: terms, acceptingNoProtection: true).contract
+      try Machine(on: kvm, policy: policy, terms: terms.acceptingNoProtection()).contract
     }
   }
 }
 
 extension Protection {
-  /// How far and why, as a person says it.
+  /// The level and its reason.
   public var text: String { "\(level.summary); \(reason)" }
 }
 
 extension SpeculationView {
-  /// What a CPUID model and IA32_ARCH_CAPABILITIES (nil where it cannot be read) tell.
+  /// The features in a CPUID model and IA32_ARCH_CAPABILITIES (nil where it cannot be read).
   public init(_ cpuid: CPUIDModel, archCapabilities: UInt64?) {
     // Without the announcement in CPUID there is no such register.
     let capabilities = cpuid.has(.archCapabilities) ? archCapabilities : 0
@@ -170,7 +168,7 @@ extension SpeculationView {
       archCapabilities: capabilities)
   }
 
-  /// What a guest wrote into its mailbox.
+  /// The features that a guest reports in its mailbox.
   public init(_ mailbox: Mailbox) {
     var seven = CPUIDEntry(function: 7)
     seven.edx = mailbox.leaf7EDX
@@ -179,7 +177,7 @@ extension SpeculationView {
     self.init(CPUIDModel([seven, amd]), archCapabilities: mailbox.archCapabilities)
   }
 
-  /// What there is, and what there is not, as a person reads it.
+  /// The features that are present and those that are missing, as text.
   public var text: String {
     let bits = [
       ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),

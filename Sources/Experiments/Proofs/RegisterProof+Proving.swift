@@ -1,17 +1,17 @@
-// Proving that a guest on this host has an MSR. Asking KVM proves nothing: KVM_SET_MSRS reports success where the value
-// is dropped (kvm_pvm does so with SPEC_CTRL), and keeps a value for a register that the guest's own WRMSR faults on
-// (kvm_amd in Linux 6.1 does so where the processor has no SPEC_CTRL). So a small guest writes it, and KVM reads it
-// back. An MSR that only takes writes (IA32_PRED_CMD) cannot be read back. There the guest's write without a #GP is all
-// the proof that can be had; it is worth something only where a write of an MSR that no processor has does raise one.
+// Proves that a guest on this host has an MSR. KVM_SET_MSRS proves nothing: it may report success and drop the value
+// (kvm_pvm with SPEC_CTRL), or keep a value for a register on which the guest's own WRMSR faults (kvm_amd in Linux 6.1
+// where the processor has no SPEC_CTRL). So a small guest writes the MSR, and KVM reads it back. An MSR that only takes
+// writes (IA32_PRED_CMD) cannot be read back. Its proof is that the guest's write raises no #GP, while a write of an
+// MSR that no processor has does.
 // Facts: KVM API document, sections 4.18 and 4.19; Intel SDM vol. 2 (WRMSR).
 
 import GuestImages
 public import Hypervisor
 
 extension RegisterProof {
-  /// Proves it on a VM made for that, with all of the CPUID that KVM offers.
+  /// Makes the proof on a new VM, with all of the CPUID that KVM offers.
   ///
-  /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails at that: then nothing is proved.
+  /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM fails.
   public static func prove(_ msr: MSR, on kvm: borrowing KVM) throws -> RegisterProof {
     if msr.isCommand { return try proveCommand(msr, on: kvm) }
     var guest = try RegisterGuest(on: kvm)
@@ -28,7 +28,9 @@ extension RegisterProof {
     }
   }
 
-  /// A number that no processor has: what is accepted there is ignored.
+  /// An MSR that no processor has.
+  ///
+  /// Where its write raises no #GP, KVM ignores writes.
   private static let missing = MSR(0x474f_4f00)
 
   /// The proof of an MSR that only takes writes: its lowest bit is the command (IBPB, L1D_FLUSH).
@@ -55,11 +57,11 @@ private struct RegisterGuest: ~Copyable {
     case done
     /// The WRMSR raised #GP.
     case faulted
-    /// It did not get as far as that: the exit or the exception that it ended with, in words.
+    /// It ended earlier: the exit or the exception, as text.
     case lost(String)
   }
 
-  /// A vCPU in the mode that the guest starts in, so that its registers hold what they will hold then.
+  /// A vCPU in the mode in which the guest starts, so that its registers have their values at the start.
   init(on kvm: borrowing KVM) throws {
     let vm = try kvm.makeVM()
     var cpu = try vm.makeVCPU()
@@ -72,7 +74,7 @@ private struct RegisterGuest: ~Copyable {
   /// Runs it.
   mutating func end(writing value: UInt64, to msr: MSR) throws -> End {
     let image = try GuestImage(.registerProof(of: msr, writing: value), entry: .none)
-    try vm.load(image, orders: [1])
+    try vm.load(image, iterations: [1])
     var exit = try cpu.run()
     while exit == .interrupted { exit = try cpu.run() }
     guard case .portOut(let access) = exit, access.port == UInt16(Port.doorbell) else { return .lost("\(exit)") }

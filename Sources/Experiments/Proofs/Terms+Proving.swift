@@ -1,4 +1,4 @@
-// Proving the terms of a run on this host: what a policy needs to know, tried by small guests.
+// Proves the terms of a run on this host: small guests try what a policy needs.
 
 public import GuestImages
 public import Hypervisor
@@ -34,7 +34,7 @@ extension Terms {
     Terms(try .prove(subject, on: kvm), acceptsUnprotected: acceptsUnprotected)
   }
 
-  /// The terms of this policy and of no other: what it does not ask for is not tried, which saves a VM.
+  /// The terms of this policy alone: what it does not need is not tried, which saves a VM.
   ///
   /// - Throws: As `HostAbilities.prove` does.
   public static func prove(
@@ -43,7 +43,7 @@ extension Terms {
     Terms(try .prove(subject, for: policy, on: kvm), acceptsUnprotected: acceptsUnprotected)
   }
 
-  /// All that this very policy needs to know of this host.
+  /// All terms that this policy needs on this host.
   ///
   /// - Throws: As `HostAbilities.prove` and `measured` do.
   public static func prove(
@@ -54,27 +54,26 @@ extension Terms {
     return policy.weighsCosts ? try terms.measured(on: kvm) : terms
   }
 
-  /// These terms with what the workload needs to know: whether a guest has its own MSR, where that is another than the
-  /// policy's.
+  /// These terms, with the proof of the workload's own MSR where it is not the policy's.
   ///
   /// - Throws: As `HostAbilities.prove` does.
   public func proved(for workload: Workload, on kvm: borrowing KVM) throws -> Terms {
     try workload.ownMSR(besides: abilities.subject).map { try proved(for: $0, on: kvm) } ?? self
   }
 
-  /// These terms with the proof of a register, which is made where it is not there yet.
+  /// These terms, with the proof of a register.
   private func proved(for msr: MSR, on kvm: borrowing KVM) throws -> Terms {
     otherRegisters[msr] == nil ? adding(try .prove(msr, on: kvm), of: msr) : self
   }
 
-  /// These terms with what the policy of this name weighs, measured where that is not known yet.
+  /// These terms, with the costs that the policy needs; they are measured unless the terms have them.
   ///
-  /// - Throws: What making a VM to measure on throws, and `PolicyError.refused` when its guest fails.
+  /// - Throws: What making a VM throws, and `PolicyError.refused` when its guest fails.
   public func measured(for policy: PolicyName, on kvm: borrowing KVM) throws -> Terms {
     policy == .adaptive ? try measured(on: kvm) : self
   }
 
-  /// These terms with what `adaptive` weighs, where it may open the register.
+  /// These terms, with the costs for `adaptive` where it may open the register.
   private func measured(on kvm: borrowing KVM) throws -> Terms {
     guard mayOpen, adaptiveCosts == nil else { return self }
     return adding(try .measure(abilities.subject, on: kvm))
@@ -84,7 +83,7 @@ extension Terms {
 extension HostOffer {
   /// The offer of this host, its abilities proved by trying.
   ///
-  /// - Throws: As `HostAbilities.prove` does, and `KVMError` when KVM does not tell.
+  /// - Throws: What `HostAbilities.prove` throws, and `KVMError` when KVM fails.
   public static func prove(
     on kvm: borrowing KVM, subject: MSR = .specCtrl, name: String = HostOffer.nameOfThisHost
   ) throws -> HostOffer {

@@ -3,14 +3,14 @@
 
 /// A memory operand as the fields of an instruction.
 struct AddressEncoding {
-  /// Whether the address has another width than the mode's own, which prefix 67h says.
+  /// Whether the address needs prefix 67h, because its width is not the mode's own.
   var overridesSize = false
   /// ModRM without the reg field.
   var modRM: UInt8
   var sib: UInt8?
   var displacement: Int64 = 0
   var displacementBytes = 0
-  /// The label that the displacement is completed with.
+  /// The label that completes the displacement.
   var label: Fixup.Kind?
 
   /// Fails if the operand cannot be expressed in this mode.
@@ -73,7 +73,7 @@ struct AddressEncoding {
     guard !names.isEmpty else { return 0b110 }
     let combinations = [["bx", "si"], ["bx", "di"], ["bp", "si"], ["bp", "di"], ["si"], ["di"], ["bp"], ["bx"]]
     guard memory.scale == .x1, let code = combinations.firstIndex(of: names) else {
-      throw .impossible("\(memory.text) is no 16-bit address: bx or bp, plus si or di", mode)
+      throw .impossible("\(memory.text) is not a 16-bit address: bx or bp, plus si or di", mode)
     }
     return UInt8(code)
   }

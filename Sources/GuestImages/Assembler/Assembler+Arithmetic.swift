@@ -4,10 +4,7 @@
 
 /// An operation; the raw value is its number in the encoding.
 private enum Arithmetic: UInt8 {
-  case add = 0
-  case and = 4
-  case xor = 6
-  case cmp = 7
+  case add = 0, and = 4, xor = 6, cmp = 7
 }
 
 extension Assembler {

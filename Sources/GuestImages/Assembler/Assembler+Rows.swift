@@ -1,4 +1,4 @@
-// The shapes that most rows of the manual have; the instructions' methods name one of these and its numbers.
+// The common forms of the manual's rows; the instructions' methods call one of these with its numbers.
 
 extension Assembler {
   /// No operand, no size: `opcode` alone.

@@ -1,4 +1,4 @@
-// Instructions that talk to the processor itself: flags, fences, counters, MSRs, system calls (Intel SDM vol. 2;
+// System instructions: flags, fences, counters, MSRs, system calls (Intel SDM vol. 2;
 // SYSCALL outside 64-bit mode: AMD64 APM vol. 3).
 
 extension Assembler {

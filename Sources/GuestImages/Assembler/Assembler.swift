@@ -1,11 +1,11 @@
-// The assembler itself: where instructions are collected, labels bound, and the program finished. The instructions are
-// methods in the extensions, Assembler+*.swift. Encodings: Intel 64 and IA-32 Architectures SDM, volume 2; VMMCALL and
-// the 32-bit forms of SYSCALL and SYSRET: AMD64 Architecture Programmer's Manual, volume 3.
+// The assembler: it collects instructions, binds labels, and finishes the program. The instructions are methods in the
+// extensions, Assembler+*.swift. Encodings: Intel 64 and IA-32 Architectures SDM, volume 2; the 32-bit form of SYSCALL:
+// AMD64 Architecture Programmer's Manual, volume 3.
 
 /// Assembles x86 code, one instruction a call, in 16-, 32- and 64-bit mode.
 ///
-/// The methods never fail by themselves: what is wrong is kept, and `assemble()` throws the first of it. Every method
-/// takes a comment for the listing as its last argument.
+/// The methods do not throw: the first error is kept, and `assemble()` throws it. Every method takes a comment for the
+/// listing as its last argument.
 ///
 /// Invariants: `here` is `origin` plus the bytes so far; code never moves once it is emitted, so a label's address is
 /// final when it is bound.
@@ -38,7 +38,7 @@ public struct Assembler: Sendable {
     self.mode = mode
   }
 
-  /// Gives the place of the next byte a name; `assemble()` throws if the name is bound already.
+  /// Binds a label to the address of the next byte; `assemble()` throws if it is bound already.
   public mutating func bind(_ label: Label, _ comment: String = "") {
     let item = Item(kind: .label, offset: bytes.count, text: "\(label):", comment: comment)
     items.append(item)
@@ -49,10 +49,10 @@ public struct Assembler: Sendable {
     }
   }
 
-  /// The finished program; throws the first thing wrong in it.
+  /// The finished program.
   ///
-  /// Instructions and operands that do not exist in their mode come first, in the order of the code; then labels that
-  /// are undefined or out of reach.
+  /// - Throws: The first error: instructions and operands that do not exist in their mode, in the order of the code;
+  ///   then labels that are undefined or out of reach.
   public func assemble() throws(AssemblyError) -> Program {
     if let failure { throw failure }
     var image = bytes
@@ -69,7 +69,7 @@ public struct Assembler: Sendable {
 }
 
 extension Assembler {
-  /// A line of the listing in the making.
+  /// A line of the listing, before the labels are known.
   private struct Item {
     var kind: ListingLine.Kind
     var offset: Int
@@ -91,7 +91,7 @@ extension Assembler {
     var mode: CodeMode
   }
 
-  /// Adds an instruction, or remembers why it cannot be added.
+  /// Adds an instruction, or keeps the error.
   mutating func emit(_ instruction: Instruction, _ comment: String) {
     do {
       let encoding = try Encoding(instruction, in: mode)
@@ -115,7 +115,7 @@ extension Assembler {
     bytes += content
   }
 
-  /// Remembers what is wrong with something that has no bytes.
+  /// Keeps the error of an instruction that was not encoded.
   mutating func refuse(_ problem: AssemblyError.Problem, _ text: String) {
     fail(problem, Item(kind: .data, offset: bytes.count, text: text))
   }
@@ -167,7 +167,7 @@ extension Assembler {
     return address
   }
 
-  /// The displacement of a branch, or nil if none leads there.
+  /// The displacement of a branch; nil if the target cannot be reached.
   ///
   /// IP wraps within 64 KiB in 16-bit code, EIP within 4 GiB in 32-bit code (SDM vol. 2, JMP: "tempEIP AND 0000FFFFH").
   private func distance(from start: UInt64, past length: UInt64, to target: UInt64, _ mode: CodeMode) -> Int64? {

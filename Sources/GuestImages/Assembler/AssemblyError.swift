@@ -1,4 +1,4 @@
-// Everything that can be wrong with a program, in words for the person who wrote it.
+// The errors of the assembler.
 
 import Registers
 
@@ -18,7 +18,7 @@ public struct AssemblyError: Error, Hashable, Sendable, CustomStringConvertible 
     case impossible(String, CodeMode)
     /// A constant does not fit its field; the text says which and how large it may be.
     case valueOutOfRange(String)
-    /// The program is larger than an assembler takes.
+    /// The program is larger than the limit.
     case programTooLarge(limit: Int)
   }
 

@@ -17,7 +17,7 @@ struct Fixup {
   var addend: Int64 = 0
 }
 
-/// An instruction's bytes, in the making and when done.
+/// An instruction's bytes.
 struct Encoding {
   private(set) var bytes: [UInt8] = []
   private(set) var fixups: [Fixup] = []
@@ -90,7 +90,7 @@ struct Encoding {
     }
   }
 
-  /// Appends what an operand puts behind the ModRM part.
+  /// Appends an operand's bytes after the ModRM part.
   private mutating func append(_ operand: Operand) throws(AssemblyError.Problem) {
     switch operand {
     case .rm, .memory, .reg, .system, .low, .implied: break

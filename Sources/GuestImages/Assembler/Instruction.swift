@@ -1,4 +1,4 @@
-// One instruction as the encoder and the listing see it: operands, each with the field that holds it. This is the
+// An instruction for the encoder and the listing: operands, each with the field that holds it. This is the
 // "Op/En" column of the instruction pages (Intel SDM vol. 2, 3.1.1.4), so a method of the assembler is a row of the
 // manual: mnemonic, opcode, digit, operands.
 
@@ -16,7 +16,7 @@ struct AnyRegister: Hashable {
     name = register.description
   }
 
-  /// Whether the register has to be asked for with a REX prefix, and so exists in 64-bit code only.
+  /// Whether the register needs a REX prefix, and so exists only in 64-bit code.
   var needsREX: Bool { number >= 8 || (size == .byte && number >= 4) }
 }
 
@@ -49,7 +49,7 @@ struct Immediate {
 enum Operand {
   /// A register in ModRM.rm.
   case rm(AnyRegister)
-  /// Memory in ModRM.rm, and how the listing names its size ("dword", or nothing).
+  /// Memory in ModRM.rm, and its size in the listing ("dword"), if any.
   case memory(Memory, String?)
   /// A register in ModRM.reg.
   case reg(AnyRegister)
@@ -88,13 +88,13 @@ enum Operand {
 
 /// An instruction to encode.
 struct Instruction {
-  /// How the operation's size asks for prefixes (SDM volume 1, 3.6).
+  /// Which prefixes the operation's size needs (SDM volume 1, 3.6).
   enum Width {
     /// The instruction has no operand size.
     case fixed
     /// 66h or REX.W if the size is not the mode's default.
     case sized(OperandSize)
-    /// The same, but 64 bits is the default in 64-bit code, where 32 bits cannot be asked for: stack and branches.
+    /// The same, but 64-bit code has 64 bits by default and no 32 bits: stack and branches.
     case stack(OperandSize)
     /// The width of an address in this mode, with no prefix: control and debug registers.
     case native(OperandSize)
@@ -109,8 +109,8 @@ struct Instruction {
   var operands: [Operand] = []
 
   var text: String {
-    let words = operands.map(\.text).joined(separator: ", ")
-    return words.isEmpty ? name : "\(name) \(words)"
+    let list = operands.map(\.text).joined(separator: ", ")
+    return list.isEmpty ? name : "\(name) \(list)"
   }
 }
 

@@ -1,17 +1,15 @@
-// Memory operands, as they are written: what can be encoded is decided in AddressEncoding.swift.
+// Memory operands. AddressEncoding.swift decides what can be encoded.
 
 import Registers
 
-/// A memory operand: registers, a displacement or a label, and perhaps a segment.
+/// A memory operand: registers, a displacement or a label, and optionally a segment.
 ///
-/// Whether the parts fit together in the mode of the code is checked when the instruction is encoded, and told by
-/// `Assembler.assemble()`.
+/// Whether the parts are valid in the code's mode is checked when the instruction is encoded; `Assembler.assemble()`
+/// throws the error.
 public struct Memory: Hashable, Sendable {
   /// What the displacement counts from.
   enum Origin: Hashable {
-    case registers
-    case label(Label)
-    case instructionPointer(Label)
+    case registers, label(Label), instructionPointer(Label)
   }
 
   var base: AnyRegister?
@@ -49,12 +47,12 @@ public struct Memory: Hashable, Sendable {
     Memory(displacement: Int128(offset), origin: .label(label))
   }
 
-  /// `[rip + label + offset]`: the label's place, wherever the program is loaded; 64-bit code only.
+  /// `[rip + label + offset]`: relative to the instruction; 64-bit code only.
   public static func rip(_ label: Label, _ offset: Int = 0) -> Memory {
     Memory(displacement: Int128(offset), origin: .instructionPointer(label))
   }
 
-  /// The same place, seen through a segment register; in 64-bit code fs or gs.
+  /// The same operand with a segment register; in 64-bit code fs or gs.
   public func through(_ segment: SegmentRegister) -> Memory {
     var copy = self
     copy.segment = segment

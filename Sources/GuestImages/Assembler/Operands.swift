@@ -1,11 +1,9 @@
-// What operands are made of besides registers: the mode of the code, sizes, labels and conditions (Intel SDM vol. 1,
+// The parts of operands besides registers: the mode of the code, sizes, labels and conditions (Intel SDM vol. 1,
 // 3.1 and 3.6, for modes and the default sizes; vol. 2, appendix B, table B-10, for the condition codes).
 
-/// The mode that code runs in, which decides how an instruction is encoded and whether it exists at all.
+/// The mode of the code, which decides how an instruction is encoded and whether it exists.
 public enum CodeMode: UInt8, Hashable, Sendable, CaseIterable {
-  case bits16 = 16
-  case bits32 = 32
-  case bits64 = 64
+  case bits16 = 16, bits32 = 32, bits64 = 64
 
   /// The width of an address, a stack slot and a branch operand unless a prefix says otherwise.
   var nativeSize: OperandSize {
@@ -19,16 +17,13 @@ public enum CodeMode: UInt8, Hashable, Sendable, CaseIterable {
 
 /// The size of an operand; the raw value is in bytes.
 public enum OperandSize: Int, Hashable, Sendable, CaseIterable {
-  case byte = 1
-  case word = 2
-  case dword = 4
-  case qword = 8
+  case byte = 1, word = 2, dword = 4, qword = 8
 
   var bytes: Int { rawValue }
   var bits: Int { rawValue * 8 }
 }
 
-/// The name of a place in a program.
+/// The name of an address in a program.
 public struct Label: Hashable, Sendable, ExpressibleByStringLiteral, CustomStringConvertible {
   /// The name, which appears in the listing and in errors.
   public let name: String
@@ -52,8 +47,6 @@ public enum Condition: UInt8, Hashable, Sendable, CaseIterable {
   public static var zero: Self { .equal }
   /// The zero flag is clear: another name of `notEqual`.
   public static var notZero: Self { .notEqual }
-  /// The carry flag is set: another name of `below`.
-  public static var carry: Self { .below }
   /// The carry flag is clear: another name of `aboveOrEqual`.
   public static var notCarry: Self { .aboveOrEqual }
 

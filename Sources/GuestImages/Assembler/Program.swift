@@ -1,4 +1,4 @@
-// What the assembler hands over: bytes to load, addresses to jump to, and a listing to read.
+// The assembler's result: bytes to load, addresses of labels, and a listing.
 
 import Registers
 
@@ -10,7 +10,7 @@ public struct Program: Hashable, Sendable {
   public let bytes: [UInt8]
   /// The address of every label.
   public let labels: [Label: UInt64]
-  /// The program line by line, labels on lines of their own.
+  /// The program line by line; labels have lines of their own.
   public let listing: [ListingLine]
 
   /// The listing as text: `address  bytes  mnemonic  ; comment`, in columns.
@@ -23,20 +23,19 @@ public struct Program: Hashable, Sendable {
 
 /// A line of the listing.
 public struct ListingLine: Hashable, Sendable {
-  /// What stands on the line.
+  /// The kind of a line.
   public enum Kind: Hashable, Sendable {
     case label, instruction, data, directive
   }
 
-  /// What stands on the line.
   public let kind: Kind
   /// The address of the first byte.
   public let address: UInt64
-  /// The bytes, none for a label or a directive.
+  /// The bytes; none for a label or a directive.
   public let bytes: [UInt8]
   /// The instruction in Intel's syntax, or `name:` for a label.
   public let mnemonic: String
-  /// The remark that the author gave, perhaps empty.
+  /// The author's comment, may be empty.
   public let comment: String
 
   /// How many bytes of data a line shows; instructions are shown whole.
@@ -54,9 +53,8 @@ public struct ListingLine: Hashable, Sendable {
   func render(addressDigits: Int, bytesWidth: Int) -> String {
     let place = address.hexDigits(addressDigits)
     let indent = kind == .instruction || kind == .data ? "  " : ""
-    let text = indent + mnemonic
-    let remark = comment.isEmpty ? "" : "; " + comment
-    let body = remark.isEmpty ? text : text.padded(right: Self.commentColumn) + "  " + remark
+    let code = indent + mnemonic
+    let body = comment.isEmpty ? code : code.padded(right: Self.commentColumn) + "  ; " + comment
     return "\(place)  \(shownBytes.padded(right: bytesWidth))  \(body)"
   }
 }

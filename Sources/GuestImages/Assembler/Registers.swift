@@ -96,20 +96,12 @@ public enum SegmentRegister: UInt8, Hashable, Sendable, CaseIterable {
 
 /// A control register; the raw value is its encoding.
 public enum ControlRegister: UInt8, Hashable, Sendable, CaseIterable {
-  case cr0 = 0
-  case cr2 = 2
-  case cr3 = 3
-  case cr4 = 4
+  case cr0 = 0, cr2 = 2, cr3 = 3, cr4 = 4
 }
 
 /// A debug register; the raw value is its encoding.
 public enum DebugRegister: UInt8, Hashable, Sendable, CaseIterable {
-  case dr0 = 0
-  case dr1 = 1
-  case dr2 = 2
-  case dr3 = 3
-  case dr6 = 6
-  case dr7 = 7
+  case dr0 = 0, dr1 = 1, dr2 = 2, dr3 = 3, dr6 = 6, dr7 = 7
 }
 
 /// The register that IN and OUT move data through.

@@ -1,8 +1,8 @@
 // The guest's GDT, TSS and IDT.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment descriptors), 6.14 (64-bit IDT gates), 7.7 (64-bit TSS); vol. 2, SYSCALL,
-// SYSRET, SYSENTER and SYSEXIT for the order in which the selectors must stand.
+// SYSRET, SYSENTER and SYSEXIT for the order of the selectors.
 
-/// The selectors of the guest's segments, and what the instructions that use them by rule expect.
+/// The selectors of the guest's segments, in the order that SYSCALL and SYSENTER require.
 public enum Selector {
   public static let kernelCode: UInt16 = 0x10
   public static let kernelData: UInt16 = 0x18
@@ -25,7 +25,7 @@ enum DescriptorTables {
   static let idtLimit = UInt16(vectorCount * 16 - 1)
 
   static var gdt: MemoryImage {
-    // A TSS descriptor is two words: base 31:0 is scattered over the first, base 63:32 is the second.
+    // A TSS descriptor is two words: the first has base 31:0 in pieces, the second base 63:32.
     let tss = Layout.tss
     let tssLow =
       UInt64(tssLimit) | (tss & 0xff_ffff) << 16 | 0x8b << 40 | (tss >> 24 & 0xff) << 56

@@ -1,4 +1,4 @@
-// Handlers for every exception vector: the guest reports what happened, where, and rings the doorbell.
+// Handlers for every exception vector: the guest reports what happened and where, and rings the doorbell.
 // Facts: Intel SDM vol. 3A, 6.14 (the 64-bit stack frame) and table 6-1 (vectors that push an error code).
 
 enum FaultHandlers {
@@ -7,7 +7,7 @@ enum FaultHandlers {
 
   static func label(_ vector: Int) -> Label { Label("vector\(vector)") }
 
-  /// The handlers; a #GP at `finished` is user mode's word that it is done, one at `pause` that a pause was ordered.
+  /// The handlers; a #GP at `finished` means that user mode is done, one at `pause` that it is to pause.
   static func emit(_ asm: inout Assembler, finished: UInt64?, pause: UInt64?) {
     for vector in 0..<DescriptorTables.vectorCount {
       asm.bind(label(vector))

@@ -1,7 +1,7 @@
-// Where everything stands in a guest's physical memory. Linear and physical addresses are the same.
+// The layout of a guest's physical memory. Linear and physical addresses are the same.
 // Facts: Intel SDM vol. 3A, chapter 4 (paging: 4 KiB pages), 3.4 (descriptors).
 
-/// The memory map of every guest: 1 MiB from address 0, as much as real mode reaches, in 4096-byte pages.
+/// The memory map of every guest: 1 MiB from address 0, which real mode can reach, in 4096-byte pages.
 public enum Layout {
   public static let pageSize = 4096
   /// The length of guest memory in bytes.
@@ -16,7 +16,7 @@ public enum Layout {
   static let gdt: UInt64 = 0x5000
   static let tss: UInt64 = 0x5100
   static let idt: UInt64 = 0x6000
-  /// Where the kernel's stack begins, growing down into its page.
+  /// The start of the kernel's stack, which grows down.
   static let kernelStackTop: UInt64 = 0x8000
   static let kernelText: UInt64 = 0x8000
   static let kernelTextEnd: UInt64 = 0x2_0000
@@ -32,7 +32,7 @@ public enum Layout {
   /// The sample records, to the end of memory.
   public static let samples: UInt64 = 0x4_0000
 
-  /// The page behind memory: an address without any, mapped for the guests that store there.
+  /// The page after the end of memory, mapped for guests that store to an address without memory.
   public static let device = UInt64(memorySize)
 
   /// The pages that user mode may use: its text and stack, the mailbox, the samples.
@@ -44,10 +44,10 @@ public enum Layout {
 
 /// The ports that guests write to.
 public enum Port {
-  /// Rung once, when the guest is done or has faulted: the mailbox says which.
+  /// Written once, when the guest is done or has faulted; the mailbox says which.
   public static let doorbell: UInt8 = 0xf4
-  /// Written by guests whose work it is to exit.
+  /// Written by guests that exit as part of their work.
   public static let chatter: UInt8 = 0xf5
-  /// Written before a sample whose record asks for a pause: between two samples, outside of what is timed.
+  /// Written before a sample whose record requests a pause: between two samples, outside the timed part.
   public static let pause: UInt8 = 0xf6
 }

@@ -1,5 +1,5 @@
-// The page that the guest and the VMM share, and the sample records behind it: the whole ABI between them.
-// The guest writes it, so whatever the VMM reads here is a claim, to be checked against what else is known.
+// The page that the guest and the VMM share, and the sample records after it: the whole ABI between them. The guest
+// writes it, so the VMM must check what it reads.
 
 import Registers
 
@@ -24,11 +24,11 @@ public struct Mailbox: Equatable, Sendable {
     static let faultCR2 = 0x40
     /// CPUID leaf 7, subleaf 0, EDX, as the guest saw it.
     static let leaf7EDX = 0x48
-    /// CPUID leaf 7, subleaf 2, EDX, 0 where the guest saw no such subleaf.
+    /// CPUID leaf 7, subleaf 2, EDX; 0 if the guest has no such subleaf.
     static let leaf7Subleaf2EDX = 0x50
-    /// IA32_ARCH_CAPABILITIES as the guest read it; 0 where CPUID does not announce it.
+    /// IA32_ARCH_CAPABILITIES as the guest read it; 0 if CPUID does not announce it.
     static let archCapabilities = 0x58
-    /// CPUID leaf 8000_0008, EBX (AMD's bits), 0 where the guest saw no such leaf.
+    /// CPUID leaf 8000_0008, EBX (AMD's bits); 0 if the guest has no such leaf.
     static let amdLeafEBX = 0x60
     /// The steps of the workload `probe`: `ProbeStep` records of two words.
     static let probeSteps = 0x100
@@ -36,16 +36,13 @@ public struct Mailbox: Equatable, Sendable {
 
   /// How far a guest got.
   public enum State: UInt64, Sendable {
-    case notStarted = 0
-    case running = 1
-    case done = 2
-    case faulted = 3
+    case notStarted = 0, running = 1, done = 2, faulted = 3
   }
 
   public let state: State
   public let kernelEntries: UInt64
   public let entryCS: UInt16
-  /// The exception that ended the guest, nil when there was none.
+  /// The exception that ended the guest; nil if there was none.
   public let fault: GuestFault?
   public let leaf7EDX: UInt32
   public let leaf7Subleaf2EDX: UInt32
@@ -54,7 +51,7 @@ public struct Mailbox: Equatable, Sendable {
   public let amdLeafEBX: UInt32
   public let probeSteps: [ProbeStep.Outcome]
 
-  /// Reads a mailbox page; nil when it is too short or its state is none of ours.
+  /// Reads a mailbox page; nil if it is too short or its state is invalid.
   public init?(page: [UInt8]) {
     guard page.count >= Layout.pageSize else { return nil }
     func word(_ offset: Int) -> UInt64 { page.littleEndianWord(at: offset) }
@@ -81,11 +78,11 @@ public struct Mailbox: Equatable, Sendable {
 /// An exception that ended a guest.
 public struct GuestFault: Equatable, Sendable {
   public let vector: UInt64
-  /// 0 where the vector has none.
+  /// 0 if the vector has none.
   public let errorCode: UInt64
   public let rip: UInt64
   public let cs: UInt16
-  /// The address of a page fault; of no meaning for other vectors.
+  /// The address of a page fault; meaningless for other vectors.
   public let cr2: UInt64
 }
 
@@ -106,20 +103,18 @@ extension GuestFault: CustomStringConvertible {
   }
 }
 
-/// One sample: how many iterations the VMM ordered, and the time stamps around them.
+/// One sample: its number of iterations, set by the VMM, and the time stamps around them.
 public struct SampleRecord: Equatable, Sendable {
   /// The length of one record in bytes: three 64-bit words.
   public static let size = 24
-  /// How many records there is room for.
+  /// The most records that memory has room for.
   public static let maximumCount = (Layout.memorySize - Int(Layout.samples)) / size
 
   /// Byte offsets into a record.
   enum Offset {
-    /// Written by the VMM: how many iterations this sample has.
-    ///
-    /// The guest reads the low 32 bits.
+    /// Written by the VMM: how many iterations this sample has, 32 bits.
     static let iterations = 0
-    /// Written by the VMM: not 0 to have the guest pause before this sample (`Port.pause`).
+    /// Written by the VMM: not 0 to make the guest pause before this sample (`Port.pause`).
     static let pause = 4
     /// Written by the guest: the time-stamp counter before and after.
     static let start = 8
@@ -130,10 +125,10 @@ public struct SampleRecord: Equatable, Sendable {
   public let start: UInt64
   public let end: UInt64
 
-  /// Whether the guest has taken both stamps whole.
+  /// Whether the guest has stored both stamps completely.
   ///
-  /// It stores each as two halves, the low one first, and may be stopped in between: a stamp that lacks its high half
-  /// lies before the first.
+  /// It stores each in two halves, the low one first, and may be stopped in between: an end without its high half is
+  /// below the start.
   public var isComplete: Bool { end != 0 && end >= start }
 
   /// The clock ticks between the two stamps.

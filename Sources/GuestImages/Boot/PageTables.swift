@@ -1,4 +1,4 @@
-// The guest's page tables: identity-mapped 4 KiB pages over all of its memory, user and supervisor pages apart.
+// The guest's page tables: identity-mapped 4 KiB pages for all of its memory, each for user or supervisor mode.
 // Facts: Intel SDM vol. 3A, 4.5 (4-level paging).
 
 enum PageTables {
@@ -28,7 +28,7 @@ enum PageTables {
   }
 }
 
-/// Bytes that stand at an address of guest memory before the guest starts.
+/// Bytes at an address of guest memory before the guest starts.
 public struct MemoryImage: Equatable, Sendable {
   /// The guest-physical address of the first byte.
   public let address: UInt64
@@ -41,7 +41,7 @@ public struct MemoryImage: Equatable, Sendable {
   }
 
   init(address: UInt64, words: [UInt64]) {
-    // Every run makes page tables, so not with an array for each word.
+    // Without an array for each word, because every run makes page tables.
     var bytes: [UInt8] = []
     bytes.reserveCapacity(words.count * 8)
     for word in words {

@@ -1,4 +1,4 @@
-// The state in which a guest's vCPU starts: what a boot loader would have done.
+// The state in which a guest's vCPU starts, as a boot loader would leave it.
 // Facts: Intel SDM vol. 3A, 2.5 (control registers), 9.8.5 (entering 64-bit mode).
 
 /// Where and in which mode a guest starts.

@@ -40,9 +40,9 @@ public struct GuestImage: Sendable {
   /// Where the labels of the kernel are.
   public var labels: [Label: UInt64] { programs.first?.program.labels ?? [:] }
 
-  /// What the VMM writes before the start: the number of samples, the iterations that each shall have, and before which
-  /// of them the guest shall pause.
-  public static func orders(_ iterations: [UInt32], pausingBefore pause: Int? = nil) -> [MemoryImage] {
+  /// The memory that the VMM writes before the start: the number of samples, the iterations of each, and the sample
+  /// before which the guest pauses.
+  public static func sampleRecords(_ iterations: [UInt32], pausingBefore pause: Int? = nil) -> [MemoryImage] {
     let records = iterations.enumerated().flatMap { index, count in
       [UInt64(count) | (index == pause ? 1 << UInt64(SampleRecord.Offset.pause * 8) : 0), 0, 0]
     }
@@ -62,7 +62,7 @@ public struct GuestImage: Sendable {
 public enum GuestImageError: Error, CustomStringConvertible {
   /// The workload does not run under the entry.
   case noSuchEntry(Workload, Entry)
-  /// Something is to be done in user mode, and there is none.
+  /// The workload needs a user mode, and the entry has none.
   case noUserMode(Workload)
   /// The code does not fit where the layout puts it.
   case tooLong(String)

@@ -1,10 +1,10 @@
-// One open file of the kernel's: the system, a VM, a vCPU, its statistics. All requests to KVM pass through here.
+// An open KVM file: the system, a VM, a vCPU, its statistics. All requests to KVM pass through here.
 // Facts: KVM API document, section 2 (file descriptors), section 4 (requests); ioctl(2).
 
 import CKVM
 import SystemPackage
 
-/// Owns one descriptor and closes it exactly once, when the owner goes.
+/// Owns one descriptor, and closes it when the owner goes.
 ///
 /// Invariant: `raw` is open as long as the value lives, and no other owner closes it.
 public struct Descriptor: ~Copyable, Sendable {
@@ -37,7 +37,7 @@ public struct Descriptor: ~Copyable, Sendable {
   @discardableResult
   func request(_ request: Request, _ argument: UInt = 0) throws(KVMError) -> CInt {
     let result = ckvm_ioctl(raw, request, argument)
-    // What a guest may be given can be any number, one without a negative too (KVM_GET_TSC_KHZ of 2^31).
+    // Wrapping, because KVM_GET_TSC_KHZ can return -2^31, which has no negative.
     if result < 0 { throw KVMError(.request(request), Errno(rawValue: 0 &- result)) }
     return result
   }

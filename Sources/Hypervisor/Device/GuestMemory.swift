@@ -18,7 +18,7 @@ extension GuestPhysicalAddress: ExpressibleByIntegerLiteral, CustomStringConvert
   public var description: String { rawValue.hex }
 }
 
-/// A stretch of guest-physical memory: `count` bytes from `start` on.
+/// A range of guest-physical memory: `count` bytes from `start` on.
 public struct GuestPhysicalRange: Codable, Equatable, Sendable {
   public let start: GuestPhysicalAddress
   /// The length in bytes.
@@ -30,7 +30,7 @@ public struct GuestPhysicalRange: Codable, Equatable, Sendable {
     self.count = count
   }
 
-  /// Where a range of `length` bytes at `address` begins within this one, nil when it does not lie within whole.
+  /// The offset of `length` bytes at `address` within this range; nil if they do not lie within it completely.
   func offset(of address: GuestPhysicalAddress, length: Int) -> Int? {
     guard address >= start, length >= 0 else { return nil }
     let offset = address.rawValue - start.rawValue
@@ -38,14 +38,14 @@ public struct GuestPhysicalRange: Codable, Equatable, Sendable {
     return Int(offset)
   }
 
-  /// Whether memory can be there: whole pages, at least one, within the 52 bits of a physical address.
+  /// Whether the range can hold memory: one or more whole pages within the 52 bits of a physical address.
   public var isWholePages: Bool {
     let (page, limit) = (UInt64(GuestPage.size), 1 << 52 as UInt64)
     return count > 0 && count.isMultiple(of: GuestPage.size) && start.rawValue.isMultiple(of: page)
       && start.rawValue < limit && UInt64(count) <= limit - start.rawValue
   }
 
-  /// Whether two ranges that memory can be in share an address.
+  /// Whether two ranges of whole pages share an address.
   public func overlaps(_ other: GuestPhysicalRange) -> Bool {
     start.rawValue < other.start.rawValue &+ UInt64(other.count)
       && other.start.rawValue < start.rawValue &+ UInt64(count)
@@ -56,11 +56,11 @@ extension GuestPhysicalRange: CustomStringConvertible {
   public var description: String { "\(count) bytes at guest-physical address \(start)" }
 }
 
-/// A use of guest memory that cannot be.
+/// An invalid use of guest memory.
 public enum GuestMemoryError: Error, Equatable, CustomStringConvertible {
   /// No single slot holds the whole range.
   case notMapped(GuestPhysicalRange)
-  /// The new slot overlaps one that is there.
+  /// The new slot overlaps an existing one.
   case overlaps(GuestPhysicalRange, existing: GuestPhysicalRange)
   /// Not a whole number of 4096-byte pages, or beyond the 52 bits of a physical address.
   case misplaced(GuestPhysicalRange)
@@ -72,7 +72,7 @@ public enum GuestMemoryError: Error, Equatable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .notMapped(let range): "the guest has no memory of \(range)"
-    case .overlaps(let range, let existing): "a memory slot of \(range) overlaps the one of \(existing)"
+    case .overlaps(let range, let existing): "a memory slot of \(range) overlaps one of \(existing)"
     case .misplaced(let range):
       "a memory slot of \(range): start and length must be whole pages of 4096 bytes, below the 52-bit limit"
     case .noFreeSlot(let limit): "all \(limit) memory slots of the VM are taken"
@@ -83,7 +83,7 @@ public enum GuestMemoryError: Error, Equatable, CustomStringConvertible {
 
 /// One memory slot: a range of guest-physical addresses and the mapping behind it.
 struct MemorySlot: ~Copyable, Sendable {
-  /// A mapping with an owner that can be kept for ever.
+  /// Owns the mapping; `keepMapped` leaks it.
   private final class Holder: @unchecked Sendable {
     // @unchecked Sendable: only the slot uses it, and the slot has one owner.
     var mapping: Mapping
@@ -99,9 +99,9 @@ struct MemorySlot: ~Copyable, Sendable {
     holder = Holder(mapping)
   }
 
-  /// The slot as KVM is told of it, but for its number.
+  /// The slot in KVM's form, without its number.
   ///
-  /// The mapping's address is handed over as a number: `VirtualMachine`'s invariant says how long it stays valid.
+  /// The address in it stays valid as long as `VirtualMachine`'s invariant says.
   func region(flags: UInt32) -> kvm_userspace_memory_region {
     kvm_userspace_memory_region(
       slot: 0, flags: flags, guest_phys_addr: range.start.rawValue, memory_size: UInt64(range.count),
@@ -113,19 +113,19 @@ struct MemorySlot: ~Copyable, Sendable {
     MemorySlot(range: range, mapping: try holder.mapping.duplicate())
   }
 
-  /// Keeps the memory mapped until the process ends, whatever becomes of the slot.
+  /// Keeps the memory mapped until the process ends.
   func keepMapped() {
-    // Safe: the reference that is never released is one more than those that are.
+    // Safe: one reference more, never released.
     unsafe _ = Unmanaged.passRetained(holder)
   }
 
-  /// The bytes at an address, nil when the slot does not hold the whole range.
+  /// The bytes at an address; nil if the slot does not hold the whole range.
   func read(_ count: Int, at address: GuestPhysicalAddress) -> [UInt8]? {
     guard let offset = range.offset(of: address, length: count) else { return nil }
     return holder.mapping.copy(offset..<offset + count)
   }
 
-  /// Reads up to `count` bytes of a file to an address, and gives how many; nil, and nothing is read, when the slot
+  /// Reads up to `count` bytes of a file to an address, and returns how many; returns nil, reading nothing, if the slot
   /// does not hold the whole range.
   mutating func read(
     _ count: Int, of file: FileDescriptor, from start: Int64, at address: GuestPhysicalAddress
@@ -134,7 +134,7 @@ struct MemorySlot: ~Copyable, Sendable {
     return try holder.mapping.read(count, of: file, from: start, at: offset)
   }
 
-  /// Writes bytes at an address; no, and nothing is written, when the slot does not hold the whole range.
+  /// Writes bytes at an address; returns false, writing nothing, if the slot does not hold the whole range.
   mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) -> Bool {
     guard let offset = range.offset(of: address, length: bytes.count) else { return false }
     holder.mapping.store(bytes, at: offset)

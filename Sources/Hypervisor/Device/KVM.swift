@@ -10,15 +10,15 @@ public struct KVM: ~Copyable, Sendable {
   let descriptor: Descriptor
   private let vcpuMapSize: Int
 
-  /// Where those pages are, by custom: below the firmware's place at the end of 32-bit memory.
+  /// Where VMX real mode keeps its pages: below the firmware, as other VMMs have it.
   private static let tssAddress: UInt = 0xfffb_d000
 
-  /// The device file that is opened when none is named.
+  /// The device file that is opened by default.
   public static let defaultPath: FilePath = "/dev/kvm"
 
   /// Opens KVM and checks its API version.
   ///
-  /// - Throws: `KVMError` when the file cannot be opened, is no KVM device, or speaks another version.
+  /// - Throws: `KVMError` when the file cannot be opened, is not a KVM device, or has another API version.
   public init(path: FilePath = KVM.defaultPath) throws(KVMError) {
     let descriptor = try Descriptor.open(path)
     let version: CInt
@@ -30,14 +30,14 @@ public struct KVM: ~Copyable, Sendable {
 
   /// What KVM answers for a capability: 0 when it is absent, 1 or a capability's own number when it is there.
   ///
-  /// - Throws: `KVMError` when KVM refuses the question.
+  /// - Throws: `KVMError` when KVM refuses the request.
   public func value(of capability: Capability) throws(KVMError) -> Int {
     Int(try descriptor.request(.checkExtension, UInt(capability.rawValue)))
   }
 
   /// Whether KVM has a capability.
   ///
-  /// - Throws: `KVMError` when KVM refuses the question.
+  /// - Throws: `KVMError` when KVM refuses the request.
   public func has(_ capability: Capability) throws(KVMError) -> Bool { try value(of: capability) > 0 }
 
   /// The CPUID that KVM can give a guest on this host.
@@ -61,10 +61,24 @@ public struct KVM: ~Copyable, Sendable {
   /// - Throws: `KVMError` when KVM refuses.
   public func msrIndices() throws(KVMError) -> [MSR] { try indices(.getMSRIndexList) }
 
-  /// The MSRs that tell features of this host and its KVM.
+  /// The MSRs that describe features of this host and its KVM.
   ///
   /// - Throws: `KVMError` when KVM refuses, or lacks KVM_CAP_GET_MSR_FEATURES.
   public func featureMSRIndices() throws(KVMError) -> [MSR] { try indices(.getMSRFeatureIndexList) }
+
+  /// The feature MSRs of this host and their values; nil on a KVM without KVM_CAP_GET_MSR_FEATURES (Linux before 4.17).
+  ///
+  /// An MSR that KVM lists but does not read is left out.
+  ///
+  /// - Throws: `KVMError` when KVM fails.
+  public func featureMSRs() throws(KVMError) -> [MSREntry]? {
+    guard try has(.getMSRFeatures) else { return nil }
+    var entries: [MSREntry] = []
+    for msr in try featureMSRIndices() {
+      if let value = try featureMSR(msr) { entries.append(MSREntry(msr, value)) }
+    }
+    return entries
+  }
 
   private func indices(_ request: Request) throws(KVMError) -> [MSR] {
     var capacity = 512
@@ -79,9 +93,9 @@ public struct KVM: ~Copyable, Sendable {
     }
   }
 
-  /// The value of a feature MSR as KVM offers it to guests, nil where KVM has no such feature MSR.
+  /// The value of a feature MSR as KVM offers it to guests; nil if KVM has no such feature MSR.
   ///
-  /// - Throws: `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails to read it.
   public func featureMSR(_ msr: MSR) throws(KVMError) -> UInt64? {
     var list = MSREntryList(capacity: 1)
     list[0] = kvm_msr_entry(index: msr.rawValue, reserved: 0, data: 0)

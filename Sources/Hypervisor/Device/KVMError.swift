@@ -1,4 +1,4 @@
-// A call into KVM that failed, said so that the person who reads it knows what to do.
+// A call into KVM that failed, with a message that says what to do.
 // Facts: KVM API document, "Return value" of each call; open(2), mmap(2).
 
 public import CKVM
@@ -27,7 +27,7 @@ public struct KVMError: Error, Equatable, Sendable {
   public let operation: Operation
   public let code: Errno
 
-  /// Says which operation failed with which error number.
+  /// The error of an operation.
   public init(_ operation: Operation, _ code: Errno) {
     self.operation = operation
     self.code = code
@@ -35,8 +35,7 @@ public struct KVMError: Error, Equatable, Sendable {
 }
 
 extension KVMError {
-  /// Whether the host or this process has too little of something at the moment, so that the same call may succeed
-  /// later.
+  /// Whether a resource is exhausted at the moment, so that the same call may succeed later.
   public var isShortage: Bool {
     switch code {
     case .noMemory, .resourceTemporarilyUnavailable, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace,
@@ -46,7 +45,7 @@ extension KVMError {
     }
   }
 
-  /// The call into the kernel whose failure is behind an error of this library's; nil where none is.
+  /// The failed kernel call that caused an error of this library; nil if none did.
   public init?(behind error: any Error) {
     switch error {
     case let error as KVMError: self = error
@@ -60,10 +59,9 @@ extension KVMError {
     }
   }
 
-  /// Nil when the error says that KVM does not have what it was asked for: ENOTTY or EINVAL, or what `other` is for the
-  /// request.
+  /// Returns nil if the error means that KVM lacks what was asked for: ENOTTY, EINVAL or `other`.
   ///
-  /// - Throws: The error itself when it says anything else: then it is not known whether KVM has it.
+  /// - Throws: The error itself if it means anything else.
   func absent<T>(or other: Errno? = nil) throws(KVMError) -> T? {
     guard code == Errno(rawValue: ENOTTY) || code == .invalidArgument || code == other else { throw self }
     return nil
@@ -79,25 +77,25 @@ extension KVMError: CustomStringConvertible {
     case .readStatistics: "reading KVM's statistics: \(code)"
     case .request(let request): "KVM refused \(request.name): \(code)\(Self.cause(of: request, code))"
     case .checkVersion(let found):
-      "KVM speaks API version \(found), Spectrap version \(KVM_API_VERSION); use a Linux kernel of 2.6.22 or later"
+      "KVM has API version \(found), Spectrap needs version \(KVM_API_VERSION); use Linux 2.6.22 or later"
     case .duplicate: "making a second descriptor: \(code)"
     case .arm:
       "preparing the run's time limit: \(code)"
         + (code == .resourceTemporarilyUnavailable
-          ? "; this user has no timer left: the limit of pending signals is reached (ulimit -i)" : "")
+          ? "; this user has reached the limit of pending signals, which timers count against (ulimit -i)" : "")
     }
   }
 
-  /// The likely cause of an error number that the KVM API document does not give for a request: limits of this process,
-  /// and filters of its system calls.
+  /// The likely cause of an error number that the KVM API document does not list for a request: resource limits and
+  /// system-call filters.
   private static func cause(of request: Request, _ code: Errno) -> String {
     switch (request, code) {
     // A VM's thread kvm-nx-lpage-recovery is made with the VM, and since Linux 6.13 at its first KVM_RUN
     // (arch/x86/kvm/mmu/mmu.c, kvm_mmu_post_init_vm; -ENOMEM until 6.15, whatever the reason).
     case (.createVM, .resourceTemporarilyUnavailable), (.run, .resourceTemporarilyUnavailable):
-      "; KVM starts a thread for each VM, and this user or control group may have no more of them (ulimit -u, pids.max)"
+      "; KVM starts a thread for each VM, and this user or control group has reached its limit (ulimit -u, pids.max)"
     case (.run, .noMemory):
-      "; memory is short here or limited (memory.max, ulimit -v), or KVM may start no thread for the VM (ulimit -u, pids.max)"
+      "; memory is short or limited (memory.max, ulimit -v), or KVM cannot start a thread for the VM (ulimit -u, pids.max)"
     case (.run, .notPermitted): "; a seccomp filter or a security module may forbid it"
     default: ""
     }

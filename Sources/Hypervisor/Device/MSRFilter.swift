@@ -79,7 +79,7 @@ public struct MSRFilter: Equatable, Sendable {
 
   /// The filter that denies these accesses of exactly these MSRs.
   ///
-  /// Neighbours share a range, so that many scattered MSRs fit into few. The filter is checked when it is set.
+  /// MSRs near each other share a range, so that many fit into few ranges. The filter is checked when it is set.
   public static func denying(_ msrs: some Sequence<MSR>, accesses: Access = .all) -> MSRFilter {
     let wanted = Set(msrs)
     var ranges: [Range] = []
@@ -108,9 +108,9 @@ public enum MSRFilterError: Error, Equatable, CustomStringConvertible {
   case rangeTooLong(ClosedRange<MSR>)
   /// A range that touches the x2APIC MSRs, which KVM never filters.
   case notFilterable(ClosedRange<MSR>)
-  /// A range that decides a kind of access which there is not.
+  /// A range for a kind of access that does not exist.
   case unknownAccess(ClosedRange<MSR>, MSRFilter.Access)
-  /// Everything is denied, and no range says of what.
+  /// The filter denies everything and has no range.
   case deniesEverything
   /// KVM refused the filter.
   case refused(KVMError)
@@ -126,9 +126,9 @@ public enum MSRFilterError: Error, Equatable, CustomStringConvertible {
       "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex): KVM never filters 0x800 to 0x8ff (x2APIC)"
     case .unknownAccess(let range, let accesses):
       "an MSR range from \(range.lowerBound.hex) to \(range.upperBound.hex) for accesses "
-        + "\(accesses.rawValue.hex): there are reads (1) and writes (2)"
+        + "\(accesses.rawValue.hex): only reads (1) and writes (2) exist"
     case .deniesEverything:
-      "an MSR filter without a range that denies everything: KVM takes none; add a range, which may allow nothing"
+      "an MSR filter that denies everything and has no range: KVM refuses it; add a range, which may allow nothing"
     case .refused(let error): "\(error)"
     }
   }
@@ -139,17 +139,15 @@ extension MSRFilter {
 
   func apply(to vm: borrowing Descriptor) throws(MSRFilterError) {
     guard ranges.count <= Self.maximumRanges else { throw .tooManyRanges(ranges.count) }
-    // KVM takes a filter without ranges for no filter at all, and no filter cannot deny (kvm_vm_ioctl_set_msr_filter).
+    // KVM treats a filter without ranges as no filter, which allows everything (kvm_vm_ioctl_set_msr_filter).
     guard unlisted == .allow || !ranges.isEmpty else { throw .deniesEverything }
     for range in ranges {
       guard range.accesses.isSubset(of: .all) else { throw .unknownAccess(range.msrs, range.accesses) }
       guard range.count <= Self.maximumMSRsPerRange else { throw .rangeTooLong(range.msrs) }
       // A range across the x2APIC MSRs is fine as long as it denies none of them.
       if range.msrs.overlaps(Self.x2APIC) {
-        for msr in range.msrs.clamped(to: Self.x2APIC).lowerBound
-          .rawValue...range.msrs.clamped(to: Self.x2APIC)
-          .upperBound.rawValue
-        {
+        let shared = range.msrs.clamped(to: Self.x2APIC)
+        for msr in shared.lowerBound.rawValue...shared.upperBound.rawValue {
           let bit = Int(msr - range.msrs.lowerBound.rawValue)
           if range.bitmap[bit / 8] >> UInt8(bit % 8) & 1 == 0 { throw .notFilterable(range.msrs) }
         }

@@ -1,4 +1,4 @@
-// One shared mapping: guest memory, or the kvm_run of a vCPU.
+// A shared mapping: guest memory, or the kvm_run of a vCPU.
 // Facts: mmap(2); KVM API document, section 5 (kvm_run).
 
 import CHost
@@ -6,10 +6,10 @@ import CKVM
 import Glibc
 import SystemPackage
 
-/// Owns one mapping and unmaps it exactly once, when the owner goes.
+/// Owns one mapping, and unmaps it when the owner goes.
 ///
-/// Invariant: `base` points to `count` readable and writable bytes as long as the value lives. The bytes are shared
-/// with the kernel and, for guest memory, with a running guest: whatever is read there is hostile input.
+/// Invariant: `base` points to `count` readable and writable bytes as long as the value lives. The kernel, and for
+/// guest memory a running guest, write them at any time: they are hostile input.
 @safe public struct Mapping: ~Copyable, @unchecked Sendable {
   // @unchecked Sendable: the mapping belongs to one owner at a time, and the address is the same in every thread.
   @usableFromInline let base: UnsafeMutableRawPointer
@@ -36,7 +36,7 @@ import SystemPackage
     self.count = count
   }
 
-  /// Maps the same bytes once more.
+  /// A second mapping of the same bytes.
   ///
   /// - Throws: `KVMError` when the kernel has no room.
   func duplicate() throws(KVMError) -> Mapping {
@@ -77,7 +77,7 @@ import SystemPackage
     unsafe bytes.extracting(range).withUnsafeBytes { unsafe Array($0) }
   }
 
-  /// Writes bytes, all of which must fit.
+  /// Writes bytes at an offset; all must fit.
   mutating func store(_ new: [UInt8], at offset: Int) {
     var memory = mutableBytes
     // Safe: the slice of the buffer, which checks its bounds, is as long as the bytes.

@@ -7,22 +7,22 @@ import SystemPackage
 
 /// One reading of KVM's binary statistics.
 public struct Statistics: Sendable, Equatable {
-  /// The values by their names, as many as each has (a histogram has several).
+  /// The values of each statistic by its name (a histogram has several).
   public let values: [String: [UInt64]]
 
-  /// The counter of this name, nil where this KVM has none.
+  /// The counter with this name; nil if this KVM has none.
   public subscript(name: String) -> UInt64? { values[name]?.first }
 
-  /// How many exits the guest made, user-space and light ones alike: the vCPU statistic `exits`.
+  /// All exits of the guest, heavy and light: the vCPU statistic `exits`.
   public var exits: UInt64? { self["exits"] }
 }
 
 extension Statistics {
   private static let largestBlock = 1 << 20
 
-  /// Reads the statistics of a VM or a vCPU; nil where KVM lacks KVM_CAP_BINARY_STATS_FD.
+  /// Reads the statistics of a VM or a vCPU; nil if KVM lacks KVM_CAP_BINARY_STATS_FD.
   ///
-  /// - Throws: `KVMError` when the descriptor cannot be read or what it says does not hold together.
+  /// - Throws: `KVMError` when the descriptor cannot be read or its numbers are inconsistent.
   init?(of owner: borrowing Descriptor) throws(KVMError) {
     let raw = ckvm_ioctl(owner.raw, .getStatisticsDescriptor, 0)
     guard raw >= 0 else {
@@ -32,9 +32,9 @@ extension Statistics {
     try self.init(reading: Descriptor(owning: raw))
   }
 
-  /// Reads one block of statistics from a descriptor that holds them.
+  /// Reads the statistics from their descriptor.
   ///
-  /// - Throws: `KVMError` when the descriptor cannot be read or what it says does not hold together.
+  /// - Throws: As above.
   init(reading descriptor: borrowing Descriptor) throws(KVMError) {
     // struct kvm_stats_header: flags, name_size, num_desc, id_offset, desc_offset, data_offset.
     let header = try Self.read(24, at: 0, of: descriptor)

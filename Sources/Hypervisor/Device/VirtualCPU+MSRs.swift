@@ -17,7 +17,7 @@ public struct MSREntry: Equatable, Sendable {
   }
 }
 
-/// An access of the VMM's to a vCPU's MSRs that KVM did not perform in full.
+/// An access of a vCPU's MSRs by the VMM that KVM did not perform completely.
 public enum MSRAccessError: Error, Equatable, CustomStringConvertible {
   /// KVM refused to read this MSR, the one at `index` in the list.
   case unreadable(MSR, index: Int)
@@ -36,7 +36,7 @@ public enum MSRAccessError: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// A list of MSRs and values in the form that KVM takes, to be used many times without a new allocation.
+/// MSRs and values in KVM's form, allocated once and used many times.
 public struct MSRList: ~Copyable, Sendable {
   /// KVM's limit for one request: less than MAX_IO_MSRS (256, arch/x86/kvm/x86.c).
   public static let maximumCount = 255
@@ -99,7 +99,7 @@ extension VirtualCPU {
 
   /// Writes any number of MSRs, in order.
   ///
-  /// Success proves nothing, since KVM may drop a value: read it back.
+  /// KVM may drop a value and report success: read it back.
   ///
   /// - Throws: `MSRAccessError` at the first that KVM refuses; those before it are written.
   public mutating func writeMSRs(_ entries: [MSREntry]) throws(MSRAccessError) {
@@ -114,7 +114,7 @@ extension VirtualCPU {
   /// - Throws: `MSRAccessError` when KVM refuses.
   public func read(_ msr: MSR) throws(MSRAccessError) -> UInt64 { try readMSRs([msr])[0] }
 
-  /// Reads one MSR, nil where KVM does not have it.
+  /// Reads one MSR; returns nil if KVM does not have it.
   ///
   /// - Throws: `MSRAccessError.refused` when KVM fails to read it.
   public func readIfPresent(_ msr: MSR) throws(MSRAccessError) -> UInt64? {
@@ -124,7 +124,7 @@ extension VirtualCPU {
     }
   }
 
-  /// Writes one MSR; no where KVM does not take the value.
+  /// Writes one MSR; returns false if KVM does not accept the value.
   ///
   /// - Throws: `MSRAccessError.refused` when KVM fails to write it.
   public mutating func writeIfTaken(_ msr: MSR, _ value: UInt64) throws(MSRAccessError) -> Bool {
@@ -144,7 +144,7 @@ extension VirtualCPU {
 }
 
 extension MSRAccessError {
-  /// The call that failed; an MSR that KVM does not have is an invalid argument.
+  /// The error as a failed call; an MSR that KVM does not have is an invalid argument.
   var kvmError: KVMError {
     switch self {
     case .refused(let error): error

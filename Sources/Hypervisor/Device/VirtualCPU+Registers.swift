@@ -34,13 +34,13 @@ extension VirtualCPU {
 
   /// Sets the segment, control and table registers, and IA32_EFER.
   ///
-  /// - Throws: `KVMError` when KVM refuses a combination that no processor has.
+  /// - Throws: `KVMError` when KVM refuses, for instance a combination that no processor has.
   public mutating func setSpecialRegisters(_ value: kvm_sregs) throws(KVMError) {
     var value = value
     try descriptor.request(.setSpecialRegisters, &value)
   }
 
-  /// Sets the vCPU to real mode at `ip`, all segments 0: where a small guest without a boot loader can begin.
+  /// Sets the vCPU to real mode at `ip` with all segments 0, where a small guest can begin without a boot loader.
   ///
   /// - Throws: `KVMError` when KVM refuses.
   public mutating func startInRealMode(at ip: UInt16, stack sp: UInt16 = 0) throws(KVMError) {
@@ -72,7 +72,7 @@ extension VirtualCPU {
     try descriptor.request(.setEvents, &value)
   }
 
-  /// Tells the guest this CPUID; possible before the first run only.
+  /// Sets the guest's CPUID; possible only before the first run.
   ///
   /// KVM may drop bits and report success, so read `cpuid()` back.
   ///
@@ -92,9 +92,9 @@ extension VirtualCPU {
     return CPUIDModel(padded: (0..<list.count).map { CPUIDEntry(list[$0]) })
   }
 
-  /// The frequency of the guest's time-stamp counter in kHz, nil where KVM has none to tell.
+  /// The frequency of the guest's time-stamp counter in kHz; nil if KVM does not report one.
   ///
-  /// - Throws: `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails.
   public func tscFrequency() throws(KVMError) -> Int? {
     let kilohertz: CInt?
     // EIO on a host whose TSC is not stable (section 4.56).
@@ -102,12 +102,12 @@ extension VirtualCPU {
     return kilohertz.flatMap { $0 > 0 ? Int($0) : nil }
   }
 
-  /// Has the guest's time-stamp counter run at a rate in kHz; no where KVM does not take it.
+  /// Sets the rate of the guest's time-stamp counter in kHz; returns false if KVM refuses it.
   ///
-  /// KVM's word proves nothing: read it back.
+  /// KVM may report success all the same: read it back.
   ///
-  /// - Throws: `KVMError` when KVM fails to set it.
-  func takesTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
+  /// - Throws: `KVMError` when KVM fails.
+  func setTSCFrequency(_ kilohertz: Int) throws(KVMError) -> Bool {
     do { try descriptor.request(.setTSCFrequency, UInt(kilohertz)) } catch {
       let taken: Bool? = try error.absent(or: .ioError)
       return taken ?? false
@@ -115,9 +115,9 @@ extension VirtualCPU {
     return true
   }
 
-  /// The guest-physical address behind a linear address of the guest's, nil where its page tables have none.
+  /// The guest-physical address of a linear address; nil if the guest's page tables do not map it.
   ///
-  /// - Throws: `KVMError` when KVM does not look.
+  /// - Throws: `KVMError` when KVM fails.
   public func physicalAddress(ofLinear address: UInt64) throws(KVMError) -> GuestPhysicalAddress? {
     var translation = kvm_translation()
     translation.linear_address = address

@@ -6,7 +6,7 @@ public import SystemPackage
 
 /// A virtual CPU.
 ///
-/// Only one thread uses it at a time, which is what exclusive access to the value says.
+/// Only one thread uses it at a time: the value is exclusive.
 ///
 /// Invariant: `page` holds a kvm_run as long as the value lives. The kernel writes it only during KVM_RUN.
 @safe public struct VirtualCPU: ~Copyable, Sendable {
@@ -24,7 +24,7 @@ public import SystemPackage
     @inlinable get { unsafe page.base.assumingMemoryBound(to: kvm_run.self) }
   }
 
-  /// Where a 1 makes KVM_RUN return at once, as if a signal had come.
+  /// The byte that makes KVM_RUN return at once when it is 1, as if a signal had come.
   @usableFromInline var immediateExit: UnsafeMutablePointer<UInt8> {
     // Safe: the first bytes of kvm_run, by the invariant.
     @inlinable get {
@@ -32,9 +32,7 @@ public import SystemPackage
     }
   }
 
-  /// Enters the guest until its next exit, and gives the reason by KVM's number.
-  ///
-  /// A signal gives `KVM_EXIT_INTR`.
+  /// Enters the guest until its next exit, and returns KVM's number of the reason; `KVM_EXIT_INTR` for a signal.
   ///
   /// - Throws: `KVMError` when KVM cannot run the vCPU.
   @inlinable @inline(__always) mutating func enter() throws(KVMError) -> UInt32 {
@@ -48,8 +46,8 @@ public import SystemPackage
 
   /// Enters the guest until its next exit.
   ///
-  /// The exit is complete, as far as the guest goes, only after the next run; an MSR access that is not answered until
-  /// then faults in the guest.
+  /// The instruction that exited is complete only after the next run. An MSR access that is not answered by then faults
+  /// in the guest.
   ///
   /// - Throws: `KVMError` when KVM cannot run the vCPU.
   @inlinable public mutating func run() throws(KVMError) -> Exit {
@@ -62,10 +60,10 @@ public import SystemPackage
     return exit
   }
 
-  /// Has KVM finish the last exit (a pending IN, MMIO load, RDMSR or WRMSR) without running any guest code after it.
+  /// Makes KVM finish the last exit (a pending IN, MMIO load, RDMSR or WRMSR) without running guest code after it.
   ///
-  /// Only then do registers and memory show the finished instruction. Gives the new exit that finishing may cause (the
-  /// other half of an MMIO access across two pages), nil when nothing is pending any more; a REP string instruction
+  /// Only then do registers and memory show the finished instruction. Returns the new exit that finishing may cause
+  /// (the other half of an MMIO access across two pages), nil if nothing is pending any more. A REP string instruction
   /// then stands at its next element, and RCX says how many are left.
   ///
   /// - Throws: `KVMError` when KVM cannot.
@@ -76,7 +74,7 @@ public import SystemPackage
     return exit == .interrupted ? nil : exit
   }
 
-  /// Has an MSR access that nobody will answer fault in the guest, should it ever run again.
+  /// Makes a pending MSR access fault in the guest if it ever runs again.
   @usableFromInline @inline(never) mutating func refusePendingMSRAccess() {
     // Safe: by the invariant.
     let reason = unsafe ExitReason(rawValue: state.pointee.exit_reason)
@@ -98,23 +96,22 @@ public import SystemPackage
 
   /// The bytes that a `portOut` carries, or that a `portIn` waits for: `count` elements of `size` bytes, little-endian.
   ///
-  /// Empty when the access does not lie within kvm_run, which no KVM should ever claim.
+  /// Empty if KVM claims an access outside kvm_run, which it should never do.
   @_lifetime(borrow self)
-  public func data(of access: PortAccess) -> RawSpan {
-    let range = dataRange(of: access)
-    return page.bytes.extracting(range)
-  }
+  public func data(of access: PortAccess) -> RawSpan { page.bytes.extracting(dataRange(of: access)) }
 
   /// Answers a `portIn` exit with as many bytes as it waits for; missing ones read as all ones, like an empty bus.
   public mutating func answer(_ access: PortAccess, with bytes: some Sequence<UInt8>) {
     let range = dataRange(of: access)
     var memory = page.mutableBytes
     var source = bytes.makeIterator()
-    for offset in range { memory.storeBytes(of: source.next() ?? 0xff, toByteOffset: offset, as: UInt8.self) }
+    for offset in range {
+      memory.storeBytes(of: source.next() ?? 0xff, toByteOffset: offset, as: UInt8.self)
+    }
   }
 
-  /// Answers a `portIn` exit without an array: `value` gives each of its elements in turn, of which the lowest
-  /// `access.size` bytes count.
+  /// Answers a `portIn` exit without an array: `value` returns each element in turn, of which the lowest `access.size`
+  /// bytes count.
   @inlinable public mutating func answer(_ access: PortAccess, each value: () -> UInt32) {
     let range = dataRange(of: access)
     let size = Int(access.size)
@@ -168,6 +165,6 @@ public import SystemPackage
     return Int(access.dataOffset)..<(Int(access.dataOffset) + access.byteCount)
   }
 
-  /// KVM's own statistics of this vCPU, nil where this KVM has none.
+  /// KVM's own statistics of this vCPU; nil if this KVM has none.
   public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
 }

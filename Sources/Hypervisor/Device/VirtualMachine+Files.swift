@@ -1,4 +1,4 @@
-// A file's bytes into guest memory, without a copy in between.
+// Reading a file into guest memory without a copy in between.
 // Facts: pread(2).
 
 public import SystemPackage
@@ -20,9 +20,9 @@ extension VirtualMachine {
   }
 }
 
-/// A file that did not fill the guest memory that it was to fill.
+/// A file that could not be read into guest memory.
 public enum GuestFileError: Error, Equatable, CustomStringConvertible {
-  /// It ended before; so many bytes were missing.
+  /// The file ended early.
   case ended(missing: Int)
   /// It could not be read.
   case unreadable(Errno)

@@ -1,11 +1,11 @@
-// What raises interrupts in a VM: KVM's own interrupt controllers and timer, and the lines that devices raise.
+// Interrupts in a VM: KVM's own interrupt controllers and timer, and the lines that devices raise.
 // Facts: KVM API document, sections 4.24 (KVM_CREATE_IRQCHIP), 4.25 (KVM_IRQ_LINE), 4.71 (KVM_CREATE_PIT2).
 
 import CKVM
 
-/// What KVM itself gives a machine beside its vCPU and memory.
+/// The hardware that KVM emulates in a machine besides its vCPU and memory.
 public struct MachineHardware: Equatable, Sendable {
-  /// The interrupt hardware of a PC, as far as KVM emulates it.
+  /// The interrupt hardware of a PC that KVM emulates.
   public enum Interrupts: Equatable, Sendable {
     /// None: HLT exits to the VMM.
     case none
@@ -16,8 +16,7 @@ public struct MachineHardware: Equatable, Sendable {
   }
 
   public var interrupts: Interrupts
-  /// Whether accesses of MSRs that KVM does not serve come to the VMM, which counts them before they fault in the
-  /// guest.
+  /// Whether accesses of MSRs that KVM does not emulate exit to the VMM, which counts them before they fault.
   public var countsUnservedMSRs: Bool
 
   /// The hardware as given.
@@ -26,13 +25,13 @@ public struct MachineHardware: Equatable, Sendable {
     self.countsUnservedMSRs = countsUnservedMSRs
   }
 
-  /// A vCPU and memory, and nothing else.
+  /// Only a vCPU and memory.
   public static let bare = MachineHardware()
 }
 
 /// One input of a VM's interrupt controllers.
 ///
-/// It keeps KVM's VM alive for as long as it lives, without its memory.
+/// It keeps KVM's VM alive, but not its memory.
 public struct InterruptLine: ~Copyable, Sendable {
   private let vm: Descriptor
   private let number: UInt32
@@ -55,18 +54,18 @@ public struct InterruptLine: ~Copyable, Sendable {
 extension VirtualMachine {
   /// Makes the VM's interrupt hardware; possible only before its first vCPU.
   ///
-  /// - Throws: `KVMError` when KVM lacks it, or a vCPU is there already.
+  /// - Throws: `KVMError` when KVM lacks it, or the VM has a vCPU already.
   func make(_ interrupts: MachineHardware.Interrupts) throws(KVMError) {
     guard interrupts != .none else { return }
     try descriptor.request(.createIRQChip)
     guard interrupts == .controllersAndTimer else { return }
     var configuration = kvm_pit_config()
-    // Port 0x61 with it, through which a guest starts the timer's third counter and sees that it is done.
+    // Port 0x61 too: a guest starts the timer's third counter there, and reads when it is done.
     configuration.flags = UInt32(KVM_PIT_SPEAKER_DUMMY)
     try descriptor.request(.createPIT2, &configuration)
   }
 
-  /// The input of this number: 0 to 15 for those of the two 8259s.
+  /// The input with this number; the two 8259s have 0 to 15.
   ///
   /// - Throws: `KVMError` when this process has no descriptor left.
   public func interruptLine(_ number: Int) throws(KVMError) -> InterruptLine {

@@ -7,10 +7,11 @@ import SystemPackage
 
 /// A virtual machine.
 ///
-/// Invariant: no guest can reach a mapping that the VMM has given up. The slots are taken out of the VM before their
-/// mappings go, even when a vCPU outlives this value; the mapping of a slot that KVM does not take out stays for good.
+/// Invariant: no guest can reach memory that the VMM has unmapped. The slots are removed from the VM before their
+/// mappings go, even when a vCPU outlives this value; if KVM does not remove a slot, its mapping stays until the
+/// process ends.
 public struct VirtualMachine: ~Copyable, Sendable {
-  /// How many memory slots a VM of ours can have.
+  /// How many memory slots a VM can have.
   public static let maximumMemorySlots = 32
 
   let descriptor: Descriptor
@@ -27,18 +28,18 @@ public struct VirtualMachine: ~Copyable, Sendable {
       var region = kvm_userspace_memory_region()
       region.slot = UInt32(index)
       do { try descriptor.request(.setUserMemoryRegion, &region) } catch {
-        // KVM needs memory to take a slot out, and there may be none. The guest could still reach what the addresses
-        // come to stand for, so they are never given back.
+        // KVM needs memory to remove a slot, and may have none. The guest could still reach these addresses, so they
+        // are never reused.
         slots[index]!.keepMapped()
         Self.kept.withLock { $0.append(KeptMemory(range: slots[index]!.range, error: error)) }
       }
     }
   }
 
-  /// Memory that stays mapped until the process ends, because KVM did not take its slot out of a VM that is gone.
+  /// Memory that stays mapped until the process ends, because KVM did not remove its slot.
   public struct KeptMemory: Sendable {
     public let range: GuestPhysicalRange
-    /// Why KVM did not.
+    /// Why KVM did not remove it.
     public let error: KVMError
   }
 
@@ -75,7 +76,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
     } catch { throw .refused(error) }
   }
 
-  /// Tells KVM of a slot, or of other flags for it.
+  /// Sets a slot and its flags in KVM.
   func setRegion(_ index: Int, flags: UInt32) throws(KVMError) {
     guard let region = slots[index]?.region(flags: flags) else { return }
     var numbered = region
@@ -83,7 +84,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
     try descriptor.request(.setUserMemoryRegion, &numbered)
   }
 
-  /// Where the guest has memory, a range for each slot.
+  /// The guest's memory, a range for each slot.
   public func memory() -> [GuestPhysicalRange] {
     var ranges: [GuestPhysicalRange] = []
     for index in slots.indices where slots[index] != nil { ranges.append(slots[index]!.range) }
@@ -92,7 +93,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   /// Writes bytes into guest memory.
   ///
-  /// - Throws: `GuestMemoryError.notMapped` when no single slot holds the whole range; then nothing is written.
+  /// - Throws: `GuestMemoryError.notMapped`, having written nothing, when no single slot holds the whole range.
   public mutating func write(_ bytes: [UInt8], at address: GuestPhysicalAddress) throws(GuestMemoryError) {
     for index in slots.indices where slots[index]?.write(bytes, at: address) == true { return }
     throw .notMapped(GuestPhysicalRange(start: address, count: bytes.count))
@@ -110,7 +111,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
 
   // MARK: MSRs
 
-  /// Has KVM hand MSR accesses to the VMM for these reasons, instead of a #GP in the guest.
+  /// Makes MSR accesses exit to the VMM for these reasons, instead of a #GP in the guest.
   ///
   /// - Throws: `KVMError` when KVM lacks KVM_CAP_X86_USER_SPACE_MSR or does not know a reason.
   public func enableMSRExits(_ reasons: MSRExitReasons) throws(KVMError) {
@@ -136,16 +137,16 @@ public struct VirtualMachine: ~Copyable, Sendable {
     return VirtualCPU(descriptor: cpu, page: page)
   }
 
-  /// KVM's own statistics of this VM, nil where this KVM has none.
+  /// KVM's own statistics of this VM; nil if this KVM has none.
   public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
 }
 
 extension VirtualMachine.KeptMemory {
-  /// What there is to say of such memory, in one sentence; nil where there is none.
+  /// A warning about such memory, in one sentence; nil if there is none.
   public static func warning(of all: [VirtualMachine.KeptMemory]) -> String? {
     guard let first = all.first else { return nil }
     let count = all.reduce(0) { $0 + $1.range.count }
-    return "\(count) bytes of guests' memory stay mapped until this process ends, because KVM did not give them up: "
+    return "\(count) bytes of guest memory stay mapped until this process ends, because KVM did not release them: "
       + "\(first.error)"
   }
 }

@@ -1,4 +1,4 @@
-// An exit in words: what the guest did.
+// An exit as text: what the guest did.
 
 extension Exit: CustomStringConvertible {
   /// The guest's access with its size, place and value: `OUT of 1 byte to port 0xf4`.
@@ -28,13 +28,13 @@ extension PortAccess {
 }
 
 extension MSRExitReasons: CustomStringConvertible {
-  /// KVM's words for why it handed an MSR access over, without KVM_MSR_EXIT_REASON_.
+  /// KVM's names of the reasons, without KVM_MSR_EXIT_REASON_.
   public var description: String {
     let names: [(Self, String)] = [(.invalid, "INVAL"), (.unknown, "UNKNOWN"), (.filter, "FILTER")]
     let known = names.filter { contains($0.0) }.map(\.1)
     let rest = names.reduce(self) { $0.subtracting($1.0) }
-    let words = known + (rest.isEmpty ? [] : [rest.rawValue.hex])
-    return words.isEmpty ? "for no reason" : words.joined(separator: "|")
+    let all = known + (rest.isEmpty ? [] : [rest.rawValue.hex])
+    return all.isEmpty ? "no reason given" : all.joined(separator: "|")
   }
 }
 

@@ -3,25 +3,25 @@
 
 public import CKVM
 
-/// Why KVM_RUN came back, as far as a run loop must know: small, and trivially copied.
+/// Why KVM_RUN returned, as a run loop needs it: small, and trivially copied.
 ///
-/// What `other` carries is decoded in full by `VirtualCPU.exitDetail`.
+/// `VirtualCPU.exitDetail` decodes `other` completely.
 @frozen public enum Exit: Equatable, Sendable, BitwiseCopyable {
   /// HLT, with no in-kernel interrupt controller.
   case halt
   /// OUT, or REP OUTS: the data is `VirtualCPU.data(of:)`.
   case portOut(PortAccess)
-  /// IN, or REP INS: to be answered by `VirtualCPU.answer(_:with:)`.
+  /// IN, or REP INS: answer with `VirtualCPU.answer(_:with:)`.
   case portIn(PortAccess)
   /// A store to an address without memory.
   case mmioWrite(MMIOAccess)
-  /// A load from an address without memory: to be answered by `VirtualCPU.answerMMIO(with:)`.
+  /// A load from an address without memory: answer with `VirtualCPU.answerMMIO(with:)`.
   case mmioRead(MMIOAccess)
-  /// RDMSR that KVM handed over: to be answered, else it faults in the guest.
+  /// RDMSR that exited to the VMM: faults in the guest unless it is answered.
   case readMSR(MSRAccess)
-  /// WRMSR that KVM handed over: to be answered, else it faults in the guest.
+  /// WRMSR that exited to the VMM: faults in the guest unless it is answered.
   case writeMSR(MSRAccess)
-  /// A signal ended KVM_RUN. Not an exit of the guest's: nothing is lost, and the next run goes on.
+  /// A signal ended KVM_RUN. The guest did not exit, and the next run continues it.
   case interrupted
   /// Everything else.
   case other(ExitReason)
@@ -70,7 +70,7 @@ public import CKVM
 /// The `msr` member of kvm_run.
 @frozen public struct MSRAccess: Equatable, Sendable, BitwiseCopyable {
   public let msr: MSR
-  /// Why KVM handed it over.
+  /// Why it exited to the VMM.
   public let reason: MSRExitReasons
   /// What the guest writes; 0 for a read.
   public let value: UInt64
@@ -82,11 +82,11 @@ public import CKVM
   }
 }
 
-/// The answer to an MSR access that KVM handed over.
+/// The answer to an MSR access that exited to the VMM.
 @frozen public enum MSRReply: Equatable, Sendable, BitwiseCopyable {
-  /// A read gives this value to the guest.
+  /// A read returns this value to the guest.
   case value(UInt64)
-  /// A write is done.
+  /// A write succeeds.
   case accept
   /// The access raises #GP in the guest.
   case fault
@@ -95,7 +95,7 @@ public import CKVM
 extension Exit {
   /// Decodes the exit that the last KVM_RUN left in `run`.
   @inlinable @inline(__always) init(decoding run: UnsafeMutablePointer<kvm_run>, _ reason: UInt32) {
-    // The exit that this project is about is compared first: the jump table for the others takes five instructions more
+    // WRMSR is compared first, because this project measures it: the jump table takes five instructions more
     // (scripts/instructions-per-exit).
     if _fastPath(reason == UInt32(KVM_EXIT_X86_WRMSR)) {
       self = unsafe .writeMSR(MSRAccess(run, value: run.pointee.msr.data))
@@ -128,7 +128,7 @@ extension MSRAccess {
 }
 
 extension MMIOAccess {
-  // Not inlined: a store to memory that is not there is no hot path.
+  // Not inlined: this is not the hot path.
   @usableFromInline @inline(never) init(
     _ address: UInt64, length: UInt32, data: (UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8), isWrite: Bool
   ) {

@@ -1,9 +1,9 @@
-// The VMM's own count of exits: the first witness. One addition per exit, no allocation. A count may come out of a
-// file, so every addition wraps.
+// The VMM's own count of exits: the first witness. One addition per exit, no allocation. Counts may come from a file,
+// so every addition wraps.
 
 /// How many exits there were, by what the guest did and by MSR.
 public struct ExitCounters: Codable, Equatable, Sendable {
-  /// What the guest did with one MSR, as far as it reached the VMM.
+  /// The accesses of one MSR that exited to the VMM.
   public struct MSRCount: Codable, Equatable, Sendable, BitwiseCopyable {
     public var reads: UInt64 = 0
     public var writes: UInt64 = 0
@@ -15,23 +15,24 @@ public struct ExitCounters: Codable, Equatable, Sendable {
   @usableFromInline var portIns: UInt64 = 0
   @usableFromInline var mmioWrites: UInt64 = 0
   @usableFromInline var mmioReads: UInt64 = 0
-  /// How often a signal ended KVM_RUN: no exit of the guest's.
+  /// How often a signal ended KVM_RUN, which is not an exit of the guest.
   public internal(set) var interruptions: UInt64 = 0
   private var others: [ExitReason: UInt64] = [:]
 
-  /// The MSR that a policy is about is counted in place, every other one in the table.
+  /// The policy's MSR, which is counted in place; every other one is counted in the table.
   public let subject: MSR
   @usableFromInline var subjectCount = MSRCount()
   private var otherMSRs: [MSR: MSRCount] = [:]
-  /// Accesses of MSRs for which the table had no room: a guest chooses what it accesses.
+  /// Accesses of MSRs for which the table had no room: the guest chooses the MSRs.
   public private(set) var untabledMSRCount = MSRCount()
-  /// How many MSRs beside the subject the table holds.
+  /// How many MSRs besides the subject the table holds.
   public static let tableLimit = 1024
 
-  /// Zero of everything; `subject` is the MSR that is counted fastest.
+  /// Counters that are all zero.
   public init(subject: MSR = .specCtrl) { self.subject = subject }
 
-  // The run loop names the policy's subject, which is the same one: so the policy's own comparison is not a second one.
+  // The run loop passes the policy's subject, which is the same MSR, so that the compiler merges this comparison with
+  // the policy's own.
   @inlinable @inline(__always) mutating func countRead(of msr: MSR, subject: MSR) {
     if msr == subject { subjectCount.reads &+= 1 } else { countOther(msr, \.reads) }
   }
@@ -54,10 +55,9 @@ public struct ExitCounters: Codable, Equatable, Sendable {
 }
 
 extension ExitCounters {
-  /// What the guest did to make an exit: KVM's reasons, with reads and writes told apart.
+  /// What the guest did to exit: KVM's reasons, with reads and writes distinguished.
   public enum Kind: Hashable, Sendable {
-    case halt, portOut, portIn, mmioWrite, mmioRead, readMSR, writeMSR
-    case other(ExitReason)
+    case halt, portOut, portIn, mmioWrite, mmioRead, readMSR, writeMSR, other(ExitReason)
 
     /// The name in results.
     public var name: String {
@@ -68,7 +68,7 @@ extension ExitCounters {
     }
   }
 
-  /// The exits of the guest's that there were, by what it did.
+  /// The guest's exits by kind, without zeroes.
   public var byKind: [Kind: UInt64] {
     let msrs = byMSR.values
     var counts: [Kind: UInt64] = [
@@ -80,19 +80,19 @@ extension ExitCounters {
     return counts.filter { $0.value > 0 }
   }
 
-  /// All exits of the guest's.
+  /// All exits of the guest.
   public var total: UInt64 { byKind.values.reduce(0, &+) }
 
-  /// Takes back an OUT that was not the guest's own work but the VMM's doing.
+  /// Subtracts an OUT that the VMM caused and not the guest's own work.
   public mutating func discountPortOut() { portOuts &-= 1 }
 
   /// The exits of one kind.
   public subscript(kind: Kind) -> UInt64 { byKind[kind] ?? 0 }
 
-  /// Whether a write of the policy's MSR reached the VMM.
+  /// Whether a write of the policy's MSR exited to the VMM.
   public var hasWrittenSubject: Bool { subjectCount.writes > 0 }
 
-  /// The MSR accesses that reached the VMM.
+  /// The MSR accesses that exited to the VMM.
   public var byMSR: [MSR: MSRCount] {
     var result = otherMSRs
     if subjectCount != MSRCount() { result[subject] = subjectCount }

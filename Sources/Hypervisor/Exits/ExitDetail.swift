@@ -1,9 +1,9 @@
-// The full payload of every exit reason that KVM has on x86. Not on the hot path: for the exits that end a run.
+// The full payload of every exit reason that KVM has on x86, for exits that end a run. Not on the hot path.
 // Facts: KVM API document, section 5 (the kvm_run structure), and include/uapi/linux/kvm.h.
 
 import CKVM
 
-/// The last exit with all that kvm_run tells of it.
+/// The last exit with its full payload.
 public enum ExitDetail: Equatable, Sendable {
   /// An exit that the run loop decodes.
   case common(Exit)
@@ -15,20 +15,17 @@ public enum ExitDetail: Equatable, Sendable {
   case irqWindowOpen
   /// Triple fault.
   case shutdown
-  /// The hardware would not enter the guest.
+  /// The hardware refused to enter the guest.
   case failEntry(hardwareReason: UInt64, cpu: UInt32)
   case setTPR
   case tprAccess(rip: UInt64, isWrite: Bool)
-  case nmi
-  case internalError(InternalError)
+  case nmi, internalError(InternalError)
   case systemEvent(type: UInt32, data: [UInt64])
   case ioapicEOI(vector: UInt8)
   case hyperVSynIC(msr: UInt32, control: UInt64, eventPage: UInt64, messagePage: UInt64)
   case hyperVHypercall(input: UInt64, parameters: [UInt64])
   case hyperVDebugger(msr: UInt32, control: UInt64, status: UInt64, sendPage: UInt64, receivePage: UInt64)
-  case dirtyRingFull
-  case apResetHold
-  case busLock
+  case dirtyRingFull, apResetHold, busLock
   case xenHypercall(input: UInt64, parameters: [UInt64], longMode: Bool, cpl: UInt32)
   case notify(contextInvalid: Bool)
   case memoryFault(flags: UInt64, address: GuestPhysicalAddress, bytes: UInt64)
@@ -40,9 +37,9 @@ public enum ExitDetail: Equatable, Sendable {
 public struct InternalError: Equatable, Sendable {
   /// Which of KVM's reasons (KVM_INTERNAL_ERROR_*).
   public let suberror: UInt32
-  /// What KVM says of it, at most 16 words.
+  /// KVM's data about it, at most 16 words.
   public let data: [UInt64]
-  /// The instruction that KVM could not emulate, at most 15 bytes, where KVM tells it.
+  /// The instruction that KVM could not emulate, at most 15 bytes; empty if KVM does not report it.
   public let instruction: [UInt8]
 
   /// Whether KVM met an instruction that it cannot emulate.
@@ -62,10 +59,10 @@ extension InternalError: CustomStringConvertible {
 }
 
 extension VirtualCPU {
-  /// The last exit with all that kvm_run tells of it.
+  /// The last exit with its full payload.
   public var exitDetail: ExitDetail {
-    // Safe: the members of the union are plain numbers, so reading the wrong one gives a wrong number and no more; the
-    // exit reason says which is the right one.
+    // Safe: the union's members are plain numbers, so that the wrong one is only a wrong number; the exit reason says
+    // which one is right.
     let reason = unsafe ExitReason(rawValue: state.pointee.exit_reason)
     switch reason {
     case .unknown: return unsafe .unknown(hardwareReason: state.pointee.hw.hardware_exit_reason)

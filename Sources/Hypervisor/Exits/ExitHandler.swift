@@ -1,12 +1,12 @@
-// What answers the exits that are no business of a policy's: ports, MMIO, HLT.
+// What answers the exits that a policy does not: ports, MMIO, HLT.
 
-/// What becomes of the run after an exit.
+/// How the run continues after an exit.
 @frozen public enum Disposition: Sendable {
   /// The exit is answered; enter the guest again.
   case resume
   /// The guest is done.
   case stop
-  /// Nobody has an answer: the run ends with an error that says what the guest did.
+  /// The exit has no answer: the run ends with an error that says what the guest did.
   case unanswered
 }
 

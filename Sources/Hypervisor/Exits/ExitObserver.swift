@@ -1,5 +1,4 @@
-// Watching exits go by: timing them, printing them. The run loop is generic over it, so that no one pays for what is
-// not asked for.
+// Observing exits, to time or print them. The run loop is generic over the observer, so that none costs nothing.
 
 import CKVM
 

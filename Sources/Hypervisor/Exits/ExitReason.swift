@@ -1,7 +1,7 @@
 // The numbers of kvm_run.exit_reason and their names.
 // Facts: Linux include/uapi/linux/kvm.h (KVM_EXIT_*); KVM API document, section 5.
 
-/// Why KVM_RUN came back, by KVM's own number.
+/// Why KVM_RUN returned: KVM's own number.
 @frozen public struct ExitReason: RawRepresentable, Hashable, Codable, Sendable, BitwiseCopyable {
   public let rawValue: UInt32
   @inlinable public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -32,9 +32,8 @@
   public static let xen = Self(rawValue: 34)
   public static let notify = Self(rawValue: 37)
   public static let memoryFault = Self(rawValue: 39)
-  public static let tdx = Self(rawValue: 40)
 
-  /// The names, at the place of their number: KVM_EXIT_ and this.
+  /// The names by number, without KVM_EXIT_.
   private static let names = [
     "UNKNOWN", "EXCEPTION", "IO", "HYPERCALL", "DEBUG", "HLT", "MMIO", "IRQ_WINDOW_OPEN", "SHUTDOWN", "FAIL_ENTRY",
     "INTR", "SET_TPR", "TPR_ACCESS", "S390_SIEIC", "S390_RESET", "DCR", "NMI", "INTERNAL_ERROR", "OSI", "PAPR_HCALL",
@@ -42,12 +41,10 @@
     "X86_RDMSR", "X86_WRMSR", "DIRTY_RING_FULL", "AP_RESET_HOLD", "X86_BUS_LOCK", "XEN", "RISCV_SBI", "RISCV_CSR",
     "NOTIFY", "LOONGARCH_IOCSR", "MEMORY_FAULT", "TDX", "ARM_SEA",
   ]
-  /// How many exit reasons have a name here; they are numbered from 0.
-  public static let namedCount = names.count
 }
 
 extension ExitReason: CustomStringConvertible {
-  /// KVM's name, `KVM_EXIT_HLT`, or the number where it has none here.
+  /// KVM's name, `KVM_EXIT_HLT`, or the number if it has none here.
   public var description: String {
     rawValue < UInt32(Self.names.count) ? "KVM_EXIT_\(Self.names[Int(rawValue)])" : "exit reason \(rawValue)"
   }

@@ -1,9 +1,8 @@
 // The signal that makes KVM_RUN return, and the timer that sends it.
 //
-// A signal alone ends the KVM_RUN that it meets, and is lost on a thread that happens to be outside. So the handler
-// sets kvm_run.immediate_exit, and the next KVM_RUN returns at once. The byte cannot be gone by then: the signal goes
-// to the thread that made the timer, which has it unblocked until it has removed the timer, so none is left pending
-// after that.
+// A signal alone ends a KVM_RUN that is running, and is lost on a thread that is outside. So the handler also sets
+// kvm_run.immediate_exit, and the next KVM_RUN returns at once. The byte still exists then: the signal goes to the
+// thread that made the timer, which keeps it unblocked until it has removed the timer, so that none stays pending.
 // Facts: KVM API document, section 5 (immediate_exit); timer_create(2) (SIGEV_THREAD_ID), signal(7),
 // pthread_sigmask(3).
 
@@ -12,26 +11,26 @@ import CKVM
 import Glibc
 import SystemPackage
 
-/// A timer that sends a signal to the thread that made it, again and again once started.
+/// A timer that sends a signal to the thread that made it, repeatedly once started.
 ///
 /// Invariant: `timer` exists until `remove()` is called, once, on the thread that made it.
 @safe struct KickTimer: @unchecked Sendable {
-  // @unchecked Sendable: the handle means the same in every thread. timer_t is an integer typed as a pointer; 0 is a
-  // valid timer.
+  // @unchecked Sendable: the handle is valid in every thread. timer_t is an integer typed as a pointer; 0 is a valid
+  // timer.
   private let timer: timer_t?
   private let thread: pthread_t
   private let flag: UnsafeMutablePointer<UInt8>
   /// The signals that the thread blocked before.
   private let signalMask: sigset_t
 
-  /// How long after a signal the next one comes, should the first have come a moment too early.
+  /// The time from a signal to the next, needed if the first came too early.
   private static let repetition = timespec(tv_sec: 0, tv_nsec: 10_000_000)
-  /// The first real-time signal that nobody in this process handles when the first run begins, ours from then on.
+  /// The first real-time signal that has no handler in this process when the first run begins.
   private static let signal: CInt? = {
     var action = sigaction()
     action.sa_flags = SA_SIGINFO
-    // Safe: a timer's signal carries the byte that `init` was given, which is there by its contract. Without
-    // SA_RESTART, KVM_RUN returns.
+    // Safe: a timer's signal carries the byte that `init` was given, which exists by its contract. Without SA_RESTART,
+    // KVM_RUN returns.
     unsafe action.__sigaction_handler.sa_sigaction = { _, info, _ in
       guard let info = unsafe info, unsafe info.pointee.si_code == CInt(SI_TIMER) else { return }
       let flag = unsafe info.pointee._sifields._timer.si_sigval.sival_ptr
@@ -48,7 +47,7 @@ import SystemPackage
     return nil
   }()
 
-  /// Makes a timer for this thread, and lets the signal through to it; each signal sets `flag` to 1.
+  /// Makes a timer for this thread and unblocks its signal; each signal sets `flag` to 1.
   ///
   /// `flag` must stay valid until `remove()`.
   ///
@@ -57,8 +56,7 @@ import SystemPackage
     guard let signal = Self.signal else { throw KVMError(.arm, .resourceBusy) }
     thread = pthread_self()
     unsafe self.flag = unsafe flag
-    // Safe: the event says that the signal goes to this thread; each call gets a structure of its own for its own
-    // length.
+    // Safe: the event names this thread; each call gets a structure of its own, used only during the call.
     var event = unsafe sigevent()
     unsafe event.sigev_notify = CInt(SIGEV_THREAD_ID)
     unsafe event.sigev_signo = signal
@@ -93,15 +91,15 @@ import SystemPackage
 
   /// Makes the thread leave the guest now, once, without the timer; callable from any thread.
   ///
-  /// The byte is there before the signal: a KVM_RUN that begins after it returns at once, one that is under way by the
-  /// signal.
+  /// The byte is set before the signal is sent: a KVM_RUN that begins later returns at once, a running one returns by
+  /// the signal.
   func kick() {
-    // Safe: the byte is there until `remove()`, and so is the thread, which calls that.
+    // Safe: the byte exists until `remove()`, and so does the thread, which calls that.
     unsafe flag.pointee = 1
     if let signal = Self.signal { pthread_kill(thread, signal) }
   }
 
-  /// Removes the timer and blocks again what the thread blocked before.
+  /// Removes the timer and restores the thread's signal mask.
   func remove() {
     // Safe: the timer exists until here, by the invariant.
     unsafe timer_delete(timer)

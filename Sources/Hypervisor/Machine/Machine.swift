@@ -6,65 +6,66 @@ import SystemPackage
 
 /// A VM with one vCPU, run under a policy.
 ///
-/// The policy is a generic parameter, so that the loop is specialised for it: an exit costs no dynamic call and no
-/// allocation.
+/// The loop is specialised for the policy, so that an exit costs no dynamic call and no allocation.
 public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   public var vm: VirtualMachine
   @usableFromInline var cpu: VirtualCPU
   @usableFromInline var policy: P
   @usableFromInline var exitCounters: ExitCounters
-  /// What KVM was asked to tell the guest.
-  public let presented: GuestContract
-  /// What the guest was told, read back from KVM.
+  /// The contract that was requested of KVM.
+  public let requestedContract: GuestContract
+  /// What the guest is told, read back from KVM.
   public let contract: GuestContract
 
-  /// What the policy does for the guest's safety on this host.
+  /// How the policy protects the guest on this host.
   public let protection: Protection
-  /// What KVM itself gives the machine beside its vCPU and memory.
+  /// The hardware that KVM emulates besides the vCPU and memory.
   public let hardware: MachineHardware
 
-  /// Makes a machine without memory under a policy that this host can honour; its guest is told the contract that is
-  /// given, or else what the policy makes of KVM's offer.
+  /// Makes a machine without memory under a policy that this host can honour.
   ///
-  /// `terms` say what was proved of the host, by trying it before. A policy that protects nothing here, or a contract
-  /// that tells the guest an IBRS_ALL which is not there, must be accepted.
-  ///
-  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and `PolicyError.unprotected` when nobody
-  ///   has accepted that; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or the
-  ///   policy fails.
+  /// - Parameters:
+  ///   - policy: What happens when the guest accesses the MSR.
+  ///   - terms: What was proved of the host, and what is accepted: a policy that protects nothing here, or a contract
+  ///     with an IBRS_ALL that the host does not have, is refused unless `Terms.acceptsNoProtection`.
+  ///   - given: What to tell the guest; by default what the policy makes of KVM's offer.
+  ///   - hardware: What KVM emulates besides a vCPU and memory.
+  /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and `PolicyError.unprotected` when no
+  ///   protection is not accepted; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or
+  ///   the policy fails.
   public init(
-    on kvm: borrowing KVM, policy: consuming P, terms: Terms, acceptingNoProtection: Bool = false,
-    presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
+    on kvm: borrowing KVM, policy: consuming P, terms: Terms, contract given: GuestContract? = nil,
+    hardware: MachineHardware = .bare
   ) throws {
     var policy = policy
     let host = terms.abilities
     guard host.subject == policy.subject else {
       throw PolicyError.refused(
-        policy: P.name, reason: "it is about \(policy.subject), and what was proved of the host about \(host.subject)")
+        policy: P.name, reason: "its MSR is \(policy.subject), but the host's proofs are about \(host.subject)")
     }
     _ = try policy.protection(on: terms)
     try policy.settle(on: terms)
     let protection = try policy.protection(on: terms)
-    let presented: GuestContract
-    if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
-    if !acceptingNoProtection {
+    let requested: GuestContract
+    if let given { requested = given } else { requested = policy.contract(from: try GuestContract(offeredBy: kvm)) }
+    if !terms.acceptsNoProtection {
       guard protection.level != .none else {
         throw PolicyError.unprotected(policy: P.name, reason: protection.reason)
       }
-      guard host.hasIBRSAll || !presented.tellsIBRSAll else {
+      guard host.hasIBRSAll || !requested.tellsIBRSAll else {
         throw PolicyError.unprotected(
           policy: P.name, reason: "the guest would be told IBRS_ALL, which this host does not have")
       }
     }
     try self.init(
-      unproved: policy, on: kvm, protection: protection, presenting: presented, hardware: hardware)
+      unproved: policy, on: kvm, protection: protection, contract: requested, hardware: hardware)
   }
 
-  /// Makes a machine under a policy as it stands, of which nothing was proved: for what is not about the policy.
+  /// Makes a machine under a policy without any proof, for guests that do not test the policy.
   package init(
     unproved policy: consuming P, on kvm: borrowing KVM,
     protection: Protection = Protection(.none, "nothing was proved"),
-    presenting given: GuestContract? = nil, hardware: MachineHardware = .bare
+    contract given: GuestContract? = nil, hardware: MachineHardware = .bare
   ) throws {
     let vm = try kvm.makeVM()
     let intercepts = policy.intercepts
@@ -72,22 +73,22 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     if !intercepts.isEmpty { reasons.insert(.filter) }
     if !reasons.isEmpty { try vm.enableMSRExits(reasons) }
     if !intercepts.isEmpty { try vm.setMSRFilter(.denying(intercepts)) }
-    // KVM takes no interrupt controllers once there is a vCPU.
+    // KVM refuses interrupt controllers once there is a vCPU.
     try vm.make(hardware.interrupts)
     var cpu = try vm.makeVCPU()
-    let presented: GuestContract
-    if let given { presented = given } else { presented = policy.contract(from: try GuestContract(offeredBy: kvm)) }
-    try cpu.setCPUID(presented.cpuid)
-    // A KVM that does not give this guest the register refuses the write (Linux 6.15 and later do on AMD). What the
-    // guest is told in the end is read back.
-    _ = try cpu.writeIfTaken(.archCapabilities, presented.archCapabilities.rawValue)
-    policy.accept(presented)
+    let requested: GuestContract
+    if let given { requested = given } else { requested = policy.contract(from: try GuestContract(offeredBy: kvm)) }
+    try cpu.setCPUID(requested.cpuid)
+    // KVM refuses the write if this guest has no such register (Linux 6.15 and later on AMD). What the guest is told is
+    // read back below.
+    _ = try cpu.writeIfTaken(.archCapabilities, requested.archCapabilities.rawValue)
+    policy.accept(requested)
     try policy.prepare(&cpu)
     contract = GuestContract(
       cpuid: try cpu.cpuid(),
       archCapabilities: ArchCapabilities(rawValue: try cpu.readIfPresent(.archCapabilities) ?? 0))
     exitCounters = ExitCounters(subject: policy.subject)
-    self.presented = presented
+    requestedContract = requested
     self.protection = protection
     self.hardware = hardware
     self.vm = vm
@@ -95,11 +96,11 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     self.policy = policy
   }
 
-  /// How a run ended that did not fail.
+  /// How a run ended, if it did not fail.
   public enum End: Equatable, Sendable {
-    /// The handler said so.
+    /// By the handler.
     case finished
-    /// The control said so; the counters hold what was done until then.
+    /// By the control; the counters hold what was done until then.
     case stopped(RunControl.Stop)
   }
 
@@ -109,7 +110,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
   @inlinable public mutating func run<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
     _ handler: inout H, observer: inout O, control: RunControl
   ) throws(RunError) -> End {
-    // Safe: the vCPU's kvm_run is there until after `end()`.
+    // Safe: the vCPU's kvm_run exists until after `end()`.
     do { try unsafe control.begin(setting: cpu.immediateExit) } catch { throw .kvm(error) }
     defer {
       control.end()
@@ -117,7 +118,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     }
     var end = try loop(&handler, &observer, control)
     var attempts = 1
-    while end == .stopped(.paused), try mustGoOn(after: attempts) {
+    while end == .stopped(.paused), try mustRunOn(after: attempts) {
       control.pause(after: .milliseconds(1))
       end = try loop(&handler, &observer, control)
       attempts += 1
@@ -125,11 +126,11 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     return end
   }
 
-  /// The hot path: a function of its own, so that the compiler lays it out alone.
+  /// The hot path, in a function of its own so that the compiler lays it out alone.
   @inlinable @inline(never) mutating func loop<H: ExitHandler & ~Copyable, O: ExitObserver & ~Copyable>(
     _ handler: inout H, _ observer: inout O, _ control: RunControl
   ) throws(RunError) -> End {
-    // Counted in the stack frame: one instruction less per exit than through the machine.
+    // A local copy: one instruction less per exit than through the machine.
     var counters = exitCounters
     defer { exitCounters = counters }
     while true {
@@ -172,7 +173,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
         disposition = handler.mmioRead(access, to: &cpu)
       case .interrupted:
         counters.countInterruption()
-        // Cleared before the question, so that a kick in between is not lost.
+        // Cleared before `stop` is read, so that a kick in between is not lost.
         unsafe cpu.immediateExit.pointee = 0
         if let stop = control.stop { return .stopped(stop) }
         continue
@@ -190,7 +191,7 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
 }
 
 extension Machine where P: ~Copyable {
-  /// The vCPU, to look at or to change between runs.
+  /// The vCPU, to read or change between runs.
   public var vcpu: VirtualCPU {
     _read { yield cpu }
     _modify { yield &cpu }
@@ -199,7 +200,7 @@ extension Machine where P: ~Copyable {
   /// The exits so far.
   public var counters: ExitCounters { exitCounters }
 
-  /// Takes back an OUT that was not the guest's own work but the VMM's doing.
+  /// Subtracts an OUT that the VMM caused and not the guest's own work.
   public mutating func discountPortOut() { exitCounters.discountPortOut() }
 
   /// The policy with its state.
@@ -208,26 +209,26 @@ extension Machine where P: ~Copyable {
     _modify { yield &policy }
   }
 
-  /// The subject MSR as the guest would read it, and as it stands in the vCPU, proved by reading.
+  /// The subject MSR as the guest would read it, and as the vCPU holds it.
   ///
   /// - Throws: `MSRAccessError` when KVM does not read it.
   public func subjectValue() throws(MSRAccessError) -> SubjectValue { try policy.subjectValue(in: cpu) }
 
-  /// Whether a guest that was paused so often must go on for a moment before it can be taken away.
+  /// Whether a guest that was paused must run on for a moment before its state can be taken.
   ///
-  /// Each entry delivers what is owed, so only a guest that raises such an exception every time can owe one after all
-  /// of these; and a guest that never raises any can look as if it owed one for ever.
-  @usableFromInline func mustGoOn(after attempts: Int) throws(RunError) -> Bool {
+  /// Each entry delivers a pending exception, so one is still pending after 100 attempts only in a guest that raises
+  /// one every time. A guest that raises none can look as if one were pending for ever.
+  @usableFromInline func mustRunOn(after attempts: Int) throws(RunError) -> Bool {
     guard attempts < 100 else { return false }
-    do { return try mayOweSoftException() } catch { throw .kvm(error) }
+    do { return try mayHavePendingSoftException() } catch { throw .kvm(error) }
   }
 
-  /// Whether user mode stands behind an INT3 or INTO whose exception may still have to be delivered.
+  /// Whether RIP stands in user mode behind an INT3 or INTO whose exception may be pending.
   ///
   /// KVM does not report a pending #BP or #OF (kvm_vcpu_ioctl_x86_get_vcpu_events), because the guest would execute the
-  /// instruction again; under kvm_pvm RIP is behind it by then, and the exception would be lost with a guest that is
-  /// taken away here.
-  private func mayOweSoftException() throws(KVMError) -> Bool {
+  /// instruction again. Under kvm_pvm RIP is behind the instruction, so the exception would be missing from a state
+  /// that is taken now.
+  private func mayHavePendingSoftException() throws(KVMError) -> Bool {
     let special = try cpu.specialRegisters()
     guard special.cs.selector & 3 == 3 else { return false }
     let start = (special.cs.l == 0 ? special.cs.base : 0) &+ (try cpu.registers().rip)
@@ -236,15 +237,15 @@ extension Machine where P: ~Copyable {
     return last == 3 ? try byte(atLinear: start &- 2) == 0xcd : false
   }
 
-  /// The byte at a linear address of the guest's; nil where its page tables lead to no memory.
+  /// The byte at a linear address of the guest; nil if its page tables do not map it to memory.
   private func byte(atLinear address: UInt64) throws(KVMError) -> UInt8? {
     guard let physical = try cpu.physicalAddress(ofLinear: address) else { return nil }
     do { return try vm.read(1, at: physical).first } catch { return nil }
   }
 
-  /// Where the guest stands now.
+  /// Where the guest stands, for a message about a failure.
   public func guestState() -> GuestState {
-    // What cannot be read stays zero: this is for a message about something that has failed already.
+    // What cannot be read stays zero.
     let registers = (try? cpu.registers()) ?? .init()
     let special = (try? cpu.specialRegisters()) ?? .init()
     var bytes: [UInt8] = []
@@ -265,7 +266,7 @@ extension Machine where P: ~Copyable {
     return .kvm(error)
   }
 
-  /// The error for the exit that nobody answered.
+  /// The error for an exit that has no answer.
   @usableFromInline func failure() -> RunError {
     switch cpu.exitDetail {
     case .shutdown: .tripleFault(guestState())

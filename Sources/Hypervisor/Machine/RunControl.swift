@@ -1,11 +1,11 @@
-// How a run is ended from outside: a deadline, or a cancel from any thread, also while the guest spins without an exit.
+// Ending a run from outside: by a deadline, or from any thread, also while the guest spins without an exit.
 //
 // Facts: KVM API document, section 4.10 (EINTR); the signal is KickTimer's.
 
 import SystemPackage
 import Synchronization
 
-/// Ends runs from outside: one value for as many runs as share its time limit and its cancel.
+/// Ends runs from outside; may be shared by several runs, which then share the time limit and the cancel.
 public final class RunControl: Sendable {
   /// Why a run should stop.
   public enum Stop: String, Codable, Sendable {
@@ -13,7 +13,7 @@ public final class RunControl: Sendable {
     case timeLimit
     /// `cancel()` was called.
     case cancelled
-    /// `pause()` was called: the guest can go on, here or elsewhere.
+    /// `pause()` was called: the guest can continue, here or elsewhere.
     case paused
   }
 
@@ -21,7 +21,7 @@ public final class RunControl: Sendable {
     var timer: KickTimer?
     /// Whether `prepare` has begun the next run already.
     var isPrepared = false
-    /// Of the run that is under way, or was paused and may go on.
+    /// The deadline of the current run, or of a paused one.
     var deadline: ContinuousClock.Instant?
     var isCancelled = false
     var isPauseWanted = false
@@ -29,9 +29,9 @@ public final class RunControl: Sendable {
 
     var shouldStop: Bool { isCancelled || isPauseWanted }
 
-    /// Makes the run that is under way ask why it should stop.
+    /// Makes the current run read `stop`.
     func kick(after delay: Duration = .zero) {
-      // Without the timer it is asked too early, which is better than never.
+      // Without the timer it reads it too early, which is better than never.
       do { try timer?.start(after: delay) } catch { timer?.kick() }
     }
   }
@@ -39,11 +39,12 @@ public final class RunControl: Sendable {
   private let shared = Mutex(Shared())
   private let timeLimit: Duration?
 
-  /// A control whose runs each may take `timeLimit`, or any time when it is nil; a run that goes on after a pause is
-  /// the same run.
+  /// A control whose runs each may take `timeLimit`, or any time if it is nil.
+  ///
+  /// A run that continues after a pause is the same run.
   public init(timeLimit: Duration? = nil) { self.timeLimit = timeLimit }
 
-  /// Ends the run that is under way, and every later one; callable from any thread, any number of times.
+  /// Ends the current run and every later one; callable from any thread, any number of times.
   public func cancel() {
     shared.withLock { shared in
       shared.isCancelled = true
@@ -51,7 +52,7 @@ public final class RunControl: Sendable {
     }
   }
 
-  /// Stops the run that is under way, or else the next one, once; callable from any thread.
+  /// Stops the current run, or else the next one, once; callable from any thread.
   public func pause() { pause(after: .zero) }
 
   @usableFromInline func pause(after delay: Duration) {
@@ -61,23 +62,22 @@ public final class RunControl: Sendable {
     }
   }
 
-  /// Takes back a pause that has stopped no run yet.
+  /// Discards a pause that has not stopped a run yet.
   public func discardPause() { shared.withLock { $0.isPauseWanted = false } }
 
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { shared.withLock { $0.isCancelled } }
 
-  /// Whether the run that is under way is to stop, for whatever has to wait outside of KVM_RUN: the signal that
-  /// interrupts that wait is the one that interrupts KVM_RUN.
+  /// Whether the current run is to stop, for code that waits outside of KVM_RUN: the same signal interrupts that wait.
   public var isDue: Bool {
     shared.withLock { $0.shouldStop || $0.deadline.map { ContinuousClock.now >= $0 } ?? false }
   }
 
-  /// Why the run that is under way should stop, nil when it may go on: asked after each interrupted KVM_RUN.
+  /// Why the current run should stop, nil if it may continue; read after each interrupted KVM_RUN.
   @usableFromInline var stop: Stop? {
     shared.withLock { shared in
       if shared.isCancelled { return .cancelled }
-      // Before the pause, which may have to be tried again and again: no guest can put off its end by that.
+      // Before the pause, which may be repeated: no guest can postpone its deadline by that.
       if let deadline = shared.deadline, ContinuousClock.now >= deadline {
         (shared.isPauseWanted, shared.isPaused) = (false, false)
         return .timeLimit
@@ -91,11 +91,11 @@ public final class RunControl: Sendable {
     }
   }
 
-  /// Begins this thread's next run now, so that it cannot fail to begin; its time runs from here.
+  /// Begins this thread's next run early, so that it cannot fail to begin; its time starts here.
   ///
   /// The run must follow, or `end()`.
   ///
-  /// - Throws: What `begin` does.
+  /// - Throws: What `begin` throws.
   func prepare(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     unsafe try begin(setting: immediateExit)
     shared.withLock { $0.isPrepared = true }
@@ -103,10 +103,9 @@ public final class RunControl: Sendable {
 
   /// Begins a run on this thread: from now on the limit and a cancel interrupt its KVM_RUN and set `immediateExit`.
   ///
-  /// `end()` must follow while `immediateExit` is still there.
+  /// `end()` must follow while `immediateExit` still exists.
   ///
-  /// - Throws: `KVMError` when the kernel has no timer left or does not start it, or another run uses this control
-  ///   right now.
+  /// - Throws: `KVMError` when the kernel has no timer left or does not start it, or another run uses this control now.
   @usableFromInline func begin(setting immediateExit: UnsafeMutablePointer<UInt8>) throws(KVMError) {
     try shared.withLock { shared throws(KVMError) in
       if shared.isPrepared {

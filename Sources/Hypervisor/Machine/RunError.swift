@@ -1,23 +1,23 @@
-// The ways in which a run fails, each with what a person needs to find out why.
+// How a run can fail, each with what a person needs to find the cause.
 // Facts: KVM API document, section 5 (KVM_EXIT_SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR).
 
 public import CKVM
 
-/// A run that did not end by the guest's own word.
+/// A run that failed.
 public enum RunError: Error, Sendable {
-  /// KVM would not run the vCPU, or not be asked.
+  /// A call into KVM failed.
   case kvm(KVMError)
-  /// The guest faulted while it handled a fault while it handled a fault (KVM_EXIT_SHUTDOWN).
+  /// The guest faulted while it delivered a double fault (KVM_EXIT_SHUTDOWN).
   case tripleFault(GuestState)
-  /// KVM cannot emulate an instruction of the guest's.
+  /// KVM cannot emulate an instruction of the guest.
   case emulationFailure(InternalError, GuestState)
   /// KVM gave up on the guest for another reason.
   case internalError(InternalError, GuestState)
-  /// The hardware would not enter the guest: the state is not one that it accepts.
+  /// The hardware refused to enter the guest: its state is not valid.
   case failedEntry(hardwareReason: UInt64, GuestState)
-  /// The guest did something that nobody answers.
+  /// The guest exited in a way that has no answer.
   case unanswered(ExitDetail, GuestState)
-  /// The policy could not do its part around an entry or exit.
+  /// The policy failed at an entry or exit.
   case policy(PolicyError)
 }
 
@@ -59,9 +59,10 @@ extension RunError: CustomStringConvertible {
     case .emulationFailure(let error, let state), .internalError(let error, let state):
       "\(error) (KVM_EXIT_INTERNAL_ERROR) \(state)"
     case .failedEntry(let reason, let state):
-      "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason \(reason.hex)) \(state)"
-    case .unanswered(.common(let exit), let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
-    case .unanswered(let exit, let state): "the guest did what Spectrap has no answer for, \(exit) \(state)"
+      "the hardware refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason \(reason.hex)) \(state)"
+    case .unanswered(.common(let exit), let state):
+      "the guest did something that Spectrap does not handle: \(exit) \(state)"
+    case .unanswered(let exit, let state): "the guest did something that Spectrap does not handle: \(exit) \(state)"
     case .policy(let error): "\(error)"
     }
   }

@@ -1,14 +1,14 @@
-// adaptive: starts as emulate, opens the register to a guest whose writes cost more trapped than a switch would, and
-// closes it again when the guest goes quiet. The rule is AdaptiveRule's, the costs are this host's. KVM on VMX itself
-// intercepts SPEC_CTRL until a value other than 0 is written, and decides anew at each change of the filter (Linux
+// adaptive: starts as emulate, opens the register to a guest whose trapped writes cost more than a switch would, and
+// closes it again when the guest stops writing. AdaptiveRule decides, by this host's costs. KVM on VMX itself
+// intercepts SPEC_CTRL until a value other than 0 is written, and decides again at each change of the filter (Linux
 // arch/x86/kvm/vmx/vmx.c, vmx_msr_filter_changed).
 // Facts: KVM API document, sections 4.97 (KVM_X86_SET_MSR_FILTER, at any time) and 5 (KVM_EXIT_X86_WRMSR: the next
 // KVM_RUN retires the instruction and writes no register).
 
 /// The policy `adaptive`.
 ///
-/// Invariant: the guest's value is in the shadow while the register is closed, and in the register while it is open;
-/// never in both, so that what the guest reads is what it wrote last.
+/// Invariant: the guest's value is in the shadow while the register is closed, and in the register while it is open, so
+/// that the guest always reads what it wrote last.
 public struct Adaptive: Policy {
   /// The closed state.
   @usableFromInline var emulate: Emulate
@@ -23,12 +23,11 @@ public struct Adaptive: Policy {
   @inlinable public var intercepts: [MSR] { [subject] }
   public var changesIntercepts: Bool { opens }
 
-  /// A guest whose register is opened and closed by what that costs on its host, or never where it may not be (see
-  /// `support`).
+  /// A policy that opens and closes the register by the costs on its host, or never where it may not (see `support`).
   public init(subject: MSR = .specCtrl) { self.init(subject: subject, costs: nil) }
 
-  /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is
-  /// closed where that is asked for.
+  /// A policy that opens and closes the register by these costs, or never if they are nil; `keepingIBRSOn` applies
+  /// while the register is closed.
   package init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
     emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
     rule = Self.rule(costs)
@@ -36,13 +35,13 @@ public struct Adaptive: Policy {
 
   public var weighsCosts: Bool { true }
 
-  /// Takes the costs, where the register may be opened.
+  /// Takes the costs, if the register may be opened.
   ///
-  /// - Throws: `PolicyError.refused` when nobody has measured them.
+  /// - Throws: `PolicyError.refused` when they were not measured.
   public mutating func settle(on terms: Terms) throws(PolicyError) {
     emulate.settle(on: terms)
     guard !terms.mayOpen || terms.adaptiveCosts != nil else {
-      throw .refused(policy: Self.name, reason: "what it weighs was not measured on this host")
+      throw .refused(policy: Self.name, reason: "the costs that it compares were not measured on this host")
     }
     rule = Self.rule(terms.mayOpen ? terms.adaptiveCosts : nil)
   }
@@ -51,13 +50,12 @@ public struct Adaptive: Policy {
     AdaptiveRule(costs ?? AdaptiveCosts(access: 0, exit: 0, price: 1, wholeExit: 1))
   }
 
-  /// Whether the register is the guest's now.
+  /// Whether the guest owns the register now.
   public var isOpen: Bool { rule.isOpen }
 
-  /// As `emulate` where the register is never opened.
+  /// The contract of `emulate` if the register is never opened, else KVM's offer.
   ///
-  /// Where it may be, the guest's writes matter, and the guest is told what KVM offers: one that believed in an
-  /// IBRS_ALL that is not there would not write.
+  /// If it may be opened, the guest's writes matter, and a guest that is told of a missing IBRS_ALL would not write.
   public func contract(from offer: GuestContract) -> GuestContract { opens ? offer : emulate.contract(from: offer) }
 
   public mutating func accept(_ contract: GuestContract) { emulate.accept(contract) }
@@ -72,7 +70,7 @@ public struct Adaptive: Policy {
 
   public mutating func adopt(_ state: [String: UInt64]) { rule.adopt(state) }
 
-  /// The register is closed to the guest until the first entry, which opens it where that was its state.
+  /// The register stays closed until the first entry, which opens it if it was open.
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
     try emulate.adopt(value, &cpu)
   }
@@ -95,8 +93,8 @@ public struct Adaptive: Policy {
 
   /// Opens the register if it is closed, and closes it if it is open.
   ///
-  /// A WRMSR that brought the VMM here retires at the next KVM_RUN and writes no register, so the hand-over is complete
-  /// before the guest's next instruction.
+  /// A pending WRMSR retires at the next KVM_RUN and writes no register, so the switch is complete before the guest's
+  /// next instruction.
   @usableFromInline @inline(never) mutating func switchRegister(
     _ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine
   ) throws(PolicyError) {
@@ -122,7 +120,7 @@ public struct Adaptive: Policy {
 }
 
 extension Adaptive {
-  /// As `emulate` protects; and what becomes of that where the register may be opened.
+  /// The protection of `emulate`, unless the register may be opened.
   public static func support(on terms: Terms) -> PolicySupport {
     guard case .supported(let closed) = Emulate.support(on: terms) else { return Emulate.support(on: terms) }
     let abilities = terms.abilities
@@ -132,14 +130,14 @@ extension Adaptive {
     if let reason = abilities.register.refusal(of: abilities.subject) { return never(reason) }
     if abilities.subject.isPartOfMode {
       return never(
-        "the guest's mode is in it, and KVM can execute a pending WRMSR a second time when that changes before it has retired"
+        "it holds the guest's mode, and KVM can execute a pending WRMSR twice if the mode changes before it has retired"
       )
     }
     if terms.wouldEndProtection {
-      return never("that would end this protection (--accept-unprotected lets it)")
+      return never("that would end this protection (--accept-unprotected allows it)")
     }
     if let costs = terms.adaptiveCosts, costs.access == 0 {
-      return never("trapping costs nothing more here; \(costs)")
+      return never("trapping costs nothing extra here; \(costs)")
     }
     let costs = terms.adaptiveCosts.map { "; \($0)" + ($0.exit == 0 ? ", so it is not closed again" : "") } ?? ""
     guard abilities.subject == .specCtrl else {
@@ -149,19 +147,18 @@ extension Adaptive {
       abilities.hasIBRSAll
         ? Protection(
           .guest,
-          "WARNING: the protection that this host's IBRS_ALL gives is given up on request; IBRS is kept on only until the "
-            + "guest writes often, then the register is the guest's" + costs)
+          "WARNING: the protection of this host's IBRS_ALL is given up on request; IBRS is kept on only until the guest "
+            + "writes often, then the guest owns the register" + costs)
         : Protection(
           .none,
-          "the guest's writes change nothing until they come often, then they reach the register, until the guest goes quiet"
-            + costs))
+          "the guest's writes reach the register only while it writes often; otherwise they change nothing" + costs))
   }
 }
 
 extension VirtualCPU {
-  /// Opens a closed register to the guest: hands the value over, then lets accesses through.
+  /// Opens a closed register to the guest: writes the guest's value, then lets accesses through.
   ///
-  /// No, with the register as it rests, when it does not take the value.
+  /// Returns false, with the resting value in the register, if the register does not hold the guest's value.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
   package mutating func open(
@@ -173,7 +170,7 @@ extension VirtualCPU {
         throw .msr(error)
       }
       do {
-        // KVM may take a value and drop it.
+        // KVM may report success and drop a value.
         guard try read(msr) == value else {
           try write(msr, resting)
           return false
@@ -184,7 +181,7 @@ extension VirtualCPU {
     return true
   }
 
-  /// Closes an open register: traps accesses, and gives the guest's value for the resting one.
+  /// Closes an open register: traps accesses, writes the resting value and returns the guest's.
   ///
   /// - Throws: `PolicyError` when KVM refuses.
   package mutating func close(_ msr: MSR, resting: UInt64, of vm: borrowing VirtualMachine) throws(PolicyError)

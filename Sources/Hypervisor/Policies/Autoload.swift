@@ -1,6 +1,5 @@
-// autoload: three MSR lists are processed around every entry, whether anything has changed or not. KVM offers user
-// space no way to choose VMX's own lists, so this models them one level up: around every KVM_RUN, on the vCPU's
-// registers.
+// autoload: three MSR lists are processed around every entry, whether anything has changed or not. User space cannot
+// choose VMX's own lists through KVM, so this models them one level up: around every KVM_RUN, on the vCPU's registers.
 // Facts: Intel SDM vol. 3C, 27.4, 28.4 and 28.6 (see AutoloadLists).
 
 import CKVM
@@ -12,21 +11,20 @@ public struct Autoload: Policy, ~Copyable {
   public static var name: String { PolicyName.autoload.rawValue }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
-  /// How often each list was processed in full.
+  /// How often each list was processed completely.
   public private(set) var processed = Processed()
 
-  /// The count of each list's uses.
+  /// A count for each list.
   public struct Processed: Equatable, Sendable {
     public var entryLoads: UInt64 = 0
     public var exitStores: UInt64 = 0
     public var exitLoads: UInt64 = 0
   }
 
-  /// What is to be listed: given lists, or the MSRs whose values are taken from the vCPU before it runs.
+  /// The lists, or the MSRs whose values are read from the vCPU before it runs.
   private let source: Source
   private enum Source {
-    case lists(AutoloadLists)
-    case registers([MSR])
+    case lists(AutoloadLists), registers([MSR])
   }
 
   private var entryLoad = MSRArea([])
@@ -34,28 +32,26 @@ public struct Autoload: Policy, ~Copyable {
   private var exitLoad = MSRArea([])
   /// For each entry of the exit-store list, where its value goes in the entry-load list.
   private var destinations: [Int?] = []
-  /// Whether the lists are as the first entry needs them.
+  /// Whether the lists are ready for the first entry.
   private var isFilled = false
-  /// What the guest reads of the subject where it ran before; nil for what the vCPU has.
+  /// The guest's value of the subject from another host; nil for the vCPU's own.
   private var adopted: UInt64?
-  /// Whether IA32_EFER is loaded by the lists: it has the guest's mode in it.
+  /// Whether the lists load IA32_EFER, which holds the guest's mode.
   private var loadsMode = false
 
-  /// A guest that owns these MSRs while it runs; guest and host both start with the values that the vCPU has when it
-  /// first runs.
+  /// A policy whose guest owns these MSRs while it runs; guest and host both start with the vCPU's values.
   public init(subject: MSR = .specCtrl, listing msrs: [MSR]? = nil) {
     self.subject = subject
     source = .registers(msrs ?? [subject])
   }
 
-  /// A guest under exactly these lists.
+  /// A policy with exactly these lists.
   public init(subject: MSR = .specCtrl, lists: AutoloadLists) {
     self.subject = subject
     source = .lists(lists)
   }
 
-  /// The MSRs that are loaded for the guest beside the subject; what may not stand in a list at all is said of the
-  /// list.
+  /// The MSRs besides the subject that are loaded for the guest, without those that may not be in a list.
   public var otherRegisters: [MSR] {
     let loaded: [MSR]
     switch source {
@@ -65,20 +61,18 @@ public struct Autoload: Policy, ~Copyable {
     return Set(loaded).subtracting([subject]).sorted().filter { AutoloadLists.forbidden($0, in: .entryLoad) == nil }
   }
 
-  /// Makes sure that a guest could write what is loaded for it.
+  /// Checks that a guest could write what is loaded for it.
   ///
-  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4); KVM lets the VMM write more than the guest.
+  /// The hardware loads no MSR whose WRMSR would fault (SDM 27.4), but KVM lets the VMM write more than the guest.
   ///
-  /// - Throws: `PolicyError.refused` for the first that a guest cannot write, or was not proved to.
+  /// - Throws: `PolicyError.refused` for the first MSR without a proof that a guest can write it.
   public mutating func settle(on terms: Terms) throws(PolicyError) {
     for msr in otherRegisters {
       let what = "it loads \(msr) (\(msr.hex)), which"
       switch terms.otherRegisters[msr] {
       case .held, .accepted, .moving: continue
-      case nil: throw .refused(policy: Self.name, reason: "\(what) nobody has proved that guests can write")
-      case .unreadable?:
-        throw .refused(
-          policy: Self.name, reason: "\(what) this KVM does not read: \(RegisterProof.unreadable.text)")
+      case nil: throw .refused(policy: Self.name, reason: "\(what) guests were not proved to be able to write")
+      case .unreadable?: throw .refused(policy: Self.name, reason: "\(what) this KVM does not read")
       case let proof?:
         throw .refused(policy: Self.name, reason: "\(what) no guest here can write: \(proof.text)")
       }
@@ -90,14 +84,14 @@ public struct Autoload: Policy, ~Copyable {
     case .lists(let lists): fill(lists)
     case .registers(let msrs):
       do {
-        // Checked before it is read: a forbidden MSR is named as such, not as unreadable.
+        // Checked before reading, so that a forbidden MSR is not reported as unreadable.
         _ = try AutoloadLists(entryLoad: msrs.map { MSREntry($0, 0) }, exitStore: msrs, exitLoad: [])
       } catch { throw .list(error) }
       do { _ = try cpu.readMSRs(msrs) } catch { throw .msr(error) }
     }
   }
 
-  /// Takes the values that the vCPU has, now that it is about to run.
+  /// Reads the vCPU's values, now that it is about to run.
   public mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError) {
     guard !isFilled, case .registers(let msrs) = source else { return }
     var entries: [MSREntry] = []
@@ -126,10 +120,9 @@ public struct Autoload: Policy, ~Copyable {
     for index in 0..<entryLoad.count where entryLoad[index].msr == subject { entryLoad[index].value = value }
   }
 
-  /// The number of the entry, counted from 1, that changes the mode under paging; nil where there is none.
+  /// The number of the entry, counted from 1, that changes the mode under paging; nil if there is none.
   ///
-  /// A WRMSR of the guest's would fault on it (SDM, volume 3C, 27.4, on IA32_EFER.LME); KVM lets the VMM write it all
-  /// the same.
+  /// The guest's WRMSR would fault on it (SDM, volume 3C, 27.4, on IA32_EFER.LME), but KVM lets the VMM write it.
   private func entryThatChangesMode(_ list: borrowing MSRArea, of cpu: borrowing VirtualCPU) throws(PolicyError)
     -> Int?
   {
@@ -185,7 +178,7 @@ public struct Autoload: Policy, ~Copyable {
     return SubjectValue(guest: entryLoad.value(of: subject) ?? adopted ?? register, register: register)
   }
 
-  /// The guest's value of a listed MSR, as the next entry will load it; nil when it is not listed.
+  /// The guest's value of a listed MSR, as the next entry will load it; nil if it is not listed.
   public func guestValue(of msr: MSR) -> UInt64? { entryLoad.value(of: msr) }
 
   public var tally: [(name: String, count: UInt64)] {
@@ -200,7 +193,7 @@ public struct Autoload: Policy, ~Copyable {
   }
 }
 
-/// The memory of one list of up to 512 entries, in pieces that KVM takes in one request each.
+/// One list of up to 512 entries, in pieces that each fit one KVM request.
 private struct MSRArea: ~Copyable, Sendable {
   private var pieces: [3 of MSRList?]
   let count: Int

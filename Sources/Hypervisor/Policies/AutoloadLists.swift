@@ -1,4 +1,4 @@
-// The three MSR lists of a VMX guest, with the hardware's rules of what may stand in them.
+// The three MSR lists of a VMX guest, with the hardware's rules about their entries.
 // Facts: Intel SDM vol. 3C, "Loading MSRs" at VM entries (27.4), "Saving MSRs" (28.4) and "Loading MSRs" (28.6) at VM
 // exits; appendix A.6 (IA32_VMX_MISC: the recommended maximum is 512 entries). The hardware counts entries from 1.
 
@@ -11,9 +11,7 @@ public struct AutoloadLists: Equatable, Sendable {
 
   /// Which list.
   public enum Area: String, Sendable {
-    case entryLoad = "entry-load"
-    case exitStore = "exit-store"
-    case exitLoad = "exit-load"
+    case entryLoad = "entry-load", exitStore = "exit-store", exitLoad = "exit-load"
   }
 
   /// The guest's values, loaded in order before the guest runs.
@@ -42,7 +40,7 @@ public struct AutoloadLists: Equatable, Sendable {
     }
   }
 
-  /// Why the hardware refuses an MSR in a list, nil when it may stand there.
+  /// Why the hardware refuses an MSR in a list; nil if it does not.
   static func forbidden(_ msr: MSR, in area: Area) -> String? {
     if msr.rawValue >> 8 == 0x8 { return "the x2APIC MSRs, 0x800 to 0x8ff, may not be in the list" }
     switch (msr, area) {
@@ -62,7 +60,7 @@ public struct AutoloadLists: Equatable, Sendable {
 public enum AutoloadListError: Error, Equatable, Sendable, CustomStringConvertible {
   /// More entries than the hardware processes.
   case tooLong(AutoloadLists.Area, count: Int)
-  /// An MSR that may not stand there; `index` counts from 1.
+  /// An MSR that may not be in the list; `index` counts from 1.
   case forbidden(AutoloadLists.Area, index: Int, MSR, reason: String)
 
   public var description: String {

@@ -1,8 +1,8 @@
-// What a policy needs to know of a host: facts, each proved there by trying.
+// What a policy needs to know of a host. Each fact was proved by trying.
 
 /// What a host was proved to do with one MSR.
 public struct HostAbilities: Equatable, Codable, Sendable {
-  /// The MSR that the policy is to be about.
+  /// The policy's MSR.
   public let subject: MSR
   /// Whether a vCPU holds a value of that MSR.
   public let register: RegisterProof
@@ -12,7 +12,7 @@ public struct HostAbilities: Equatable, Codable, Sendable {
   public let canInterceptMSRs: Bool
 
   /// The abilities as given.
-  public init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
+  package init(subject: MSR, register: RegisterProof, hasIBRSAll: Bool, canInterceptMSRs: Bool) {
     self.subject = subject
     self.register = register
     self.hasIBRSAll = hasIBRSAll
@@ -21,6 +21,6 @@ public struct HostAbilities: Equatable, Codable, Sendable {
 }
 
 extension HostAbilities {
-  /// Whether IBRS kept on in the register restricts the guest whatever it writes.
+  /// Whether IBRS can be kept on in the register, whatever the guest writes.
   var canKeepIBRSOn: Bool { subject == .specCtrl && hasIBRSAll && register.isHeld }
 }

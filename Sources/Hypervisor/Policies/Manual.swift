@@ -1,24 +1,24 @@
-// manual: the register is saved and restored by hand around the guest, and only where the values differ: a read after
-// each exit, then a conditional write on each side. KVM does this inside the kernel and offers user space no way to
-// choose it, so this models it one level up, like autoload: around every KVM_RUN, on the vCPU's register.
+// manual: the register is saved and restored in software around the guest, and written only if the values differ: a
+// read after each exit, then a conditional write on each side. KVM does this in the kernel and user space cannot choose
+// it, so this models it one level up, like autoload: around every KVM_RUN, on the vCPU's register.
 // Facts: Linux arch/x86/kvm/vmx/vmenter.S (vmx_spec_ctrl_restore_host, __vmx_vcpu_run), arch/x86/kvm/vmx/vmx.c.
 
 /// The policy `manual`.
 ///
-/// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. What differs from
-/// `autoload` is that a write which would change nothing is skipped.
+/// While the guest runs, the vCPU's register holds the guest's value; otherwise the host's. Unlike `autoload`, it skips
+/// a write that would change nothing.
 public struct Manual: Policy, ~Copyable {
   public static var name: String { PolicyName.manual.rawValue }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
-  /// What was done by hand.
+  /// The accesses so far.
   public private(set) var done = Done()
 
   /// The count of each kind of access.
   public struct Done: Equatable, Sendable {
     public var reads: UInt64 = 0
     public var writes: UInt64 = 0
-    /// The register held the value already.
+    /// Writes that were not needed.
     public var skippedWrites: UInt64 = 0
   }
 
@@ -26,15 +26,14 @@ public struct Manual: Policy, ~Copyable {
   private var guest: UInt64 = 0
   /// What the vCPU's register holds now.
   private var held: UInt64 = 0
-  /// Whether both values are there.
+  /// Whether both values are known.
   private var hasStarted = false
-  /// What the guest reads where it ran before; nil for what the vCPU has.
+  /// The guest's value from another host; nil for the vCPU's own.
   private var adopted: UInt64?
-  /// The memory of KVM's requests: one entry.
+  /// The argument of KVM's requests: one entry.
   private var list: MSRList
 
-  /// A guest that owns this MSR while it runs; guest and host both start with the value that the vCPU has when it first
-  /// runs.
+  /// A policy whose guest owns this MSR while it runs; guest and host both start with the vCPU's value.
   public init(subject: MSR = .specCtrl) {
     self.subject = subject
     list = MSRList([MSREntry(subject, 0)])
@@ -86,6 +85,6 @@ public struct Manual: Policy, ~Copyable {
     [("reads", done.reads), ("writes", done.writes), ("skippedWrites", done.skippedWrites)]
   }
 
-  /// What is restored must be read first: a register that only takes writes cannot be had.
+  /// A register must be readable to be restored, so a write-only one is refused.
   public static func support(on terms: Terms) -> PolicySupport { .ofOwnedRegister(terms.abilities) }
 }

@@ -1,6 +1,6 @@
-// No policy: for guests that are about something else, and tests of the machine itself.
+// No policy: for guests that do not need one, and tests of the machine itself.
 
-/// Leaves every register to KVM as it is on a new vCPU, and knows nothing of the guest's safety.
+/// Leaves every register as KVM sets it on a new vCPU, and says nothing about the guest's protection.
 package struct NoPolicy: Policy {
   package let subject = MSR.specCtrl
   package var intercepts: [MSR] { [] }
@@ -19,8 +19,8 @@ package struct NoPolicy: Policy {
 }
 
 extension Machine where P == NoPolicy {
-  /// Makes a machine for a guest that no policy is about.
-  package init(on kvm: borrowing KVM, presenting contract: GuestContract? = nil) throws {
-    try self.init(unproved: NoPolicy(), on: kvm, presenting: contract)
+  /// Makes a machine without a policy.
+  package init(on kvm: borrowing KVM, contract: GuestContract? = nil) throws {
+    try self.init(unproved: NoPolicy(), on: kvm, contract: contract)
   }
 }

@@ -1,4 +1,4 @@
-// passthrough: the register is the guest's, KVM switches it. Nothing is intercepted, nothing is done at an exit.
+// passthrough: the guest owns the register and KVM switches it. Nothing is intercepted or done at an exit.
 // KVM on VMX itself intercepts SPEC_CTRL until the guest's first non-zero write (Linux arch/x86/kvm/vmx/vmx.c).
 
 /// The policy `passthrough`.
@@ -7,7 +7,7 @@ public struct Passthrough: Policy {
   public let subject: MSR
   public var intercepts: [MSR] { [] }
 
-  /// A guest that owns this MSR.
+  /// A policy whose guest owns this MSR.
   public init(subject: MSR = .specCtrl) { self.subject = subject }
 
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
@@ -24,7 +24,7 @@ public struct Passthrough: Policy {
     let abilities = terms.abilities
     if case .accepted = abilities.register, abilities.subject.isCommand {
       return .supported(
-        Protection(.guest, "the guest's own barriers are accepted; nothing can be read back to prove what they do"))
+        Protection(.guest, "the guest's own barriers are executed; nothing can be read back to prove their effect"))
     }
     return .ofOwnedRegister(abilities)
   }

@@ -5,60 +5,59 @@
 ///
 /// The run loop is specialised for the policy, so a requirement that does nothing costs nothing.
 public protocol Policy: ~Copyable {
-  /// What it is called in messages.
+  /// The policy's name in messages.
   static var name: String { get }
-  /// The MSR that the policy is about.
+  /// The MSR that the policy virtualises.
   var subject: MSR { get }
   /// The MSRs whose accesses by the guest exit to the VMM.
   var intercepts: [MSR] { get }
-  /// Whether that may change while the guest runs.
+  /// Whether `intercepts` may change while the guest runs.
   var changesIntercepts: Bool { get }
-  /// The MSRs beside the subject which guests must be proved to have.
+  /// The MSRs besides the subject that guests must be proved to have.
   var otherRegisters: [MSR] { get }
-  /// Whether it weighs costs, which must be measured where it may open the register (`Terms.mayOpen`).
+  /// Whether it needs `Terms.adaptiveCosts` if it may open the register (`Terms.mayOpen`).
   var weighsCosts: Bool { get }
-  /// Called at most once, first: learns the terms of its run.
+  /// Takes the terms of the run; called at most once, before everything else.
   mutating func settle(on terms: Terms) throws(PolicyError)
-  /// What the policy would have the guest told, from what KVM offers.
+  /// The contract that the policy wants for the guest, made from KVM's offer.
   func contract(from offer: GuestContract) -> GuestContract
-  /// Learns what KVM is asked to tell the guest; called once, before `prepare`.
+  /// Takes the requested contract; called once, before `prepare`.
   mutating func accept(_ contract: GuestContract)
-  /// Called once, when the vCPU knows its CPUID and has not run yet.
+  /// Prepares the vCPU; called once, when it has its CPUID and has not run yet.
   mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError)
-  /// State to restore on another host, besides the MSR's value: numbers by their names.
+  /// State to restore on another host, besides the MSR's value: named numbers.
   var state: [String: UInt64] { get }
-  /// Called at most once, after `prepare`: the guest ran elsewhere before, under the same policy, whose `state` this
-  /// is.
+  /// Restores `state` for a guest that ran elsewhere under the same policy; called at most once, after `prepare`.
   ///
-  /// It may come from a file: a policy must bear any numbers.
+  /// The state may come from a file: a policy must tolerate any numbers.
   mutating func adopt(_ state: [String: UInt64])
-  /// Called at most once, after that: the guest ran elsewhere before, and what it reads of the subject is `value`.
+  /// Restores the subject's value for a guest that ran elsewhere; called at most once, after that.
   mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError)
   /// Answers an intercepted RDMSR.
   mutating func read(_ msr: MSR) -> MSRReply
   /// Answers an intercepted WRMSR.
   mutating func write(_ msr: MSR, _ value: UInt64) -> MSRReply
-  /// Reads what the first entry needs of the vCPU's registers, where that has not been done; otherwise the first entry
-  /// does, when it may be too late to fail.
+  /// Reads what the first entry needs of the vCPU's registers, if that has not been done; else the first entry does it,
+  /// when a failure may come too late.
   mutating func start(_ cpu: borrowing VirtualCPU) throws(PolicyError)
   /// Called before each KVM_RUN.
   mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine) throws(PolicyError)
   /// Called after each KVM_RUN.
   mutating func didExit(_ cpu: inout VirtualCPU) throws(PolicyError)
-  /// The subject as the guest would read it, and as it stands in the vCPU.
+  /// The subject as the guest would read it, and as the vCPU holds it.
   func subjectValue(in cpu: borrowing VirtualCPU) throws(MSRAccessError) -> SubjectValue
 
-  /// What the policy did by itself, beside answering exits: a name and a count each.
+  /// What the policy did besides answering exits: a name and a count each.
   var tally: [(name: String, count: UInt64)] { get }
 
-  /// Whether a host can honour this policy on these terms, and what the guest is protected by.
+  /// Whether a host can honour this policy on these terms, and how the guest is protected.
   static func support(on terms: Terms) -> PolicySupport
-  /// The same for this very policy, which may have been made with values of its own.
+  /// The same for this value, which may have a configuration of its own.
   func support(on terms: Terms) -> PolicySupport
 }
 
 extension Policy where Self: ~Copyable {
-  public static var name: String { "of this program's own" }
+  public static var name: String { "custom" }
   public var otherRegisters: [MSR] { [] }
   public var weighsCosts: Bool { false }
   public mutating func settle(on terms: Terms) throws(PolicyError) {}
@@ -101,7 +100,7 @@ public struct GuestContract: Equatable, Sendable {
 
   /// All that KVM offers on this host.
   ///
-  /// - Throws: `KVMError` when KVM does not tell.
+  /// - Throws: `KVMError` when KVM fails.
   public init(offeredBy kvm: borrowing KVM) throws(KVMError) {
     self.init(
       cpuid: try kvm.supportedCPUID(),
@@ -114,9 +113,9 @@ public struct GuestContract: Equatable, Sendable {
 
 /// The subject MSR at one moment.
 public struct SubjectValue: Codable, Equatable, Sendable {
-  /// What the guest would read, nil where it can only write.
+  /// What the guest would read; nil if the MSR is write-only.
   public let guest: UInt64?
-  /// What the vCPU's register holds, nil where KVM does not read it.
+  /// What the vCPU's register holds; nil if KVM does not read it.
   public let register: UInt64?
 
   /// The pair of the guest's view and the register.
@@ -128,7 +127,7 @@ public struct SubjectValue: Codable, Equatable, Sendable {
 
 /// Whether a host can honour a policy.
 public enum PolicySupport: Equatable, Sendable {
-  /// It can; the guest is protected as said.
+  /// It can, with this protection.
   case supported(Protection)
   /// It cannot, for this reason.
   case refused(String)
@@ -145,13 +144,13 @@ extension PolicySupport {
     }
   }
 
-  /// The support of a policy that needs accesses of the MSR to reach the VMM: its refusal, nil where they can.
+  /// The refusal of a policy that must intercept the MSR; nil if KVM can.
   static func refusalToIntercept(on abilities: HostAbilities) -> PolicySupport? {
     abilities.canInterceptMSRs
-      ? nil : .refused("this KVM cannot hand MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR, since Linux 5.10)")
+      ? nil : .refused("this KVM cannot pass MSR accesses to the VMM (KVM_CAP_X86_USER_SPACE_MSR, since Linux 5.10)")
   }
 
-  /// The support of a policy that reads and writes the register which the guest owns while it runs.
+  /// The support of a policy whose guest owns the register while it runs.
   static func ofOwnedRegister(_ abilities: HostAbilities) -> PolicySupport {
     if let reason = abilities.register.refusal(of: abilities.subject) { return .refused(reason) }
     guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
@@ -159,11 +158,11 @@ extension PolicySupport {
   }
 }
 
-/// What a policy does for the guest's safety on a host.
+/// How a policy protects a guest on a host.
 public struct Protection: Equatable, Sendable {
   public typealias Level = ProtectionLevel
 
-  /// How far.
+  /// How far it goes.
   public let level: Level
   /// Why, in one sentence.
   public let reason: String
@@ -174,40 +173,39 @@ public struct Protection: Equatable, Sendable {
     self.reason = reason
   }
 
-  /// Whether a guest that is told this may rely on a protection that a policy for this MSR does not give it.
+  /// Whether a guest with this contract may rely on a protection that a policy for this MSR does not give it.
   public func misleads(guestTold contract: GuestContract, about subject: MSR) -> Bool {
-    level == .none && subject == .specCtrl && contract.cpuid.has(.archCapabilities)
-      && contract.archCapabilities.contains(.ibrsAll)
+    level == .none && subject == .specCtrl && contract.tellsIBRSAll
   }
 
-  /// The same for a guest that is told this, as read back from KVM, under a policy for this MSR.
+  /// This protection with a warning added if the contract, as read back from KVM, misleads the guest.
   public func given(_ contract: GuestContract, about subject: MSR) -> Protection {
     guard misleads(guestTold: contract, about: subject) else { return self }
     return Protection(
       level,
-      reason + "; the guest is told IBRS_ALL all the same, and one that relies on it is worse off than under no policy")
+      reason + "; but the guest is told IBRS_ALL, and if it relies on that it is worse off than under no policy")
   }
 
-  /// What is said of a policy that traps the writes of an MSR other than IA32_SPEC_CTRL.
+  /// The protection of a policy that traps the writes of an MSR other than IA32_SPEC_CTRL.
   static func ofTrappedWrites(_ subject: MSR) -> Protection {
     subject.isCommand
-      ? Protection(.none, "each write of \(subject) is a barrier, and under this policy it is dropped")
+      ? Protection(.none, "each write of \(subject) is a barrier, which this policy drops")
       : notApplicable(subject)
   }
 
-  /// What is said of every policy whose subject is not IA32_SPEC_CTRL.
+  /// The protection of every other policy whose subject is not IA32_SPEC_CTRL.
   static func notApplicable(_ subject: MSR) -> Protection {
     Protection(.notApplicable, "\(subject) does not restrict speculation; this run measures, it does not protect")
   }
 }
 
-/// A policy that cannot do its part.
+/// Why a policy failed.
 public enum PolicyError: Error, Equatable, Sendable {
   /// The host cannot honour the policy.
   case refused(policy: String, reason: String)
-  /// The policy would protect nothing on this host, and nobody has accepted that.
+  /// The policy would protect nothing on this host, and that is not accepted.
   case unprotected(policy: String, reason: String)
-  /// An MSR list breaks a rule of the hardware's.
+  /// An MSR list breaks a rule of the hardware.
   case list(AutoloadListError)
   /// The VM entry was aborted: entry `index` (from 1, as the hardware counts) of the entry-load list failed.
   case entryLoad(index: Int, MSREntry)
@@ -226,7 +224,7 @@ extension PolicyError: CustomStringConvertible {
     switch self {
     case .refused(let policy, let reason): "policy \(policy) cannot run on this host: \(reason)"
     case .unprotected(let policy, let reason):
-      "policy \(policy) does not protect its guest on this host, which must be accepted: \(reason)"
+      "policy \(policy) does not protect its guest on this host, and that was not accepted: \(reason)"
     case .list(let error): "\(error)"
     case .entryLoad(let index, let entry):
       "VM entry aborted: entry \(index) of the entry-load list, \(entry.msr) = \(entry.value.hex), failed"

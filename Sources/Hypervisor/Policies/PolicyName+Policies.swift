@@ -1,18 +1,16 @@
-// Where policies are listed. A new policy is a case in Registers/Vocabulary/PolicyName.swift, one file in this folder
-// and one line in each switch here.
+// The list of policies. A new policy is a case in Registers/Vocabulary/PolicyName.swift, a file in this folder, and a
+// line in each switch here.
 
 extension PolicyName {
   /// One line for a person.
   public var summary: String {
     switch self {
-    case .passthrough: "the register is the guest's and KVM switches it; nothing is intercepted"
-    case .emulate:
-      "writes are trapped and kept in a shadow, a no-op under IBRS_ALL, which KVM is asked to tell the guest"
-    case .autoload: "MSR lists saved and loaded around every entry, like VMX's own, one level up"
-    case .manual: "read after every exit, written only where guest's and host's value differ, one level up"
-    case .shadow: "writes are trapped: the guest reads a shadow, the host keeps its bits (IBRS), the rest goes through"
-    case .adaptive:
-      "starts as emulate; opens the register to a guest that writes often, closes it when the guest is quiet"
+    case .passthrough: "the guest owns the register and KVM switches it; nothing is intercepted"
+    case .emulate: "writes are trapped and only stored; the guest is told IBRS_ALL, so that it need not write"
+    case .autoload: "MSR lists are saved and loaded around every KVM_RUN, as VMX does at every entry"
+    case .manual: "around every KVM_RUN the register is read, and written only if guest's and host's values differ"
+    case .shadow: "writes are trapped: the guest reads what it wrote, the host keeps its bits (IBRS), the rest passes"
+    case .adaptive: "starts as emulate; opens the register while the guest writes often"
     }
   }
 
@@ -35,7 +33,7 @@ extension PolicyName {
     try support(on: terms).protection(under: rawValue)
   }
 
-  /// What the policy would have a guest told on these terms, from what KVM offers.
+  /// The contract that the policy wants for a guest on these terms, made from KVM's offer.
   public func contract(from offer: GuestContract, on terms: Terms) -> GuestContract {
     let subject = terms.abilities.subject
     return switch self {
@@ -48,8 +46,8 @@ extension PolicyName {
     }
   }
 
-  /// The policy's place among all from the cheapest: nothing is done at an exit; only the guest's own writes exit;
-  /// there is work at every exit.
+  /// The rank by cost, 0 for the cheapest: nothing is done at an exit; only the guest's writes exit; every exit costs
+  /// work.
   public var costRank: Int {
     switch self {
     case .passthrough: 0
@@ -61,20 +59,19 @@ extension PolicyName {
     }
   }
 
-  /// The bits of IA32_SPEC_CTRL that reach the register when the guest writes them, where there is one.
+  /// The bits of IA32_SPEC_CTRL that reach the register when the guest writes them.
   public var passedOn: SpecCtrl {
     switch self {
     case .passthrough, .autoload, .manual: SpecCtrl(rawValue: .max)
-    // What reaches it under adaptive depends on when.
+    // Under adaptive it depends on when the guest writes.
     case .emulate, .adaptive: []
     case .shadow: SpecCtrl(rawValue: .max).subtracting(.ibrs)
     }
   }
 
-  /// Hands the policy to the visitor, which makes a machine of it on these terms.
+  /// Makes the policy and passes it to the visitor, which makes a machine on these terms.
   ///
-  /// Inlinable, so that the visitor's code is specialised for each policy: the run loop in it is four times as long
-  /// otherwise.
+  /// Inlinable, so that the visitor's code is specialised for each policy; else the run loop is four times as long.
   ///
   /// - Throws: `PolicyError.refused` when the host cannot honour it, and what the visitor throws.
   @inlinable public func make<V: PolicyVisitor>(
@@ -93,7 +90,7 @@ extension PolicyName {
   }
 }
 
-/// What is to be done with a policy of any type: code that the compiler specialises for each.
+/// Code for a policy of any type, which the compiler specialises for each.
 public protocol PolicyVisitor {
   associatedtype Result
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Result

@@ -1,7 +1,7 @@
-// shadow: the host owns some bits of the register, the guest the rest. A guest's write is kept in full in the shadow,
-// which its reads return; the register gets the host's bits and the guest's others. This models VMX's later "virtualize
-// IA32_SPEC_CTRL" (tertiary control; the IA32_SPEC_CTRL mask and shadow), where the hardware does it without an exit;
-// here each access exits to the VMM.
+// shadow: the host owns some bits of the register, the guest the rest. The shadow keeps the guest's whole write for its
+// reads; the register gets the host's bits and the guest's others. This models VMX's "virtualize IA32_SPEC_CTRL"
+// (tertiary control; the IA32_SPEC_CTRL mask and shadow), where the hardware does it without an exit; here each access
+// exits to the VMM.
 // Facts: Intel SDM vol. 3C, 25.6.2 (tertiary processor-based controls, bit 7), 26.3 (RDMSR and WRMSR under it).
 
 /// The policy `shadow`.
@@ -12,9 +12,9 @@ public struct Shadow: Policy {
   @inlinable public var intercepts: [MSR] { [subject] }
   /// The bits that the host owns.
   public let mask: UInt64
-  /// What the host keeps in them; nil for what the vCPU's register holds before it runs.
+  /// The host's values of them; nil for what the vCPU's register holds before it runs.
   private let wanted: UInt64?
-  /// Whether there is a register: where there is none, the shadow is all.
+  /// Whether there is a register; if not, there is only the shadow.
   private var hasRegister: Bool
 
   /// What the guest wrote last.
@@ -25,16 +25,16 @@ public struct Shadow: Policy {
   @usableFromInline var reserved: UInt64 = 0
   /// The host's bits.
   @usableFromInline var kept: UInt64 = 0
-  /// What the vCPU's register holds, and what it shall hold when the guest goes on.
+  /// What the vCPU's register holds, and what it must hold at the next entry.
   @usableFromInline var held: UInt64 = 0
   @usableFromInline var next: UInt64 = 0
-  /// How often the unmasked part changed, so that the VMM wrote the vCPU's register.
+  /// How often the VMM wrote the vCPU's register, because the unmasked part had changed.
   public private(set) var registerWrites: UInt64 = 0
 
-  /// A guest whose masked bits are the host's.
+  /// A policy whose masked bits belong to the host.
   ///
-  /// The host keeps `bits` in them, or what the register holds before the guest runs. The default is IBRS, kept on in
-  /// IA32_SPEC_CTRL and as it is in any other MSR.
+  /// The host keeps `bits` in them, or what the register holds before the guest runs. The default is IBRS: kept on in
+  /// IA32_SPEC_CTRL, unchanged in any other MSR.
   public init(subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil) {
     self.init(subject: subject, mask: mask, keeping: bits, hasRegister: true)
   }
@@ -45,7 +45,7 @@ public struct Shadow: Policy {
     hasRegister = terms.abilities.register.isHeld
   }
 
-  /// The same, where it is known whether there is a register.
+  /// The same, with known `hasRegister`.
   package init(
     subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil, hasRegister: Bool
   ) {
@@ -70,7 +70,7 @@ public struct Shadow: Policy {
     reserved = SpecCtrl.reservedBits(of: subject, on: contract.cpuid)
   }
 
-  /// Puts the host's bits into the vCPU's register before the first entry, and reads them back.
+  /// Writes the host's bits into the vCPU's register before the first entry, and reads them back.
   public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
     guard hasRegister else { return }
     do {
@@ -82,7 +82,7 @@ public struct Shadow: Policy {
     try establish(in: &cpu)
   }
 
-  /// Puts the bits that the guest wrote elsewhere beside the host's.
+  /// Combines the guest's bits from another host with the host's.
   public mutating func adopt(_ value: UInt64, _ cpu: inout VirtualCPU) throws(PolicyError) {
     shadow = value
     next = registerValue(forWritten: value)
@@ -93,7 +93,7 @@ public struct Shadow: Policy {
     try establish(in: &cpu)
   }
 
-  /// Writes the register before the guest goes on, which no change of the guest's is, and reads it back.
+  /// Writes the register and reads it back; this is not counted, because the guest changed nothing.
   private mutating func establish(in cpu: inout VirtualCPU) throws(PolicyError) {
     let counted = registerWrites
     do {
@@ -118,10 +118,10 @@ public struct Shadow: Policy {
     return .accept
   }
 
-  /// Writes the vCPU's register where the guest has changed a bit of its own.
+  /// Writes the vCPU's register if the guest has changed a bit of its own.
   ///
-  /// A guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next instruction;
-  /// and a value that the register does not take can still be made a #GP.
+  /// The guest's WRMSR retires at the entry after its exit, so the register is right before the guest's next
+  /// instruction, and a value that the register does not accept can still become a #GP.
   @inlinable public mutating func willEnter(_ cpu: inout VirtualCPU, of vm: borrowing VirtualMachine)
     throws(PolicyError)
   {
@@ -154,7 +154,7 @@ public struct Shadow: Policy {
 
   public var tally: [(name: String, count: UInt64)] { [("registerWrites", registerWrites)] }
 
-  /// As the policy does with its own mask; one that does not keep IBRS set leaves that to the guest.
+  /// The protection with this mask; one that does not keep IBRS set leaves that to the guest.
   public func support(on terms: Terms) -> PolicySupport {
     let support = Self.support(on: terms)
     guard terms.abilities.subject == .specCtrl, case .supported(let protection) = support,
@@ -175,7 +175,7 @@ public struct Shadow: Policy {
     guard abilities.register.isHeld else {
       return .supported(
         Protection(
-          .none, "there is no SPEC_CTRL for guests on this host: the shadow is all that the guest's writes change"))
+          .none, "guests have no SPEC_CTRL on this host: the guest's writes change only the shadow"))
     }
     guard abilities.hasIBRSAll else {
       return .supported(

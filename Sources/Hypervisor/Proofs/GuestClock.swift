@@ -1,17 +1,17 @@
-// How fast the time-stamp counter of guests runs on a host, and whether its KVM can give them another rate.
+// How fast guests' time-stamp counters run on a host, and whether its KVM can give them another rate.
 // Facts: KVM API document, sections 4.55 (KVM_SET_TSC_KHZ) and 4.56 (KVM_GET_TSC_KHZ), 8 (KVM_CAP_TSC_CONTROL); Linux
-// arch/x86/kvm/x86.c (set_tsc_khz: without control over the counter KVM takes a higher rate and catches up at exits,
-// which is no rate; tsc_tolerance_ppm, 250 by default: within that no difference is made).
+// arch/x86/kvm/x86.c (set_tsc_khz: a KVM that cannot scale accepts a higher rate and catches up at exits;
+// tsc_tolerance_ppm, 250 by default: a smaller difference is ignored).
 
 import CKVM
 import SystemPackage
 
-/// The clock that a host gives guests.
+/// The clock of a host's guests.
 public struct GuestClock: Equatable, Codable, Sendable {
-  /// The rate of a guest's time-stamp counter where nothing else is asked for, in kHz.
-  public var kilohertz: Int
+  /// The default rate of a guest's time-stamp counter in kHz.
+  public let kilohertz: Int
   /// Whether KVM was proved to give a guest another rate.
-  public var canScale: Bool
+  public let canScale: Bool
 
   /// A clock of this rate.
   public init(kilohertz: Int, canScale: Bool) {
@@ -19,31 +19,31 @@ public struct GuestClock: Equatable, Codable, Sendable {
     self.canScale = canScale
   }
 
-  /// What KVM and its users take for the same rate, in parts per million.
+  /// The largest difference, in parts per million, between rates that count as the same.
   public static let tolerance = 250
 
-  /// Whether a guest that has run at this rate in kHz notices no difference at the other.
+  /// Whether two rates in kHz are the same for a guest.
   public static func isSame(_ one: Int, _ other: Int) -> Bool {
     guard one > 0, other > 0, one < 1 << 40, other < 1 << 40 else { return false }
     return abs(one - other) * 1_000_000 <= tolerance * min(one, other)
   }
 
-  /// Whether a guest that has run at this rate in kHz goes on at it here.
+  /// Whether a guest can keep this rate in kHz here.
   public func gives(_ rate: Int) -> Bool { canScale || Self.isSame(rate, kilohertz) }
 }
 
 extension GuestClock {
-  /// The clock of this host's guests, by asking a vCPU; nil where KVM has none to tell.
+  /// Reads this host's clock from a new vCPU; returns nil if KVM does not report one.
   ///
-  /// - Throws: `KVMError` when KVM has no vCPU for that, or fails to tell.
+  /// - Throws: `KVMError` when KVM fails.
   public static func prove(on kvm: borrowing KVM) throws(KVMError) -> GuestClock? {
     let vm = try kvm.makeVM()
     let cpu = try vm.makeVCPU()
     guard let rate = try cpu.tscFrequency() else { return nil }
-    // A rate below the processor's own: that is what only hardware can give.
+    // A rate below the processor's own needs scaling in hardware.
     let other = rate / 5 * 4
     let isOffered = try kvm.value(of: .tscControl) > 0
-    let isTaken = isOffered ? try cpu.takesTSCFrequency(other) : false
+    let isTaken = isOffered ? try cpu.setTSCFrequency(other) : false
     let canScale = isTaken ? try cpu.tscFrequency() == other : false
     withExtendedLifetime(vm) {}
     return GuestClock(kilohertz: rate, canScale: canScale)
@@ -51,9 +51,9 @@ extension GuestClock {
 }
 
 extension VirtualCPU {
-  /// Makes sure that a KVM which scales gives this vCPU's guest the rate in kHz that it had elsewhere.
+  /// Checks that this vCPU has the rate in kHz that its guest had elsewhere, if KVM scales.
   ///
-  /// - Throws: `VirtualCPUStateError.notHeld` when it does not: the rate is further away than this processor can scale.
+  /// - Throws: `VirtualCPUStateError.notHeld` when it has not: the processor cannot scale that far.
   public func checkRate(_ kilohertz: Int?, on kvm: borrowing KVM) throws(VirtualCPUStateError) {
     let (scales, held): (Bool, Int?)
     do { (scales, held) = (try kvm.value(of: .tscControl) > 0, try tscFrequency()) } catch { throw .kvm(error) }

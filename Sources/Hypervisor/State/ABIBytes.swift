@@ -13,7 +13,7 @@ public struct ABIBytes: Hashable, Sendable {
     bytes = unsafe withUnsafeBytes(of: value) { unsafe Array($0) }
   }
 
-  /// Copies the bytes over a structure; no, and nothing is copied, where the lengths differ.
+  /// Copies the bytes over a structure; returns false, copying nothing, if the lengths differ.
   func copy<T: BitwiseCopyable>(to value: inout T) -> Bool {
     guard bytes.count == MemoryLayout<T>.size else { return false }
     // Safe: as many bytes as the structure has, and every bit pattern is one of plain numbers.

@@ -1,16 +1,16 @@
-// A page of guest memory, to be carried elsewhere.
+// A page of guest memory as a value.
 
 /// One page of guest memory.
 public struct GuestPage: Equatable, Sendable {
   /// The length of a page in bytes.
   public static let size = 4096
 
-  /// Where it begins: a multiple of `size`.
+  /// The address of its first byte: a multiple of `size`.
   public let address: GuestPhysicalAddress
   /// `size` bytes.
   public let bytes: [UInt8]
 
-  /// A page; nil where the address is not a page's, or the bytes are not as many as a page has.
+  /// A page; nil if the address is not a multiple of `size` or there are not `size` bytes.
   public init?(address: GuestPhysicalAddress, bytes: [UInt8]) {
     guard address.rawValue.isMultiple(of: UInt64(Self.size)), bytes.count == Self.size else { return nil }
     self.address = address
@@ -31,7 +31,7 @@ extension GuestPhysicalRange {
 extension VirtualMachine {
   /// The pages that are not all zeroes, in ascending order of their addresses.
   ///
-  /// - Throws: `GuestMemoryError` when memory is not there any more.
+  /// - Throws: `GuestMemoryError` when memory is missing.
   public func pages() throws(GuestMemoryError) -> [GuestPage] {
     var pages: [GuestPage] = []
     for address in memory().flatMap(\.pageAddresses).sorted() {
@@ -41,8 +41,8 @@ extension VirtualMachine {
     return pages
   }
 
-  /// Puts a page where it belongs.
+  /// Writes a page at its address.
   ///
-  /// - Throws: `GuestMemoryError.notMapped` where the guest has no memory.
+  /// - Throws: `GuestMemoryError.notMapped` when the guest has no memory there.
   public mutating func write(_ page: GuestPage) throws(GuestMemoryError) { try write(page.bytes, at: page.address) }
 }

@@ -1,4 +1,4 @@
-// Which MSRs are a vCPU's state.
+// Which MSRs belong to a vCPU's state.
 // Facts: KVM API document, section 4.3 (KVM_GET_MSR_INDEX_LIST leaves out the machine-check banks); Linux
 // arch/x86/kvm/x86.c (msrs_to_save_base, which has no MTRRs either) and mtrr.c; Intel SDM vol. 3, 12.11.2 (MTRRs) and
 // 16.3.2 (banks of four MSRs).
@@ -24,6 +24,6 @@ extension MSR {
 
   private static let zeroAtReset = Set(memoryTypes + machineCheckBanks.filter { $0.rawValue & 3 != 0 })
 
-  /// Whether a new vCPU has this value of an MSR that KVM does not list, so that it need not be told.
+  /// Whether KVM does not list the MSR and a new vCPU has this value of it, so that the state can leave it out.
   func isUnlisted(withResetValue value: UInt64) -> Bool { value == 0 && Self.zeroAtReset.contains(self) }
 }

@@ -1,23 +1,28 @@
-// The state of a machine, all but the contents of its memory; and a machine that goes on from one.
+// The state of a machine except the contents of its memory, and restoring a machine from it.
 
-/// The state of a machine: what its guest was told, its vCPU, what the policy keeps for it, and the exits so far.
+/// The state of a machine: the contract with its guest, its vCPU, the policy's state, and the exits so far.
 public struct MachineState: Codable, Equatable, Sendable {
-  /// What KVM was asked to tell the guest.
-  public let presented: GuestContract
-  /// What the guest was told, read back from KVM.
-  public let told: GuestContract
+  /// The contract that was requested of KVM.
+  public let requestedContract: GuestContract
+  /// What the guest is told, read back from KVM.
+  public let contract: GuestContract
   public let cpu: VirtualCPUState
-  /// The MSR that the policy is about.
+  /// The policy's MSR.
   public let subject: MSR
-  /// What the guest reads of it, which the next policy takes over; nil where it can only write.
+  /// What the guest reads of it, for the next policy; nil if it is write-only.
   public let subjectValue: UInt64?
-  /// `Policy.state`, nil for the guest's next policy to begin anew.
+  /// `Policy.state`; nil if the guest's next policy begins anew.
   public var policyState: [String: UInt64]?
-  /// The VM's clock in nanoseconds, which KVM's paravirtual clocks show; nil where KVM does not tell.
+  /// The VM's clock in nanoseconds, which KVM's paravirtual clocks show; nil if KVM does not report it.
   public var clock: UInt64?
-  /// Where the guest has memory.
+  /// The guest's memory.
   public let memory: [GuestPhysicalRange]
   public var counters: ExitCounters
+
+  private enum CodingKeys: String, CodingKey {
+    case requestedContract = "presented", contract = "told"
+    case cpu, subject, subjectValue, policyState, clock, memory, counters
+  }
 }
 
 extension Machine where P: ~Copyable {
@@ -31,9 +36,9 @@ extension Machine where P: ~Copyable {
       if let exit = try cpu.completeExit() { throw VirtualCPUStateError.pending(exit) }
       let value = subjectIsReadable ? try policy.subjectValue(in: cpu).guest : nil
       return MachineState(
-        presented: presented, told: contract, cpu: try cpu.state(with: try kvm.stateMSRs()), subject: policy.subject,
-        subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state, clock: try vm.clock(),
-        memory: vm.memory(), counters: counters)
+        requestedContract: requestedContract, contract: contract, cpu: try cpu.state(with: try kvm.stateMSRs()),
+        subject: policy.subject, subjectValue: value, policyState: policy.state.isEmpty ? nil : policy.state,
+        clock: try vm.clock(), memory: vm.memory(), counters: counters)
     } catch let error as VirtualCPUStateError {
       throw error
     } catch {
@@ -44,14 +49,14 @@ extension Machine where P: ~Copyable {
 
   private var subjectIsReadable: Bool { !policy.subject.isCommand }
 
-  /// Gives a machine that was made with the state's `presented` contract, and has no memory yet, the state and its
-  /// pages; all other memory is zeroes.
+  /// Restores a state and its pages into a machine that was made with the state's `requestedContract` and has no memory
+  /// yet; all other memory is zeroes.
   ///
-  /// - Throws: `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be;
-  ///   `VirtualCPUStateError` with what KVM on this host refuses or does not hold, and when the guest would be told
+  /// - Throws: `PolicyError` when the policy cannot take over; `GuestMemoryError` when the memory cannot be made;
+  ///   `VirtualCPUStateError` with what KVM on this host refuses or does not hold, or when the guest would be told
   ///   something else than before.
   public mutating func restore(_ state: MachineState, _ pages: [GuestPage]) throws {
-    if let difference = contract.difference(from: state.told) { throw VirtualCPUStateError.contract(difference) }
+    if let difference = contract.difference(from: state.contract) { throw VirtualCPUStateError.contract(difference) }
     for range in state.memory { try vm.addMemory(at: range.start, count: range.count) }
     // Before the registers: with PAE paging, KVM reads the page-directory pointers from memory when CR3 is set.
     for page in pages { try vm.write(page) }
@@ -71,16 +76,15 @@ extension Machine where P: ~Copyable {
 }
 
 extension MachineState {
-  /// The MSRs that the vCPU's state does not decide: the policy's own, and those of hardware that the guest was not
-  /// told of.
+  /// The MSRs that are not restored with the vCPU: the policy's, and those that the guest's CPUID does not announce.
   var omittedMSRs: Set<MSR> {
-    Set(cpu.msrs.map(\.msr).filter { $0 == subject || !told.cpuid.announces($0) })
+    Set(cpu.msrs.map(\.msr).filter { $0 == subject || !contract.cpuid.announces($0) })
   }
 }
 
 extension CPUIDModel {
-  /// Whether a guest of this CPUID may know of an MSR: not of VMX's, of Hyper-V's, or of IA32_PERF_CAPABILITIES, where
-  /// it is not told of them.
+  /// Whether this CPUID lets a guest know of an MSR; false for VMX's, Hyper-V's and IA32_PERF_CAPABILITIES without
+  /// their features.
   fileprivate func announces(_ msr: MSR) -> Bool {
     // Intel SDM vol. 4, table 2-2: PDCM (CPUID.01H:ECX[15]) announces IA32_PERF_CAPABILITIES, and KVM refuses a value
     // without it (kvm_set_msr_common). Hyper-V TLFS: the synthetic MSRs, and leaf 4000_0001 with the interface's name
@@ -95,7 +99,7 @@ extension CPUIDModel {
 }
 
 extension GuestContract {
-  /// How this contract differs from another, in a few words; nil where it does not.
+  /// How this contract differs from another, in a few words; nil if it does not.
   func difference(from other: GuestContract) -> String? {
     if archCapabilities != other.archCapabilities {
       return "IA32_ARCH_CAPABILITIES \(archCapabilities.rawValue.hex) instead of "

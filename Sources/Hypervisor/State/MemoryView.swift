@@ -1,5 +1,5 @@
-// A second view of a VM's memory, for a thread that copies it while the guest runs: the same pages under other
-// addresses, and KVM's log of those that the guest has written.
+// A second view of a VM's memory, for a thread that copies it while the guest runs: the same pages at other addresses,
+// and KVM's log of those that the guest has written.
 // Facts: KVM API document, sections 4.8 (KVM_GET_DIRTY_LOG) and 4.35 (KVM_MEM_LOG_DIRTY_PAGES); mremap(2) (an old size
 // of 0).
 
@@ -8,7 +8,7 @@ import SystemPackage
 
 /// The memory of a VM as another thread sees it.
 ///
-/// Invariant: it has a descriptor and mappings of its own, so it may outlive the VM; then it shows what was there last.
+/// Invariant: it has its own descriptor and mappings, so it may outlive the VM; then it shows the last contents.
 public struct MemoryView: ~Copyable, Sendable {
   private let descriptor: Descriptor
   private var slots: [32 of MemorySlot?]
@@ -18,10 +18,9 @@ public struct MemoryView: ~Copyable, Sendable {
     self.slots = slots
   }
 
-  /// The pages that the guest has written since this was last asked, in ascending order of their addresses within each
-  /// slot.
+  /// The pages that the guest has written since the last call, in ascending order of their addresses within each slot.
   ///
-  /// What the VMM itself writes is not among them.
+  /// Pages that the VMM itself writes are not among them.
   ///
   /// - Throws: `KVMError` when KVM refuses: the log is off (`setDirtyLog`), or the VM is gone.
   public mutating func takeDirtyPages() throws(KVMError) -> [GuestPhysicalAddress] {
@@ -47,9 +46,9 @@ public struct MemoryView: ~Copyable, Sendable {
     return addresses
   }
 
-  /// The page at an address as it is now; nil where there is no memory.
+  /// The page at an address; nil if there is no memory.
   ///
-  /// The guest may write it meanwhile.
+  /// The guest may write it while it is copied.
   public func page(at address: GuestPhysicalAddress) -> GuestPage? {
     for index in slots.indices {
       if let bytes = slots[index]?.read(GuestPage.size, at: address) {
@@ -61,7 +60,7 @@ public struct MemoryView: ~Copyable, Sendable {
 }
 
 extension VirtualMachine {
-  /// A view of the memory that there is now, for another thread.
+  /// A view of the VM's present memory, for another thread.
   ///
   /// - Throws: `KVMError` when the system has no room for it.
   public func makeMemoryView() throws(KVMError) -> MemoryView {
@@ -70,9 +69,7 @@ extension VirtualMachine {
     return MemoryView(descriptor: try descriptor.duplicate(), slots: views)
   }
 
-  /// Has KVM log which pages the guest writes, or no longer.
-  ///
-  /// Not while a vCPU runs.
+  /// Turns KVM's log of the pages that the guest writes on or off; not while a vCPU runs.
   ///
   /// - Throws: `KVMError` when KVM refuses.
   public mutating func setDirtyLog(_ isOn: Bool) throws(KVMError) {

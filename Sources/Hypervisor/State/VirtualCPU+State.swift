@@ -1,11 +1,12 @@
-// Taking a vCPU's state, and giving it to another. Everything that is set is read back: KVM's success proves nothing.
+// Saving a vCPU's state, and restoring it into another. Everything that is set is read back, because KVM may report
+// success and drop a value.
 // Facts: see VirtualCPUState; Linux arch/x86/kvm/x86.c (msrs_to_save, emulated_msrs: what KVM's list holds).
 
 import CKVM
 
 extension ABIBytes {
-  /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment that it is
-  /// given, unusable ones too (vmx_set_segment), where it means nothing.
+  /// A `kvm_sregs` with the accessed bit set in each segment's type: KVM on VMX sets it in every segment, also in
+  /// unusable ones, where it means nothing (vmx_set_segment).
   fileprivate var withAccessedSegments: ABIBytes {
     var value = kvm_sregs()
     guard copy(to: &value) else { return self }
@@ -15,9 +16,8 @@ extension ABIBytes {
 }
 
 extension ABIBytes {
-  /// A `kvm_vcpu_events` without the mark of a pending exception, which KVM reports as injected as well and does not
-  /// take back, unless a VMM asks for payloads (KVM API document, section 4.31, KVM_CAP_EXCEPTION_PAYLOAD); this one
-  /// does not.
+  /// A `kvm_vcpu_events` without the pending mark: without KVM_CAP_EXCEPTION_PAYLOAD, KVM reports a pending exception
+  /// as injected as well, and does not restore the mark (KVM API document, section 4.31).
   fileprivate var withoutPendingMark: ABIBytes {
     var value = kvm_vcpu_events()
     guard copy(to: &value) else { return self }
@@ -30,7 +30,7 @@ extension ABIBytes {
 private typealias XSAVEArea = [1024 of UInt32]
 
 extension VirtualCPU {
-  /// The state, with those of these MSRs that KVM reads.
+  /// The state, with those of the given MSRs that KVM can read.
   ///
   /// Finish the last exit first (`completeExit`).
   ///
@@ -46,10 +46,9 @@ extension VirtualCPU {
     } catch { throw .kvm(error) }
   }
 
-  /// Gives a vCPU that has not run the state of another, but for the MSRs in `omitted`; its clock gets the state's rate
-  /// where KVM scales it.
+  /// Restores the state of another vCPU, except the MSRs in `omitted`; sets the clock's rate if `scalingClock`.
   ///
-  /// Its CPUID must have been set.
+  /// This vCPU must have its CPUID and must not have run.
   ///
   /// - Throws: `VirtualCPUStateError` with what KVM on this host refuses or does not hold.
   mutating func restore(
@@ -77,7 +76,7 @@ extension VirtualCPU {
     return ABIBytes(of: value)
   }
 
-  /// Nil where KVM has none.
+  /// Nil if KVM has none.
   private func extendedControlRegisters() throws(KVMError) -> ABIBytes? {
     do { return try get(.getXCRs, kvm_xcrs()) } catch { return try error.absent() }
   }
@@ -90,7 +89,7 @@ extension VirtualCPU {
     do { try descriptor.request(request, &value) } catch { throw .kvm(error) }
   }
 
-  /// Reads everything back.
+  /// Compares everything that was set with what KVM holds.
   private func verify(_ wanted: VirtualCPUState) throws(VirtualCPUStateError) {
     let held = try state(with: [])
     for (name, held, wanted) in [
@@ -112,9 +111,9 @@ extension VirtualCPU {
 
   // MARK: MSRs
 
-  /// The values of those MSRs that KVM reads for this vCPU.
+  /// The values of those MSRs that KVM can read for this vCPU.
   ///
-  /// - Throws: `KVMError` when KVM fails to read one that it may have.
+  /// - Throws: `KVMError` when KVM fails.
   private func readable(_ msrs: [MSR]) throws(KVMError) -> [MSREntry] {
     var entries: [MSREntry] = []
     for msr in msrs {
@@ -124,19 +123,19 @@ extension VirtualCPU {
     return entries
   }
 
-  /// The value of an MSR, nil where KVM does not have it.
+  /// The value of an MSR; nil if KVM does not have it.
   private func held(_ msr: MSR) throws(KVMError) -> UInt64? {
     do { return try readIfPresent(msr) } catch { throw error.kvmError }
   }
 
-  /// Writes an MSR; whether the vCPU holds the value is to be read back.
+  /// Writes an MSR, which the caller reads back.
   private mutating func put(_ msr: MSR, _ value: UInt64) throws(KVMError) {
     do { _ = try writeIfTaken(msr, value) } catch { throw error.kvmError }
   }
 
-  /// Writes the MSRs whose value is not what the vCPU has anyway, and reads them back.
+  /// Writes the MSRs whose value differs, and reads them back.
   ///
-  /// One that this KVM does not have and that is 0 is left out: no guest has used it.
+  /// An MSR that this KVM does not have is left out if its value is 0: the guest has not used it.
   ///
   /// - Throws: `VirtualCPUStateError.msrs` with all that are not held, and `VirtualCPUStateError.kvm` when KVM fails.
   private mutating func restore(_ entries: [MSREntry]) throws(VirtualCPUStateError) {
@@ -156,25 +155,25 @@ extension VirtualCPU {
     guard refused.isEmpty else { throw .msrs(refused) }
   }
 
-  /// Has the time-stamp counter run at the state's rate.
+  /// Sets the time-stamp counter to the state's rate.
   ///
-  /// Only for a KVM that scales it. Another takes a higher rate all the same, makes up for it at exits, and reports it
-  /// (kvm_set_tsc_khz); there the guest goes on at the host's own: what it has measured of its clock is then wrong, as
-  /// on any host that cannot (KVM API document, section 4.55).
+  /// Only for a KVM that scales it. Any other accepts a higher rate, catches up at exits, and reports it
+  /// (kvm_set_tsc_khz); there the guest continues at the host's rate, and what it has measured of its clock is wrong
+  /// (KVM API document, section 4.55).
   private func setRate(of state: VirtualCPUState) throws(VirtualCPUStateError) {
     do throws(KVMError) {
       guard let kilohertz = state.tscKilohertz, (1...Int(Int32.max)).contains(kilohertz),
         kilohertz != (try tscFrequency())
       else { return }
-      _ = try takesTSCFrequency(kilohertz)
+      _ = try setTSCFrequency(kilohertz)
     } catch { throw .kvm(error) }
   }
 
-  /// Has the time-stamp counter go on from a value; no where it stands before it then.
+  /// Sets the time-stamp counter to a value; returns false if it is lower afterwards.
   ///
-  /// KVM takes a write that is less than a second of the clock away from what it expects for an attempt to synchronise
-  /// vCPUs, and drops its value (kvm_synchronize_tsc, until Linux 6.7 for the first write, too): so the clock is first
-  /// set far away. A KVM whose guests have the host's clock (kvm_pvm) drops both.
+  /// If a write is less than a second of the clock away from the expected value, KVM synchronises vCPUs instead and
+  /// drops the value (kvm_synchronize_tsc, until Linux 6.7 also for the first write). So the clock is first set far
+  /// away. A KVM whose guests have the host's clock (kvm_pvm) drops both writes.
   private mutating func setClock(to value: UInt64) throws(KVMError) -> Bool {
     try put(.timeStampCounter, value &+ 1 << 40)
     try put(.timeStampCounter, value)

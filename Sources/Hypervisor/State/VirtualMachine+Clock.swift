@@ -4,9 +4,9 @@
 import CKVM
 
 extension VirtualMachine {
-  /// The clock in nanoseconds, nil where KVM has none to tell.
+  /// The clock in nanoseconds; nil if KVM does not report one.
   ///
-  /// - Throws: `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails.
   func clock() throws(KVMError) -> UInt64? {
     var data = kvm_clock_data()
     do { try descriptor.request(.getClock, &data) } catch { return try error.absent() }
@@ -15,7 +15,7 @@ extension VirtualMachine {
 
   /// Whether KVM scales the time-stamp counters of this VM's guests.
   ///
-  /// - Throws: `KVMError` when KVM fails to tell.
+  /// - Throws: `KVMError` when KVM fails.
   func scalesClock() throws(KVMError) -> Bool {
     // A VM answers since Linux 3.15 (KVM_CAP_CHECK_EXTENSION_VM).
     do { return try descriptor.request(.checkExtension, UInt(Capability.tscControl.rawValue)) > 0 } catch {
@@ -24,9 +24,9 @@ extension VirtualMachine {
     }
   }
 
-  /// Has the clock go on from a value in nanoseconds; no where it stands before it then, or KVM has none.
+  /// Sets the clock in nanoseconds; returns false if it is lower afterwards, or KVM has none.
   ///
-  /// - Throws: `KVMError` when KVM fails to set or tell it.
+  /// - Throws: `KVMError` when KVM fails.
   mutating func setClock(to nanoseconds: UInt64) throws(KVMError) -> Bool {
     var data = kvm_clock_data()
     data.clock = nanoseconds

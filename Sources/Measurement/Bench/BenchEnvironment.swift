@@ -1,6 +1,6 @@
-// What else went on while the benchmark ran.
+// The circumstances of a benchmark.
 
-/// The circumstances of a benchmark: what may have disturbed it.
+/// Circumstances that may have disturbed a benchmark.
 public struct BenchEnvironment: Codable, Equatable, Sendable {
   /// The CPU that the vCPU's thread was pinned to; null where it was not.
   @Nullable public private(set) var cpu: Int?
@@ -21,15 +21,15 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   /// Whether the time-stamp counter counts instructions, as in an emulator that is driven so; null where that was not
   /// found out.
   @Nullable public private(set) var countsInstructions: Bool?
-  /// What that CPU is; null where the thread was not pinned, and in results of older versions.
+  /// That CPU's kind; null where the thread was not pinned, and in results of older versions.
   @Nullable public private(set) var processor: Processor?
-  /// What the CPU is that neighbours on another one ran on; null where there were none.
+  /// The kind of the CPU on which neighbours ran; null where there were none.
   @Nullable public private(set) var neighbourProcessor: Processor?
 
-  /// What a CPU is, where those of a host differ.
+  /// The kind of a CPU on a hybrid host.
   public struct Processor: Codable, Equatable, Sendable {
     public let cpu: Int
-    /// `performance` or `efficiency`; null where nobody says that there are several kinds.
+    /// `performance` or `efficiency`; null where the host has one kind.
     @Nullable public private(set) var core: String?
     /// Its capacity, of which the host's strongest has 1024; null where the kernel does not say.
     @Nullable public private(set) var capacity: Int?

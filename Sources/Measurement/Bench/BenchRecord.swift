@@ -1,8 +1,8 @@
-// What a benchmark measured, and under which circumstances: all that its report is made of.
+// The record of a benchmark: its measurements and circumstances, from which its report is made.
 
-/// A benchmark as it was measured.
+/// The record of a benchmark.
 public struct BenchRecord: Sendable {
-  /// The version of the program that measured.
+  /// The version of the program.
   public var version: String
   public var ended: BenchReport.Ending
   /// The seed of every random choice: the order of the cells and the bootstrap.
@@ -10,18 +10,18 @@ public struct BenchRecord: Sendable {
   /// The widest interval of a ratio that was good enough, as a share of the ratio; nil where the number of rounds was
   /// given.
   public var precision: Double?
-  /// What it was allowed to take, in seconds; nil where the number of rounds was given.
+  /// Its time budget in seconds; nil where the number of rounds was given.
   public var timeBudget: Double?
-  /// How many rounds were asked for; nil where precision and time decided.
+  /// The number of rounds that was given; nil where precision and time decided.
   public var roundBudget: Int?
-  /// What it took, in seconds.
+  /// Its duration in seconds.
   public var elapsed: Double
   public var host: HostReport
   public var msr: BenchReport.Subject
   public var environment: BenchEnvironment
-  /// What of the circumstances may spoil the result, each in a sentence.
+  /// Warnings about the circumstances, one sentence each.
   public var warnings: [String]
-  /// The clock, with what its own samples say against it.
+  /// The clock, with doubts from its own samples.
   public var clock: BenchReport.Clock
   public var cells: [CellRecord]
 
@@ -48,10 +48,10 @@ public struct BenchRecord: Sendable {
   /// The cell of this id.
   func cell(_ id: String) -> CellRecord? { cells.first { $0.id == id } }
 
-  /// What its cells say against each other.
+  /// The comparisons between its cells.
   var estimates: Estimates { Estimates(seed: seed) }
 
-  /// The measured cells whose baseline was measured, too, with that baseline; those for one use of it, or all.
+  /// The measured cells with their measured baselines, for one use of the baseline or for all.
   func pairs(for use: CellRecord.BaselineUse? = nil) -> [(cell: CellRecord, baseline: CellRecord)] {
     cells.compactMap { cell in
       guard cell.isMeasured, let own = cell.baselineUse, use == nil || own == use, let id = cell.baseline,
@@ -64,8 +64,7 @@ public struct BenchRecord: Sendable {
   /// Whether every cell's ratio to its baseline, a primitive's to its loop among them, is known to the precision asked
   /// for.
   ///
-  /// Where there is no ratio nothing can be known; no where none was asked for. The rounds must be enough for the
-  /// verdicts, too.
+  /// False where a ratio is missing, and where no precision was given. The rounds must also be enough for the verdicts.
   public var reachesPrecision: Bool {
     guard let precision else { return false }
     let compared = pairs()

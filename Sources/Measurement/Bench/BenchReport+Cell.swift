@@ -1,10 +1,10 @@
-// A cell as it stands in a result: what was measured, with its statistics.
+// A cell of a report: its record and its statistics.
 
 extension BenchReport {
-  /// A cell's record, and what its samples come to.
+  /// A cell's record and its statistics.
   @dynamicMemberLookup
   public struct Cell: Equatable, Sendable {
-    /// What was measured; in JSON its keys stand beside the others.
+    /// The record; in JSON its keys stand beside the others.
     public let record: CellRecord
     /// How many samples at the start of each round are warm-up by the rule of `WarmUp`.
     public let warmUp: [Int]
@@ -32,13 +32,13 @@ extension BenchReport.Cell {
     self.init(record: record, warmUp: WarmUp.lengths(record.rounds), summary: summary)
   }
 
-  /// Whether it was measured and there is something to say about it.
+  /// Whether it was measured and has samples.
   public var isMeasured: Bool { record.status == .measured && summary != nil }
 
   /// The rounds without their warm-up.
   package var settledRounds: [[Double]] { record.rounds.enumerated().map { Array($1.dropFirst(warmUpLength(of: $0))) } }
 
-  /// How many samples at the start of a round are warm-up, whatever a result out of a file says.
+  /// How many samples at the start of a round are warm-up; safe for results from files.
   package func warmUpLength(of round: Int) -> Int {
     round < warmUp.count ? min(max(warmUp[round], 0), record.rounds[round].count) : 0
   }

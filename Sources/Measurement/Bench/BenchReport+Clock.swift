@@ -1,16 +1,17 @@
-// Whether the guest's clock can be believed, by what it says of the cells. A clock that counts neither time nor
-// instructions (an emulator that reads it where a block of code begins) gives figures that look as good as any.
+// Checks the guest's clock by the cells' figures. A clock that counts neither time nor instructions (such as in an
+// emulator that reads it at the start of a block of code) gives figures that look plausible.
 
 extension BenchReport {
-  /// The fewest ticks in which any processor enters its kernel or leaves its guest, and comes back.
+  /// The fewest ticks of a kernel entry or an exit and the way back, on any processor.
   ///
   /// An empty SYSCALL and SYSRET take some 60 cycles on the fastest processors; a time-stamp counter may run at less
   /// than half of their rate.
   static let fewestTicksOfEntry = 20.0
-  /// Of how many cells the intervals have to be without width before that says something.
+  /// How many intervals without width make the clock doubtful.
   private static let fewestCells = 3
 
-  /// What the cells say against a clock that is to count time, without a full stop; nil where nothing does.
+  /// Why a clock cannot be counting time, by the cells' figures, without a full stop; nil where no contradiction is
+  /// known.
   static func doubtOfClock(_ cells: [Cell]) -> String? {
     let measured = cells.filter(\.isMeasured).compactMap { cell in cell.summary.map { (cell: cell, summary: $0) } }
     if let (cell, summary) = measured.first(where: { $0.summary.medianAtMost <= 0 }) {
@@ -31,7 +32,7 @@ extension BenchReport {
 }
 
 extension Distribution {
-  /// What the median is at most: noise alone says nothing against a clock.
+  /// The upper bound of the median, so that noise alone does not make the clock doubtful.
   fileprivate var medianAtMost: Double { medianInterval95?.upper ?? median }
 }
 

@@ -13,14 +13,6 @@ extension BenchReport {
     public let interval: Interval
     /// Whether the interval leaves out 1.
     public let differs: Bool
-
-    public init(cell: String, baseline: String, ratio: Double, interval: Interval, differs: Bool) {
-      self.cell = cell
-      self.baseline = baseline
-      self.ratio = ratio
-      self.interval = interval
-      self.differs = differs
-    }
   }
 
   /// What the measurement says about a claim of 2018.
@@ -44,13 +36,6 @@ extension BenchReport {
       /// The intervals are too wide, or the clock cannot be believed.
       case notDecided
     }
-
-    public init(claim: Claim, outcome: Outcome, figures: [Figure], reason: String) {
-      self.claim = claim
-      self.outcome = outcome
-      self.figures = figures
-      self.reason = reason
-    }
   }
 
   /// A number that a verdict stands on.
@@ -61,13 +46,6 @@ extension BenchReport {
     @Nullable public private(set) var interval: Interval?
     /// The clock's: `cycles`, or `instructions` where it counts those; `x` for a ratio.
     public let unit: String
-
-    public init(name: String, value: Double, interval: Interval?, unit: String) {
-      self.name = name
-      self.value = value
-      self.interval = interval
-      self.unit = unit
-    }
   }
 
   /// The claims, as the project numbers them.

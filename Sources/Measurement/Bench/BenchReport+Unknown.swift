@@ -1,4 +1,4 @@
-// What the samples leave open: figures that would have to be above zero and are not, for noise is larger than they are.
+// Figures that are not known: they must be above zero and are not, because noise is larger.
 
 extension BenchReport {
   /// A figure that is not known, and why.
@@ -19,12 +19,6 @@ extension BenchReport {
       case ratio
       /// A primitive's median without its loop's.
       case netCost
-    }
-
-    public init(cell: String, figure: What, reason: String) {
-      self.cell = cell
-      self.figure = figure
-      self.reason = reason
     }
   }
 
@@ -68,12 +62,12 @@ extension BenchReport.Clock {
 }
 
 extension DifferenceEstimate {
-  /// Whether the difference is what something costs: above zero, and its interval, too.
+  /// Whether the difference and its interval are above zero.
   package var isCost: Bool { difference.isCost && interval.lower > 0 }
 }
 
 extension KeyedDecodingContainer {
-  /// What the synthesised decoding of a report calls: results from before there was the key name none.
+  /// Called by the synthesised decoding of a report; older results do not have the key.
   func decode(_ type: [BenchReport.Unknown].Type, forKey key: Key) throws -> [BenchReport.Unknown] {
     try decodeIfPresent(type, forKey: key) ?? []
   }

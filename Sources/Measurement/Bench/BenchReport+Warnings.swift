@@ -1,17 +1,17 @@
-// What the cells themselves say against a benchmark: something held their guests up, or interrupted them.
+// Warnings about cells whose guests were delayed or interrupted.
 
 extension CellRecord {
-  /// What kept a cell's guests from running while they were measured.
+  /// How a cell's guests were kept from running while they were measured.
   public struct Disturbance: Codable, Equatable, Sendable {
-    /// How long its runs took in all, in seconds.
+    /// The duration of its runs, in seconds.
     public var seconds: Double
-    /// How long of that its thread did not run, in seconds.
+    /// How long its thread did not run meanwhile, in seconds.
     public var waited: Double
-    /// The most of that in one run, in seconds.
+    /// The longest such time in one run, in seconds.
     public var longestWait: Double
-    /// How often its thread was taken off the processor while it wanted to run on.
+    /// How often its thread was preempted.
     public var preemptions: UInt64
-    /// How often a signal that nobody here had ordered ended KVM_RUN.
+    /// How often a foreign signal ended KVM_RUN.
     public var signals: UInt64
 
     public init(
@@ -38,18 +38,18 @@ extension CellRecord {
 extension BenchReport {
   /// The share of the time that guests may be kept waiting.
   static let toleratedWait = 0.02
-  /// How often in a second they may be taken off the processor.
+  /// How often per second they may be preempted.
   static let toleratedPreemptions = 50.0
-  /// The least that says anything of other work, however short the runs; the wait in seconds.
+  /// The least preemptions and waiting (in seconds) for a warning, however short the runs.
   static let (fewestPreemptions, shortestWait) = (20 as UInt64, 0.01)
-  /// How long a run may be held up, in seconds: longer than a scheduler makes anyone wait who is not alone.
+  /// The longest delay of a run without a warning, in seconds: longer than a scheduler's turn.
   static let toleratedHold = 0.1
-  /// How many times its median a cell's mean may be.
+  /// The largest mean of a cell without a warning, as a multiple of its median.
   static let toleratedMean = 2.0
 
-  /// What of the cells may spoil the result, each in a sentence that says what to do.
+  /// Warnings about the cells, each with what to do.
   ///
-  /// A guest beside a neighbour waits while the other has its turn: that is what is measured there.
+  /// A guest beside a neighbour is left out: its waiting is measured on purpose.
   static func warnings(of cells: [Cell]) -> [String] {
     let alone = cells.filter { $0.neighbour == nil && $0.isMeasured }
     return [heldUp(alone), stopped(alone), interrupted(alone), skewed(alone)].compactMap { $0 }

@@ -1,9 +1,9 @@
-// The result of `spectrap bench` as it stands in JSON. Documented in docs/json.md, and formally in
+// The JSON result of `spectrap bench`. Documented in docs/json.md, and formally in
 // docs/bench.schema.json; a change of meaning raises `schemaVersion`.
 
 public import Registers
 
-/// One benchmark: its cells, what they say against each other, and what they say about the claims.
+/// One benchmark: its cells, their comparisons, and the verdicts on the claims.
 public struct BenchReport: Codable, Equatable, Sendable {
   /// The version of this schema.
   public static let currentSchemaVersion = 1
@@ -12,7 +12,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public let kind: String
   /// The version of the program that measured.
   public let version: String
-  /// Whether it was ended before all that was asked for was measured.
+  /// Whether it ended early.
   public let partial: Bool
   public let ended: Ending
   /// The seed of every random choice: the order of the cells and the bootstrap.
@@ -20,17 +20,17 @@ public struct BenchReport: Codable, Equatable, Sendable {
   /// The widest interval of a ratio that was good enough, as a share of the ratio: 0.02 is 2 %; null where the number
   /// of rounds was given.
   @Nullable public private(set) var precision: Double?
-  /// What it was allowed to take, in seconds; null where the number of rounds was given.
+  /// Its time budget in seconds; null where the number of rounds was given.
   @Nullable public private(set) var timeBudget: Double?
-  /// How many rounds were asked for; null where precision and time decided.
+  /// The number of rounds that was given; null where precision and time decided.
   @Nullable public private(set) var roundBudget: Int?
-  /// What it took, in seconds.
+  /// Its duration in seconds.
   public let elapsed: Double
   public let host: HostReport
   /// The MSR that the policies are about; the claims are about IA32_SPEC_CTRL.
   public let msr: Subject
   public let environment: BenchEnvironment
-  /// What may spoil the result, each in a sentence.
+  /// Warnings, one sentence each.
   public let warnings: [String]
   public let clock: Clock
   public let cells: [Cell]
@@ -51,7 +51,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     case time
     /// The rounds that were asked for were measured.
     case rounds
-    /// Somebody ended it.
+    /// It was cancelled.
     case cancelled
   }
 
@@ -66,7 +66,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
       index = .known(msr)
     }
 
-    /// The MSR that a benchmark is about unless another is asked for.
+    /// The default subject.
     public static let specCtrl = Subject(.specCtrl)
 
     /// Whether it is IA32_SPEC_CTRL.
@@ -75,12 +75,11 @@ public struct BenchReport: Codable, Equatable, Sendable {
 
   /// The clock that all cells are measured with: the guest's time-stamp counter.
   public struct Clock: Codable, Equatable, Sendable {
-    /// What a sample costs beside its iterations, in ticks, already taken off every sample; 0 where that is in none,
-    /// since samples are differences.
+    /// The fixed cost of a sample in ticks, already subtracted; 0 where samples are differences and have none.
     public let overheadCycles: Double
-    /// Ticks per second; null where nobody says.
+    /// Ticks per second; null where that is not known.
     @Nullable public private(set) var hertz: Double?
-    /// Why its figures cannot be believed, without a full stop; null where they can.
+    /// Why its figures are wrong, without a full stop; null where no contradiction is known.
     @Nullable public private(set) var doubt: String?
 
     public init(overheadCycles: Double, hertz: Double?, doubt: String? = nil) {
@@ -121,7 +120,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     recommendations = record.recommendations(doubtOfClock: doubt)
   }
 
-  /// What was measured, as the report has it.
+  /// The record from which the report was made.
   var record: BenchRecord {
     BenchRecord(
       version: version, ended: ended, seed: seed, precision: precision, timeBudget: timeBudget,
@@ -132,7 +131,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   /// What the clock counts: `cycles` or `instructions`.
   public var unit: String { environment.unit }
 
-  /// What its cells say against each other.
+  /// The comparisons between its cells.
   package var estimates: Estimates { Estimates(seed: seed) }
 
   /// The comparison of this cell with its baseline.
@@ -145,7 +144,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
 }
 
 extension BenchRecord {
-  /// What is to be known of intervals from too few rounds; nil where there are enough, or the clock has no noise.
+  /// A warning about intervals from too few rounds; nil where there are enough, or the clock has no noise.
   fileprivate var lackOfRounds: String? {
     guard !environment.isExact,
       let rounds = cells.filter(\.isMeasured).map({ $0.rounds.count { !$0.isEmpty } }).min(),
@@ -168,7 +167,7 @@ extension BenchRecord {
 }
 
 extension KeyedDecodingContainer {
-  /// What the synthesised decoding of a report calls: results from before there was the key are about IA32_SPEC_CTRL.
+  /// Called by the synthesised decoding of a report; older results without the key are about IA32_SPEC_CTRL.
   func decode(_ type: BenchReport.Subject.Type, forKey key: Key) throws -> BenchReport.Subject {
     try decodeIfPresent(type, forKey: key) ?? .specCtrl
   }

@@ -1,6 +1,5 @@
-// Which policy is the cheapest where, by the models: the lines on which two cost the same, and the lower envelope; and
-// whether the cells themselves say the same. A line is drawn by the models, and has to have a pair of cells on either
-// side that agrees; and a winner may be contradicted by the cells that were measured.
+// The cheapest policy by the models: the lines on which two policies cost the same, and the lower envelope. The cells
+// check the models: a line counts only if a pair of cells on either side agrees, and cells may contradict a winner.
 
 import Registers
 
@@ -10,10 +9,10 @@ extension BreakEven {
 
   /// Costs that differ by no more than this share are equal.
   static let tie = 0.02
-  /// A stretch or a line below so many writes per entry decides nothing.
+  /// A range or a line below this number of writes per entry is ignored.
   static let fewWrites = 0.05
 
-  /// The lines on which two policies cost the same, as far as they run where guests can be.
+  /// The lines on which two policies cost the same, where numbers of writes and exits are not negative.
   static func crossings(_ models: [Model], mostExits: Double, _ replicates: Replicates? = nil) -> [Crossing] {
     var crossings: [Crossing] = []
     for (index, one) in models.enumerated() {
@@ -86,12 +85,12 @@ extension BreakEven {
 }
 
 extension BreakEven {
-  // MARK: What the cells say
+  // MARK: Checks by the cells
 
-  /// Whether of each side of a crossing some guest was measured, under both policies, that is cheaper under the one
-  /// that the crossing names for that side.
+  /// Whether measurements confirm a crossing: on each side some guest, measured under both policies, is cheaper under
+  /// the policy that the crossing names for that side.
   ///
-  /// Cheaper is what the interval of the ratio says, round by round; where the clock has no noise, the ratio.
+  /// The interval of the ratio decides; where the clock has no noise, the ratio.
   static func isMeasured(_ crossing: Crossing, _ fitted: [Candidate], isExact: Bool, seed: UInt64) -> Bool {
     func cells(_ policy: Known<PolicyName>) -> [CellRecord] { fitted.first { $0.policy == policy }?.cells ?? [] }
     let pairs = cells(crossing.below).compactMap { below in

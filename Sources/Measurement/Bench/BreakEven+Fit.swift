@@ -1,4 +1,4 @@
-// The break-even from measured cells.
+// Fits the break-even to the measured cells.
 //
 // The model: an entry costs base + perWrite × writes + perExit × exits under each policy. It is fitted by least squares
 // of the relative errors on the medians, since costs span orders of magnitude. All policies are fitted on the same
@@ -58,7 +58,8 @@ extension BreakEven {
     }
     self.init(
       models: models, checks: checks, crossings: crossings, winners: winners,
-      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, seed: seed), leftOut: leftOut)
+      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, seed: seed), leftOut: leftOut,
+      withheld: nil)
   }
 
   /// Why a model with these checks may name no winner; nil where it may.
@@ -86,7 +87,7 @@ extension BreakEven {
     /// The fit; nil where the cells do not determine it.
     var model: Model? { Model(policy, points) }
 
-    /// Each cell held against a fit of the others, as far as they determine one.
+    /// Each cell compared with a fit of the others, where they determine one.
     var checks: [Check] {
       let points = points
       return points.indices.compactMap { index in
@@ -101,8 +102,8 @@ extension BreakEven {
 
   /// The policies that can be fitted on the same guests, cut down to those.
   ///
-  /// As long as what all have in common is too little, the one that has the fewest guests is left out. Nil where fewer
-  /// than two are left.
+  /// While they have too few guests in common, the policy with the fewest guests is left out. Nil where fewer than two
+  /// are left.
   private static func comparable(_ candidates: [Candidate]) -> [Candidate]? {
     func firstThat(_ isEnough: (Candidate) -> Bool) -> [Candidate]? {
       var left = candidates
@@ -126,7 +127,7 @@ extension BreakEven {
   /// The largest relative error on cells that the models had not seen; nil where there were none.
   public var worstError: Double? { checks.map { abs($0.relativeError) }.max() }
 
-  /// What the cells of one break-even have in common.
+  /// The properties that the cells of one break-even share.
   private struct Group: Equatable {
     let entry: Known<Entry>
     let msr: Known<MSR>?
@@ -137,7 +138,7 @@ extension BreakEven {
     }
   }
 
-  /// What one cell tells a model.
+  /// One cell's data for a model.
   struct Point {
     let cell: String
     let writes: Double
@@ -168,7 +169,7 @@ extension BreakEven.Model {
       fittedOn: points.map(\.cell))
   }
 
-  /// What an entry costs by the model, in cycles.
+  /// The cost of an entry by the model, in cycles.
   public func cost(writes: Double, exits: Double) -> Double { base + perWrite * writes + perExit * exits }
 }
 
@@ -181,7 +182,7 @@ extension BreakEven.Check {
 }
 
 extension BreakEven {
-  /// What a cell's guest does, apart from the policy.
+  /// A cell's guest, without the policy.
   struct Guest: Hashable {
     let workload: Known<WorkloadName>
     let writes: Int
@@ -198,11 +199,11 @@ extension CellRecord {
   fileprivate var order: (Int, Int, String) { (writesPerEntry, exitsPerEntry, id) }
 }
 
-// MARK: What the break-even might as well have been
+// MARK: Intervals
 
 // Rounds are drawn with replacement, and every policy is fitted anew. The rounds of all cells are drawn together, since
-// those of one index were measured under the same circumstances (as in `MedianBootstrap`). This tells how noise moves
-// the lines; how far costs are from straight lines the checks tell.
+// those of one index were measured under the same circumstances (as in `MedianBootstrap`). The intervals show how noise
+// moves the lines; the checks show how far costs are from straight lines.
 extension BreakEven {
   /// The models of every replicate, and the intervals that follow.
   struct Replicates {

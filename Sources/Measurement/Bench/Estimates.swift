@@ -1,5 +1,5 @@
-// What the samples of two cells say against each other. What is drawn follows from the benchmark's seed and the two
-// ids, so that other cells change nothing.
+// Comparisons of two cells. The random draws depend only on the benchmark's seed and the two ids, so that other cells
+// do not change them.
 
 /// The estimates of one benchmark.
 package struct Estimates {

@@ -1,6 +1,6 @@
-// Between which two numbers a figure lies.
+// Intervals of figures.
 
-/// An interval that holds a figure, with the confidence that stands beside it.
+/// An interval that contains a figure with some confidence.
 ///
 /// In JSON it is a list of two numbers, the lower one first.
 public struct Interval: Hashable, Sendable {
@@ -13,7 +13,7 @@ public struct Interval: Hashable, Sendable {
     (self.lower, self.upper) = (lower, upper)
   }
 
-  /// How far its ends are apart.
+  /// The difference of its ends.
   public var width: Double { upper - lower }
 
   /// Whether the number lies in it, its ends included.

@@ -1,9 +1,8 @@
-// How much one cell costs in all in terms of another: by the means, which leave nothing out.
+// The ratio of two cells' mean costs.
 //
-// A median drops the samples that something long happened in; where that is what a cell pays for, its mean tells. Means
-// are as noisy as the machine is, so they are worth nothing without an interval. Method: as for medians
-// (MedianBootstrap), rounds are drawn with replacement, both cells of a round together, and the percentiles are widened
-// for the number of rounds.
+// A median ignores rare long samples; the mean includes them. Means are noisy, so they need an interval. Method: as for
+// medians (MedianBootstrap), rounds are drawn with replacement, both cells of a round together, and the percentiles are
+// widened for the number of rounds.
 
 /// The ratio of two cells' means, with its 95 % interval.
 package struct MeanRatio {

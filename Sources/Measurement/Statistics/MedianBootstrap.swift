@@ -1,4 +1,4 @@
-// The bootstrap of two cells that were measured in rounds: what their medians might as well have been.
+// The bootstrap of two cells that were measured in rounds.
 //
 // Method: rounds are drawn with replacement, not samples, since samples of a round resemble each other (the cluster
 // bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds
@@ -13,7 +13,7 @@ struct MedianBootstrap {
   /// With fewer rounds than this, samples are drawn within rounds, too.
   static let roundsEnough = 5
 
-  /// The medians of what was measured.
+  /// The medians of the samples.
   let first: Double
   let second: Double
   /// How many rounds hold both cells.

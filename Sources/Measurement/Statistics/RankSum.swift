@@ -1,4 +1,4 @@
-// How far two independent sets of figures lie apart, whatever their distribution.
+// The shift between two independent sets of figures of any distribution.
 //
 // Method: the interval that belongs to Wilcoxon's rank sum test (Conover, "Practical Nonparametric Statistics", 5.1 and
 // 5.4; Hodges and Lehmann, "Estimates of location based on rank tests", 1963). Of all pairs of one figure from each set

@@ -1,16 +1,16 @@
-// How much one cell costs in terms of another, and when that is known well enough.
+// The ratio of two cells' costs, and when it is known well enough.
 
 import Glibc
 
 /// The ratio of two cells' medians, with an interval from their rounds.
 public struct RatioEstimate: Equatable, Sendable {
-  /// The fewest rounds after which an interval is taken at its word.
+  /// The fewest rounds for a reliable interval.
   ///
-  /// With 1 to 4 rounds nobody can know how much rounds differ, and the A/A test calls up to 90 % of equal cells
+  /// With 1 to 4 rounds it is not known how much rounds differ, and the A/A test calls up to 90 % of equal cells
   /// different.
   public static let fewestRounds = 5
 
-  /// The fewest rounds after which an interval of this confidence is taken at its word.
+  /// The fewest rounds for a reliable interval of this confidence.
   ///
   /// The extremes of n rounds leave out the median with probability 2^(1 - n). An interval that reaches beyond them
   /// rests on how the tails are assumed to fall off, not on rounds. At 95 % the A/A test finds that 5 are enough.
@@ -20,7 +20,7 @@ public struct RatioEstimate: Equatable, Sendable {
 
   /// The ratio of the medians.
   public let ratio: Double
-  /// The interval that holds it with the confidence asked for.
+  /// The interval that contains it with the requested confidence.
   public let interval: Interval
   /// The confidence that was asked for: 0.95 is 95 %.
   public let confidence: Double
@@ -73,7 +73,7 @@ public func precisionReached(_ estimates: [RatioEstimate?], precision: Double) -
 public struct DifferenceEstimate: Equatable, Sendable {
   /// The difference of the medians, in the cells' unit.
   public let difference: Double
-  /// The interval that holds it with the confidence asked for.
+  /// The interval that contains it with the requested confidence.
   public let interval: Interval
   /// How many rounds hold both cells.
   public let rounds: Int

@@ -1,4 +1,4 @@
-// When there is no ratio: what it needs, and which part of that is missing.
+// Reasons why a ratio is not known.
 
 /// Why a ratio of two costs is not known.
 public enum RatioUnknown: Error, Equatable, Sendable {
@@ -50,6 +50,6 @@ extension RatioUnknown: CustomStringConvertible {
 }
 
 extension Double {
-  /// Whether it can be what something costs: positive, finite, and no rounding error's size.
+  /// Whether it is a possible cost: positive, finite, and larger than a rounding error.
   package var isCost: Bool { isNormal && self > 0 }
 }

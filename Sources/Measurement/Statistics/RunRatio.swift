@@ -1,4 +1,4 @@
-// How much a cell costs in one run in terms of the same cell in another run.
+// The ratio of a cell's costs in two runs.
 //
 // The rounds of two runs do not belong together: each run's are drawn from that run's own circumstances. Each round
 // counts once, by its median, since samples of a round resemble each other. The interval is that of the rank sum
@@ -18,8 +18,7 @@ struct RunRatio: Equatable {
   /// How many rounds have samples, in the run that has fewer.
   let rounds: Int
 
-  /// More rounds than this are taken together, neighbours with neighbours: that many figures tell what there is to
-  /// tell.
+  /// The most figures for an interval; with more rounds, neighbouring ones are combined.
   private static let mostBlocks = 60
 
   /// Estimates from the rounds of each run.

@@ -1,4 +1,4 @@
-// Which samples at the start of a round are warm-up: found by a rule, never by hand.
+// Finds the warm-up samples at the start of a round, by a rule.
 //
 // The rule: the second halves of all rounds of a cell are taken to be settled. Samples at the start of a round are
 // warm-up as long as they lie outside the outer fences of the settled ones. The first sample inside ends the warm-up;

@@ -1,8 +1,8 @@
-// What a claim needs of a host and of a benchmark: one list, one judgement, one wording for all claims.
+// The conditions of claims: one list, one judgement, one wording.
 
 import Registers
 
-/// Something without which figures say nothing of a claim.
+/// A condition without which figures say nothing about a claim.
 enum Need: Hashable, Sendable {
   /// The policies are about IA32_SPEC_CTRL.
   case specCtrl
@@ -25,7 +25,7 @@ enum Need: Hashable, Sendable {
     var hidesFigures: Bool { need == .specCtrl }
   }
 
-  /// What of it is not there; nil where it is, and where the cells that would tell were not measured.
+  /// What is missing; nil where the condition holds, and where the cells that would show it were not measured.
   func lack(in record: BenchRecord) -> Lack? {
     switch self {
     case .specCtrl:

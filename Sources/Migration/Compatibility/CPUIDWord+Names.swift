@@ -1,5 +1,5 @@
-// The names of CPUID's features, so that a sentence can name what a host lacks; bits that are not here are named by
-// their place.
+// The names of CPUID's features, for sentences about what a host lacks. A bit without a name here is called by its
+// place.
 //
 // Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/include/asm/cpufeatures.h (the spelling)
 // and Documentation/virt/kvm/x86/cpuid.rst (leaf 4000_0001H). What has a constant in CPUFeature is named there.
@@ -78,7 +78,7 @@ extension CPUIDWord {
     CPUIDWord(0x8000_0022, 0, .eax): [0: "PERFMON_V2"],
   ]
 
-  /// What leaf 1 and AMD's leaf 8000_0001H have in common in EDX.
+  /// The bits of EDX that leaf 1 and AMD's leaf 8000_0001H share.
   private static let legacy: [Int: String] = [
     0: "FPU", 1: "VME", 2: "DE", 3: "PSE", 4: "TSC", 5: "MSR", 6: "PAE", 7: "MCE", 8: "CX8", 9: "APIC", 12: "MTRR",
     13: "PGE", 14: "MCA", 15: "CMOV", 16: "PAT", 17: "PSE36", 23: "MMX", 24: "FXSR",

@@ -1,5 +1,4 @@
-// The registers of CPUID whose bits stand for features: what a guest may have been told, and what a host must offer it
-// then.
+// The registers of CPUID whose bits are features: what a guest may have been told, and a host must then offer.
 //
 // Facts: Intel SDM vol. 2 (CPUID); AMD APM vol. 3, appendix E; Linux arch/x86/kvm/cpuid.c (kvm_set_cpu_caps: the words
 // that KVM fills; kvm_update_cpuid_runtime: the bits that follow the guest's own registers);
@@ -26,22 +25,22 @@ extension CPUIDWord {
   public enum Kind: Sendable {
     /// Each bit is a feature: the destination must offer every one that the guest was told.
     case features
-    /// A number: the destination's must be the same, unless the guest was told 0.
+    /// A number: the destination must have the same, unless the guest was told 0.
     case quantity
   }
 
-  /// Every word that is looked at, in the manual's order.
+  /// Every word that is compared, in the manual's order.
   public static let all: [CPUIDWord] = table.map(\.word)
 
   /// What the word's value means.
   public var kind: Kind { Self.quantities.contains(self) ? .quantity : .features }
 
-  /// The bits that say nothing about the host: they follow the guest's own registers (OSXSAVE, OSPKE, MONITOR and
-  /// APIC), or every hypervisor sets them (HYPERVISOR).
+  /// The bits that do not depend on the host: they follow the guest's own registers (OSXSAVE, OSPKE, MONITOR and APIC),
+  /// or every hypervisor sets them (HYPERVISOR).
   public var ignoredBits: UInt32 { Self.ignored[self] ?? 0 }
 
-  /// The bits that promise or advise: no instruction fails where one is missing, but a guest that was told it left a
-  /// mitigation out, or relies on one that does nothing there.
+  /// The bits that promise or advise: no instruction fails without one, but a guest that was told it has left out a
+  /// mitigation, or relies on one that does nothing there.
   public var promiseBits: UInt32 { Self.promises[self] ?? 0 }
 
   private static let promises: [CPUIDWord: UInt32] = {
@@ -65,7 +64,7 @@ extension CPUIDWord {
       (CPUIDWord(7, 0, .ebx), 0), (CPUIDWord(7, 0, .ecx), 1 << 4), (CPUIDWord(7, 0, .edx), 0),
       (CPUIDWord(7, 1, .eax), 0), (CPUIDWord(7, 1, .ebx), 0), (CPUIDWord(7, 1, .ecx), 0), (CPUIDWord(7, 1, .edx), 0),
       (CPUIDWord(7, 2, .edx), 0),
-      // The state that XSAVE knows: XCR0, the instructions, IA32_XSS.
+      // XSAVE: XCR0, the instructions, IA32_XSS.
       (CPUIDWord(0xd, 0, .eax), 0), (CPUIDWord(0xd, 0, .edx), 0), (CPUIDWord(0xd, 1, .eax), 0),
       (CPUIDWord(0xd, 1, .ecx), 0), (CPUIDWord(0xd, 1, .edx), 0),
       (CPUIDWord(0x12, 0, .eax), 0), (CPUIDWord(0x12, 0, .ebx), 0),
@@ -95,7 +94,7 @@ extension CPUIDWord {
 extension CPUIDWord {
   private init(_ leaf: UInt32, _ register: CPUFeature.Register) { self.init(leaf, 0, register) }
 
-  /// The feature of one bit: its name where this project has one, else its place in the manual's notation.
+  /// The name of a bit's feature if there is one, else its place in the manual's notation.
   func name(ofBit bit: Int) -> String {
     let constant = CPUFeature.all.first {
       $0.leaf == leaf && $0.subleaf == subleaf && $0.register == register && $0.bit == bit
@@ -108,14 +107,14 @@ extension CPUIDWord {
     "\(leaf.hexDigits(1)).\(subleaf.hexDigits(1)).\(register.rawValue)"
   }
 
-  /// Reads a key; nil when it is none.
+  /// Reads a key; nil if the text is not one.
   public init?(key: String) {
     let parts = key.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, let leaf = UInt32(parts[0], radix: 16), let subleaf = UInt32(parts[1], radix: 16),
       let register = CPUFeature.Register(rawValue: String(parts[2]))
     else { return nil }
     self.init(leaf, subleaf, register)
-    // One way of writing each: what takes a sign or leading zeroes would be a second one.
+    // Only the canonical spelling, without a sign or leading zeroes.
     guard self.key == key else { return nil }
   }
 }

@@ -10,17 +10,18 @@ public import Hypervisor
 
 /// Whether a guest may move to a host.
 public enum Decision: Equatable, Sendable {
-  /// It may, and is protected there as said.
+  /// It may, with this protection.
   case allowed(Protection)
-  /// It would run on and be worse protected than it believes, for this reason: it may when the user accepts that.
+  /// It may only with the user's consent: it would be less protected than it believes, for this reason.
   case unprotected(String)
   /// It may not: something that it uses would fail.
   case refused(String)
 
-  /// The decision on a guest that is to go on at a host under a policy.
+  /// The decision about a guest that is to continue on a host under a policy.
   ///
-  /// `accepting` is whether its user accepts that the policy gives up a protection there, and `costs` what `adaptive`
-  /// weighs there, where that is known.
+  /// - Parameters:
+  ///   - accepting: Whether the user accepts that the policy gives up a protection there.
+  ///   - costs: What `adaptive` compares there; nil if unknown.
   public init(
     of guest: MovingGuest, to host: HostOffer, under policy: PolicyName, accepting: Bool = false,
     costs: AdaptiveCosts? = nil
@@ -42,13 +43,13 @@ public enum Decision: Equatable, Sendable {
     self = losses.isEmpty ? .allowed(protection) : .unprotected(losses.joined(separator: "; "))
   }
 
-  /// What a guest that goes on at a host notices there and loses no protection by: each a warning that stays with it.
+  /// What a guest notices on a host without losing protection: warnings that stay with it.
   public static func warnings(of guest: MovingGuest, at host: HostOffer) -> [String] {
     if guest.contract.cpuid.has(.invariantTSC) { return host.clock == nil ? [unknownClock(at: host)] : [] }
     return guest.changeOfClock(at: host).map { [$0] } ?? []
   }
 
-  /// What is said of a host that does not tell the rate of its guests' clock.
+  /// The warning about a host that does not report the rate of its guests' clock.
   static func unknownClock(at host: HostOffer) -> String {
     "the rate of the time-stamp counter at \(host.name) is not known"
   }
@@ -62,7 +63,7 @@ public enum Decision: Equatable, Sendable {
     }
   }
 
-  /// Why, in one sentence.
+  /// The reason, in one sentence.
   public var reason: String {
     switch self {
     case .allowed(let protection): protection.reason
@@ -72,13 +73,13 @@ public enum Decision: Equatable, Sendable {
 }
 
 extension MovingGuest {
-  /// What would fail at a host, in a sentence; nil when nothing would.
+  /// What would fail on a host, in a sentence; nil if nothing would.
   fileprivate func refusal(
     at host: HostOffer, telling tellable: GuestContract, under policy: PolicyName
   ) -> String? {
     guard host.abilities.subject == subject else {
       return
-        "the destination proved what it can do with \(host.abilities.subject), and the guest's policy is about \(subject)"
+        "the guest's policy is about \(subject), but the destination's proofs are about \(host.abilities.subject)"
     }
     let vendor = contract.cpuid.vendor ?? ""
     guard vendor == host.vendor else {
@@ -92,7 +93,7 @@ extension MovingGuest {
     if let offered = host.featureMSRs {
       let more = featureMSRs.missing(from: offered)
       guard more.isEmpty else {
-        return "the guest was told values of \(more.map { "\($0)" }.list) that the destination's KVM does not take"
+        return "the guest was told values of \(more.map { "\($0)" }.list) that the destination's KVM does not accept"
       }
     }
     let (physical, linear) = contract.addressBits
@@ -101,13 +102,13 @@ extension MovingGuest {
         "the guest was told physical and linear addresses of \(physical) and \(linear) bits, and the destination's KVM "
         + "offers \(host.physicalAddressBits) and \(host.linearAddressBits)"
     }
-    // CPUID's SPEC_CTRL stands for the barrier, too, and no policy makes that.
+    // CPUID's SPEC_CTRL also announces the barrier, which no policy can replace.
     if hasIBPB, !host.hasIBPB, contract.cpuid.has(.specCtrl) {
       return
-        "the guest uses IA32_PRED_CMD, which CPUID's SPEC_CTRL told it of, and the destination has no IBPB: its next "
+        "the guest uses IA32_PRED_CMD, which CPUID's SPEC_CTRL announces, but the destination has no IBPB: its next "
         + "barrier would be a #GP"
     }
-    let controls = contract.told.missingControls(at: tellable.archCapabilities)
+    let controls = contract.announcedCapabilities.missingControls(at: tellable.archCapabilities)
     guard controls.isEmpty else {
       return
         "the guest was told of \(controls.list) in IA32_ARCH_CAPABILITIES, which the destination lacks: using it would be a #GP"
@@ -119,13 +120,12 @@ extension MovingGuest {
     }
     let unheld = inUse.intersection(policy.passedOn).subtracting(host.specCtrl)
     guard unheld.isEmpty else {
-      return "the guest has set \(unheld.list) in IA32_SPEC_CTRL, which the destination's register does not take"
+      return "the guest has set \(unheld.list) in IA32_SPEC_CTRL, which the destination's register does not accept"
     }
     return nil
   }
 
-  /// The protection that a policy gives this guest at a host: what the policy says of itself there, and the guest's own
-  /// part.
+  /// The protection of this guest on a host: the policy's, and what depends on the guest.
   func protection(_ supported: Protection, at host: HostOffer) -> Protection {
     guard subject == .specCtrl, [.guest, .none].contains(supported.level) else { return supported }
     let knowsRegister = SpecCtrl.isGivenByKVM(to: contract.cpuid)
@@ -137,11 +137,10 @@ extension MovingGuest {
     guard knowsRegister else {
       return Protection(.none, "the guest was not told of IA32_SPEC_CTRL, so that it does not write it")
     }
-    // What the host has done for it so far it must do itself, and does where it writes at all: every trapped write was
-    // counted.
+    // The host has restricted it until now; from now on it must write itself. Every trapped write was counted.
     guard ![.always, .maskedBits].contains(self.protection) || hasWritten || !inUse.isEmpty else {
       return Protection(
-        .none, "the guest has never written IA32_SPEC_CTRL: what restricted it until now was \(self.policy.rawValue)")
+        .none, "the guest has never written IA32_SPEC_CTRL: only \(self.policy.rawValue) has restricted it until now")
     }
     guard !wasToldIBRSAll || host.abilities.hasIBRSAll else {
       return Protection(
@@ -152,7 +151,7 @@ extension MovingGuest {
     return supported
   }
 
-  /// What the guest loses at a host where nothing fails, each in a clause.
+  /// What the guest loses on a host where nothing fails, each as a clause.
   fileprivate func losses(
     at host: HostOffer, telling offered: GuestContract, under policy: PolicyName, protectedBy protection: Protection
   ) -> [String] {
@@ -162,27 +161,27 @@ extension MovingGuest {
     if subject == .specCtrl, self.protection != .none, !dropped.isEmpty {
       losses.append("\(dropped.list), which the guest has set, would change nothing under \(policy.rawValue)")
     }
-    let tellable = offered.told
+    let tellable = offered.announcedCapabilities
     let broken =
       FeatureWords(contract.cpuid).promises.missing(from: FeatureWords(offered.cpuid))
-      + contract.told.brokenPromises(at: tellable).allNames
+      + contract.announcedCapabilities.brokenPromises(at: tellable).allNames
     if !broken.isEmpty {
       losses.append("the guest was told \(broken.list), which the destination does not promise")
     }
     if contract.cpuid.has(.invariantTSC), let clock = changeOfClock(at: host) {
       losses.append("the guest was told INVARIANT_TSC, and \(clock)")
     }
-    let warnings = contract.told.warningsMissed(at: tellable)
-    // Where the host keeps IBRS on, the processor restricts RET's predictions as well, and nothing rests on retpolines.
+    let warnings = contract.announcedCapabilities.warningsMissed(at: tellable)
+    // If the host keeps IBRS on, the processor restricts RET's predictions too, and retpolines are not needed.
     if !warnings.isEmpty, protection.level != .always {
       losses.append(
-        "the destination has \(warnings.list), which the guest was not told: its retpolines do not hold where RET may be "
-          + "predicted otherwise")
+        "the destination has \(warnings.list), which the guest was not told: its retpolines do not protect where RET may "
+          + "use other predictors")
     }
     return losses
   }
 
-  /// How its clock differs at a host from what it was, in a clause; nil where it does not, or where that is not known.
+  /// How its clock would change on a host, as a clause; nil if it would not, or that is not known.
   fileprivate func changeOfClock(at host: HostOffer) -> String? {
     guard let tscKilohertz, let clock = host.clock, !clock.gives(tscKilohertz) else { return nil }
     return
@@ -190,27 +189,27 @@ extension MovingGuest {
       + "destination, whose KVM cannot scale it: times that the guest computes from it are wrong"
   }
 
-  /// Why the guest would be worse protected at a host than at the source; nil when it would not be.
+  /// Why the guest would be less protected on a host than at the source; nil if it would not be.
   private func lossOfProtection(at host: HostOffer, under policy: PolicyName, _ there: Protection) -> String? {
     guard subject == .specCtrl else { return nil }
-    // A guest that does not know the register chose nothing by it.
+    // A guest that does not know the register has chosen nothing.
     let chooses = protection != .guest || SpecCtrl.isGivenByKVM(to: contract.cpuid)
     guard chooses, there.level.strength < protection.strength else { return nil }
     guard !host.abilities.hasIBRSAll, host.abilities.register.isHeld else { return there.reason }
     if policy.passedOn.isEmpty {
       return
-        "\(policy.rawValue) makes the guest's writes change nothing, which protects only where the processor has IBRS_ALL, "
-        + "and the destination's has not"
+        "under \(policy.rawValue) the guest's writes change nothing, which protects only on a processor with IBRS_ALL, "
+        + "and the destination's has none"
     }
     guard wasToldIBRSAll else { return there.reason }
     return
-      "the guest was told IBRS_ALL, which the destination lacks and which leaving IBRS set for ever does not replace: "
-      + "the write is a barrier as well, and user mode with IBRS set is slow"
+      "the guest was told IBRS_ALL, which the destination lacks; leaving IBRS set does not replace it: the write is also "
+      + "a barrier, and user mode with IBRS set is slow"
   }
 }
 
 extension Protection.Level {
-  /// Which of two levels is worth more to a guest that knows what to write.
+  /// The worth of the level to a guest that writes correctly: the higher, the better.
   var strength: Int {
     switch self {
     case .none, .notApplicable: 0
@@ -221,20 +220,17 @@ extension Protection.Level {
 }
 
 extension NamedBits {
-  /// The names, and the bits without one as a number.
-  var allNames: [String] { names + (unnamed == 0 ? [] : [unnamed.hex]) }
-
-  /// The names as they stand in a sentence.
+  /// The names as a list in a sentence.
   var list: String { allNames.list }
 }
 
 extension Int {
-  /// A rate in kHz as a person reads it.
+  /// A rate in kHz as text in MHz.
   var megahertz: String { "\(Double(self) / 1000) MHz" }
 }
 
 extension [String] {
-  /// The words as they stand in a sentence.
+  /// The elements as a list in a sentence.
   var list: String {
     switch count {
     case 0: "nothing"

@@ -1,13 +1,12 @@
-// The feature words of a CPUID: what is left of it when everything that only describes is put aside. Small enough to be
-// sent.
+// The feature words of a CPUID, without everything that only describes; small enough to be sent.
 
 public import Hypervisor
 
-/// The values of CPUID's feature words; a word that is not there is 0.
+/// The values of CPUID's feature words; a missing word is 0.
 public struct FeatureWords: Equatable, Sendable {
   private var values: [CPUIDWord: UInt32]
 
-  /// The given values.
+  /// These values.
   public init(_ values: [CPUIDWord: UInt32] = [:]) { self.values = values.filter { $0.value != 0 } }
 
   /// The feature words of a CPUID.
@@ -37,7 +36,7 @@ public struct FeatureWords: Equatable, Sendable {
     return model
   }
 
-  /// The bits that promise something.
+  /// The bits that are promises.
   public var promises: FeatureWords {
     FeatureWords(Dictionary(words.map { ($0, self[$0] & $0.promiseBits) }, uniquingKeysWith: { $1 }))
   }
@@ -50,13 +49,13 @@ public struct FeatureWords: Equatable, Sendable {
   /// The bits that both have.
   public func intersection(_ other: FeatureWords) -> FeatureWords { combined(other, &) }
 
-  /// The bits that one of them has.
+  /// The bits that either has.
   public func union(_ other: FeatureWords) -> FeatureWords { combined(other, |) }
 
   /// The bits that the other does not have.
   public func subtracting(_ other: FeatureWords) -> FeatureWords { combined(other) { $0 & ~$1 } }
 
-  /// The features that one of them has, and no numbers.
+  /// The features that either has, without numbers.
   func featuresUnion(_ other: FeatureWords) -> FeatureWords {
     var union = union(other)
     for word in CPUIDWord.all where word.kind == .quantity { union[word] = 0 }
@@ -71,7 +70,7 @@ public struct FeatureWords: Equatable, Sendable {
   /// Every feature by name, and the numbers that are not 0.
   public var names: [String] { missing(from: FeatureWords()) }
 
-  /// What these words tell a guest that a host with the others does not offer, by name.
+  /// What these words tell a guest and a host with the others does not offer, by name.
   public func missing(from offer: FeatureWords) -> [String] {
     CPUIDWord.all.flatMap { word -> [String] in
       let (told, offered) = (self[word], offer[word])
@@ -92,7 +91,7 @@ extension FeatureWords: Codable {
     for key in container.allKeys {
       guard let word = CPUIDWord(key: key.stringValue) else {
         throw DecodingError.dataCorruptedError(
-          forKey: key, in: container, debugDescription: "\"\(key.stringValue)\" names no register of CPUID")
+          forKey: key, in: container, debugDescription: "\"\(key.stringValue)\" is not a register of CPUID")
       }
       values[word] = try container.decode(UInt32.self, forKey: key)
     }

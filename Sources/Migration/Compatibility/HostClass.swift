@@ -1,13 +1,10 @@
-// The kinds of host that the rules tell apart, each as an offer that no real host made: what the matrix is about where
-// no hosts are given.
+// The kinds of host that the rules distinguish, each as a made-up offer: the matrix shows them if no hosts are given.
 
 import Hypervisor
 
-/// A kind of host, by what guests get of IA32_SPEC_CTRL there.
+/// A kind of host, by what its guests have of IA32_SPEC_CTRL.
 public enum HostClass: String, CaseIterable, Sendable {
-  case none = "no-spec-ctrl"
-  case ibrs = "spec-ctrl"
-  case ibrsAll = "ibrs-all"
+  case none = "no-spec-ctrl", ibrs = "spec-ctrl", ibrsAll = "ibrs-all"
 
   /// One line for a person.
   public var summary: String {
@@ -18,7 +15,7 @@ public enum HostClass: String, CaseIterable, Sendable {
     }
   }
 
-  /// What such a host offers, all else being equal.
+  /// The offer of such a host; everything else is the same in all of them.
   public var offer: HostOffer {
     var contract = GuestContract(cpuid: CPUIDModel(), archCapabilities: self == .ibrsAll ? .ibrsAll : [])
     contract.cpuid.describe(vendor: "GenuineIntel", physicalAddressBits: 46, linearAddressBits: 48)

@@ -1,9 +1,8 @@
-// The matrix: for each pair of hosts and each policy, whether a guest that was started at the one may go on at the
-// other.
+// The matrix: for each pair of hosts and each policy, whether a guest that started on one may continue on the other.
 
 public import Hypervisor
 
-/// What would be decided about guests that move between hosts, each under one policy at both ends.
+/// The decisions about guests that move between hosts, each under one policy at both ends.
 public struct MigrationPlan: Encodable, Equatable, Sendable {
   public let schemaVersion = 1
   public let kind = "migrationPlan"
@@ -17,25 +16,23 @@ public struct MigrationPlan: Encodable, Equatable, Sendable {
     public let destination: String
     public let policy: PolicyName
     public let outcome: Outcome
-    /// How the guest is protected at the source, and at the destination where it is allowed there.
+    /// How the guest is protected at the source, and at the destination if it is allowed there.
     public let protectionAtSource: Protection.Level?
     public let protectionAtDestination: Protection.Level?
-    /// In one sentence.
+    /// One sentence.
     public let reason: String
-    /// What the guest would notice there and be warned of ever after.
+    /// What the guest would notice there: warnings that stay with it.
     public let warnings: [String]
   }
 
-  /// What becomes of the guest.
+  /// The decision about a guest.
   public enum Outcome: String, Codable, CaseIterable, Sendable {
-    case allowed
-    case unprotected
-    case refused
+    case allowed, unprotected, refused
     /// The source cannot run the policy: there is no such guest.
     case notStarted
   }
 
-  /// The plan for guests that are told all that their policy tells them at their source.
+  /// The plan for guests that are told everything that their policy tells them at the source.
   public init(for hosts: [HostOffer]) {
     self.hosts = hosts.map(\.name)
     rows = hosts.flatMap { source in
@@ -60,24 +57,19 @@ extension MigrationPlan.Row {
     case .supported(let protection):
       let guest = MovingGuest(startedAt: source, under: policy, protectedBy: protection)
       let decision = Decision(of: guest, to: destination, under: policy)
-      warnings = decision.text == "refused" ? [] : Self.warnings(of: guest, from: source, at: destination)
       protectionAtSource = protection.level
       reason = decision.reason
-      switch decision {
-      case .allowed(let there):
-        outcome = .allowed
-        protectionAtDestination = there.level
-      case .unprotected:
-        outcome = .unprotected
-        protectionAtDestination = nil
-      case .refused:
-        outcome = .refused
-        protectionAtDestination = nil
-      }
+      (outcome, protectionAtDestination) =
+        switch decision {
+        case .allowed(let there): (.allowed, there.level)
+        case .unprotected: (.unprotected, nil)
+        case .refused: (.refused, nil)
+        }
+      warnings = outcome == .refused ? [] : Self.warnings(of: guest, from: source, at: destination)
     }
   }
 
-  /// The warnings, and what an older file does not tell.
+  /// The warnings, and what an older file does not say.
   private static func warnings(of guest: MovingGuest, from source: HostOffer, at destination: HostOffer) -> [String] {
     var warnings = Decision.warnings(of: guest, at: destination)
     for host in [source, destination] {
@@ -93,7 +85,7 @@ extension MigrationPlan.Row {
     case source, destination, policy, outcome, protectionAtSource, protectionAtDestination, reason, warnings
   }
 
-  /// What is not known is null, so that every row has the same keys.
+  /// Unknown values are null, so that every row has the same keys.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(source, forKey: .source)

@@ -1,32 +1,32 @@
-// The guest that is to move: all that the decision wants to know of it.
+// The guest that is to move: everything that the decision needs to know of it.
 
 public import Hypervisor
 
-/// A guest as it stands at the source.
+/// A guest at the source.
 public struct MovingGuest: Equatable, Sendable {
-  /// What it was told, as read back from KVM: a KVM may drop bits in silence.
+  /// What it was told, as read back from KVM.
   public var contract: GuestContract
   /// The policy that it ran under at the source.
   public var policy: PolicyName
-  /// The MSR that the policy is about.
+  /// The policy's MSR.
   public var subject: MSR
   /// How it was protected at the source.
   public var protection: Protection.Level
-  /// The bits of what it wrote last to IA32_SPEC_CTRL.
+  /// The bits that it wrote last to IA32_SPEC_CTRL.
   ///
-  /// They prove nothing about what it does not use: a guest that restricts by hand has written 0 while user mode runs.
+  /// A missing bit proves nothing: a guest that writes IBRS at each kernel entry has written 0 while user mode runs.
   public var inUse: SpecCtrl
-  /// Whether IA32_PRED_CMD took its barriers at the source (`HostOffer.hasIBPB` there): the bit SPEC_CTRL of CPUID
-  /// stands for it, and a policy may have told that bit where there is no barrier.
+  /// Whether IBPB worked at the source (`HostOffer.hasIBPB`): CPUID's SPEC_CTRL announces it, and a policy may have
+  /// added that bit on a host without the barrier.
   public var hasIBPB: Bool
   /// Whether a trapped write of the register by the guest was counted.
   public var hasWritten: Bool
   /// The feature MSRs that it can know.
   public var featureMSRs: FeatureMSRs
-  /// The rate of its time-stamp counter in kHz, nil where it is not known.
+  /// The rate of its time-stamp counter in kHz; nil if unknown.
   public var tscKilohertz: Int?
 
-  /// A guest that stands like this at the source.
+  /// A guest with these properties at the source.
   public init(
     contract: GuestContract, policy: PolicyName, subject: MSR, protection: Protection.Level, inUse: SpecCtrl,
     hasIBPB: Bool, hasWritten: Bool = false, featureMSRs: FeatureMSRs = FeatureMSRs(), tscKilohertz: Int? = nil
@@ -43,5 +43,25 @@ public struct MovingGuest: Equatable, Sendable {
   }
 
   /// Whether the guest was told of IBRS_ALL.
-  var wasToldIBRSAll: Bool { contract.told.contains(.ibrsAll) }
+  var wasToldIBRSAll: Bool { contract.announcedCapabilities.contains(.ibrsAll) }
+}
+
+extension MovingGuest {
+  /// A guest that a host would start under a policy, told everything that the policy tells there; nil if the host
+  /// cannot run the policy.
+  ///
+  /// It has set IBRS, if it was told of the register.
+  public init?(startedAt host: HostOffer, under policy: PolicyName) {
+    guard case .supported(let protection) = policy.support(on: Terms(host.abilities)) else { return nil }
+    self.init(startedAt: host, under: policy, protectedBy: protection)
+  }
+
+  /// The same, with the protection already known.
+  init(startedAt host: HostOffer, under policy: PolicyName, protectedBy protection: Protection) {
+    let contract = host.contract(under: policy, on: Terms(host.abilities))
+    self.init(
+      contract: contract, policy: policy, subject: host.abilities.subject, protection: protection.level,
+      inUse: SpecCtrl.writable(on: contract.cpuid).intersection(.ibrs), hasIBPB: host.hasIBPB,
+      featureMSRs: host.featureMSRs ?? FeatureMSRs(), tscKilohertz: host.clock?.kilohertz)
+  }
 }

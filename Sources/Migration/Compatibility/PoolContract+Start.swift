@@ -1,24 +1,24 @@
-// Starting a guest under a pool's contract: what KVM is to be asked to tell it on this host, and the proof that KVM
-// does.
+// Starting a guest under a pool's contract: what to request of KVM on this host, and the proof that KVM does it.
 
 public import Hypervisor
 
-/// A contract that a host cannot honour, with the reason in a sentence.
+/// A contract that a host cannot honour, and the reason.
 public struct ContractRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   public let reason: String
   public var description: String { "this host cannot honour the contract: \(reason)" }
 }
 
 extension PoolContract {
-  /// What KVM is to be asked to tell a guest on this host: what it offers, every feature word as the contract says;
-  /// read back to prove that it tells no less and no more.
+  /// What to request of KVM for a guest on this host: KVM's offer with the contract's feature words.
   ///
-  /// - Throws: `ContractRefusal` when this host cannot honour the contract, and `KVMError` when KVM does not tell.
+  /// It is read back from a vCPU, to prove that KVM tells the guest exactly that.
+  ///
+  /// - Throws: `ContractRefusal` when this host cannot honour the contract, and `KVMError` when KVM fails.
   public func guestContract(
     on kvm: borrowing KVM, offering host: HostOffer, under policy: PolicyName
   ) throws -> GuestContract {
     if let reason = refusal(at: host, under: policy) {
-      throw ContractRefusal(reason: "no guest under it could come here, as \(reason)")
+      throw ContractRefusal(reason: "a guest under it could not move here: \(reason)")
     }
     let offered = try GuestContract(offeredBy: kvm)
     let contract = GuestContract(cpuid: offered.cpuid.masked(by: self), archCapabilities: archCapabilities)
@@ -27,22 +27,22 @@ extension PoolContract {
     let told = try cpu.cpuid()
     let more = FeatureWords(told).missing(from: cpuid)
     guard more.isEmpty else {
-      throw ContractRefusal(reason: "its KVM tells guests \(more.list) whatever it is asked to tell them")
+      throw ContractRefusal(reason: "its KVM always tells guests \(more.list)")
     }
     let less = cpuid.missing(from: FeatureWords(told))
     guard less.isEmpty else {
-      throw ContractRefusal(reason: "its KVM does not tell guests \(less.list), though asked to")
+      throw ContractRefusal(reason: "its KVM does not tell guests \(less.list)")
     }
     return contract
   }
 
-  /// Why a host cannot honour the contract, nil when it can: the rules for a guest that would move there.
+  /// Why a host cannot honour the contract, by the rules for a guest that would move there; nil if it can.
   func refusal(at host: HostOffer, under policy: PolicyName) -> String? {
     switch Decision(of: guest(under: policy, subject: host.abilities.subject), to: host, under: policy) {
     case .refused(let reason), .unprotected(let reason): return reason
     case .allowed: break
     }
-    // A guest that was never protected loses nothing by that; this one was promised it.
+    // The decision allows this for a guest that was never protected; the contract's guest was promised it.
     guard !archCapabilities.contains(.ibrsAll) || host.archCapabilities.contains(.ibrsAll) else {
       return "the contract tells IBRS_ALL, which this host does not have"
     }
@@ -51,14 +51,14 @@ extension PoolContract {
 }
 
 extension CPUIDModel {
-  /// This CPUID with every feature word, and the widths of addresses, as a contract says.
+  /// This CPUID with a contract's feature words and address widths.
   ///
-  /// Leaves that only describe (caches, topology, the brand) stay as they are.
+  /// Leaves that only describe (caches, topology, the brand) stay unchanged.
   func masked(by contract: PoolContract) -> CPUIDModel {
     var masked = self
     for word in CPUIDWord.all {
       let value = contract.cpuid[word]
-      // A leaf that is not there reads as 0; it is made only where there is something to say.
+      // A missing leaf reads as 0; it is made only for a value that is not 0.
       guard var entry = masked[word.leaf, word.subleaf] ?? (value == 0 ? nil : CPUIDEntry(word)) else { continue }
       entry[word.register] = value | entry[word.register] & word.ignoredBits
       masked[word.leaf, word.subleaf] = entry
@@ -71,8 +71,7 @@ extension CPUIDModel {
     return masked
   }
 
-  /// Takes the state components that XCR0 and IA32_XSS no longer have out of leaf 0DH, and out of the size of the XSAVE
-  /// area.
+  /// Removes the state components that XCR0 and IA32_XSS no longer have from leaf 0DH and from the XSAVE area's size.
   ///
   /// Facts: Intel SDM vol. 1, 13.2 (leaf 0DH: EAX the size, EBX the offset, ECX bit 0 set for a supervisor component).
   private mutating func dropMaskedState() {
@@ -90,19 +89,19 @@ extension CPUIDEntry {
 }
 
 extension PoolContract {
-  /// What is wrong with a contract that came from outside, in a clause; nil when it can be used.
+  /// What is wrong with a contract from a file, as a clause; nil if it can be used.
   public var problem: String? {
     let known = Set(CPUIDWord.all)
     if let word = cpuid.words.subtracting(known).map(\.key).min() {
-      return "\(word) is no register of CPUID that holds features"
+      return "\(word) is not a CPUID register that holds features"
     }
     let never = cpuid.intersection(Self.neverTold)
-    if !never.words.isEmpty { return "it tells \(never.names.list), which does not move with a guest" }
+    if !never.words.isEmpty { return "it has \(never.names.list), which does not move with a guest" }
     guard vendor.utf8.count == 12, vendor.utf8.allSatisfy({ (0x20..<0x7f).contains($0) }) else {
       return "a vendor has twelve characters"
     }
     guard (0...52).contains(physicalAddressBits), (0...64).contains(linearAddressBits) else {
-      return "addresses of \(physicalAddressBits) and \(linearAddressBits) bits are on no processor"
+      return "no processor has addresses of \(physicalAddressBits) and \(linearAddressBits) bits"
     }
     return nil
   }

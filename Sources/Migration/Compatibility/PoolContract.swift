@@ -1,12 +1,11 @@
-// The contract of a pool: the most that a guest may be told so that it can run on every host of it, and what each host
-// costs.
+// The contract of a pool: the most that a guest may be told if it is to run on every host, and what each host costs.
 //
-// A bit that all hosts have is told, and so is a warning that one host gives. What implies another bit on every host
-// (AVX and the state of XCR0) implies it in what they have in common.
+// It has the bits that all hosts have, and the warnings of any host. A bit that implies another on every host (AVX, its
+// state in XCR0) implies it here, too.
 
 public import Hypervisor
 
-/// What a guest is told that may run on any host of a pool.
+/// What a guest is told so that it can run on any host of a pool.
 public struct PoolContract: Equatable, Codable, Sendable {
   public static let currentSchemaVersion = 1
   public static let kind = "contract"
@@ -15,14 +14,14 @@ public struct PoolContract: Equatable, Codable, Sendable {
   public var kind = Self.kind
   public var vendor: String
   public var cpuid: FeatureWords
-  /// In bits; 0 where some host does not tell.
+  /// In bits; 0 if a host does not report it.
   public var physicalAddressBits: Int
   public var linearAddressBits: Int
   public var archCapabilities: ArchCapabilities
   /// The bits of IA32_SPEC_CTRL that the guest may set.
   public var specCtrl: SpecCtrl
-  /// The rate in kHz that a guest's time-stamp counter can keep on every host; nil where there is none, or some host's
-  /// is not known.
+  /// The rate in kHz that a guest's time-stamp counter can keep on every host; nil if there is none, or a host's is
+  /// unknown.
   public var tscKilohertz: Int?
   /// Each host of the pool, in the order given.
   public var hosts: [Host]
@@ -32,7 +31,7 @@ public struct PoolContract: Equatable, Codable, Sendable {
     public var name: String
     public var policy: PolicyName
     public var protection: Protection.Level
-    /// Why this is the protection, in a sentence.
+    /// The reason for the protection, one sentence.
     public var reason: String
     /// What other hosts offer and this one does not, by name.
     public var costs: Costs
@@ -46,20 +45,19 @@ public struct PoolContract: Equatable, Codable, Sendable {
     public var archCapabilities: [String] = []
     /// Bits of IA32_SPEC_CTRL.
     public var specCtrl: [String] = []
-    /// Warnings that it alone, or with others, makes necessary.
+    /// Warnings that are needed because of it.
     public var warnings: [String] = []
-    /// Feature MSRs whose value elsewhere it does not take.
+    /// Feature MSRs whose value on another host it does not accept.
     public var featureMSRs: [String] = []
-    /// The rate of its guests' clock, where the hosts have none in common.
+    /// The rate of its guests' clock, if the hosts have none in common.
     public var clock: [String] = []
   }
 }
 
-/// A pool that cannot have a contract.
+/// Why a pool cannot have a contract.
 public enum PoolError: Error, Equatable, Sendable {
-  case noHost
-  case vendors([String])
-  /// Two hosts under one name could not be told apart.
+  case noHost, vendors([String])
+  /// Two hosts have the same name.
   case sameName(String)
   /// No policy runs on this host.
   case noPolicy(String)
@@ -68,8 +66,8 @@ public enum PoolError: Error, Equatable, Sendable {
 extension PoolError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .noHost: "a pool needs a host"
-    case .vendors(let vendors): "no guest can run on processors of \(vendors.list): the vendors differ"
+    case .noHost: "a pool needs at least one host"
+    case .vendors(let vendors): "a guest cannot run on processors of different vendors: \(vendors.list)"
     case .sameName(let name): "two hosts are called \(name)"
     case .noPolicy(let name): "no policy can run on \(name)"
     }
@@ -77,10 +75,10 @@ extension PoolError: CustomStringConvertible {
 }
 
 extension PoolContract {
-  /// The features that are never told to a guest that may move.
+  /// The features that a guest which may move is never told.
   ///
-  /// Nested virtualisation keeps state inside KVM and the processor that does not move with a guest. An invariant TSC
-  /// is a promise about one machine's clock.
+  /// Nested virtualisation has state in KVM and the processor that does not move with a guest. An invariant TSC is a
+  /// promise about one machine's clock.
   static let neverTold: FeatureWords = {
     var words = FeatureWords()
     for feature in [CPUFeature.vmx, .svm, .invariantTSC] {
@@ -90,7 +88,7 @@ extension PoolContract {
     return words
   }()
 
-  /// The features that mean nothing without the numbers of a leaf: PDCM, AVX10, PerfMonV2.
+  /// The features that are useless without the numbers of a leaf: PDCM, AVX10, PerfMonV2.
   private static let dependents: [UInt32: (word: CPUIDWord, mask: UInt32)] = [
     0xa: (CPUIDWord(1, 0, .ecx), 1 << 15), 0x24: (CPUIDWord(7, 1, .edx), 1 << 19),
     0x8000_0022: (CPUIDWord(0x8000_0022, 0, .eax), 1 << 0),
@@ -110,7 +108,7 @@ extension PoolContract {
     cpuid = Self.common(hosts.map(\.cpuid)).subtracting(Self.neverTold)
     physicalAddressBits = hosts.map(\.physicalAddressBits).min() ?? 0
     linearAddressBits = hosts.map(\.linearAddressBits).min() ?? 0
-    // What PDCM announces must be the same, or is not told.
+    // PDCM is told only if what it announces is the same everywhere.
     if Set(hosts.map { $0.featureMSRs?[.perfCapabilities] }).count > 1 {
       cpuid[CPUIDWord(1, 0, .ecx)] &= ~FeatureMSRs.pdcm
     }
@@ -131,7 +129,7 @@ extension PoolContract {
     }
   }
 
-  /// The rate that all of these clocks give a guest.
+  /// The rate that all of these clocks can give a guest.
   private static func commonRate(of clocks: [GuestClock?]) -> Int? {
     let known = clocks.compactMap(\.self)
     guard known.count == clocks.count, let rate = (known.first { !$0.canScale } ?? known.first)?.kilohertz else {
@@ -140,7 +138,7 @@ extension PoolContract {
     return known.allSatisfy { $0.gives(rate) } ? rate : nil
   }
 
-  /// What all have: bits that all have, numbers that are the same everywhere.
+  /// The bits that all have, and the numbers that are the same everywhere.
   private static func common(_ all: [FeatureWords]) -> FeatureWords {
     var common = all.dropFirst().reduce(all[0]) { $0.intersection($1) }
     for word in CPUIDWord.all where word.kind == .quantity && Set(all.map { $0[word] }).count > 1 {
@@ -150,27 +148,28 @@ extension PoolContract {
     return common
   }
 
-  /// What a guest is told, as far as the contract goes.
-  public var told: GuestContract {
-    var told = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
-    told.cpuid.describe(
+  /// What the contract tells a guest, without leaves that only describe.
+  public var guestContract: GuestContract {
+    var contract = GuestContract(cpuid: cpuid.model, archCapabilities: archCapabilities)
+    contract.cpuid.describe(
       vendor: vendor, physicalAddressBits: physicalAddressBits, linearAddressBits: linearAddressBits)
-    return told
+    return contract
   }
 
-  /// A guest of the contract, told this, under a policy for this MSR.
+  /// A guest of the contract under a policy for this MSR.
   func guest(under policy: PolicyName, subject: MSR) -> MovingGuest {
-    // No host of the pool lacks the barrier if the contract has the bit for it.
+    // If the contract has the bit of the barrier, every host has the barrier.
     MovingGuest(
-      contract: told, policy: policy, subject: subject, protection: .none, inUse: [], hasIBPB: cpuid.has(.specCtrl),
+      contract: guestContract, policy: policy, subject: subject, protection: .none, inUse: [],
+      hasIBPB: cpuid.has(.specCtrl),
       tscKilohertz: tscKilohertz)
   }
 
-  /// The policies from the cheapest.
+  /// The policies, the cheapest first.
   private static let byCost = PolicyName.allCases.sorted { $0.costRank < $1.costRank }
 
-  /// The policy to use on a host: the cheapest of those under which a guest of the contract is protected, always or as
-  /// it chooses; where there is none, the cheapest that runs.
+  /// The policy to use on a host: the cheapest under which a guest of the contract is protected, always or as it
+  /// chooses; if there is none, the cheapest that runs.
   private func choice(at host: HostOffer) -> (policy: PolicyName, protection: Protection)? {
     let possible = Self.byCost.compactMap { policy -> (policy: PolicyName, protection: Protection)? in
       guard case .supported(let supported) = policy.support(on: Terms(host.abilities)) else { return nil }
@@ -194,7 +193,7 @@ extension PoolContract.Costs {
     let unwarned = hosts.contains { !$0.archCapabilities.isSuperset(of: host.archCapabilities.intersection(.warnings)) }
     warnings = unwarned ? host.archCapabilities.intersection(.warnings).allNames : []
     if let own = host.featureMSRs {
-      // VMX is told to no guest of a pool.
+      // A pool's guest is never told VMX.
       let others = hosts.compactMap(\.featureMSRs).flatMap { $0.missing(from: own) }
       featureMSRs = Set(others).filter { !(MSR.vmxCapabilities ~= $0) }.sorted().map { "\($0)" }
     }
@@ -205,7 +204,7 @@ extension PoolContract.Costs {
 extension PoolContract.Costs {
   private enum CodingKeys: String, CodingKey { case cpuid, archCapabilities, specCtrl, warnings, featureMSRs, clock }
 
-  /// Files from before there were feature MSRs and clocks are read, too.
+  /// Older files have no feature MSRs and clocks.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     cpuid = try container.decode([String].self, forKey: .cpuid)

@@ -1,8 +1,8 @@
-// The checksum of snapshots and transfers: CRC-32C (Castagnoli), as in iSCSI and ext4. It finds accidents, not malice.
-// Facts: RFC 3720, appendix B.4 (the polynomial, test vectors). Twenty lines of our own: a library for it would be
-// larger than the program.
+// The checksum of snapshots and transfers: CRC-32C (Castagnoli), as in iSCSI and ext4. It detects accidents, not
+// malice.
+// Facts: RFC 3720, appendix B.4 (the polynomial, test vectors).
 
-/// A CRC-32C under way.
+/// A CRC-32C in progress.
 struct CRC32C {
   private var register: UInt32 = .max
 

@@ -1,4 +1,4 @@
-// Numbers in byte order of files and sockets.
+// Numbers in the byte order of files and sockets.
 
 extension RangeReplaceableCollection<UInt8> {
   mutating func append(number: some FixedWidthInteger) {

@@ -1,17 +1,17 @@
-// A guest outside any host: its machine's state, what it was doing, and its memory. It becomes a file (SnapshotFile),
-// or goes over a socket to another host (Transfer).
+// A guest outside any host: its machine's state, its work, and its memory. It is written to a file (SnapshotFile) or
+// sent to another host (Transfer).
 
 public import Hypervisor
 
-/// All of a guest but its memory.
+/// A guest without its memory.
 ///
-/// `Work` is what the embedder wants to know of it where it goes on.
+/// `Work` is what the embedder needs to continue it.
 public struct PortableGuest<Work: Codable & Sendable>: Codable, Sendable {
-  /// The host that it comes from, in words.
+  /// The name of the host that it comes from.
   public var origin: String
   /// The policy that it ran under.
   public var policy: String
-  /// What was given up when it was moved against advice: said with every result from then on.
+  /// What was given up when it was moved against advice: repeated in every later result.
   public var warnings: [String]
   public var machine: MachineState
   public var work: Work
@@ -25,14 +25,13 @@ public struct PortableGuest<Work: Codable & Sendable>: Codable, Sendable {
     self.work = work
   }
 
-  /// The most warnings that a guest has.
+  /// The most warnings that a guest can have.
   static var maximumWarnings: Int { 64 }
 
-  /// Adds a warning that every later output of the guest says, unless it has it already.
+  /// Adds a warning for every later result of the guest, unless it has it already; the last one makes room if needed.
   public mutating func warn(_ text: String) {
     let text = text.plain
     guard !warnings.contains(text) else { return }
-    // A guest that has moved so often has lost more than anyone reads.
     if warnings.count >= Self.maximumWarnings { warnings.removeLast(warnings.count - Self.maximumWarnings + 1) }
     warnings.append(text)
   }

@@ -13,7 +13,7 @@
 //
 //   then the state, then for each page its guest-physical address (8 bytes) and its 4096 bytes, in ascending order.
 //
-// A file is hostile input: each length is held against a limit and against what is there before anything is read by it.
+// A file is hostile input: each length is checked against a limit and the file's size before it is used.
 
 import FoundationEssentials
 import Hypervisor
@@ -22,7 +22,7 @@ import Hypervisor
 public struct SnapshotHeader: Equatable, Sendable {
   /// The length of the header in bytes.
   public static let size = 64
-  /// The version that this library writes, and the only one that it reads.
+  /// The version that this library reads and writes.
   public static let currentVersion: UInt32 = 1
   /// The longest state in bytes that is read.
   public static let maximumStateLength = 4 << 20
@@ -50,7 +50,7 @@ public struct SnapshotHeader: Equatable, Sendable {
 
   /// Reads a header from the first bytes of a file.
   ///
-  /// - Throws: `SnapshotError` when they are no header of this version.
+  /// - Throws: `SnapshotError` when they are not a header of this version.
   public init(_ bytes: [UInt8]) throws(SnapshotError) {
     guard bytes.starts(with: Self.magic) else { throw .foreign }
     guard bytes.count >= Self.size else { throw .truncated(expected: Self.size, found: bytes.count) }
@@ -60,7 +60,7 @@ public struct SnapshotHeader: Equatable, Sendable {
       throw .damaged("header")
     }
     guard bytes.number(at: 12, as: UInt32.self) == 0, bytes[40..<Self.checkedLength].allSatisfy({ $0 == 0 }) else {
-      throw .malformed("bytes of its header that are to be zero are not")
+      throw .malformed("reserved bytes of its header are not zero")
     }
     let (length, count) = (bytes.number(at: 16, as: UInt64.self), bytes.number(at: 24, as: UInt64.self))
     guard length <= Self.maximumStateLength else { throw .tooLarge("a state of \(length) bytes") }
@@ -98,13 +98,13 @@ extension Snapshot {
 
   /// Reads the bytes of a file.
   ///
-  /// - Throws: `SnapshotError` when they are not those of a whole snapshot of this version.
+  /// - Throws: `SnapshotError` when they are not a whole snapshot of this version.
   public init(decoding bytes: [UInt8]) throws(SnapshotError) {
     let header = try SnapshotHeader(Array(bytes.prefix(SnapshotHeader.size)))
     guard bytes.count >= header.fileLength else {
       throw .truncated(expected: header.fileLength, found: bytes.count)
     }
-    guard bytes.count == header.fileLength else { throw .damaged("length: something stands behind the last page") }
+    guard bytes.count == header.fileLength else { throw .damaged("length: bytes follow the last page") }
     let state = bytes[SnapshotHeader.size..<SnapshotHeader.size + header.stateLength]
     let records = bytes[(SnapshotHeader.size + header.stateLength)...]
     guard CRC32C.of(state) == header.stateChecksum else { throw .damaged("state") }
@@ -145,22 +145,22 @@ extension PortableGuest {
     }
     try machine.memory.checkAsMemory()
     guard warnings.count <= Self.maximumWarnings else { throw .tooLarge("\(warnings.count) warnings") }
-    let words = [origin, policy] + warnings
-    if let length = words.map(\.utf8.count).max(), length > String.longestFromElsewhere {
+    let texts = [origin, policy] + warnings
+    if let length = texts.map(\.utf8.count).max(), length > String.longestFromElsewhere {
       throw .tooLarge("a text of \(length) bytes")
     }
-    guard words.allSatisfy(\.isPlain) else { throw .malformed("there are control characters in its words") }
+    guard texts.allSatisfy(\.isPlain) else { throw .malformed("its texts have control characters") }
   }
 }
 
 extension [GuestPhysicalRange] {
-  /// Makes sure that a guest can have this memory, and that it is not more than is read.
+  /// Checks that a guest can have this memory, and that it is not larger than this program reads.
   ///
-  /// - Throws: `SnapshotError` when not.
+  /// - Throws: `SnapshotError` when it cannot.
   func checkAsMemory() throws(SnapshotError) {
     guard count <= VirtualMachine.maximumMemorySlots else { throw .tooLarge("\(count) ranges of memory") }
     for (index, range) in enumerated() {
-      guard range.isWholePages else { throw .malformed("memory of \(range), which are not whole pages below 52 bits") }
+      guard range.isWholePages else { throw .malformed("memory of \(range), which is not whole pages below 52 bits") }
       if let other = self[..<index].first(where: range.overlaps) {
         throw .malformed("memory of \(range), which overlaps that of \(other)")
       }
@@ -171,7 +171,7 @@ extension [GuestPhysicalRange] {
   }
 }
 
-/// A page as it stands in files and goes over sockets: its address, then its bytes.
+/// A page in files and on sockets: its address, then its bytes.
 enum PageRecord {
   static let size = 8 + GuestPage.size
 
@@ -197,46 +197,46 @@ extension GuestPhysicalRange {
   }
 }
 
-/// Bytes that are no snapshot.
+/// Why bytes are not a snapshot.
 public enum SnapshotError: Error, Equatable, Sendable {
-  /// Something else altogether.
+  /// Without the magic of a snapshot.
   case foreign
-  /// A snapshot of another version of the format.
+  /// Of another version of the format.
   case version(UInt32)
   /// Fewer bytes than the header says.
   case truncated(expected: Int, found: Int)
   /// A part whose checksum is wrong.
   case damaged(String)
-  /// More than is read: of what, how much.
+  /// A part that is too large: which, and how large.
   case tooLarge(String)
-  /// Parts that are whole and make no sense.
+  /// A part that is invalid although its checksum is right.
   case malformed(String)
 }
 
 extension SnapshotError: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .foreign: "this is no snapshot of Spectrap's"
+    case .foreign: "this is not a snapshot of Spectrap"
     case .version(let version):
       "a snapshot of format version \(version); this program reads version \(SnapshotHeader.currentVersion)"
         + (version > SnapshotHeader.currentVersion ? ": a newer program wrote it" : "")
-    case .truncated(let expected, let found): "the snapshot is cut off: \(found) of \(expected) bytes are there"
+    case .truncated(let expected, let found): "the snapshot is cut off: it has \(found) of \(expected) bytes"
     case .damaged(let part): "the snapshot is damaged: its \(part) is not what was written"
     case .tooLarge(let what): "the snapshot has \(what), which is more than this program reads"
-    case .malformed(let what): "the snapshot makes no sense: \(what)"
+    case .malformed(let what): "the snapshot is invalid: \(what)"
     }
   }
 }
 
 extension DecodingError {
-  /// What is wrong, and where.
+  /// What is wrong, and where in the JSON.
   public var text: String {
     let (what, path): (String, [any CodingKey]) =
       switch self {
       case .keyNotFound(let key, let context): ("\(key.stringValue) is missing", context.codingPath)
-      // Foundation says no more than that, also of 1.5 where a register's value should be.
+      // Foundation reports no more, even for 1.5 in place of a register's value.
       case .dataCorrupted(let context) where context.codingPath.isEmpty:
-        ("it is no JSON, or a number in it does not fit its place", [])
+        ("it is not JSON, or a number in it is out of range", [])
       case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
         (context.debugDescription, context.codingPath)
       @unknown default: ("\(self)", [])

@@ -1,7 +1,7 @@
-// Where others can connect: a socket with a name in a folder.
+// A socket at a path where others can connect.
 //
-// Two that come to a dead socket's name at once must not both take its place: the first would wait behind a name that
-// the second has given to itself. So the folder is locked from the look at the name until somebody listens there.
+// Two processes must not replace a dead socket at the same time: the first would then listen at a name that belongs to
+// the second. So the folder is locked from the check of the name until the socket listens.
 // Facts: unix(7), bind(2), listen(2), accept(2), flock(2) (a folder can be locked); Linux net/unix/af_unix.c (the file
 // takes the mode of the socket).
 
@@ -9,31 +9,30 @@ import Glibc
 import Synchronization
 public import SystemPackage
 
-/// A socket that others can connect to; its file goes with the owner.
+/// A socket that others can connect to; its file is removed with the owner.
 public struct Listener: ~Copyable, Sendable {
   private let socket: Connection
   private let peers: PeerRule
-  /// Its file: without it nobody new can connect.
+  /// Its file: without it no new process can connect.
   public let file: SocketFile
 
-  /// How long another process may hold the folder.
-  private static let patience = Duration.seconds(10)
+  /// How long another process may lock the folder.
+  private static let lockTimeout = Duration.seconds(10)
 
-  /// Listens at a path for processes that `peers` takes.
+  /// Listens at a path for processes that `peers` accepts.
   ///
-  /// A file of a socket at which nobody listens any more is replaced.
+  /// The file of a socket without a listener is replaced.
   ///
-  /// - Throws: `SocketError` when the path is taken, or no socket can be there.
+  /// - Throws: `SocketError` when the path is in use, or a socket cannot be made there.
   public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
     var address = try sockaddr_un(path)
-    let folder = try LockedFolder(of: path, within: Self.patience)
+    let folder = try LockedFolder(of: path, within: Self.lockTimeout)
     defer { withExtendedLifetime(folder) {} }
     do throws(SocketError) {
-      // Whoever listens there, friend or stranger.
       _ = try Connection(to: path, of: peers)
       throw SocketError("listening at \(path)", .addressInUse)
     } catch {
-      // Refused: there is a socket, and nobody listens. Whatever else it is, somebody may.
+      // Connection refused: a socket without a listener. Any other error may mean that there is one.
       switch error.code {
       case .connectionRefused where FileIdentity(path)?.isSocket == true: path.unlink()
       case .noSuchFileOrDirectory, .connectionRefused: break
@@ -43,7 +42,7 @@ public struct Listener: ~Copyable, Sendable {
     }
     let socket = try Connection.make()
     let descriptor = socket.descriptor
-    // Only the owner may connect: what comes in is a guest to run. The file takes this mode when it is made.
+    // Only the owner may connect, because a guest that arrives is run. The socket's mode becomes the file's.
     guard fchmod(descriptor, 0o600) == 0 else { throw SocketError("listening at \(path)") }
     // Safe: the structure is this call's own, for its own length.
     let bound = unsafe withUnsafePointer(to: &address) { pointer in
@@ -59,12 +58,10 @@ public struct Listener: ~Copyable, Sendable {
     file = SocketFile(path: path, identity: identity)
   }
 
-  /// Waits for someone to connect whom the rule takes; nil when `isCancelled` says so, which is asked every now and
-  /// then.
+  /// Waits for a connection that the rule accepts; returns nil once `isCancelled` does, which is polled.
   ///
-  /// `refusing` is told of the others, who are sent away.
-  ///
-  /// - Throws: `SocketError` when the system refuses.
+  /// - Parameter refusing: Called for each connection that is refused.
+  /// - Throws: `SocketError` when the system fails.
   public func accept(
     unless isCancelled: () -> Bool, refusing: (SocketError) -> Void = { _ in }
   ) throws(SocketError) -> Connection? {
@@ -73,7 +70,6 @@ public struct Listener: ~Copyable, Sendable {
       // Safe: one structure, this call's own.
       let ready = unsafe poll(&request, 1, 50)
       if ready == 0 || (ready < 0 && errno == EINTR) { continue }
-      // The address of the other side is not asked for.
       let descriptor = Glibc.accept(socket.descriptor, nil, nil)
       if descriptor >= 0 {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -93,7 +89,7 @@ public struct Listener: ~Copyable, Sendable {
 /// The file of a listener's socket; removed when the owner goes.
 public final class SocketFile: Sendable {
   private let path: FilePath
-  /// The file as it was made: somebody may have put another in its place.
+  /// The file as it was made: another may have replaced it.
   private let identity: FileIdentity
   private let isRemoved = Atomic(false)
 
@@ -104,20 +100,20 @@ public final class SocketFile: Sendable {
 
   deinit { remove() }
 
-  /// Removes it, once, where it is still the one that was made.
+  /// Removes it, once, if it is still the one that was made.
   public func remove() {
     guard !isRemoved.exchange(true, ordering: .relaxed), FileIdentity(path) == identity else { return }
     path.unlink()
   }
 }
 
-/// A folder that no other of these processes changes sockets in, until the owner goes.
+/// A folder that is locked against other listeners, until the owner goes.
 private struct LockedFolder: ~Copyable {
   private let descriptor: CInt
 
-  /// Locks the folder that a path lies in.
+  /// Locks the folder of a path.
   ///
-  /// - Throws: `SocketError` when there is none, or another process holds it for too long.
+  /// - Throws: `SocketError` when there is none, or another process locks it for too long.
   init(of path: FilePath, within limit: Duration) throws(SocketError) {
     let folder = path.removingLastComponent()
     let name: FilePath = folder.isEmpty ? "." : folder
@@ -136,17 +132,17 @@ private struct LockedFolder: ~Copyable {
     descriptor = opened
   }
 
-  // Closing it takes the lock away.
+  // Closing it releases the lock.
   deinit { close(descriptor) }
 }
 
-/// Which file stands at a path.
+/// The identity of the file at a path.
 private struct FileIdentity: Equatable {
   let device: DeviceID
   let inode: Inode
   let isSocket: Bool
 
-  /// The file, not followed where it is a link; nil where there is none.
+  /// The file itself, also if it is a link; nil if there is none.
   init?(_ path: FilePath) {
     guard let status = try? Stat(path, followTargetSymlink: false) else { return nil }
     (device, inode, isSocket) = (status.deviceID, status.inode, status.type == .socket)
@@ -154,7 +150,7 @@ private struct FileIdentity: Equatable {
 }
 
 extension FilePath {
-  /// Takes the name away, if that can be done.
+  /// Removes the file, if possible.
   fileprivate func unlink() {
     // Safe: the path is valid for the length of the call, and ends with a zero.
     unsafe withPlatformString { unsafe _ = Glibc.unlink($0) }

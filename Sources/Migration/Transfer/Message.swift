@@ -1,5 +1,4 @@
-// What the two sides of a migration say to each other, and how it goes over the stream: a kind, a checksum, a length,
-// the payload.
+// The messages of a migration, and their form on the stream: a kind, a checksum, a length, the payload.
 //
 //   source                                destination
 //                                    <-   offer      what the host offers (HostOffer as JSON), the protocol's version
@@ -10,27 +9,17 @@
 //   commit     it is yours           ->
 //                                    <-   running    it is mine
 //
-// Before that, where somebody else orders a running guest to move: `order` to the process that runs it, and its
-// `answer`, JSON both.
+// Before that, if another process orders a running guest to move: `order` to the process that runs it, and its
+// `answer`, both JSON.
 //
-// At any time: the source's `abort`, the destination's `refuse`, each with a reason. What follows from silence and from
-// the end of the stream: the table in docs/migration.md.
+// At any time: the source's `abort` and the destination's `refuse`, each with a reason. docs/migration.md has a table
+// of what silence and the end of the stream mean.
 
 import Hypervisor
 
-/// A message's kind, by its number on the stream.
+/// A message's kind with its number on the stream.
 enum MessageKind: UInt32, Sendable {
-  case offer = 1
-  case proposal
-  case pages
-  case state
-  case ready
-  case commit
-  case running
-  case refuse
-  case abort
-  case order
-  case answer
+  case offer = 1, proposal, pages, state, ready, commit, running, refuse, abort, order, answer
 
   /// The longest payload in bytes that is received.
   var limit: Int {
@@ -49,7 +38,7 @@ struct Message: Equatable, Sendable {
   let kind: MessageKind
   var payload: [UInt8] = []
 
-  /// At most as many pages go in one message.
+  /// The most pages in one message.
   static let pagesInMessage = 64
   /// The kind (4 bytes), CRC-32C of the payload (4), its length (8).
   static let headerSize = 16
@@ -59,10 +48,10 @@ struct Message: Equatable, Sendable {
     Message(kind: kind, payload: Array(text.utf8.prefix(kind.limit)))
   }
 
-  /// The reason in it, as one line: the other side may have written anything.
+  /// The reason in it as one printable line.
   var text: String { String(decoding: payload, as: UTF8.self).plain }
 
-  /// The message as it goes over the stream.
+  /// The message on the stream.
   var bytes: [UInt8] {
     var header: [UInt8] = []
     header.append(number: kind.rawValue)
@@ -76,20 +65,20 @@ struct Message: Equatable, Sendable {
 public enum TransferError: Error, Equatable, Sendable {
   /// The stream broke.
   case socket(SocketError)
-  /// The other side speaks another language, or says something at the wrong time: what.
+  /// The other side broke the protocol: how.
   case protocolError(String)
-  /// The other side does not want to go on, for this reason.
+  /// The other side ended the move, for this reason.
   case ended(String)
-  /// What came is no guest.
+  /// The state or memory that arrived is invalid.
   case snapshot(SnapshotError)
-  /// No guest has come, for this reason.
+  /// No guest arrived, for this reason.
   case nobody(String)
-  /// The guest has been handed over, and what became of it is not known, for this reason: it must not go on here.
+  /// The guest was handed over and its fate is unknown, for this reason: it must not continue here.
   case unknown(String)
 }
 
 extension TransferError {
-  /// The error of a stream on which no whole guest has come, unless it is this side that gave up.
+  /// The error of a stream that ended before a guest was proposed, unless this side gave up.
   public var beforeAnything: TransferError {
     switch self {
     case .socket(let error) where error.isCancellation: self
@@ -103,19 +92,19 @@ extension TransferError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .socket(let error): "\(error)"
-    case .protocolError(let what): "the other side does not keep to the protocol: \(what)"
+    case .protocolError(let what): "the other side broke the protocol: \(what)"
     case .ended(let reason): reason
     case .snapshot(let error): "\(error)"
-    case .nobody(let reason): "no guest has come: \(reason)"
+    case .nobody(let reason): "no guest arrived: \(reason)"
     case .unknown(let reason): reason
     }
   }
 }
 
 extension Connection {
-  /// Receives the next message, the whole of it until `deadline`.
+  /// Receives the next message completely until `deadline`.
   ///
-  /// - Throws: `TransferError`: the stream broke, or what comes is no message.
+  /// - Throws: `TransferError` when the stream breaks or the message is invalid.
   func message(
     by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) -> Message {

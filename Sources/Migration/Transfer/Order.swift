@@ -3,14 +3,14 @@
 import FoundationEssentials
 
 extension Connection {
-  /// How long somebody who connects may take to say what he wants, or to hear the answer.
-  private static let patience = Duration.seconds(2)
-  /// How long an order may take: longer than all phases of the move of the largest guest.
+  /// How long a process that connects may take to send its order or to read the answer.
+  private static let timeout = Duration.seconds(2)
+  /// How long an order may take: longer than moving the largest guest.
   private static let longest = Duration.seconds(5400)
 
-  /// Gives an order and waits for the answer, as long as carrying it out may take.
+  /// Sends an order and waits for the answer until the order can have been carried out.
   ///
-  /// - Throws: `TransferError` when the other side goes without one, or it is none.
+  /// - Throws: `TransferError` when no valid answer comes.
   public func order<Answer: Decodable>(_ order: some Encodable, answeredBy: Answer.Type) throws(TransferError) -> Answer
   {
     try post(Message(kind: .order, payload: try json(order)))
@@ -19,9 +19,9 @@ extension Connection {
 
   /// Receives an order.
   ///
-  /// - Throws: `TransferError` when none comes in time, or it is none.
+  /// - Throws: `TransferError` when no valid order comes in time.
   public func order<Order: Decodable>(as: Order.Type) throws(TransferError) -> Order {
-    try value(of: try message(by: .now + Self.patience), of: .order)
+    try value(of: try message(by: .now + Self.timeout), of: .order)
   }
 
   /// Answers an order.
@@ -32,7 +32,7 @@ extension Connection {
   }
 
   private func post(_ message: Message) throws(TransferError) {
-    do { try send(message.bytes, by: .now + Self.patience) } catch { throw .socket(error.cause) }
+    do { try send(message.bytes, by: .now + Self.timeout) } catch { throw .socket(error.cause) }
   }
 
   private func value<Value: Decodable>(of message: Message, of kind: MessageKind) throws(TransferError) -> Value {

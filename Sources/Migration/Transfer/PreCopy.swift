@@ -1,15 +1,15 @@
-// Copying a guest's memory while it runs, in rounds: first all of it, then again and again what it has written
-// meanwhile, until so little is left that it can be stopped for the rest.
+// Copying a guest's memory while it runs, in rounds: first all of it, then in each round what it has written since,
+// until so little is left that the guest can be stopped for the rest.
 // Facts: KVM API document, section 4.8 (KVM_GET_DIRTY_LOG); "Live Migration of Virtual Machines" (Clark et al., NSDI
 // 2005), 3.1.
 
 public import Hypervisor
 
-/// How long copying may go on, and when it has done enough.
+/// When copying ends.
 public struct PreCopyLimits: Codable, Sendable {
-  /// How long the guest may be stopped in all: a source that has not been told `ready` by then takes it back.
+  /// How long the guest may be stopped in all: a source that has not received `ready` by then continues it.
   public var downTime: Duration
-  /// After so many rounds the guest is stopped, whatever is left.
+  /// The number of rounds after which the guest is stopped, whatever is left.
   public var rounds: Int
 
   /// The most rounds that there can be.
@@ -21,65 +21,65 @@ public struct PreCopyLimits: Codable, Sendable {
     self.rounds = min(rounds, Self.maximumRounds)
   }
 
-  /// How long a guest may be asked to stop.
+  /// The valid down times.
   static let possibleDownTimes = Duration.milliseconds(1)...Duration.seconds(1000)
 
-  /// Reads limits, which somebody else may have made up.
+  /// Reads limits, which may be invalid.
   ///
-  /// - Throws: `DecodingError` where no guest is moved within them.
+  /// - Throws: `DecodingError` when they are out of range.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: CodingKeys.self)
     downTime = try container.decode(Duration.self, forKey: .downTime)
     rounds = try container.decode(Int.self, forKey: .rounds)
     guard Self.possibleDownTimes.contains(downTime) else {
       throw DecodingError.dataCorruptedError(
-        forKey: .downTime, in: container, debugDescription: "a down time from 1 ms to 1000 s is possible")
+        forKey: .downTime, in: container, debugDescription: "the down time must be from 1 ms to 1000 s")
     }
     guard (1...Self.maximumRounds).contains(rounds) else {
       throw DecodingError.dataCorruptedError(
-        forKey: .rounds, in: container, debugDescription: "1 to \(Self.maximumRounds) rounds are possible")
+        forKey: .rounds, in: container, debugDescription: "the rounds must be 1 to \(Self.maximumRounds)")
     }
   }
 
   private enum CodingKeys: String, CodingKey { case downTime, rounds }
 
-  /// What of the down time the last pages may take: the rest is for the state, and for the destination's own work.
+  /// The part of the down time for the last pages; the rest is for the state and the destination's work.
   var timeForLastPages: Duration { downTime / 10 }
 }
 
-/// A copy of a running guest's memory to a destination, under way.
+/// A copy of a running guest's memory to a destination, in progress.
 public struct PreCopy: ~Copyable, Sendable {
   /// One round.
   public struct Round: Codable, Equatable, Sendable {
     /// Pages sent.
     public let pages: Int
     public let duration: Duration
-    /// Pages that the guest has written meanwhile, to be sent again.
+    /// Pages that the guest has written since, to be sent again.
     public let dirtied: Int
   }
 
   private var view: MemoryView
-  /// Pages whose last content has not been sent.
+  /// Pages whose latest content has not been sent.
   private var left: Set<GuestPhysicalAddress> = []
   public private(set) var rounds: [Round] = []
 
   /// A copy of this memory, whose dirty log must be on.
   public init(of view: consuming MemoryView) { self.view = view }
 
-  /// How long the pages that are left would take at the rate of the rounds so far.
+  /// How long the remaining pages would take at the rate of the rounds so far.
   public var expectedDownTime: Duration {
     let sent = rounds.reduce(0) { $0 + $1.pages }
     let time = rounds.reduce(Duration.zero) { $0 + $1.duration }
     return sent == 0 ? .zero : time / sent * left.count
   }
 
-  /// Copies while the guest runs, until the pages left fit the limits, or `isCancelled` says so.
+  /// Copies while the guest runs, until the remaining pages fit the limits or `isCancelled` returns true.
   ///
-  /// - Throws: `TransferError` when the destination is gone; `KVMError` when KVM does not tell what was written.
+  /// - Throws: `TransferError` when the destination is gone; `KVMError` when KVM does not report what was written.
   public mutating func copy(
     to sender: Sender, memory: [GuestPhysicalRange], limits: PreCopyLimits, isCancelled: () -> Bool
   ) throws {
-    // What stands in the log from before is in the first round anyway.
+    // The first round copies everything, so the log's present contents do not matter.
     _ = try view.takeDirtyPages()
     left = Set(memory.flatMap(\.pageAddresses))
     var skippingZeroes = true
@@ -100,9 +100,9 @@ public struct PreCopy: ~Copyable, Sendable {
     }
   }
 
-  /// Sends what is left of a guest that has stopped, until `deadline`; gives the number of pages.
+  /// Sends the remaining pages of a stopped guest, until `deadline`, and returns their number.
   ///
-  /// - Throws: What `copy` does.
+  /// - Throws: What `copy` throws.
   public mutating func finish(
     to sender: Sender, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws -> Int {

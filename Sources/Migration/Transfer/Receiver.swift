@@ -1,10 +1,11 @@
-// The destination's side of a migration. The states and what ends each: the table in docs/migration.md.
+// The destination's side of a migration. docs/migration.md has a table of the states and what ends each.
 //
-// Until it has said `ready` the guest is none of its business: whatever goes wrong, it forgets what came. Once it has
-// said `ready` it holds a whole guest and all that running it takes, and waits for one of three things: `commit`, and
-// it runs the guest; `abort`, and it forgets it; the end of the stream, which a living source does not cause without an
-// `abort` before, and it runs the guest, which has nobody else. It says `running` before the guest's first instruction,
-// so that the source lets go of it first; where it cannot say that to a source that lives, it does not run the guest.
+// Until it has sent `ready` the destination has no part in the guest: if anything fails, it discards what it received.
+// After `ready` it holds a whole guest and everything that running it needs, and waits for one of three things. On
+// `commit` it runs the guest. On `abort` it discards it. At the end of the stream, which a living source does not cause
+// without an `abort` before, it runs the guest, because nobody else has it. It sends `running` before the guest's first
+// instruction, so that the source gives up the guest first; if it cannot send that to a living source, it does not run
+// the guest.
 
 import FoundationEssentials
 public import Hypervisor
@@ -13,10 +14,10 @@ public import Hypervisor
 public final class Receiver: Sendable {
   private let connection: Connection
   private let deadlines: Deadlines
-  /// Until when the source must have proposed a guest.
+  /// When the source must have proposed a guest.
   private let deadline: ContinuousClock.Instant
 
-  /// Greets a source with what this host offers.
+  /// Sends a source this host's offer.
   ///
   /// - Throws: `TransferError` when it is gone.
   public convenience init(
@@ -30,19 +31,19 @@ public final class Receiver: Sendable {
     }
   }
 
-  /// A destination whose greeting has been said.
+  /// A destination whose offer has been sent.
   init(hearing connection: consuming Connection, deadlines: Deadlines = Deadlines()) {
     self.connection = connection
     self.deadlines = deadlines
     deadline = .now + deadlines.proposal
   }
 
-  /// Receives a guest: its memory, again and again where it changes, and in the end its state.
+  /// Receives a guest: its memory, where later pages replace earlier ones, and in the end its state.
   ///
-  /// `refusal` says why no guest can have such memory here, nil where one can. What is held is never more than that
-  /// memory.
+  /// Never holds more than the proposed memory.
   ///
-  /// - Throws: `TransferError`: the source is gone, silent, slow or has other plans, or what comes is no guest.
+  /// - Parameter refusal: Says why a guest cannot have such memory here; nil if it can.
+  /// - Throws: `TransferError` when the source is gone, silent, slow or aborts, or what arrives is invalid.
   public func receive<Work>(
     as: Work.Type, refusing refusal: ([GuestPhysicalRange]) -> String? = { _ in nil }, unless isCancelled: () -> Bool
   ) throws(TransferError) -> Snapshot<Work> {
@@ -66,7 +67,7 @@ public final class Receiver: Sendable {
       case .state:
         let guest: PortableGuest<Work>
         do { guest = try PortableGuest(decoding: message.payload) } catch { throw .snapshot(error) }
-        guard guest.machine.memory == memory else { throw .protocolError("other memory than was proposed") }
+        guard guest.machine.memory == memory else { throw .protocolError("the memory is not what was proposed") }
         return Snapshot(guest: guest, pages: pages.values.sorted { $0.address < $1.address })
       case .abort: throw .ended("the source keeps its guest: \(message.text)")
       default: throw .protocolError("\(message.kind) at the wrong time")
@@ -74,14 +75,14 @@ public final class Receiver: Sendable {
     }
   }
 
-  /// The memory of the guest that is proposed.
+  /// The memory of the proposed guest.
   private func proposal(unless isCancelled: () -> Bool) throws(TransferError) -> [GuestPhysicalRange] {
     do throws(TransferError) {
       let message = try connection.message(by: deadline, unless: isCancelled)
       switch message.kind {
       case .proposal: break
       case .abort: throw .nobody("the source keeps its guest: \(message.text)")
-      default: throw .nobody("it said \(message.kind) at the wrong time")
+      default: throw .nobody("it sent \(message.kind) at the wrong time")
       }
       let ranges: [GuestPhysicalRange]
       do { ranges = try JSONDecoder().decode([GuestPhysicalRange].self, from: Data(message.payload)) } catch {
@@ -92,46 +93,45 @@ public final class Receiver: Sendable {
     } catch { throw error.beforeAnything }
   }
 
-  /// What is to be done with a guest that is whole here.
+  /// What to do with a guest that has arrived completely.
   public enum TakeOver: Equatable, Sendable {
-    /// Run it: the source has let go of it.
+    /// Run it: the source has given it up.
     case run
     /// Run it: the source is dead, and nobody else has it.
     case runAlone
-    /// Forget it, for this reason: the source keeps it, or does not say what it does.
+    /// Discard it, for this reason: the source keeps it, or its decision is unknown.
     case forget(String)
   }
 
-  /// Says that the guest is whole here, and waits for the source's word; who is cancelled by then leaves the guest to
-  /// the source.
+  /// Sends `ready` and waits for the source's decision; if cancelled by then, leaves the guest to the source.
   ///
-  /// All that running it takes must be there: from here on nothing may fail.
+  /// Everything that running the guest needs must be allocated: from here on nothing may fail.
   public func takeOver(unless isCancelled: () -> Bool) -> TakeOver {
-    let deadline = ContinuousClock.now + deadlines.word
-    // A source that cannot be told has either said something before it closed, or is dead: reading tells.
-    _ = connection.say(Message(kind: .ready), by: deadline)
+    let deadline = ContinuousClock.now + deadlines.decision
+    // If `ready` cannot be sent, the source has sent something before it closed, or is dead; reading shows which.
+    _ = connection.deliver(Message(kind: .ready), by: deadline)
     do throws(TransferError) {
       let message = try connection.message(by: deadline, unless: isCancelled)
       switch message.kind {
       case .commit where isCancelled(): return .forget("stopped on request before it ran here")
       case .commit: break
       case .abort: return .forget("the source keeps its guest: \(message.text)")
-      default: return .forget("it said \(message.kind) instead of commit")
+      default: return .forget("it sent \(message.kind) instead of commit")
       }
     } catch {
       if case .socket(let error) = error, error.isEndOfStream { return .runAlone }
-      // Whoever was stopped beyond the deadline has not looked: the source may have let go of the guest meanwhile.
-      guard !isCancelled(), connection.hasCome(Message(kind: .commit)) else {
-        return .forget("no word from the source: \(error)")
+      // This process may have been stopped beyond the deadline, and the source may have given up the guest since.
+      guard !isCancelled(), connection.hasReceived(Message(kind: .commit)) else {
+        return .forget("no decision came from the source: \(error)")
       }
     }
-    return switch connection.say(Message(kind: .running), by: .now + deadlines.saying) {
-    case .said: .run
+    return switch connection.deliver(Message(kind: .running), by: .now + deadlines.sending) {
+    case .delivered: .run
     case .gone: .runAlone
-    case .unsaid: .forget("the source could not be told that it runs here: the system takes no message")
+    case .undelivered: .forget("`running` could not be sent to the source: the system accepts no message")
     }
   }
 
-  /// Tells the source that its guest is not taken.
-  public func refuse(_ reason: String) { _ = connection.say(.reason(.refuse, reason), by: .now + .seconds(1)) }
+  /// Tells the source that its guest is refused.
+  public func refuse(_ reason: String) { _ = connection.deliver(.reason(.refuse, reason), by: .now + .seconds(1)) }
 }

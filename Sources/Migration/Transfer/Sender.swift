@@ -1,10 +1,10 @@
-// The source's side of a migration. The states and what ends each: the table in docs/migration.md.
+// The source's side of a migration. docs/migration.md has a table of the states and what ends each.
 //
-// The guest is the source's until `running` has come. Whatever goes wrong before `commit`, the guest goes on here, and
-// the destination is told `abort` before the stream ends: a destination that holds a whole guest takes the end of the
-// stream for the source's death, and runs it. After `commit` two things say what became of the guest: `running`, and
-// the end of the stream, which a destination does not cause before `running` unless it does not run it. Silence says
-// nothing: then the guest must not go on here.
+// The source has the guest until `running` arrives. If anything fails before `commit`, the guest continues here, and
+// the source sends `abort` before the stream ends: to a destination that holds a whole guest the end of the stream
+// means that the source is dead, and it runs the guest. After `commit` two things decide: `running`, and the end of the
+// stream, which a destination causes before `running` only if it does not run the guest. Silence decides nothing: then
+// the guest must not continue here.
 
 import FoundationEssentials
 public import Hypervisor
@@ -18,17 +18,18 @@ public final class Sender: Sendable {
   private let progress = Mutex(Progress())
 
   private struct Progress {
-    /// Until when memory may be copied.
+    /// When copying memory must end.
     var copying: ContinuousClock.Instant?
-    /// Whether half of a message is on the stream: nothing can be said after that, and no guest can have come whole.
+    /// Whether part of a message is on the stream: nothing can be sent after it, and the guest cannot be complete
+    /// there.
     var isCut = false
     /// Whether the destination may hold a whole guest.
     var mayBeWhole = false
   }
 
-  /// Connects to a destination that waits at a path.
+  /// Connects to a destination that listens at a path.
   ///
-  /// - Throws: `TransferError.socket` when nobody waits there whom the rule takes.
+  /// - Throws: `TransferError.socket` when no process that the rule accepts listens there.
   public init(
     to path: FilePath, of peers: PeerRule = PeerRule(), deadlines: Deadlines = Deadlines(),
     unless isCancelled: () -> Bool = { false }
@@ -45,19 +46,19 @@ public final class Sender: Sendable {
     self.deadlines = deadlines
   }
 
-  /// What the destination offers: the first that it says.
+  /// The destination's offer: its first message.
   ///
-  /// - Throws: `TransferError` when it does not, or speaks another version of the protocol.
+  /// - Throws: `TransferError` when it sends none, or has another version of the protocol.
   public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
     let message = try connection.message(by: .now + deadlines.offer, unless: isCancelled)
     switch message.kind {
     case .offer: return try Greeting(decoding: message.payload).offer
-    case .refuse: throw .ended("the destination does not take a guest: \(message.text)")
+    case .refuse: throw .ended("the destination refuses a guest: \(message.text)")
     default: throw .protocolError("\(message.kind) before its offer")
     }
   }
 
-  /// Says that a guest with this memory will come; from now on the time for copying it runs.
+  /// Proposes a guest with this memory; the time for copying it starts now.
   ///
   /// - Throws: `TransferError` when the destination is gone.
   public func propose(
@@ -68,7 +69,7 @@ public final class Sender: Sendable {
     try post(Message(kind: .proposal, payload: try json(memory)), by: deadline, unless: isCancelled)
   }
 
-  /// Sends pages, by default as long as copying may take; a page that was sent before is replaced.
+  /// Sends pages, which replace those sent before; by default until copying must end.
   ///
   /// - Throws: `TransferError` when the destination is gone, or the time is up.
   public func send(
@@ -82,7 +83,7 @@ public final class Sender: Sendable {
     }
   }
 
-  /// Sends a message that decides nothing.
+  /// Sends a message that does not decide who has the guest.
   private func post(
     _ message: Message, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws(TransferError) {
@@ -92,27 +93,27 @@ public final class Sender: Sendable {
     }
   }
 
-  /// Why a stream has ended: what the destination said before it closed, where it said something.
+  /// Why a stream ended: the destination's reason, if it sent one before it closed.
   private func reason(of error: SocketError) -> TransferError {
     guard error.isEndOfStream, let last = try? connection.message(by: .now + .seconds(1)), last.kind == .refuse else {
       return .socket(error)
     }
-    return .ended("the destination does not take the guest: \(last.text)")
+    return .ended("the destination refuses the guest: \(last.text)")
   }
 
   // MARK: The hand-over
 
-  /// What became of a guest that was to be handed over.
+  /// The result of handing a guest over.
   public enum HandOver: Equatable, Sendable {
     /// It runs at the destination.
     case moved
-    /// It is still here, for this reason.
+    /// It stays here, for this reason.
     case kept(String)
-    /// It has been given away, and the destination does not say whether it has it: it must not go on here.
+    /// It was given up, and the destination does not say whether it runs: it must not continue here.
     case unknown(String)
   }
 
-  /// Hands the guest over: its state, all pages having been sent, and then the guest itself.
+  /// Hands the guest over after all pages have been sent: first its state, then the guest itself.
   ///
   /// A destination that is not ready by `deadline` does not get it.
   public func handOver<Work>(
@@ -122,30 +123,30 @@ public final class Sender: Sendable {
       let state: [UInt8]
       do { state = try guest.encoded() } catch { throw TransferError.protocolError("\(error)") }
       try post(Message(kind: .state, payload: state), by: deadline, unless: isCancelled)
-      // Only now: of a state that did not go out whole, no guest can come, and nobody is to be told for long.
+      // Not earlier: without the whole state the destination has no guest, and `abort` need not be repeated.
       progress.withLock { $0.mayBeWhole = true }
-      let answer = try word(by: deadline, unless: isCancelled)
+      let answer = try replyToState(by: deadline, unless: isCancelled)
       switch answer.kind {
       case .ready: break
-      case .refuse: throw TransferError.ended("the destination does not take the guest: \(answer.text)")
+      case .refuse: throw TransferError.ended("the destination refuses the guest: \(answer.text)")
       default: throw TransferError.protocolError("\(answer.kind) instead of ready")
       }
     } catch {
       abort("\(error)")
       return .kept("before the destination was ready: \(error)")
     }
-    switch connection.say(Message(kind: .commit), by: .now + deadlines.saying) {
-    case .said: return answer(unless: isCancelled)
+    switch connection.deliver(Message(kind: .commit), by: .now + deadlines.sending) {
+    case .delivered: return answer(unless: isCancelled)
     case .gone: return .kept("the destination was gone before it could take over")
-    case .unsaid:
-      let reason = "the destination could not be told to take over: the system takes no message"
+    case .undelivered:
+      let reason = "`commit` could not be sent to the destination: the system accepts no message"
       abort(reason)
       return .kept(reason)
     }
   }
 
-  /// What the destination says of the state.
-  private func word(
+  /// The destination's reply to the state.
+  private func replyToState(
     by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool
   ) throws(TransferError) -> Message {
     do throws(TransferError) { return try connection.message(by: deadline, unless: isCancelled) } catch {
@@ -154,15 +155,15 @@ public final class Sender: Sendable {
     }
   }
 
-  /// Waits for the word of a destination that has been told to take over.
+  /// Waits for the answer to `commit`.
   private func answer(unless isCancelled: () -> Bool) -> HandOver {
     let deadline = ContinuousClock.now + deadlines.answer
-    // Whoever is asked to stop looks a moment longer: the answer is on its way.
-    var asked: ContinuousClock.Instant?
+    // After a cancel it waits one second more, because the answer may be on its way.
+    var cancelled: ContinuousClock.Instant?
     func isOver() -> Bool {
       guard isCancelled() else { return false }
-      if asked == nil { asked = .now }
-      return asked.map { $0.duration(to: .now) > .seconds(1) } ?? false
+      if cancelled == nil { cancelled = .now }
+      return cancelled.map { $0.duration(to: .now) > .seconds(1) } ?? false
     }
     while true {
       do throws(TransferError) {
@@ -170,7 +171,7 @@ public final class Sender: Sendable {
         switch message.kind {
         case .running: return .moved
         case .refuse: return .kept("the destination did not take over: \(message.text)")
-        // It does not keep to the protocol; the end of the stream still says that it does not run the guest.
+        // A violation of the protocol; the end of the stream would still mean that it does not run the guest.
         default: continue
         }
       } catch {
@@ -179,32 +180,31 @@ public final class Sender: Sendable {
         case .protocolError: continue
         default:
           return .unknown(
-            "the destination was told to take the guest over, and does not say that it has (\(error)); it does not go on "
+            "the destination was told to run the guest and has not confirmed it (\(error)); the guest does not continue "
               + "here, because it may run there")
         }
       }
     }
   }
 
-  /// Tells the destination that the guest stays; to be called before the stream ends, which alone means that the source
-  /// is dead.
+  /// Tells the destination that the guest stays here; must be called before the stream ends, because the end alone
+  /// means that the source is dead.
   ///
-  /// A destination that may hold the whole guest is told until it has heard it, or has given up waiting and is
-  /// gone. One that does neither is stopped, or means no good: the stream to it stays open for as long as this process
-  /// lives.
+  /// To a destination that may hold the whole guest it is sent until it is delivered or the destination has closed. If
+  /// neither happens, the destination is stopped or hostile, and the stream stays open as long as this process lives.
   public func abort(_ reason: String) {
     let (isCut, mayBeWhole) = progress.withLock { ($0.isCut, $0.mayBeWhole) }
     guard !isCut else { return }
-    let limit = mayBeWhole ? deadlines.word + deadlines.answer : .seconds(1)
-    let said = connection.say(.reason(.abort, reason), by: .now + limit)
-    if mayBeWhole, said == .unsaid { Self.heldOpen.withLock { $0.append(self) } }
+    let limit = mayBeWhole ? deadlines.decision + deadlines.answer : .seconds(1)
+    let delivery = connection.deliver(.reason(.abort, reason), by: .now + limit)
+    if mayBeWhole, delivery == .undelivered { Self.heldOpen.withLock { $0.append(self) } }
   }
 
-  /// The streams whose end would say what is not so.
+  /// The streams whose end the destination would misunderstand.
   private static let heldOpen = Mutex<[Sender]>([])
 }
 
-/// What the destination says first.
+/// The destination's first message.
 struct Greeting: Codable, Sendable {
   static let currentVersion = 1
   private var version = Self.currentVersion
@@ -214,16 +214,16 @@ struct Greeting: Codable, Sendable {
 
   /// Reads a greeting.
   ///
-  /// - Throws: `TransferError.protocolError` when it is none, or of another version.
+  /// - Throws: `TransferError.protocolError` when it is invalid, or of another version.
   init(decoding payload: [UInt8]) throws(TransferError) {
     struct Head: Decodable { var version: Int }
     do {
       let version = try JSONDecoder().decode(Head.self, from: Data(payload)).version
       guard version == Self.currentVersion else {
-        throw TransferError.protocolError("version \(version) of it; this program speaks \(Self.currentVersion)")
+        throw TransferError.protocolError("it has version \(version); this program has \(Self.currentVersion)")
       }
       self = try JSONDecoder().decode(Self.self, from: Data(payload))
-      guard offer.isPlain else { throw TransferError.protocolError("an offer with words that cannot be printed") }
+      guard offer.isPlain else { throw TransferError.protocolError("an offer with control characters") }
     } catch let error as TransferError {
       throw error
     } catch {
@@ -234,7 +234,7 @@ struct Greeting: Codable, Sendable {
 
 /// A value as JSON.
 ///
-/// - Throws: `TransferError.protocolError` when it cannot be.
+/// - Throws: `TransferError.protocolError` when it cannot be encoded.
 func json(_ value: some Encodable) throws(TransferError) -> [UInt8] {
   do { return Array(try JSONEncoder().encode(value)) } catch { throw .protocolError("\(error)") }
 }

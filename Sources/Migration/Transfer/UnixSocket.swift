@@ -1,34 +1,34 @@
-// A stream between two processes of one machine: a Unix socket, with the few calls that are needed.
+// A stream between two processes of one machine: a Unix socket.
 //
-// What a failed call means: end of file, EPIPE and ECONNRESET say that the other side has closed, or is dead. Nothing
-// else says anything about it: a call that fails for want of memory or buffers (ENOBUFS, ENOMEM), or was interrupted,
-// is made again until the phase's deadline.
+// End of file, EPIPE and ECONNRESET mean that the other side has closed or is dead. Any other error says nothing about
+// it: a call that fails for lack of memory or buffers (ENOBUFS, ENOMEM), or was interrupted, is repeated until the
+// phase's deadline.
 // Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2).
 
 import Glibc
 import Hypervisor
 public import SystemPackage
 
-/// A call about a socket that failed.
+/// A socket call that failed.
 public struct SocketError: Error, Equatable, CustomStringConvertible {
-  /// What was attempted, in words.
+  /// What was attempted.
   public let what: String
-  /// Nil when the other side has closed.
+  /// Nil if the other side has closed.
   public let code: Errno?
 
   public var description: String { "\(what): \(code.map { "\($0)" } ?? "the other side is gone")" }
 }
 
 extension SocketError {
-  /// Whether the system has too little of something at the moment (socket(2)): nothing is said about the other side.
+  /// Whether a resource is exhausted at the moment (socket(2)), which says nothing about the other side.
   public var isShortage: Bool {
     [.tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory, .noBufferSpace].contains(code)
   }
 
-  /// Whether the other side has closed, in whichever way.
+  /// Whether the other side has closed.
   var isEndOfStream: Bool { code.map(\.isDeathOfPeer) ?? true }
 
-  /// Whether this side gave up waiting because it was asked to.
+  /// Whether this side was cancelled.
   var isCancellation: Bool { code == .canceled }
 
   /// The error of the call that has just failed.
@@ -40,13 +40,13 @@ extension Errno {
   fileprivate var isDeathOfPeer: Bool { self == .connectionReset || self == .brokenPipe }
 }
 
-/// A call that a test may have fail.
+/// A call that a test can make fail.
 enum SocketCall: String, CaseIterable, Sendable { case send, receive, poll }
 
 /// One end of a stream; closed when the owner goes.
 public struct Connection: ~Copyable, Sendable {
   let descriptor: CInt
-  /// The error that a call is to fail with instead of being made: for tests of what follows from a failure.
+  /// For tests: the error with which a call fails instead of being made.
   private let fault: (@Sendable (SocketCall) -> Errno?)?
 
   init(owning descriptor: CInt, failing fault: (@Sendable (SocketCall) -> Errno?)? = nil) {
@@ -64,9 +64,9 @@ public struct Connection: ~Copyable, Sendable {
     return Connection(owning: descriptor)
   }
 
-  /// Connects to the socket at a path; where so many wait there that there is no room, at most `limit`.
+  /// Connects to the socket at a path; while its queue is full, waits at most `limit`.
   ///
-  /// - Throws: `SocketError`: nobody listens there, the path is too long, or whoever listens is not one of `peers`.
+  /// - Throws: `SocketError` when nobody listens there, the path is too long, or `peers` does not accept the listener.
   public init(
     to path: FilePath, of peers: PeerRule = PeerRule(), within limit: Duration = .zero,
     unless isCancelled: () -> Bool = { false }
@@ -91,10 +91,10 @@ public struct Connection: ~Copyable, Sendable {
     }
   }
 
-  /// Tries once; gives the error, nil where there is none.
+  /// Tries once, and returns the error; nil if there is none.
   private func connect(to path: FilePath) throws(SocketError) -> Errno? {
     var address = try sockaddr_un(path)
-    // Safe: the structure is this call's own, for its own length.
+    // Safe: the structure is used only during the call, with its own length.
     let result = unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
@@ -105,16 +105,16 @@ public struct Connection: ~Copyable, Sendable {
 
   // MARK: Bytes
 
-  /// Bytes of a message that did not go out whole.
+  /// A message that was not sent completely.
   struct Cut: Error {
     let cause: SocketError
-    /// How many went out.
+    /// How many bytes were sent.
     let sent: Int
   }
 
   /// Sends all of these bytes until `deadline`.
   ///
-  /// - Throws: `Cut`: the other side has closed (no error number, EPIPE or ECONNRESET), or the time is up.
+  /// - Throws: `Cut` when the other side has closed (no error number, EPIPE or ECONNRESET), or the time is up.
   func send(
     _ bytes: [UInt8], by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(Cut) {
@@ -136,8 +136,8 @@ public struct Connection: ~Copyable, Sendable {
 
   /// Waits for exactly `count` bytes until `deadline`.
   ///
-  /// - Throws: `SocketError`: the other side has closed (no error number), or the time is up (ETIMEDOUT, or the error
-  ///   that kept coming).
+  /// - Throws: `SocketError` when the other side has closed (no error number), or the time is up (ETIMEDOUT, or the
+  ///   repeated error).
   func receive(
     _ count: Int, by deadline: ContinuousClock.Instant, unless isCancelled: () -> Bool = { false }
   ) throws(SocketError) -> [UInt8] {
@@ -145,7 +145,7 @@ public struct Connection: ~Copyable, Sendable {
     var last: Errno?
     while bytes.count < count {
       try wait(for: POLLIN, until: deadline, after: last, "waiting", isCancelled)
-      // The buffer grows with what comes, not with what was promised.
+      // The buffer grows with what arrives, not with what was announced.
       var part = [UInt8](repeating: 0, count: min(count - bytes.count, 1 << 16))
       switch take(into: &part) {
       case .success(0): throw SocketError("receiving", nil)
@@ -159,11 +159,11 @@ public struct Connection: ~Copyable, Sendable {
     return bytes
   }
 
-  /// Takes this message, where the whole of it has come and nothing before it: for who finds his deadline over, and may
-  /// have been stopped all the time.
+  /// Whether exactly this message has arrived, which it then takes: for use after the deadline, because this process
+  /// may have been stopped all the time.
   ///
-  /// The end of the stream is no message, and says nothing any more by then.
-  func hasCome(_ message: Message) -> Bool {
+  /// The end of the stream does not count.
+  func hasReceived(_ message: Message) -> Bool {
     let wanted = message.bytes
     var bytes = [UInt8](repeating: 0, count: wanted.count)
     guard case .success(wanted.count) = take(into: &bytes) else { return false }
@@ -171,32 +171,32 @@ public struct Connection: ~Copyable, Sendable {
   }
 
   /// Whether a message that decides who has the guest has reached the other side's end of the stream.
-  enum Said: Equatable, Sendable {
-    case said
-    /// No, and nobody is there any more.
+  enum Delivery: Equatable, Sendable {
+    case delivered
+    /// No: the other side has closed.
     case gone
-    /// No, not one byte of it, and the time is up.
-    case unsaid
+    /// No: not one byte of it was sent, and the time is up.
+    case undelivered
   }
 
-  /// Sends a message that decides who has the guest, and says what is certain of it.
+  /// Sends a message that decides who has the guest, and returns whether it was delivered.
   ///
-  /// Such a message is short, and the kernel takes it whole or not at all (Linux net/unix/af_unix.c,
+  /// Such a message is short, and the kernel accepts it completely or not at all (Linux net/unix/af_unix.c,
   /// unix_stream_sendmsg: one buffer).
-  func say(_ message: Message, by deadline: ContinuousClock.Instant) -> Said {
+  func deliver(_ message: Message, by deadline: ContinuousClock.Instant) -> Delivery {
     let bytes = message.bytes
     var sent = 0
     while true {
       switch transmit(bytes[sent...]) {
       case .success(let count):
         sent += count
-        if sent == bytes.count { return .said }
+        if sent == bytes.count { return .delivered }
         continue
       case .failure(let code) where code.isDeathOfPeer: return .gone
       case .failure: break
       }
       if hasHungUp { return .gone }
-      if sent == 0, ContinuousClock.now >= deadline { return .unsaid }
+      if sent == 0, ContinuousClock.now >= deadline { return .undelivered }
       Self.rest()
     }
   }
@@ -229,14 +229,14 @@ public struct Connection: ~Copyable, Sendable {
     return ready < 0 ? .failure(Errno(rawValue: errno)) : .success(CInt(request.revents))
   }
 
-  /// Whether the other side says nothing more.
+  /// Whether the other side will send nothing more.
   ///
   /// POLLRDHUP, which C libraries hide without _GNU_SOURCE, is 0x2000.
   private var hasHungUp: Bool {
     if case .success(let events) = poll(0x2000, milliseconds: 0) { events & (0x2000 | POLLHUP) != 0 } else { false }
   }
 
-  /// Waits until there is something to do, asking now and then whether that is still wanted.
+  /// Waits for events, and polls `isCancelled`.
   private func wait(
     for events: CInt, until deadline: ContinuousClock.Instant, after last: Errno?, _ what: String,
     _ isCancelled: () -> Bool
@@ -245,7 +245,7 @@ public struct Connection: ~Copyable, Sendable {
     while true {
       if isCancelled() { throw SocketError(what, .canceled) }
       let left = (deadline - .now) / .milliseconds(1)
-      // Who sends a byte now and then does not hold the time up.
+      // The deadline holds even if the other side sends a byte now and then.
       guard left > 0 else { throw SocketError(what, last ?? .timedOut) }
       switch poll(events, milliseconds: CInt(min(left.rounded(.up), 50))) {
       case .success(let ready) where ready != 0: return
@@ -258,7 +258,7 @@ public struct Connection: ~Copyable, Sendable {
     }
   }
 
-  /// A moment in which the system may find what it lacked.
+  /// Waits a moment before a repeated attempt.
   static func rest() { usleep(1_000) }
 }
 

@@ -11,7 +11,7 @@ public enum Entry: String, CaseIterable, Sendable {
   case breakpoint
   /// UD2 and IRET, from 64-bit user mode.
   case undefined
-  /// No user mode: the kernel's work alone, in ring 0.
+  /// No user mode: only the kernel's work, in ring 0.
   case none
 
   /// One line for a person.
@@ -21,13 +21,13 @@ public enum Entry: String, CaseIterable, Sendable {
     case .sysenter: "SYSENTER/SYSEXIT from 32-bit compatibility mode"
     case .breakpoint: "INT3/IRET from 64-bit user mode"
     case .undefined: "UD2/IRET from 64-bit user mode (the handler steps over the UD2)"
-    case .none: "no user mode: the kernel's work alone, in ring 0"
+    case .none: "no user mode: only the kernel's work, in ring 0"
     }
   }
 
-  /// The mechanisms that switch rings, the one to prefer first.
+  /// The mechanisms that switch rings, in order of preference.
   public static let ringSwitching: [Entry] = [.syscall, .sysenter, .breakpoint, .undefined]
 
-  /// Whether it is an instruction made for system calls.
+  /// Whether it is a system-call instruction.
   public var isSystemCall: Bool { self == .syscall || self == .sysenter }
 }

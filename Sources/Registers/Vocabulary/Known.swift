@@ -1,12 +1,12 @@
 // Names in results. A newer version may write names that this one does not know; such a result is still read, compared,
-// shown, and written back as it was.
+// shown, and written back unchanged.
 
-/// A value that results name by a word: a policy, a workload, an entry, an MSR.
+/// A value that has a name in results: a policy, a workload, an entry, an MSR.
 public protocol Term: Hashable, Sendable {
-  /// Its word in results.
+  /// Its name in results.
   var term: String { get }
 
-  /// The value of a word; nil for a word that this version does not know, or would spell in another way.
+  /// The value with this name; nil for a name that this version does not know, or would spell in another way.
   init?(term: String)
 }
 
@@ -15,20 +15,19 @@ extension Term where Self: RawRepresentable<String> {
   public init?(term: String) { self.init(rawValue: term) }
 }
 
-/// A name out of a result: one that this version knows, or any other word, as it stands there.
+/// A name from a result: one that this version knows, or any other text, kept as it is.
 ///
-/// This is how every name in results is held. `name == .ibrs` compares it with what is known; text is not compared.
+/// Results hold every name in this form. `name == .ibrs` compares values, not text.
 public enum Known<Value: Term>: Hashable, Sendable {
-  case known(Value)
-  case unknown(String)
+  case known(Value), unknown(String)
 
-  /// The name of this word.
+  /// The name with this text.
   public init(_ text: String) { self = Value(term: text).map(Self.known) ?? .unknown(text) }
 
-  /// What it names; nil for a word that this version does not know.
+  /// The named value; nil for a name that this version does not know.
   public var value: Value? { if case .known(let value) = self { value } else { nil } }
 
-  /// The word as it stands in the result.
+  /// The text in the result.
   public var text: String {
     switch self {
     case .known(let value): value.term
@@ -36,10 +35,10 @@ public enum Known<Value: Term>: Hashable, Sendable {
     }
   }
 
-  /// Whether it names this.
+  /// Whether it names this value.
   public static func == (name: Self, value: Value) -> Bool { name.value == value }
 
-  /// Whether it names anything else, a word that is not known included.
+  /// Whether it names anything else, including an unknown name.
   public static func != (name: Self, value: Value) -> Bool { !(name == value) }
 }
 
@@ -55,21 +54,21 @@ extension Known: Codable, CodingKeyRepresentable {
     try container.encode(text)
   }
 
-  public var codingKey: any CodingKey { Key(stringValue: text) }
+  public var codingKey: any CodingKey { TextKey(stringValue: text) }
 
   public init?(codingKey: some CodingKey) { self.init(codingKey.stringValue) }
-
-  /// A name as the key of a JSON object.
-  private struct Key: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
 }
 
-/// An MSR's word in results is its number in hexadecimal, "0x48".
+/// Any text as the key of a JSON object.
+package struct TextKey: CodingKey {
+  package let stringValue: String
+  package var intValue: Int? { nil }
+
+  package init(stringValue: String) { self.stringValue = stringValue }
+  package init?(intValue: Int) { nil }
+}
+
+/// An MSR's name in results is its number in hexadecimal, "0x48".
 extension MSR: Term {
   public var term: String { hex }
 

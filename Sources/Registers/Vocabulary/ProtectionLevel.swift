@@ -1,23 +1,23 @@
-// How far a policy protects its guest. Hypervisor/Policies finds out which it is, with the reason.
+// How far a policy protects its guest. Hypervisor/Policies determines the level and the reason.
 
 /// How far a policy protects its guest.
 public enum ProtectionLevel: String, Codable, Sendable {
-  /// Indirect branches are restricted always, whatever the guest writes.
+  /// Indirect branches are always restricted, whatever the guest writes.
   case always
-  /// The bits that the host keeps stand in the register always; what that restricts depends on the processor.
+  /// The host's bits are always set in the register; what that restricts depends on the processor.
   case maskedBits
-  /// As the guest chooses by what it writes.
+  /// The guest's own writes decide.
   case guest
   /// Not at all.
   case none
-  /// The subject is not the register that protects.
+  /// The policy's MSR is not one that protects.
   case notApplicable
 
-  /// The level as a person says it.
+  /// The level for a person.
   public var summary: String {
     switch self {
     case .always: "always"
-    case .maskedBits: "the host's bits alone"
+    case .maskedBits: "only the host's bits"
     case .guest: "as the guest chooses"
     case .none: "no"
     case .notApplicable: "not applicable"

@@ -1,22 +1,7 @@
-// The guests' work by name. What each does stands in GuestImages/Guests.
+// The names of the workloads. GuestImages/Guests has the code of each.
 
 /// A workload's name, on the command line and in results.
 public enum WorkloadName: String, CaseIterable, Sendable {
-  case bare
-  case ibrs
-  case ibrsAll = "ibrs-all"
-  case ibrsForced = "ibrs-forced"
-  case retpoline
-  case indirect
-  case ibpb
-  case ssbd
-  case chatty
-  case phases
-  case probe
-  case wrmsr
-  case cpuid
-  case out
-  case mmio
-  case hlt
-  case delay
+  case bare, ibrs, ibrsAll = "ibrs-all", ibrsForced = "ibrs-forced", retpoline, indirect, ibpb, ssbd, chatty, phases
+  case probe, wrmsr, cpuid, out, mmio, hlt, delay
 }

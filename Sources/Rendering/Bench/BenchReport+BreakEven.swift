@@ -1,4 +1,4 @@
-// The break-even in words: the costs of each policy, the cheapest at each number of exits, and what contradicts that.
+// The break-even as text: the costs of each policy, the cheapest at each number of exits, and contradictions.
 
 import Measurement
 import Registers
@@ -19,31 +19,30 @@ extension BenchReport {
     return table
   }
 
-  /// What to know of the model before relying on it, each in a sentence: what it does not name, and what it cannot
-  /// know.
+  /// The limits of the model, one sentence each.
   var modelCaveats: [String] {
     guard let breakEven else { return [] }
     var caveats: [String] = []
     if let reason = breakEven.withheld { caveats.append("No winner is named: \(reason).") }
     if !breakEven.leftOut.isEmpty {
       caveats.append(
-        "Not compared, since too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", "))."
+        "Not compared, because too few of the same guests were measured: \(breakEven.leftOut.map(\.text).joined(separator: ", "))."
       )
     }
     if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
-      caveats.append("? is not known: the fit puts it below zero, which no cost is, so that noise is larger than it.")
+      caveats.append("? is not known: the fit gives less than zero, so the noise is larger than the cost.")
     }
     return caveats
   }
 
-  /// What stands above the winners.
+  /// The caption of the winners.
   var winnerTitle: String {
     let fitted = Set((breakEven?.models ?? []).flatMap(\.fittedOn))
     let most = cells.filter { fitted.contains($0.id) }.map(\.writesPerEntry).max() ?? 0
     return "The cheapest policy, for up to \(counted(most, "write")) per entry, the most that was measured"
   }
 
-  /// The cheapest policy, a line for each number of exits, and below it where the cells contradict that.
+  /// The cheapest policy for each number of exits, one line each, followed by cells that contradict it.
   var winnerLines: [String] {
     guard let breakEven else { return [] }
     return Set(breakEven.winners.map(\.exits)).sorted().flatMap { exits in
@@ -53,7 +52,7 @@ extension BenchReport {
     }
   }
 
-  /// The lines on which two policies cost the same, in words.
+  /// The numbers of writes and exits at which two policies cost the same.
   var crossingLines: [String] {
     (breakEven?.crossings ?? []).map { crossing in
       let start = Decimal.text(crossing.atNoExit, digits: 2) + crossing.atNoExitInterval.text(digits: 2)
@@ -64,7 +63,7 @@ extension BenchReport {
 }
 
 extension BreakEven.Winner {
-  /// The stretch: "emulate up to 2.1 (1.9 to 2.3) writes".
+  /// The range: "emulate up to 2.1 (1.9 to 2.3) writes".
   fileprivate var text: String {
     let interval = toInterval.text(digits: 1)
     let start = Decimal.text(from, digits: 1)
@@ -79,7 +78,7 @@ extension BreakEven.Winner {
 }
 
 extension BreakEven.Contradiction {
-  /// The contradiction in a sentence.
+  /// The contradiction as a sentence.
   fileprivate var text: String {
     let bounds = "\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper))"
     return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
@@ -87,11 +86,11 @@ extension BreakEven.Contradiction {
   }
 }
 
-/// So many of something: "1 exit", "2 exits".
+/// A number with its noun: "1 exit", "2 exits".
 private func counted(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
 
 extension Double {
-  /// A part of a cost: "?" where it is below zero.
+  /// A component of a cost; "?" where it is below zero.
   fileprivate var asPart: String { self < 0 ? "?" : Decimal.cycles(self) }
 }
 

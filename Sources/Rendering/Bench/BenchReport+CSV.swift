@@ -15,8 +15,7 @@ extension BenchReport {
 
   /// One row per cell, cycles and counts per iteration.
   ///
-  /// What is not known is empty, and so is what no cost can be, such as a least sample that is negative. Lines end with
-  /// CR and LF.
+  /// Unknown figures are empty, and so are impossible costs, such as a negative minimum. Lines end with CR and LF.
   public var csv: String {
     ([Self.csvColumns] + cells.map(csvRow)).map { $0.map(Self.csvField).joined(separator: ",") + "\r\n" }.joined()
   }

@@ -1,4 +1,4 @@
-// A benchmark as a person reads it: what may spoil it, costs, verdicts, break-even, the spread of the samples.
+// A benchmark as a person reads it: warnings, costs, verdicts, break-even, the spread of the samples.
 
 public import Measurement
 import Registers
@@ -7,13 +7,13 @@ extension BenchReport {
   /// The result as text of the usual width.
   public var text: String { document().text() }
 
-  /// The result as text of so many columns.
+  /// The result as text of at most `width` columns.
   public func text(width: Int) -> String { document().text(width: width) }
 
   /// The whole result as a page in GitHub's Markdown.
   public var markdown: String { document(isWhole: true).markdown }
 
-  /// The result as a document; the whole of it has the interval of each ratio and the sources of the claims.
+  /// The result as a document; with `isWhole`, it has the interval of each ratio and the sources of the claims.
   public func document(isWhole: Bool = false) -> Document {
     Document(
       title: "spectrap bench",

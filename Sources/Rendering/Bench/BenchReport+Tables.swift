@@ -1,10 +1,10 @@
-// The tables of a benchmark, and what else its document is made of.
+// The tables and lists of a benchmark's document.
 
 import Measurement
 import Registers
 
 extension BenchReport {
-  /// The cells that are held against a bare entry: workloads and bystanders, and the bare entries themselves.
+  /// The cells that are compared with a bare entry: workloads and bystanders, and the bare entries themselves.
   var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
 
   /// The cells of single instructions, without the loops that are subtracted from them.
@@ -13,7 +13,7 @@ extension BenchReport {
     return cells.filter { $0.isMeasured && $0.isPrimitive && !loops.contains($0.id) }
   }
 
-  /// The cells that were asked for and are not there, those with the same reason together.
+  /// The cells that were requested and not measured, grouped by reason.
   var absences: [Document.Group] {
     let absent = cells.filter { !$0.isMeasured }.map { cell in
       let status = cell.status == .measured ? "not reached" : cell.status.rawValue
@@ -24,8 +24,7 @@ extension BenchReport {
     }
   }
 
-  /// What became of the cells that gave no result though they could have, those with the same cause together; nil where
-  /// there is none.
+  /// The cells that failed or are void, grouped by cause, as a sentence; nil for none.
   package var failures: String? {
     let failed = cells.filter { $0.status == .failed || $0.status == .void }.map { cell in
       (id: cell.id, cause: "\(cell.status.rawValue), \(cell.reason ?? "for no known cause")")
@@ -37,7 +36,7 @@ extension BenchReport {
     return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
   }
 
-  /// What each workload costs under each policy; an interval stands with each ratio where that is wanted.
+  /// The cost of each workload under each policy.
   func costTable(entry: Known<Entry>, withIntervals: Bool) -> Table {
     var table = Table(right: [3, 4, 5, 6, 7])
     table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
@@ -46,7 +45,7 @@ extension BenchReport {
       let comparison = comparison(of: cell)
       let ratio = comparison.map { comparison in
         let interval = comparison.interval
-        // A bystander in company is held against itself alone.
+        // A bystander beside a neighbour is compared with itself alone.
         let other = self.cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
           + (withIntervals ? " (\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper)))" : "") + other
@@ -61,7 +60,7 @@ extension BenchReport {
     return table
   }
 
-  /// What single instructions cost, their loop subtracted.
+  /// The cost of single instructions, without their loop.
   var primitiveTable: Table {
     var table = Table(right: [3, 4, 5, 6])
     table.add(["primitive", "policy", "ends in", unit, "95 % interval", "VMM", "KVM"])
@@ -81,10 +80,9 @@ extension BenchReport {
     return table
   }
 
-  /// What the bystanders beside a neighbour pay in all, a line for each of them.
+  /// The mean cost of each bystander beside a neighbour, over its mean cost alone.
   ///
-  /// A median drops the samples in which the neighbour had its turn on the processor, and what the switch cost; the
-  /// mean does not.
+  /// The median ignores the few samples in which the neighbour ran on the processor; the mean includes them.
   func companyLines(entry: Known<Entry>) -> [String] {
     let bystanders = workloadCells.filter { $0.entry == entry && $0.neighbour != nil }
     return bystanders.map(\.label).uniqued.compactMap { label in
@@ -100,32 +98,34 @@ extension BenchReport {
     }
   }
 
-  /// What stands above those lines.
+  /// The caption of those lines.
   static let companyTitle =
     "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
 
-  /// Whether such a figure of a cell is not known.
+  /// Whether a cell's figure is not known.
   private func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
     unknown.contains { $0.cell == cell.id && $0.figure == figure }
   }
 
-  /// The figures that are not known, those of one kind with the same reason together.
+  /// The figures that are not known, grouped by kind and reason.
   var unknownGroups: [Document.Group] {
     let all = unknown.map { (id: $0.cell, why: "\($0.figure.text): \($0.reason)") }
     return all.map(\.why).uniqued.map { why in Document.Group(why, all.filter { $0.why == why }.map(\.id)) }
   }
 
-  /// What the samples are, beside the table of their spread; nil where each is a figure by itself.
+  /// A note to the table of the samples' spread; nil where samples are not differences.
   var spreadNote: String? {
     guard clock.samplesAreDifferences else { return nil }
     let all = cells.filter(\.isMeasured).flatMap(\.settledRounds).flatMap { $0 }
     let below = all.count { !$0.isCost }
     return
-      "Each sample is the difference of a run of 2N iterations and one of N: what disturbs the shorter one makes it too "
-      + "small. \(below) of \(all.count) are not above zero; where such a one would stand, there is a ?."
+      "Each sample is the difference of a run of 2N iterations and one of N: a disturbance of the shorter run makes it too "
+      + "small. \(below) of \(all.count) are not above zero; they are shown as ?."
   }
 
-  /// How the samples of each cell spread: nothing is dropped but the warm-up, which is counted; so are the outliers.
+  /// The spread of each cell's samples.
+  ///
+  /// Only the warm-up is left out; warm-up and outliers are counted.
   var spreadTable: Table {
     var table = Table(right: [1, 2, 3, 4, 5, 6, 7, 8, 9])
     table.add(["cell", "samples", "outliers", "warm-up", "min", "p50", "mean", "p90", "p99", "max"])
@@ -142,7 +142,7 @@ extension BenchReport {
     return table
   }
 
-  /// What was measured where and how.
+  /// The circumstances of the measurement.
   var facts: [Document.Fact] {
     let warmUp = cells.reduce(0) { $0 + $1.warmUpCount }
     let samples = cells.reduce(0) { $0 + $1.rounds.reduce(0) { $0 + $1.count } }
@@ -197,7 +197,7 @@ extension CellRecord {
 }
 
 extension BenchReport.Unknown.What {
-  /// The kind as a person says it.
+  /// The figure's name in text.
   fileprivate var text: String {
     switch self {
     case .median: "cost"
@@ -209,7 +209,7 @@ extension BenchReport.Unknown.What {
 }
 
 extension Distribution {
-  /// The median's interval as a person reads it.
+  /// The median's interval as text.
   fileprivate var intervalText: String {
     medianInterval95.map(Decimal.costInterval) ?? "too few"
   }

@@ -1,15 +1,17 @@
-// The comparison of two benchmarks as a person reads it: what it comes to first, then the circumstances,
-// then every cell, the worst first.
+// The comparison of two benchmarks as a person reads it: the conclusion, the circumstances, then every cell, the worst
+// first.
 
 import Glibc
 public import Measurement
 
 extension ReportComparison {
-  /// The comparison as text of so many columns; what became dearer by more than the threshold is marked, and with
-  /// `bothWays` what became cheaper.
+  /// The comparison as text.
   ///
-  /// With `verbose`, every circumstance that differs has a line; else those are counted that are one of many of their
-  /// kind.
+  /// - Parameters:
+  ///   - threshold: cells that became dearer by more than this share are marked.
+  ///   - bothWays: whether cells that became cheaper are marked too.
+  ///   - verbose: whether parameters and mitigations that differ are listed; otherwise they are counted.
+  ///   - width: the columns of the text.
   public func text(
     threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false, width: Int = Document.usualWidth
   ) -> String {
@@ -49,7 +51,7 @@ extension ReportComparison {
     return table
   }
 
-  /// What stands behind a cell's figures.
+  /// The mark behind a cell's figures.
   private func mark(_ change: CellChange, _ standing: Standing, _ threshold: Double?, _ bothWays: Bool) -> String {
     switch standing {
     case .undecided: "undecided"
@@ -59,7 +61,7 @@ extension ReportComparison {
     }
   }
 
-  /// The cells with where they stand: those that became dearer before the others, and the dearest first in either part.
+  /// The cells with their standing: first those that became dearer, then the others; each part by falling ratio.
   private func worstFirst(_ threshold: Double) -> [(change: CellChange, standing: Standing)] {
     cells.map { ($0, standing(of: $0, threshold: threshold)) }.sorted { one, other in
       if (one.1 == .dearer) != (other.1 == .dearer) { return one.1 == .dearer }
@@ -67,7 +69,7 @@ extension ReportComparison {
     }
   }
 
-  /// The cells that have no place in the table or no verdict there, with the reason.
+  /// The cells without a ratio or a verdict, grouped by reason.
   private var absences: [(what: String, ids: [String])] {
     let lost = lost.map(\.text).uniqued.map { why in
       ("Lost, in the second \(why)", self.lost.filter { $0.text == why }.map(\.cell))
@@ -86,8 +88,7 @@ extension ReportComparison {
 
   // MARK: Circumstances
 
-  /// The circumstances that differ, a line for each of the host's; parameters and mitigations are counted unless all
-  /// are asked for.
+  /// The circumstances that differ, one line each; parameters and mitigations are counted unless `verbose`.
   public func circumstanceLines(verbose: Bool) -> [String] {
     let shown = environment.filter { verbose || $0.kind == .host }
     let lines = shown.map { "\($0.name): \($0.first) -> \($0.second)" }
@@ -99,13 +100,13 @@ extension ReportComparison {
         return "\(names.count) \(what)\(names.count == 1 ? "" : "s")\(whose.isEmpty ? "" : " " + whose) (\(some))"
       }
     let rest = counts.isEmpty ? [] : ["\(counts.joined(separator: " and ")); --verbose shows both values"]
-    // What a file calls a line stays one line here.
+    // Text from a file cannot add lines.
     return (lines + rest).map(\.inOneLine)
   }
 
   // MARK: Conclusion
 
-  /// What it comes to, in sentences.
+  /// The conclusion, in sentences.
   private func conclusion(threshold: Double?, bothWays: Bool) -> [String] {
     var sentences = [headline(threshold: threshold, bothWays: bothWays)]
     let consequence = threshold == nil ? "." : ", which no threshold allows."
@@ -118,7 +119,7 @@ extension ReportComparison {
     guard judgesSomething else { return sentences }
     sentences.append(
       isExact
-        ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so that the ratio decides by itself."
+        ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so the ratio alone decides."
         : "\((unit ?? "ticks").capitalised) per iteration. The intervals hold for all \(cells.count + void.count) cells at once "
           + "with \(Decimal.percent(confidence)) confidence; a drift of the machine from one run to the other is in the ratios."
     )
@@ -139,7 +140,7 @@ extension ReportComparison {
     let worst = dearer.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
     let judged = judgedCount(threshold: threshold, bothWays: bothWays)
     guard judged > 0 else {
-      return "None of \(cells.counted) could be held against \(Decimal.percent(threshold ?? 0))."
+      return "None of \(cells.counted) could be judged by \(Decimal.percent(threshold ?? 0))."
     }
     let all =
       judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
@@ -148,7 +149,7 @@ extension ReportComparison {
     return "\(first); \(cheaper.count) became cheaper."
   }
 
-  /// The cells whose intervals reach across a threshold that is asked for.
+  /// The cells whose intervals reach across the threshold.
   private func openCells(threshold: Double?, bothWays: Bool) -> [CellChange] {
     guard let threshold else { return [] }
     return cells.filter {
@@ -157,13 +158,12 @@ extension ReportComparison {
     }
   }
 
-  /// How many cells can be told to lie on one side of the threshold; without one, how many have an interval.
+  /// How many cells lie clearly on one side of the threshold; without a threshold, how many have an interval.
   private func judgedCount(threshold: Double?, bothWays: Bool) -> Int {
     cells.count - undecided.count - openCells(threshold: threshold, bothWays: bothWays).count
   }
 
-  /// How many cells look as if they had changed by more than the threshold though it cannot be told, in a sentence; nil
-  /// where there are none.
+  /// A sentence about cells whose ratio is beyond the threshold, but whose interval is not; nil for none.
   private func suspectText(threshold: Double?, bothWays: Bool) -> String? {
     guard let threshold else { return nil }
     let suspects = suspects(threshold: threshold, bothWays: bothWays)
@@ -171,28 +171,28 @@ extension ReportComparison {
     let one = suspects.count == 1
     let change = bothWays ? "changed" : "dearer"
     return
-      "\(suspects.count) of those that cannot be told \(one ? "looks" : "look") \(change) by more than "
-      + "\(Decimal.percent(threshold)), at worst \(worst.cell) at \(Decimal.ratio(worst.ratio)) times: no gate passes over "
-      + "\(one ? "it" : "them"), and more --rounds or --time would tell."
+      "\(suspects.count) of the open cells \(one ? "looks" : "look") \(change) by more than "
+      + "\(Decimal.percent(threshold)), at worst \(worst.cell) at \(Decimal.ratio(worst.ratio)) times: the gate fails for "
+      + "\(one ? "it" : "them"), and more --rounds or --time would decide."
   }
 
-  /// How many cells a threshold leaves open, in a sentence; nil where there are none.
+  /// A sentence about cells that a threshold leaves open; nil for none.
   private func openText(threshold: Double?, bothWays: Bool) -> String? {
     let open = openCells(threshold: threshold, bothWays: bothWays)
     guard let threshold, !open.isEmpty else { return nil }
     return
-      "Of \(open.count) it cannot be told: \(open.count == 1 ? "its interval reaches" : "their intervals reach") "
-      + "beyond \(Decimal.percent(threshold))."
+      "\(open.count) \(open.count == 1 ? "cell is" : "cells are") open: "
+      + "\(open.count == 1 ? "its interval reaches" : "their intervals reach") beyond \(Decimal.percent(threshold))."
   }
 }
 
 extension [ReportComparison.CellChange] {
-  /// How many they are: "1 cell", "15 cells".
+  /// The number of cells: "1 cell", "15 cells".
   fileprivate var counted: String { "\(count) \(count == 1 ? "cell" : "cells")" }
 }
 
 extension ReportComparison.Loss {
-  /// What became of it: "void (its witnesses contradict each other)".
+  /// The reason of the loss: "void (its witnesses contradict each other)".
   fileprivate var text: String {
     (fate == .notReached ? "not reached" : fate.rawValue) + (reason.map { " (\($0))" } ?? "")
   }

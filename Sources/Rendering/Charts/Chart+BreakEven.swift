@@ -1,15 +1,15 @@
-// Cost against writes, a panel for each number of exits: the models as lines, the cells as marks, the break-even
-// upright.
+// Cost against writes, one panel for each number of exits: models are lines, cells are marks, break-evens are vertical
+// lines.
 
 import JSONValues
 import Measurement
 import Registers
 
 extension Chart {
-  /// How many points draw a model; on a logarithmic axis a straight line bends.
+  /// The points of a model's line, which is curved on a logarithmic axis.
   private static let steps = 48
 
-  /// What an entry costs by its writes, at each number of exits; nil where there is no break-even.
+  /// The cost of an entry by its writes, for each number of exits; nil without a break-even.
   static func breakEven(of report: BenchReport) -> Chart? {
     guard let breakEven = report.breakEven else { return nil }
     let cells = breakEven.models.flatMap(\.fittedOn).compactMap { report.cell($0) }
@@ -45,7 +45,7 @@ extension Chart {
     }
     let specification = Self.specification(
       title: "Cost against writes per entry, and the break-even",
-      note: "Lines: the fitted model. Marks: what was measured. Dotted upright: the cheapest policy changes.",
+      note: "Lines: the fitted model. Marks: measurements. Dotted vertical lines: the cheapest policy changes.",
       of: report, data: data,
       [
         "facet": [

@@ -1,14 +1,13 @@
-// Cost per entry by policy: a band for each workload, a mark with its interval for each policy.
+// Cost per entry by policy: one band for each workload, one mark with its interval for each policy.
 
 import JSONValues
 import Measurement
 import Registers
 
 extension Chart {
-  /// What each workload costs under each policy, by the first entry measured.
+  /// The cost of each workload under each policy, for the first entry measured.
   ///
-  /// How the cost grows with writes and exits is the break-even's chart, so that only each workload's own number is
-  /// here.
+  /// Each workload has its usual number of writes and exits; the break-even's chart shows the others.
   static func costByPolicy(of report: BenchReport) -> Chart? {
     guard let entry = report.workloadCells.first?.entry else { return nil }
     let cells = report.workloadCells.filter { $0.entry == entry && $0.isTypical && $0.summary?.median.isCost ?? false }
@@ -59,8 +58,7 @@ extension Chart {
 }
 
 extension BenchReport.Cell {
-  /// The median's interval; the median twice where there are too few samples for one, or noise leaves it without a
-  /// lower bound.
+  /// The median's interval; where it is missing or has no positive lower bound, the median as both bounds.
   fileprivate var shownInterval: Interval {
     let median = summary?.median ?? 0
     guard let interval = summary?.medianInterval95, interval.lower.isCost, interval.upper.isCost else {
@@ -71,7 +69,7 @@ extension BenchReport.Cell {
 }
 
 extension CellRecord {
-  /// Whether it writes, exits and branches as often as its workload does by itself.
+  /// Whether it writes, exits and branches as often as its workload does by default.
   fileprivate var isTypical: Bool {
     guard branches == 0 else { return false }
     return switch workload.value {
@@ -81,7 +79,7 @@ extension CellRecord {
     }
   }
 
-  /// What its guest does.
+  /// A description of what its guest does.
   fileprivate var text: String {
     let writes = workload == .ibrs ? ", 2 writes" + (writesSpecCtrl ? "" : " of \(msr?.text ?? "")") : ""
     let company =

@@ -1,11 +1,11 @@
-// How the cost of an exit spreads: the share of samples that cost no more than so many cycles, for each primitive.
+// The distribution of an exit's cost: for each primitive, the share of samples up to each number of cycles.
 
 import JSONValues
 import Measurement
 import Registers
 
 extension Chart {
-  /// The distribution of what each primitive costs, its loop's median taken off.
+  /// The distribution of each primitive's cost, less its loop's median.
   static func latency(of report: BenchReport) -> Chart? {
     var data: [JSONValue] = []
     var names: [String] = []
@@ -17,7 +17,7 @@ extension Chart {
       let name = "\(cell.label), \(cell.policy)" + (cell.end == .none ? "" : ", ends in \(cell.end.text)")
       names.append(name)
       all += samples
-      // Lines that run into each other at the median are told apart where each has its mark at another height.
+      // Each line has its mark at another height, so that overlapping lines can be distinguished.
       let height = 0.1 + 0.8 * (Double(index) + 0.5) / Double(cells.count)
       let marked = max(Int(height * Double(samples.count)), samples.firstIndex(where: \.isCost) ?? 0)
       for (rank, sample) in samples.enumerated() where sample.isCost {
@@ -28,10 +28,10 @@ extension Chart {
       }
     }
     guard !data.isEmpty else { return nil }
-    // They count in the shares, but a logarithmic axis has no place for them.
+    // Samples that are not above zero count in the shares, but are not on a logarithmic axis.
     let outside = all.count { !$0.isCost }
     let note =
-      "Each line has one mark, at a height of its own, to tell it by."
+      "Each line has one mark, at its own height."
       + (outside == 0
         ? "" : " \(outside) of \(all.count) samples cost no more than their loop and lie left of the axis.")
     let series = Series("primitive", names.uniqued)
@@ -45,7 +45,7 @@ extension Chart {
       "scale": ["domain": [0, 100]],
     ]
     let specification = Self.specification(
-      title: "Distribution of what an exit costs", note: note, of: report, data: data,
+      title: "Distribution of an exit's cost", note: note, of: report, data: data,
       [
         "width": 620, "height": 340,
         "layer": [

@@ -1,5 +1,5 @@
-// Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), the data
-// inside. Whatever colour tells, a shape or a dash tells as well: the charts are to be read in grey.
+// Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), with their
+// data. Each series has a colour and also a shape or a dash, so that the charts can be read in grey.
 
 public import JSONValues
 public import Measurement
@@ -7,17 +7,17 @@ import Registers
 
 /// A chart of a benchmark.
 public struct Chart: Equatable, Sendable {
-  /// What to call its file, without an extension.
+  /// The name of its file, without an extension.
   public var name: String
   /// The specification, to be encoded as JSON.
   public var specification: JSONValue
 
-  /// All charts of a benchmark that there is data for.
+  /// All charts for which a benchmark has data.
   public static func all(of report: BenchReport) -> [Chart] {
     [costByPolicy(of: report), latency(of: report), breakEven(of: report)].compactMap { $0 }
   }
 
-  /// A chart with what all of them have: the host in the title, the data, and a look for paper.
+  /// A specification with the parts that all charts share: title, host, data, fonts and colours.
   static func specification(
     title: String, note: String? = nil, of report: BenchReport, data: [JSONValue], _ parts: [String: JSONValue]
   ) -> JSONValue {
@@ -47,18 +47,18 @@ public struct Chart: Equatable, Sendable {
     ]
   }
 
-  /// A series told apart by colours, shapes and dashes at once: the channels share one legend.
+  /// The colours, shapes and dashes of a series; the channels share one legend.
   ///
-  /// Seven marks and seven dashes come in turn. When they come again, the colour is another, of another lightness: up
-  /// to 21 series are told apart in grey.
+  /// Seven shapes and seven dashes repeat. When they repeat, the colour has another lightness, so that up to 21 series
+  /// differ in grey.
   struct Series {
     let color: JSONValue
     let shape: JSONValue
     let dash: JSONValue
 
-    /// Policies that look the same in every chart, whichever of them it has.
+    /// A policy looks the same in every chart.
     private static let known = PolicyName.allCases
-    /// Dark, light and medium in turn, so that any three neighbours differ in grey.
+    /// Dark, light and medium colours alternate, so that any three neighbours differ in grey.
     static let colors = [
       "#16324f", "#e0983a", "#2a7d4f", "#6b1230", "#b79ce0", "#7a6a5c", "#3b1f6b", "#6fbbe6", "#b0482f",
     ]
@@ -88,15 +88,14 @@ public struct Chart: Equatable, Sendable {
         ]
       }
       let turn = Self.shapes.count
-      // One colour further with each turn: nine colours are no multiple of seven marks, and neighbours differ in
-      // lightness.
+      // The colours shift by one with each repetition of the shapes.
       color = channel { .string(Self.colors[($0 + $0 / turn) % Self.colors.count]) }
       shape = channel { .string(Self.shapes[$0 % turn]) }
       dash = channel { Self.dashes[$0 % turn] }
     }
   }
 
-  /// A logarithmic scale that fits these values, with a margin of 15 %; what is no cost has no place on it.
+  /// A logarithmic scale that fits the values above zero, with a margin of 15 %.
   static func logarithmic(_ values: [Double]) -> JSONValue {
     let costs = values.filter(\.isCost)
     let low = max((costs.min() ?? 1) / 1.15, .leastNormalMagnitude)

@@ -1,4 +1,4 @@
-// A document as a page in GitHub's Markdown, to be pasted into an issue or a mail.
+// Renders a document in GitHub's Markdown.
 
 extension Document {
   /// The document as a page.
@@ -14,7 +14,7 @@ extension Document.Section {
     if let heading {
       parts.append("## \(heading.title)\n")
       var note = heading.note
-      // What is said of the heading and what follows are one paragraph.
+      // The heading's note and a paragraph below it are joined.
       if !note.isEmpty, case .paragraph(let paragraph)? = rest.first {
         note += " " + paragraph.text
         rest = rest.dropFirst()

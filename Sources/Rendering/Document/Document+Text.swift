@@ -1,10 +1,10 @@
-// A document as lines of text that fit a terminal.
+// Renders a document as text that fits a terminal.
 
 extension Document {
-  /// The width of text where nobody asks for another, and the widest that is easy to read, in columns.
+  /// The default width of text, and the widest that is easy to read, in columns.
   public static let usualWidth = 100
 
-  /// The document as text of so many columns.
+  /// The document as text of at most `width` columns.
   public func text(width: Int = usualWidth) -> String {
     sections.map { $0.text(width: width) }.joined(separator: "\n")
   }

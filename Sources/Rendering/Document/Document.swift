@@ -1,19 +1,19 @@
-// What a person reads, before it is text or Markdown: sections of blocks. Whoever has something to say makes a
-// document; how it is laid out is decided in Document+Text.swift and Document+Markdown.swift, and nowhere else.
+// The content of a result for people, without its layout: sections of blocks. Only Document+Text.swift and
+// Document+Markdown.swift lay it out.
 
-/// What a person reads, in sections.
+/// A text for people, in sections.
 public struct Document: Equatable, Sendable {
-  /// What a page is called; text at a terminal goes without.
+  /// The title of a page; text on a terminal has none.
   public var title: String?
   public var sections: [Section]
 
-  /// A document of these sections; those without a heading and a block are left out.
+  /// A document of these sections; empty ones are left out.
   public init(title: String? = nil, _ sections: [Section]) {
     self.title = title
     self.sections = sections.filter { $0.heading != nil || !$0.blocks.isEmpty }
   }
 
-  /// Blocks that belong together; a blank line sets a section apart from the one before.
+  /// Blocks that belong together; a blank line stands between two sections.
   public struct Section: Equatable, Sendable {
     public var heading: Heading?
     public var blocks: [Block]
@@ -29,12 +29,12 @@ public struct Document: Equatable, Sendable {
     }
   }
 
-  /// What a section is about.
+  /// A section's heading.
   public struct Heading: Equatable, Sendable, ExpressibleByStringInterpolation {
     public var title: String
-    /// What is said of it in the same line of text, with the mark that joins the two.
+    /// A remark behind the title in text, with its separator.
     public var remark: String
-    /// The same in sentences, for a page, where a heading is short.
+    /// The remark as sentences below the title in Markdown.
     public var note: String
 
     public init(_ title: String, remark: String = "", note: String = "") {
@@ -48,22 +48,20 @@ public struct Document: Equatable, Sendable {
 
   /// A piece of a section.
   public enum Block: Equatable, Sendable {
-    /// Names and what is to be said of them, so many columns from the margin.
+    /// Names with their texts, indented by a number of columns.
     case facts([Fact], indent: Int = 0)
     case paragraph(Paragraph)
     case table(Table)
-    /// Lines that belong under a caption.
     case list(caption: String? = nil, [String])
-    /// Things that share a reason, with that reason.
     case groups([Group])
     case judgements([Judgement])
   }
 
-  /// A name and what is to be said of it.
+  /// A name and a text.
   public struct Fact: Equatable, Sendable {
     public var name: String
     public var text: String
-    /// Whether it is to be seen before the others.
+    /// Whether it is emphasised.
     public var isWarning: Bool
 
     public init(_ name: String, _ text: String, isWarning: Bool = false) {
@@ -72,19 +70,19 @@ public struct Document: Equatable, Sendable {
       self.isWarning = isWarning
     }
 
-    /// What may spoil the rest.
+    /// A warning.
     public static func warning(_ text: String) -> Fact { Fact("warning", text, isWarning: true) }
   }
 
   /// Sentences.
   public struct Paragraph: Equatable, Sendable, ExpressibleByStringInterpolation {
-    /// What stands before the first of them, and is not one of them: "Note: ".
+    /// A label before the first sentence: "Note: ".
     public var label: String
     public var text: String
-    /// How far its later lines stand from the margin, in columns.
+    /// The indentation of lines after the first, in columns.
     public var indent: Int
 
-    /// A paragraph whose later lines stand below the first word behind the label.
+    /// A paragraph; unless `indent` is given, its later lines are aligned with the first word behind the label.
     public init(_ text: String, label: String = "", indent: Int? = nil) {
       self.label = label
       self.text = text
@@ -94,7 +92,7 @@ public struct Document: Equatable, Sendable {
     public init(stringLiteral text: String) { self.init(text) }
   }
 
-  /// What has a reason in common.
+  /// Things that share a reason.
   public struct Group: Equatable, Sendable {
     public var reason: String
     public var members: [String]
@@ -105,18 +103,11 @@ public struct Document: Equatable, Sendable {
     }
   }
 
-  /// What becomes of something that was claimed.
+  /// The verdict on a claim.
   public struct Judgement: Equatable, Sendable {
-    public var name: String
-    public var claim: String
-    public var outcome: String
-    public var reason: String
-
-    public init(name: String, claim: String, outcome: String, reason: String) {
-      self.name = name
-      self.claim = claim
-      self.outcome = outcome
-      self.reason = reason
-    }
+    let name: String
+    let claim: String
+    let outcome: String
+    let reason: String
   }
 }

@@ -3,8 +3,9 @@
 import FoundationEssentials
 
 extension Encodable {
-  /// The value as JSON text: keys sorted, so that two results compare line by line; what a terminal would obey as
-  /// escapes.
+  /// The value as JSON text.
+  ///
+  /// Keys are sorted, so that two results compare line by line; control characters are escaped.
   ///
   /// - Throws: What `JSONEncoder` throws.
   package func jsonText() throws -> String {

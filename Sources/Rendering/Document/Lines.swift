@@ -1,4 +1,4 @@
-// Sentences in lines.
+// Breaks text into lines.
 
 extension String {
   /// The text without spaces at its end.
@@ -6,7 +6,7 @@ extension String {
     String(self[..<(lastIndex { $0 != " " }.map(index(after:)) ?? startIndex)])
   }
 
-  /// The text with a space for whatever ends a line in it.
+  /// The text with each line break replaced by a space.
   package var inOneLine: String { String(map { $0.isNewline ? " " : $0 }) }
 
   /// The text with every occurrence of a character replaced.
@@ -14,10 +14,10 @@ extension String {
     String(flatMap { $0 == character ? Array(text) : [$0] })
   }
 
-  /// The text in lines of at most `width` characters, broken at spaces, each ended; lines after the first are indented.
+  /// The text in lines of at most `width` characters, broken at spaces; lines after the first are indented.
   ///
-  /// A word that is longer than a line is broken where the line ends. What ends a line in the text is as good as a
-  /// space: words out of a file make no lines of their own.
+  /// A word that is longer than a line is broken at the line's end. Line breaks in the text count as spaces, so that
+  /// text from a file cannot add lines.
   package func wrapped(width: Int, first: String = "", indent: Int = 0) -> String {
     var lines: [String] = []
     var line = first

@@ -1,9 +1,10 @@
 // The listing of a guest on a terminal that is narrower than its lines.
 
-/// A listing: an instruction a line, a comment behind `; `.
+/// A listing: one instruction per line, with a comment behind `; `.
 public enum Listing {
-  /// The listing with each comment that does not fit so many columns on lines of its own, below where it begins, or
-  /// where there is no room for that, below the code.
+  /// The listing in `width` columns.
+  ///
+  /// A longer comment is wrapped in its own column, or below the code where that column is too narrow.
   public static func text(_ listing: String, width: Int) -> String {
     listing.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
       .map { line(String($0), width: width) }.joined()

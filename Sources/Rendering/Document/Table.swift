@@ -1,16 +1,21 @@
-// Plain text in columns.
+// Tables of plain text.
 
-/// A table as wide as its cells, or as narrow as it has to be; columns are set apart by two spaces.
+/// A table whose columns are separated by two spaces.
 public struct Table: Equatable, Sendable {
-  /// The columns that are flush right: numbers.
+  /// The columns that are aligned right: numbers.
   let rightColumns: Set<Int>
-  /// The columns whose width is given, and in which longer cells are broken into lines.
+  /// The width of columns in which longer cells are wrapped.
   let fixedColumns: [Int: Int]
-  /// How far it stands from the margin, in columns of text.
+  /// The indentation of each line.
   let indent: Int
   private(set) var rows: [[String]] = []
 
-  /// A table whose columns of these numbers, from 0 on, are flush right, or of a width that is given.
+  /// A table; columns are numbered from 0.
+  ///
+  /// - Parameters:
+  ///   - right: columns that are aligned right.
+  ///   - fixed: the width of columns in which longer cells are wrapped.
+  ///   - indent: the indentation of each line.
   public init(right: Set<Int> = [], fixed: [Int: Int] = [:], indent: Int = 0) {
     rightColumns = right
     fixedColumns = fixed
@@ -20,16 +25,16 @@ public struct Table: Equatable, Sendable {
   /// Adds a row.
   public mutating func add(_ cells: String...) { add(cells) }
 
-  /// Adds a row; what ends a line within a cell becomes a space.
+  /// Adds a row; line breaks in a cell become spaces.
   public mutating func add(_ row: [String]) { rows.append(row.map(\.inOneLine)) }
 
-  /// What a last column must have for its sentences to be broken into lines there.
-  private static let narrowestSentence = 24
+  /// The narrowest last column in which text is wrapped.
+  private static let narrowestText = 24
 
   /// The table in lines of at most `width` characters, as far as its cells allow.
   ///
-  /// Where it is too wide, the sentences of a last column that is flush left are broken into lines; or else first cells
-  /// that do not fit stand on lines of their own above their rows; or else each row takes several lines.
+  /// Where it is too wide, the last column is wrapped if it is aligned left and wide enough. Otherwise first cells that
+  /// do not fit stand above their rows; and where even that is too wide, each row takes several lines.
   public func text(width: Int) -> String {
     let text = body(width: width - indent)
     guard indent > 0 else { return text }
@@ -45,7 +50,7 @@ public struct Table: Equatable, Sendable {
     let whole = widths.reduce(0) { $0 + $1 + 2 } - 2
     if whole <= width { return fixedColumns.isEmpty ? lines(widths) : brokenLines(widths) }
     let room = width - (whole - last)
-    if !rightColumns.contains(widths.count - 1), room >= Self.narrowestSentence {
+    if !rightColumns.contains(widths.count - 1), room >= Self.narrowestText {
       return brokenLines(widths.dropLast() + [room])
     }
     let others = whole - first
@@ -59,7 +64,7 @@ public struct Table: Equatable, Sendable {
     }
   }
 
-  /// The rows, a line each; a first cell that is wider than its column stands above its row.
+  /// The rows, one line each; a first cell that is wider than its column stands above its row.
   private func lines(_ widths: [Int]) -> String {
     rows.map { row in
       var cells = row
@@ -69,7 +74,7 @@ public struct Table: Equatable, Sendable {
     }.joined()
   }
 
-  /// The rows, each on as many lines as the cells of the last column and of those of a given width need there.
+  /// The rows, with the last column and those of fixed width wrapped.
   private func brokenLines(_ widths: [Int]) -> String {
     rows.map { row in
       guard row.count == widths.count else { return line(row, widths) }
@@ -84,7 +89,7 @@ public struct Table: Equatable, Sendable {
     }.joined()
   }
 
-  /// A row on as many lines as it takes, the later ones indented.
+  /// A row on several lines, the later ones indented.
   private func folded(_ row: [String], _ widths: [Int], at width: Int) -> String {
     var text = ""
     var start = 0
@@ -97,14 +102,14 @@ public struct Table: Equatable, Sendable {
       }
       let blanks = String(repeating: " ", count: indent)
       let line = blanks + line(row, widths, start..<end)
-      // A cell that is too wide even alone is a sentence.
+      // A cell that is too wide even alone is wrapped.
       text += line.count <= width + 1 ? line : row[start].wrapped(width: width, first: blanks, indent: indent)
       start = end
     }
     return text
   }
 
-  /// These cells of a row, or all, as one line.
+  /// Some cells of a row, or all, as one line.
   private func line(_ row: [String], _ widths: [Int], _ columns: Range<Int>? = nil) -> String {
     let line = (columns ?? row.indices).map { column in
       let padding = String(repeating: " ", count: max(0, widths[column] - row[column].count))

@@ -1,4 +1,4 @@
-// The host in a table that a person reads in ten seconds.
+// The host as a person reads it.
 
 import Experiments
 import Hypervisor
@@ -44,7 +44,7 @@ extension HostReport {
       + (tsc.isClocksource ? ", the kernel's clock" : ", not the kernel's clock")
   }
 
-  /// What each of the three sees: the columns of one table.
+  /// The features that the processor, KVM and a guest have, one column each.
   private var speculationTable: Table {
     var table = Table()
     table.add("", "CPU", "KVM", "guest")

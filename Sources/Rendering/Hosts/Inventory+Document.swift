@@ -1,4 +1,4 @@
-// What there is to run, as a person reads it.
+// The inventory as a person reads it.
 
 public import Experiments
 

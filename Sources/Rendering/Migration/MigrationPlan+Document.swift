@@ -1,4 +1,4 @@
-// The migration plan as a person reads it: one section for each pair of hosts, policies that share an answer in one
+// The migration plan as a person reads it: one section for each pair of hosts; policies with the same answer share a
 // row.
 
 import Experiments
@@ -6,7 +6,7 @@ import Hypervisor
 public import Migration
 
 extension MigrationPlan {
-  /// The plan as a document; with a legend where it is about kinds of host.
+  /// The plan as a document; with `isOfClasses`, with a legend of the kinds of host.
   public func document(isOfClasses: Bool) -> Document {
     let title = "A guest started at one host, going on at another under the same policy"
     var legend = Table(indent: 2)
@@ -28,7 +28,7 @@ extension MigrationPlan {
     return table
   }
 
-  /// Rows that have everything in common but the policy stand together.
+  /// Groups rows that differ only in the policy.
   private func groups(from source: String, to destination: String) -> [[Row]] {
     var groups: [[Row]] = []
     for row in rows where row.source == source && row.destination == destination {

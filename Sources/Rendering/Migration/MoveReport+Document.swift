@@ -1,4 +1,4 @@
-// What a move did, as a person reads it and as it stands in JSON.
+// The report of a move as a person reads it, and as JSON.
 
 public import Experiments
 import Measurement
@@ -41,7 +41,7 @@ public struct MoveJSON: Encodable, Sendable {
   let lastPages: Int
   let downTimeMilliseconds: Double
 
-  /// What a report says.
+  /// The JSON of a report.
   public init(_ report: MoveReport) {
     destination = report.destination
     warnings = report.warnings

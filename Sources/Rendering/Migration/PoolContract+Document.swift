@@ -1,4 +1,4 @@
-// A pool's contract as a person reads it: what guests are told, then what each host costs.
+// A pool's contract as a person reads it: what guests are told, then which features each host removes.
 
 import Experiments
 import Hypervisor
@@ -13,7 +13,7 @@ extension PoolContract {
     }
     let clock =
       tscKilohertz.map { "\(Decimal.text(Double($0) / 1000, upTo: 3)) MHz on every host" }
-      ?? "not known to run at one rate everywhere: a guest that moves is warned where it does not"
+      ?? "not known to have one rate on every host: a move to another rate brings a warning"
     let told: [Document.Fact] = [
       .init("vendor", vendor),
       .init("addresses", "\(physicalAddressBits) bits physical, \(linearAddressBits) bits linear"),

@@ -1,4 +1,4 @@
-// What a snapshot holds, as a person reads it.
+// A snapshot as a person reads it.
 
 public import Experiments
 import Hypervisor
@@ -6,9 +6,9 @@ import Measurement
 public import Migration
 
 extension Snapshot<ExperimentState> {
-  /// What there is to say of it.
+  /// The snapshot as a document.
   ///
-  /// - Throws: `ExperimentError.snapshot` when it is of no experiment that there is.
+  /// - Throws: `ExperimentError.snapshot` when it is of no known experiment.
   public func document() throws(ExperimentError) -> Document { Document([.init([.facts(try facts())])]) }
 
   private func facts() throws(ExperimentError) -> [Document.Fact] {
@@ -33,8 +33,8 @@ extension Snapshot<ExperimentState> {
       .init("\(machine.subject)", machine.subjectValue.map { "the guest reads \($0.hex)" } ?? "takes writes only"),
       .init(
         "guest is told",
-        SpeculationView(machine.told.cpuid, archCapabilities: machine.told.archCapabilities.rawValue).text
-          + "; CPUID of \(machine.told.cpuid.entries.count) entries"),
+        SpeculationView(machine.contract.cpuid, archCapabilities: machine.contract.archCapabilities.rawValue).text
+          + "; CPUID of \(machine.contract.cpuid.entries.count) entries"),
       .init("MSRs", "\(machine.cpu.msrs.count), of which \(machine.cpu.msrs.count { $0.value != 0 }) are not 0"),
       .init(
         "memory",

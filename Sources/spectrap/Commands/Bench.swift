@@ -141,7 +141,7 @@ struct BenchCommand: ParsableCommand {
         Result { try Output.result(markdown ? report.markdown : text(of: report)) },
       ]
       var unwritten: ExitCode?
-      for case .failure(let error) in written { unwritten = Failure.say(error) }
+      for case .failure(let error) in written { unwritten = Failure.report(error) }
       if let unwritten { throw unwritten }
       if report.partial {
         throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")

@@ -149,7 +149,7 @@ struct BootCommand: ParsableCommand {
         guests.append((path.string, console, guest))
       }
 
-      try sandbox.close()
+      try sandbox.enter()
       if tap { try Output.result("TAP version 13\n1..\(guests.count)\n") }
       var outcomes: [BootOutcome] = []
       for (index, (name, console, guest)) in guests.enumerated() {

@@ -1,4 +1,4 @@
-// `spectrap contract`: the most that a guest may be told so that it can run on every host of a pool.
+// `spectrap contract`: the largest contract under which a guest can run on every host of a pool.
 
 import ArgumentParser
 import Migration

@@ -1,4 +1,4 @@
-// `spectrap inspect`: what a snapshot holds. Needs no KVM.
+// `spectrap inspect`: shows a snapshot. Needs no KVM.
 
 import ArgumentParser
 import Experiments
@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let snapshot = try ExperimentSnapshot.read(file)
-      // Also where it is printed as it stands: what is of no experiment is no snapshot.
+      // Made for JSON too: it rejects a state that belongs to no experiment.
       let document = try snapshot.document()
       if json { try Output.json(snapshot.guest) } else { try Output.document(document) }
     }

@@ -1,4 +1,4 @@
-// `spectrap migrate`: a guest moves to another host; or the plan of which guests may.
+// `spectrap migrate`: moves a guest to another host, or prints which guests may move where.
 
 import ArgumentParser
 import Migration

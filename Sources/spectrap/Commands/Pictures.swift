@@ -1,5 +1,4 @@
-// Charts as pictures, by Python's vl-convert. It gets a specification and gives a picture through pipes, so it opens no
-// file.
+// Renders charts by Python's vl-convert, which reads a specification from a pipe and writes a picture to another.
 // Facts: posix_spawn(3), pipe(7), waitpid(2).
 
 import Glibc
@@ -13,7 +12,7 @@ enum Pictures {
     return try run(["python3", "-c", question], input: "").status == 0
   }
 
-  /// The picture of a specification.
+  /// Renders a specification.
   ///
   /// - Throws: `Failure` when the renderer fails.
   static func render(_ specification: String, _ format: Format) throws -> [UInt8] {
@@ -29,20 +28,21 @@ enum Pictures {
     return result.output
   }
 
-  /// Runs a program that reads all of its input before it writes; gives its exit status, 127 where there is no such
-  /// program.
+  /// Runs a program that reads all of its input before it writes.
+  ///
+  /// - Returns: its exit status (127 where there is no such program) and its output.
   private static func run(_ command: [String], input: String) throws -> (status: Int32, output: [UInt8]) {
     do {
       let (toChild, fromChild) = (try Pipe(), try Pipe())
       guard let pid = try start(command, reading: toChild.reading, writing: fromChild.writing) else { return (127, []) }
       (toChild.reading, fromChild.writing) = (nil, nil)
-      // Who ends without reading says why by his status.
+      // A program that ends without reading reports the reason by its status.
       _ = try? toChild.writing?.descriptor.writeAll(input.utf8)
       toChild.writing = nil
       var output: [UInt8] = []
       var buffer = [UInt8](repeating: 0, count: 1 << 16)
       while let file = fromChild.reading {
-        // Safe: the buffer is held for the length of the call, which writes at most its length.
+        // Safe: the call writes at most the buffer's length.
         let count = unsafe try buffer.withUnsafeMutableBytes { unsafe try file.descriptor.read(into: $0) }
         if count == 0 { break }
         output += buffer[..<count]
@@ -58,7 +58,7 @@ enum Pictures {
     }
   }
 
-  /// A pipe whose ends no other program gets.
+  /// A pipe whose ends are close-on-exec.
   private final class Pipe {
     var reading: OpenFile?
     var writing: OpenFile?
@@ -76,7 +76,7 @@ enum Pictures {
     }
   }
 
-  /// Starts a program with these as its standard input and output; nil where there is no such program.
+  /// Starts a program with the given standard input and output; nil where there is no such program.
   private static func start(
     _ command: [String], reading: OpenFile?, writing: OpenFile?
   ) throws(Errno) -> pid_t? {
@@ -96,7 +96,7 @@ enum Pictures {
     }
     if let reading { unsafe posix_spawn_file_actions_adddup2(&actions, reading.descriptor.rawValue, STDIN_FILENO) }
     if let writing { unsafe posix_spawn_file_actions_adddup2(&actions, writing.descriptor.rawValue, STDOUT_FILENO) }
-    // What this program ignores is its own affair.
+    // The child must not inherit the signals that this program ignores.
     unsafe sigemptyset(&ignored)
     unsafe sigaddset(&ignored, SIGPIPE)
     unsafe sigaddset(&ignored, SIGXFSZ)

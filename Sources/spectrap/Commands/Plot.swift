@@ -46,7 +46,7 @@ struct Plot: ParsableCommand {
             + "\(FilePath(bytes: name)); plot them into folders of their own, or rename one")
       }
       let reports = try results.map { try BenchReport.read($0) }
-      // Safe: the path is valid for the length of the call, and ends with a zero.
+      // Safe: the path is zero-terminated and lives as long as the call.
       guard unsafe output.withPlatformString({ unsafe mkdir($0, 0o777) }) == 0 || errno == EEXIST else {
         throw Failure(Errno(rawValue: errno), "\(output) cannot be made", status: .ioError)
       }
@@ -71,14 +71,14 @@ struct Plot: ParsableCommand {
     }
   }
 
-  /// Writes a file into the folder and says so.
+  /// Writes a file into the folder and prints its path.
   private func put(_ bytes: [UInt8], at stem: [UInt8], _ ending: String) throws {
     let path = output.appending(FilePath(bytes: stem + Array(ending.utf8)).components)
     try ResultFile(path).write(bytes)
     try Output.path(path)
   }
 
-  /// A path's last part without `.json`, and without the ending of a packed file behind that.
+  /// A path's last component without `.json`, `.json.gz` and so on.
   private static func stem(_ path: FilePath) -> [UInt8] {
     guard path != "-", let name = path.lastComponent else { return Array("result".utf8) }
     let file = FilePath(root: nil, [name]).bytes

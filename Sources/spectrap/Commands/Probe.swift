@@ -27,7 +27,7 @@ struct Probe: ParsableCommand {
         let proofs = try host.addProofs(on: kvm)
         if json { offer = try HostOffer.prove(on: kvm, abilities: proofs.abilities) }
       } catch { failure = error }
-      // What can be told without KVM is told in any case; the failure follows.
+      // The part of the report that needs no KVM is printed in any case; the failure follows.
       if json { try Output.json(HostDocument(host: host, offer: offer)) } else { try Output.document(host.document) }
       if let failure { throw failure }
     }

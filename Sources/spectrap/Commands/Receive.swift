@@ -44,7 +44,7 @@ struct Receive: ParsableCommand {
     try Failure.reporting {
       let kvm = try kvm.open()
       let offer = try HostOffer.prove(on: kvm, subject: msr)
-      // Now, not while a guest is stopped; for any guest, also one whose user accepts what this one does not.
+      // Measured now, not while a guest is stopped; and for every guest, whatever its user accepts.
       let costs = try Terms(offer.abilities, acceptsUnprotected: true).measured(for: .adaptive, on: kvm).adaptiveCosts
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
@@ -57,15 +57,15 @@ struct Receive: ParsableCommand {
     }
   }
 
-  /// What became of the first whole guest that comes.
+  /// Receives the first whole guest, and runs it.
   private func record(
     at listener: borrowing Listener, on kvm: borrowing KVM, offering offer: HostOffer, costs: AdaptiveCosts?,
     _ control: RunControl
   ) throws -> RunRecord {
     let enter = { [sandbox, file = listener.file] in
-      // Now: nobody else is waited for, and no file can be removed once the sandbox is closed.
+      // Now: no other guest is awaited, and the sandbox does not allow removing files.
       file.remove()
-      try sandbox.close()
+      try sandbox.enter()
     }
     while let connection = try listener.accept(
       unless: { control.isCancelled }, refusing: { Output.error("spectrap: \($0): sent away; still waiting") })
@@ -73,7 +73,7 @@ struct Receive: ParsableCommand {
       do {
         return try PausedExperiment.receive(
           from: connection, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: enter,
-          telling: { Output.error("spectrap: \($0)") })
+          notifying: { Output.error("spectrap: \($0)") })
       } catch TransferError.nobody(let reason) {
         Output.error("spectrap: no guest has come (\(reason)); still waiting")
       }

@@ -1,4 +1,4 @@
-// `spectrap resume`: a guest goes on from a snapshot.
+// `spectrap resume`: continues a guest from a snapshot.
 
 import ArgumentParser
 import Experiments
@@ -47,15 +47,15 @@ struct Resume: ParsableCommand {
       try Interrupt.cancels(control)
       let host = HostDescription(json: json)
       let record = try paused.resume(
-        on: kvm, terms: terms, control: control, beforeEntry: sandbox.close)
+        on: kvm, terms: terms, control: control, beforeEntry: sandbox.enter)
       try Run.show(record, entryChoice: "as it was started", on: host)
       try Self.checkCompletion(of: record.stopped, after: timeLimit)
     }
   }
 
-  /// As `Run.checkCompletion`, of a guest that came from elsewhere: nothing keeps it when it is paused.
+  /// As `Run.checkCompletion`, for a guest that came from elsewhere and is not kept when it pauses.
   ///
-  /// - Throws: `Failure` for one that was not done.
+  /// - Throws: `Failure` when the guest did not finish.
   static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
     guard stopped != .paused else {
       throw Failure(status: .software, message: "the guest stopped for a pause that nobody ordered, and is gone")

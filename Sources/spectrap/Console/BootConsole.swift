@@ -77,7 +77,7 @@ final class BootConsole: SerialLine {
     if let failure { throw failure }
   }
 
-  /// Writes, until that fails once: the guest goes on, and the failure is said at its end.
+  /// Writes bytes until a write fails; the guest goes on, and the failure is reported at its end.
   private func write(_ bytes: [UInt8], to file: FileDescriptor, _ shown: inout Shown) {
     guard shown.failure == nil else { return }
     do throws(Errno) { try file.writeWhole(bytes) } catch { shown.failure = error }
@@ -94,7 +94,7 @@ final class BootConsole: SerialLine {
     }
   }
 
-  /// Has what is typed interrupt the guest by this line.
+  /// From now on each typed byte raises this interrupt line.
   func attach(_ line: consuming InterruptLine) {
     var line: InterruptLine? = line
     keyboard.withLock { $0.line = line.take() }
@@ -107,7 +107,8 @@ final class BootConsole: SerialLine {
       guard keyboard.bytes.count < 4096 else { return }
       keyboard.bytes.append(byte)
       waiting.add(1, ordering: .relaxed)
-      // Under the lock: the guest takes no byte before its interrupt is raised. A machine that is gone needs none.
+      // The lock keeps the guest from reading the byte before its interrupt is raised. The call fails when the machine
+      // is gone, which needs no interrupt.
       do { try keyboard.line?.set(true) } catch { return }
     }
   }
@@ -117,12 +118,14 @@ final class BootConsole: SerialLine {
   /// Whether a person types: standard input is a terminal.
   static var hasKeyboard: Bool { isatty(STDIN_FILENO) == 1 }
 
-  /// The key that begins an order to this program, and the one that leaves.
-  private static let (escape, leave) = (UInt8(1), UInt8(ascii: "x"))  // Ctrl-A
+  /// The key that begins a command to this program (Ctrl-A), and the command that ends it.
+  private static let (escape, leave) = (UInt8(1), UInt8(ascii: "x"))
 
-  /// Hands the keyboard over to the guest until the value goes; Ctrl-A x cancels `control`, Ctrl-A twice is one.
+  /// Gives the keyboard to the guest as long as the returned value lives.
   ///
-  /// - Throws: `Failure` when there is no thread for it.
+  /// Ctrl-A x cancels `control`; Ctrl-A twice sends one Ctrl-A.
+  ///
+  /// - Throws: `Failure` when no thread can be made.
   func handOverKeyboard(cancelling control: RunControl) throws -> RawTerminal {
     let terminal = RawTerminal()
     do throws(Errno) { try Thread { self.readKeys(control) }.detach() } catch {
@@ -132,19 +135,19 @@ final class BootConsole: SerialLine {
   }
 
   private func readKeys(_ control: RunControl) {
-    var isOrder = false
+    var isCommand = false
     while true {
       var keys = [UInt8](repeating: 0, count: 256)
-      // Safe: the buffer is as long as is said.
+      // Safe: `keys.count` is the buffer's length.
       let count = unsafe read(STDIN_FILENO, &keys, keys.count)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return }
       for key in keys.prefix(count) {
-        if isOrder {
-          isOrder = false
+        if isCommand {
+          isCommand = false
           if key == Self.leave { control.cancel() } else { type(key) }
         } else if key == Self.escape {
-          isOrder = true
+          isCommand = true
         } else {
           type(key)
         }
@@ -153,7 +156,7 @@ final class BootConsole: SerialLine {
   }
 }
 
-/// The terminal on standard input without the kernel's own editing of lines, until the value goes.
+/// Keeps the terminal on standard input in raw mode as long as the value lives.
 struct RawTerminal: ~Copyable {
   private let before: termios?
 

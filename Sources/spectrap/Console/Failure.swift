@@ -15,7 +15,7 @@ import SystemPackage
 struct Failure: Error {
   let status: Status
   let message: String
-  /// What is told below the sentence, each on a line of its own: where one sentence would have to list many things.
+  /// Lines below the message, for failures that list many things.
   var details: [String] = []
 
   enum Status: Int32 {
@@ -34,7 +34,9 @@ struct Failure: Error {
     case interrupted = 130
   }
 
-  /// Runs a command's work; a failure is said on standard error and ends the program with its status.
+  /// Runs a command's work.
+  ///
+  /// A failure is reported on standard error and ends the program with its status.
   static func reporting(_ body: () throws -> Void) throws {
     defer {
       for file in HostFiles.unread {
@@ -42,18 +44,18 @@ struct Failure: Error {
       }
     }
     do {
-      // Nothing is begun whose result nobody would get.
+      // A command does not begin when its result cannot be written.
       try Output.check()
       try body()
     } catch {
-      throw say(error)
+      throw report(error)
     }
   }
 
-  /// Says a failure on standard error, and gives the status that it ends the program with.
-  static func say(_ error: any Error) -> ExitCode {
+  /// Reports a failure on standard error, and returns the program's exit status.
+  static func report(_ error: any Error) -> ExitCode {
     if error is Output.NobodyReads { Output.endUnread() }
-    // A command's own exit status, with nothing to say.
+    // A command's own exit status comes without a message.
     if let code = error as? ExitCode { return code }
     let failure = error as? Failure ?? Failure(error)
     Output.error("spectrap: \(failure.message)")
@@ -63,7 +65,7 @@ struct Failure: Error {
 }
 
 extension Failure {
-  /// The failure that an error of the library's is.
+  /// The failure for an error of the library.
   init(_ error: any Error) {
     let status: Status =
       switch error {

@@ -1,7 +1,6 @@
-// Ctrl-C: a thread of its own waits for it and cancels the run, so that what was measured so far is still reported.
+// Ctrl-C: a separate thread waits for it and cancels the run, so that partial results are still reported.
 // SIGUSR1 pauses a guest that is to be kept in a file.
-// Facts: sigwait(3), pthread_sigmask(3), signal(7): a signal to the process goes to any thread that
-// lets it through.
+// Facts: sigwait(3), pthread_sigmask(3), signal(7): a signal to the process goes to any thread that lets it through.
 
 import Glibc
 import Host
@@ -11,9 +10,9 @@ import SystemPackage
 enum Interrupt {
   /// From now on SIGINT and SIGTERM cancel `control`; a second one ends the program at once.
   ///
-  /// SIGUSR1 pauses it, where wanted.
+  /// With `pausing`, SIGUSR1 pauses it.
   ///
-  /// - Throws: `Failure` when the system has no thread left to wait for them; then they do what they did before.
+  /// - Throws: `Failure` when the system has no thread left to wait for the signals; they then keep their old effect.
   static func cancels(_ control: RunControl, pausing: Bool = false) throws {
     var (signals, before) = (sigset_t(), sigset_t())
     // Safe: each call gets structures of its own. The mask is set before the thread starts, which inherits it.
@@ -51,7 +50,7 @@ enum Interrupt {
         case 0: receive(received)
         case EINTR: continue
         default:
-          // Nobody can wait for them: they end the program again, which this thread lets them do.
+          // Waiting failed, so the signals end the program again: this thread lets them through.
           unsafe pthread_sigmask(SIG_UNBLOCK, &signals, nil)
           // Not pause(2), which the sandbox does not allow.
           while true { _ = poll(nil, 0, -1) }

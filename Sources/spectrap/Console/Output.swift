@@ -1,4 +1,4 @@
-// Where results go: to standard output. A result that cannot be written whole is a failure, not a silence.
+// Writes results to standard output. A result that cannot be written whole is a failure.
 
 import Glibc
 import Hypervisor
@@ -17,7 +17,7 @@ enum Output {
   /// - Throws: `Failure` when standard output does not take it.
   static func document(_ document: Document) throws { try result(document.text(width: Terminal.width)) }
 
-  /// Writes a path on a line of its own, byte by byte where a program reads it.
+  /// Writes a path on a line of its own; its exact bytes, unless standard output is a terminal.
   ///
   /// - Throws: `Failure` when standard output does not take it.
   static func path(_ path: FilePath) throws {
@@ -25,10 +25,12 @@ enum Output {
     try write(path.bytes + Array("\n".utf8))
   }
 
-  /// Whether a file has standard output to itself: what is for a person goes to standard error then.
+  /// Whether a result file is standard output.
+  ///
+  /// Text for a person then goes to standard error.
   private static let isTaken = Atomic(false)
 
-  /// From now on standard output is a file's.
+  /// Reserves standard output for a result file.
   static func takeStandardOutput() { isTaken.store(true, ordering: .relaxed) }
 
   static var destination: FileDescriptor {
@@ -53,14 +55,14 @@ enum Output {
     }
   }
 
-  /// Why a result went nowhere: who reads it has had enough.
+  /// The reader of standard output has closed its pipe.
   struct NobodyReads: Error {}
 
-  /// Ends the program as every other one in a pipeline that nobody reads any more, without a word.
+  /// Ends the program silently by SIGPIPE, as other programs in a pipeline end when their reader is gone.
   static func endUnread() -> Never {
     _ = signal(SIGPIPE, SIG_DFL)
     raise(SIGPIPE)
-    // Where the signal is blocked.
+    // Reached only where the signal is blocked.
     exit(128 + SIGPIPE)
   }
 

@@ -1,5 +1,5 @@
-// A bar on the terminal while something takes its time; nothing where standard error is no terminal, or one whose lines
-// stay.
+// A progress bar on the terminal. It is left out where standard error is no terminal, or one that cannot replace a
+// line.
 
 import Glibc
 
@@ -9,10 +9,10 @@ struct Progress {
   /// How many steps the bar has; 0 for no bar.
   private let width: Int
   private var shown = -1
-  /// What stands behind the bar at most, and one column that stays free: a cursor in the last one begins a new line.
+  /// The longest text behind the bar, and one column that stays free: a cursor in the last column begins a new line.
   private static let rest = "[] 999999999 s left ".count
 
-  /// A bar for something that takes `total` seconds; nil where only the share that is done tells how long it takes.
+  /// A bar for work that takes `total` seconds; nil where the time left follows from the share that is done.
   init(total: Double?) {
     self.total = total
     let room = Terminal.replacesLines(STDERR_FILENO) ? Terminal.columns(of: STDERR_FILENO) - Self.rest : 0
@@ -26,12 +26,12 @@ struct Progress {
     shown = steps
     let bar = String(repeating: "#", count: steps) + String(repeating: ".", count: width - steps)
     let seconds = secondsLeft(at: share).map { " \(Int($0.rounded(.up))) s left" } ?? ""
-    // Blanks over what a longer number has left there.
+    // The blanks cover the rest of a longer number.
     let line = "[\(bar)]\(seconds)   "
     Output.progress(String(line.prefix(width + Self.rest - 1)))
   }
 
-  /// The time left: of the whole where that is known, else as much as the share done took, for the rest.
+  /// The time left: from the total where that is known, else in proportion to the time taken so far.
   private func secondsLeft(at share: Double) -> Double? {
     if let total { return total * (1 - share) }
     return share > 0 ? (ContinuousClock.now - start) / .seconds(1) * (1 - share) / share : nil

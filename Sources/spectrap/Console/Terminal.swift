@@ -5,14 +5,15 @@ import Glibc
 import Rendering
 
 enum Terminal {
-  /// The columns of the terminal on standard output; nil where that is none.
+  /// The columns of the terminal on standard output; nil where it is no terminal.
   static let columns = isatty(STDOUT_FILENO) == 1 ? columns(of: STDOUT_FILENO) : nil
 
-  /// The width of text in columns: the terminal's, but no more than a line that is easy to read; and always that where
-  /// there is no terminal, so that files do not differ.
+  /// The width of text in columns: the terminal's, at most the usual width.
+  ///
+  /// Without a terminal it is the usual width, so that files do not differ.
   static let width = min(columns ?? Document.usualWidth, Document.usualWidth)
 
-  /// The columns of a terminal: as it says itself, else as the environment does, else those of the oldest ones.
+  /// The columns of a terminal, by TIOCGWINSZ, else by the environment, else 80.
   static func columns(of terminal: CInt) -> Int {
     var size = winsize()
     // Safe: the structure is this call's own, and what the request fills.

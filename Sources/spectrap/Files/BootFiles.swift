@@ -1,11 +1,11 @@
-// The files of `spectrap boot`, all open before its sandbox is closed: kernels, and where results go.
+// The files of `spectrap boot`: kernels and results. All are opened before the sandbox is entered.
 
 import Boot
 import Glibc
 import Rendering
 import SystemPackage
 
-/// An image or an initrd, open for as long as it is used.
+/// An image or an initrd, which stays open as long as the value lives.
 struct OpenedGuestFile {
   let content: GuestFile
   private let file: OpenFile?
@@ -13,7 +13,7 @@ struct OpenedGuestFile {
   /// More than any kernel or initrd that fits into a guest.
   private static let limit = 3 << 30
 
-  /// Opens a file; a pipe, or whatever else is no regular file, is read to its end.
+  /// Opens a file; anything but a regular file is read to its end.
   ///
   /// - Throws: `Failure` when it cannot be read.
   init(_ path: FilePath) throws {
@@ -32,13 +32,15 @@ struct OpenedGuestFile {
   }
 }
 
-/// A file that is written as long as guests run; it is opened at once, for a closed sandbox lets nothing be opened.
+/// A file that is written while guests run.
+///
+/// It is opened early, because the sandbox allows no opening.
 struct BootOutput {
   private let name: String
   private let file: OpenFile?
   var descriptor: FileDescriptor { file?.descriptor ?? .standardOutput }
 
-  /// Opens the file, empty; `-` is standard output, which then is this result's alone.
+  /// Opens the file, empty; `-` is standard output, which is then reserved for this result.
   ///
   /// - Throws: `Failure` when it cannot be written.
   init(_ path: FilePath) throws {

@@ -1,5 +1,5 @@
-// Writing everything, also to a descriptor that does not wait. Whoever started the program may have left O_NONBLOCK on
-// the pipe that is its standard output.
+// Writes everything, to non-blocking descriptors too: the parent process may have left O_NONBLOCK on the pipe that is
+// standard output.
 // Facts: write(2), poll(2); full(4).
 
 import CHost
@@ -7,13 +7,13 @@ import Glibc
 import SystemPackage
 
 extension FileDescriptor {
-  /// Writes all the bytes, waiting where the descriptor takes no more at the moment.
+  /// Writes all the bytes, and waits while the descriptor takes no more.
   ///
   /// - Throws: `Errno` when a write fails for another reason.
   func writeWhole(_ bytes: [UInt8]) throws(Errno) {
     var rest = bytes[...]
     while !rest.isEmpty {
-      // Safe: the kernel reads the bytes, which are there for the length of the call.
+      // Safe: the kernel reads the bytes, which live as long as the call.
       let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(rawValue, $0.baseAddress, $0.count) }
       if written >= 0 {
         rest = rest.dropFirst(written)
@@ -35,7 +35,7 @@ extension FileDescriptor {
   /// /dev/full, the device that is always full: major number 1, minor number 7.
   private static let full = dev_t(1 << 8 | 7)
 
-  /// Checks that it is open for writing, and on no file system or device that takes nothing.
+  /// Checks that it is open for writing, and that its file system or device is not full.
   ///
   /// - Throws: `Errno`.
   func checkForWriting() throws(Errno) {

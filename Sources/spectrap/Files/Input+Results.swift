@@ -1,18 +1,20 @@
-// Results that the program reads, here or on another host: the JSON of `probe`, `bench` and `contract`, and snapshots.
+// Results that the program reads: the JSON of `probe`, `bench` and `contract`, and snapshots.
 
 import Experiments
 import FoundationEssentials
 import Hypervisor
 import Measurement
 import Migration
+import Rendering
 import SystemPackage
 
 extension Input {
-  /// The longest JSON that is read, in MiB: a benchmark of a day has less.
+  /// The longest JSON that is read, in MiB; the result of a day's benchmark is shorter.
   private static let longest = 256
 
-  /// A file's JSON as a value, its schema version checked first; `what` names what it should be.
+  /// Decodes a file's JSON, after checking its schema version.
   ///
+  /// - Parameter what: what the file should be, for messages.
   /// - Throws: `Failure` when it cannot be read, or is something else.
   static func json<Value: Decodable>(_ path: FilePath, _ what: String, version: Int, kind: String? = nil) throws
     -> Value
@@ -41,12 +43,12 @@ extension Input {
   }
 }
 
-/// What every result begins with.
+/// The keys that every result has.
 private struct Head: Decodable {
   var schemaVersion: Int?
   var kind: String?
 
-  /// Why this cannot be a result of a kind, nil for none that is named; nil when it can.
+  /// Why the data are no result of this kind; nil when they are.
   static func problem(in data: Data, kind: String?) -> String? {
     guard !data.isEmpty else { return "it is empty" }
     let head: Head
@@ -58,22 +60,10 @@ private struct Head: Decodable {
   }
 }
 
-/// The JSON of `probe`: the report under a schema version, and what the host offers guests that would come there.
-struct HostDocument: Codable {
-  var schemaVersion = RunReport.currentSchemaVersion
-  var host: HostReport
-  /// Null where KVM was not there to ask.
-  @Nullable var offer: HostOffer?
-
-  init(host: HostReport, offer: HostOffer?) {
-    self.host = host
-    self.offer = offer
-  }
-}
-
 extension HostOffer {
-  /// What a host offers by its `spectrap probe --json`; the host is called by the file's name without its last
-  /// extension.
+  /// The offer in a file of `spectrap probe --json`.
+  ///
+  /// The host gets the file's name without its last extension.
   ///
   /// - Throws: `Failure` when the file cannot be read, is something else, or was made without KVM.
   static func read(_ path: FilePath) throws -> HostOffer {
@@ -85,7 +75,7 @@ extension HostOffer {
         message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
     }
     guard offer.isPlain else {
-      throw Failure(status: .dataError, message: "\(path) has words in it that cannot be printed")
+      throw Failure(status: .dataError, message: "\(path) contains text that cannot be printed")
     }
     offer.name = path == "-" ? "standard input" : path.stem ?? "\(path)"
     return offer
@@ -107,8 +97,9 @@ extension PoolContract {
 }
 
 extension Snapshot<ExperimentState> {
-  /// The snapshot in a file, read by its header, so that no file makes the program take more memory than the header may
-  /// promise.
+  /// The snapshot in a file.
+  ///
+  /// The header is read first and limits how much is read, so that a file cannot make the program take more memory.
   ///
   /// - Throws: `Failure` when there is no such file, or it is not a whole snapshot of this version.
   static func read(_ path: FilePath) throws -> ExperimentSnapshot {
@@ -116,7 +107,7 @@ extension Snapshot<ExperimentState> {
     do {
       let head = try input.read(SnapshotHeader.size)
       let header = try SnapshotHeader(head)
-      // One byte more than there should be, to see that it is not there.
+      // Reading one byte more detects a file that is too long.
       return try ExperimentSnapshot(decoding: head + (try input.read(header.fileLength - head.count + 1)))
     } catch let error as SnapshotError {
       throw Failure(status: .dataError, message: "\(input.name): \(error)")

@@ -1,13 +1,13 @@
-// What the program reads: files, pipes, devices; `-` is standard input. Never more than something of its kind can have.
+// Reads files, pipes and devices, each up to a limit; `-` is standard input.
 // Facts: open(2), read(2).
 
 import ArgumentParser
 import Glibc
 import SystemPackage
 
-/// Something that is read from its beginning on.
+/// A file, pipe or device that is read from its beginning.
 struct Input {
-  /// How it is called, for messages.
+  /// The name for messages.
   let name: String
   private let descriptor: FileDescriptor
   /// Nil for a descriptor of the program's own, which stays open.
@@ -28,7 +28,7 @@ struct Input {
     } catch { throw Failure(error, "\(name) cannot be read", status: .noInput) }
   }
 
-  /// At most so many bytes, fewer where it ends.
+  /// Reads up to `count` bytes; fewer only at the end of the file.
   ///
   /// - Throws: `Failure` when it cannot be read.
   func read(_ count: Int) throws -> [UInt8] {
@@ -37,7 +37,7 @@ struct Input {
       while bytes.count < count {
         let part = unsafe try [UInt8](unsafeUninitializedCapacity: min(count - bytes.count, 1 << 20)) {
           buffer, filled in
-          // Safe: the file is read into the buffer, and as many bytes count as were read.
+          // Safe: `read` fills at most the buffer, and `filled` is how many bytes it has read.
           filled = try unsafe descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
         }
         if part.isEmpty { break }
@@ -49,7 +49,7 @@ struct Input {
 }
 
 extension Input {
-  /// Checks that standard input, which can be read once, is asked for once.
+  /// Checks that at most one path is standard input, which can be read only once.
   ///
   /// - Throws: `ValidationError`.
   static func check(_ paths: [FilePath]) throws {

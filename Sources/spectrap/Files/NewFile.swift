@@ -1,6 +1,5 @@
-// A file that is to appear whole under its name, or not at all. It has no name until then, so nobody can put anything
-// in its place, and nothing is left of it however the program ends. Where the file system or the kernel cannot do that,
-// it has a name that nobody guesses.
+// A file that appears whole under its name, or not at all. Until then it has no name, so nobody can replace it, and it
+// vanishes if the program ends early. Where the file system or the kernel has no nameless files it gets a random name.
 // Facts: open(2), O_TMPFILE and O_EXCL; linkat(2), AT_EMPTY_PATH (without CAP_DAC_READ_SEARCH since Linux 6.10) and
 // /proc/self/fd; rename(2) replaces a file in one step; posix_fallocate(3) takes space that no other file gets.
 
@@ -11,12 +10,14 @@ import SystemPackage
 final class NewFile {
   private let folder: Folder
   private let file: OpenFile
-  /// A name that is only for now; nil while the file has none.
+  /// The random name; nil while the file has none.
   private var temporary: FilePath.Component?
-  /// Whether it is whole, so that it is left where it is if it cannot get its name.
+  /// Whether the file is whole.
+  ///
+  /// A whole file is kept under its random name if it cannot get its own.
   private var isWhole = false
 
-  /// Makes one in the folder in which it is to appear.
+  /// Makes a file in the folder in which it will appear.
   ///
   /// - Throws: `Errno`.
   init(in folder: Folder, permissions: FilePermissions) throws(Errno) {
@@ -31,13 +32,13 @@ final class NewFile {
     }
   }
 
-  /// A file without a name that can get one later; nil where there is no such thing.
+  /// A file without a name that can get one later; nil where that is not supported.
   private static func nameless(in folder: Folder, _ permissions: FilePermissions) throws(Errno) -> OpenFile? {
     do throws(Errno) {
       let file = try OpenFile(".", in: folder.file, flags: chost_o_tmpfile | O_WRONLY, permissions: permissions)
       return canLink(file) ? file : nil
     } catch {
-      // Kernels and file systems that do not know the flag take the folder itself for what is to be opened.
+      // Kernels and file systems that do not know the flag try to open the folder itself.
       if [.notSupportedOnSocket, .isDirectory, .invalidArgument].contains(error) { return nil }
       throw error
     }
@@ -45,9 +46,9 @@ final class NewFile {
 
   deinit { if let temporary, !isWhole { folder.unlink(temporary) } }
 
-  /// Takes so many bytes of space for it where its file system can.
+  /// Allocates space for `count` bytes, where the file system can.
   ///
-  /// - Throws: `Errno` when there is no such space.
+  /// - Throws: `Errno` when there is not enough space.
   func reserve(_ count: Int) throws(Errno) {
     while true {
       switch posix_fallocate(file.descriptor.rawValue, 0, count) {
@@ -58,10 +59,10 @@ final class NewFile {
     }
   }
 
-  /// Gives it the owner and the mode of another file.
+  /// Copies the owner and the mode of another file.
   ///
   /// - Throws: `Errno` when that is not permitted.
-  func takeAfter(_ other: Stat) throws(Errno) {
+  func copyOwnerAndMode(of other: Stat) throws(Errno) {
     let own = try file.status
     if own.userID != other.userID || own.groupID != other.groupID {
       guard fchown(file.descriptor.rawValue, other.userID.rawValue, other.groupID.rawValue) == 0 else {
@@ -72,23 +73,23 @@ final class NewFile {
     guard fchmod(file.descriptor.rawValue, mode.rawValue) == 0 else { throw Errno(rawValue: errno) }
   }
 
-  /// Writes all that is to stand in it.
+  /// Writes the whole content.
   ///
-  /// - Throws: `Errno`; then nothing is left of it.
+  /// - Throws: `Errno`; the file then vanishes with this object.
   func write(_ bytes: some Sequence<UInt8>) throws {
     try file.replaceContents(by: bytes)
     isWhole = true
   }
 
-  /// Appears under a name; what stands there is replaced.
+  /// Gives the file its name, and replaces a file of that name.
   ///
-  /// - Throws: `Errno`; then it stands in its folder under another name if it can.
+  /// - Throws: `Errno`; the file may then have a random name in its folder.
   func appear(as name: FilePath.Component) throws(Errno) {
     if temporary == nil {
       do throws(Errno) { return try link(as: name) } catch { guard error == .fileExists else { throw error } }
     }
     let temporary = try appear()
-    // Safe: both names are valid for the length of the call, and end with a zero.
+    // Safe: both names are zero-terminated and live as long as the call.
     let result = unsafe temporary.withPlatformString { from in
       unsafe name.withPlatformString { to in
         unsafe renameat(folder.file.descriptor.rawValue, from, folder.file.descriptor.rawValue, to)
@@ -98,7 +99,7 @@ final class NewFile {
     self.temporary = nil
   }
 
-  /// Appears under a name that nobody guesses, and gives that.
+  /// Gives the file a random name, and returns it.
   ///
   /// - Throws: `Errno`.
   @discardableResult
@@ -110,23 +111,23 @@ final class NewFile {
     return name
   }
 
-  /// The name of a whole file that has not got the one it should have; nil when nothing of it can be found.
-  var standsWhole: FilePath.Component? { isWhole ? try? appear() : nil }
+  /// The random name of a whole file; nil when the file is incomplete or cannot be named.
+  var nameIfWhole: FilePath.Component? { isWhole ? try? appear() : nil }
 
   private func link(as name: FilePath.Component) throws(Errno) {
     let error = Self.link(file, in: folder, as: name)
     if error != 0 { throw Errno(rawValue: error) }
   }
 
-  /// Whether a file without a name can get one here: whoever may not name it is told so before he is told that the name
-  /// is taken.
+  /// Whether a file without a name can get one here: linkat(2) checks the permission before it finds that the name
+  /// exists.
   private static func canLink(_ file: OpenFile) -> Bool { link(file, in: nil, as: ".") == EEXIST }
 
-  /// Gives the file a name by whichever way is open; 0 or an error number.
+  /// Gives the file a name in one of two ways; returns 0 or an error number.
   private static func link(_ file: OpenFile, in folder: Folder?, as name: FilePath.Component) -> CInt {
     let descriptor = file.descriptor.rawValue
     let folder = folder?.file.descriptor.rawValue ?? AT_FDCWD
-    // Safe: every string is valid for the length of the call, and ends with a zero.
+    // Safe: every string is zero-terminated and lives as long as the call.
     return unsafe name.withPlatformString { name in
       if unsafe linkat(descriptor, "", folder, name, chost_at_empty_path) == 0 { return 0 }
       if errno != ENOENT { return errno }
@@ -137,20 +138,20 @@ final class NewFile {
 }
 
 extension OpenFile {
-  /// Writes a plain file anew, to the disk.
+  /// Replaces the content of a regular file, and waits until it is on the disk.
   ///
   /// - Throws: `Errno`.
   func replaceContents(by bytes: some Sequence<UInt8>) throws {
     try descriptor.seek(offset: 0, from: .start)
     let count = try descriptor.writeAll(bytes)
     guard ftruncate(descriptor.rawValue, count) == 0 else { throw Errno(rawValue: errno) }
-    // What is on no disk has nothing to be waited for.
+    // EINVAL and EROFS: the file is not on a disk.
     guard fsync(descriptor.rawValue) == 0 || errno == EINVAL || errno == EROFS else { throw Errno(rawValue: errno) }
   }
 }
 
 extension FilePath.Component {
-  /// A name of 27 bytes that nobody guesses.
+  /// A random name of 27 bytes.
   fileprivate static var random: Self {
     let letters = Array("abcdefghijklmnopqrstuvwxyz234567")
     let name = "spectrap-" + String((0..<18).map { _ in letters.randomElement() ?? "a" })

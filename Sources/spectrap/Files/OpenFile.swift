@@ -1,4 +1,4 @@
-// A descriptor and its owner, and the few calls about names in an open folder.
+// Owned file descriptors, and calls about names in an open folder.
 // Facts: open(2), readlink(2), unlink(2).
 
 import CHost
@@ -6,7 +6,7 @@ import Glibc
 import Hypervisor
 import SystemPackage
 
-/// A file that is open; closed when the last owner goes.
+/// An open file, closed with its last reference.
 final class OpenFile {
   let descriptor: FileDescriptor
 
@@ -15,14 +15,14 @@ final class OpenFile {
 
   deinit { try? descriptor.close() }
 
-  /// Opens a path from a folder on, from the working directory where there is none; `flags` are those of open(2).
+  /// Opens a path relative to a folder, or to the working directory; `flags` are those of open(2).
   ///
   /// - Throws: `Errno`.
   convenience init(
     _ path: FilePath, in folder: OpenFile? = nil, flags: CInt, permissions: FilePermissions = []
   ) throws(Errno) {
     while true {
-      // Safe: the path is valid for the length of the call, and ends with a zero.
+      // Safe: the path is zero-terminated and lives as long as the call.
       let result = unsafe path.withPlatformString {
         unsafe openat(folder?.descriptor.rawValue ?? AT_FDCWD, $0, flags | O_CLOEXEC, permissions.rawValue)
       }
@@ -34,14 +34,14 @@ final class OpenFile {
     }
   }
 
-  /// What this file is.
+  /// The file's status, by fstat(2).
   ///
   /// - Throws: `Errno`.
   var status: Stat { get throws(Errno) { try Stat(descriptor) } }
 }
 
 extension Failure {
-  /// The failure of a call about a file: `what` could not be done.
+  /// The failure of a call about a file; `what` says what could not be done.
   init(_ error: Errno, _ what: String, status: Status) {
     let status: Status =
       switch error {
@@ -53,13 +53,15 @@ extension Failure {
   }
 }
 
-/// A folder that is open, so that names in it mean the same from now on, whatever becomes of its own.
+/// An open folder.
+///
+/// Names in it stay valid when the folder itself is renamed.
 struct Folder {
   let file: OpenFile
-  /// How it was called, for messages.
+  /// The path for messages.
   let path: FilePath
 
-  /// Opens the folder at a path; it need not be readable.
+  /// Opens the folder at a path; the folder need not be readable.
   ///
   /// - Throws: `Errno`.
   init(_ path: FilePath, in folder: Folder? = nil) throws(Errno) {
@@ -67,7 +69,7 @@ struct Folder {
     self.path = folder.map { $0.path.pushing(path) } ?? path
   }
 
-  /// What stands at a name, not followed where it is a link; nil where nothing does.
+  /// The status of a name, links not followed; nil where nothing has this name.
   ///
   /// - Throws: `Errno`.
   func status(of name: FilePath.Component) throws(Errno) -> Stat? {
@@ -79,12 +81,12 @@ struct Folder {
     }
   }
 
-  /// Where a link leads to.
+  /// The target of a link.
   ///
   /// - Throws: `Errno`.
   func target(ofLink name: FilePath.Component) throws(Errno) -> FilePath {
     var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-    // Safe: the buffer is as long as is said, and both live for the length of the call.
+    // Safe: `buffer.count` is the buffer's length, and both live as long as the call.
     let count = unsafe buffer.withUnsafeMutableBytes { buffer in
       unsafe name.withPlatformString {
         unsafe readlinkat(
@@ -95,9 +97,9 @@ struct Folder {
     return FilePath(bytes: buffer.prefix(count))
   }
 
-  /// Takes a name away.
+  /// Removes a name, if that is possible.
   func unlink(_ name: FilePath.Component) {
-    // Safe: the name is valid for the length of the call. What cannot be taken away stays.
+    // Safe: the name is zero-terminated and lives as long as the call.
     unsafe name.withPlatformString { unsafe _ = unlinkat(file.descriptor.rawValue, $0, 0) }
   }
 }

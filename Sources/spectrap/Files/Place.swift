@@ -1,5 +1,5 @@
-// Where a path leads to, found without opening what stands there. Links are followed here and not by the kernel, for a
-// file is replaced where the last link points to, and a link to an open descriptor is no name at all.
+// Where a path leads, found without opening the file. Links are followed here and not by the kernel, because a file is
+// replaced where the last link points to, and because a link to an open descriptor is not a file name.
 // Facts: path_resolution(7), symlink(7), inode(7); proc(5), /proc/pid/fd; Documentation/admin-guide/sysctl/fs.rst
 // (protected_symlinks, protected_regular, protected_fifos).
 
@@ -9,17 +9,17 @@ import SystemPackage
 enum Place {
   /// One of the program's own descriptors: `-`, /dev/stdout, /dev/fd/3.
   case descriptor(FileDescriptor)
-  /// What cannot be replaced by a file: a device, a pipe, a file that another process has open.
+  /// Something that a file cannot replace: a device, a pipe, a file that another process has open.
   case stream(Folder, FilePath.Component, isLink: Bool)
-  /// A name in a folder, of a plain file or of nothing yet.
+  /// A name in a folder, of a regular file or not yet taken.
   case name(Folder, FilePath.Component, isTaken: Bool)
 
-  /// As many links as the kernel follows.
+  /// The kernel's own limit for links.
   private static let mostLinks = 40
 
   /// The place at a path; `-` is the descriptor `standard`.
   ///
-  /// - Throws: `Failure`, which says that a thing of this name `cannot` be used.
+  /// - Throws: `Failure` when nothing can be written there.
   init(_ path: FilePath, standard: FileDescriptor) throws {
     if path == "-" {
       self = .descriptor(standard)
@@ -32,7 +32,7 @@ enum Place {
     var path = path
     var folder: Folder?
     for _ in 0...Self.mostLinks {
-      // The root, and every path that ends with a dot, are folders.
+      // The root and paths that end with a dot are folders.
       guard let name = path.lastComponent, name.kind == .regular else { throw Errno.isDirectory }
       let here = try Folder(path.removingLastComponent(), in: folder)
       if let descriptor = try here.ownDescriptor(name) {
@@ -47,7 +47,7 @@ enum Place {
       switch status.type {
       case .regular: self = .name(here, name, isTaken: true)
       case .directory: throw Errno.isDirectory
-      // What a link in /proc says of itself is for people: only the kernel can follow it.
+      // The text of a link in /proc is only descriptive: the kernel alone can follow such links.
       case .symbolicLink where !here.isOfProc:
         (path, folder) = (try here.target(ofLink: name), here)
         continue
@@ -58,7 +58,7 @@ enum Place {
     throw Errno.tooManySymbolicLinkLevels
   }
 
-  /// What tells two places apart; nil for what takes any number of results.
+  /// Identifies the place; nil for a stream, which takes any number of results.
   var identity: Identity? {
     switch self {
     case .descriptor(let descriptor): .descriptor(descriptor.rawValue)
@@ -80,7 +80,7 @@ enum Place {
 }
 
 extension Folder {
-  /// The descriptor of this program that a name stands for, where this is the folder of its descriptors.
+  /// The descriptor that a name stands for, where this is the folder of the program's own descriptors.
   fileprivate func ownDescriptor(_ name: FilePath.Component) throws(Errno) -> FileDescriptor? {
     let status = try file.status
     let isOwn = ["/proc/self/fd", "/proc/thread-self/fd"].contains { (path: FilePath) in
@@ -88,7 +88,7 @@ extension Folder {
       return own.deviceID == status.deviceID && own.inode == status.inode
     }
     guard isOwn else { return nil }
-    // What was passed on to the program, and not what it has opened itself, which no program that it starts would get.
+    // Only descriptors that the program inherited; those that it has opened itself are close-on-exec.
     guard let number = CInt(name.string), fcntl(number, F_GETFD) == 0 else { throw .noSuchFileOrDirectory }
     return FileDescriptor(rawValue: number)
   }
@@ -99,10 +99,9 @@ extension Folder {
     return status.deviceID == proc.deviceID
   }
 
-  /// Leaves alone what somebody else has put into a folder that everyone may write to: he waits for somebody to write
-  /// through it.
+  /// Refuses a file that another user has put into a folder that everyone may write to, as a trap.
   ///
-  /// The kernel's rule for links, pipes and files in such folders, which does not reach those that are followed here.
+  /// The kernel has the same rule for links, pipes and files in such folders, but links are followed here.
   ///
   /// - Throws: `Failure`.
   fileprivate func refuseForeign(_ status: Stat, at path: FilePath) throws {

@@ -1,9 +1,9 @@
-// A place for a result, made sure of before there is one: what can fail at the end is tried at the start, and what
-// fails all the same does not take the result with it.
+// A place for a result, prepared before the measurement: whatever could fail at the end is tried at the start, and a
+// failure at the end does not lose the result.
 //
-// A plain file is replaced in one step, with the owner and the mode that it had. One that cannot be (something is
-// mounted at it, it has an access control list, it or its folder belong to somebody else) is written in place, which
-// asks for the permission to write to it. What is no plain file is opened once, and written to as it is.
+// A regular file is replaced in one step, and keeps its owner and mode. Where that is impossible (something is mounted
+// at it, it has an access control list, it or its folder belongs to another user) it is written in place, if it is
+// writable. Anything else is opened once and written to.
 //
 // Facts: open(2); rmdir(2); rename(2), EBUSY; inode(7); full(4); pipe(7); Linux fs/namei.c, may_delete.
 
@@ -12,7 +12,7 @@ import Glibc
 import SystemPackage
 
 final class ResultFile {
-  /// How it is called, for messages.
+  /// The name for messages.
   private let name: String
   private let place: Place
   private let target: Target
@@ -26,12 +26,15 @@ final class ResultFile {
     case inPlace(OpenFile)
   }
 
-  /// Enough for a result without raw samples, in bytes.
+  /// The size of a result without raw samples, in bytes.
   private static let small = 64 << 10
 
-  /// Makes sure of a place for so many bytes, `-` being standard output; a file that is new gets these permissions.
+  /// Prepares a place for a result; `-` is standard output.
   ///
-  /// - Throws: `Failure` when they cannot be written there.
+  /// - Parameters:
+  ///   - bytes: how much space to allocate.
+  ///   - permissions: those of a new file.
+  /// - Throws: `Failure` when nothing can be written there.
   init(
     _ path: FilePath, reserving bytes: Int = small,
     permissions: FilePermissions = [.ownerReadWrite, .groupRead, .otherRead]
@@ -45,7 +48,7 @@ final class ResultFile {
     if isStandardOutput { Output.takeStandardOutput() }
   }
 
-  /// Whether it is standard output, however it is called.
+  /// Whether the place is standard output, by whichever name.
   private var isStandardOutput: Bool {
     if case .descriptor(.standardOutput) = target { true } else { false }
   }
@@ -54,12 +57,12 @@ final class ResultFile {
 
   /// Writes the whole result.
   ///
-  /// - Throws: `Failure` when the system does not take it; it says where the result is instead.
+  /// - Throws: `Failure` when that fails; its message names the file that has the result instead.
   func write(_ text: String) throws { try write(Array(text.utf8)) }
 
   /// Writes the whole result.
   ///
-  /// - Throws: `Failure` when the system does not take it; it says where the result is instead.
+  /// - Throws: `Failure` when that fails; its message names the file that has the result instead.
   func write(_ bytes: [UInt8]) throws {
     do {
       switch target {
@@ -72,7 +75,7 @@ final class ResultFile {
       }
     } catch let error as Errno {
       let failure = Failure(error, writing: name)
-      // A program behind a pipe that reads no more has had what it wanted.
+      // The reader of a pipe has closed it, so the result is not wanted elsewhere.
       if case .descriptor = target, error == .brokenPipe { throw failure }
       guard let path = rescue(bytes) else { throw failure }
       throw Failure(status: failure.status, message: "\(failure.message); the result is in \(path)")
@@ -97,7 +100,7 @@ extension ResultFile.Target {
       try file.reserve(bytes)
       self = .new(file, as: name)
     case .name(let folder, let name, isTaken: true):
-      // Without a wait, should it have become a pipe; and no link, should it have become one.
+      // The flags guard against a name that has become a pipe or a link meanwhile.
       let old = try OpenFile(
         FilePath(root: nil, [name]), in: folder.file, flags: O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
       if let file = try old.successor(in: folder, as: name) {
@@ -112,22 +115,20 @@ extension ResultFile.Target {
 }
 
 extension OpenFile {
-  /// A new file that can take this one's name in the folder, with its owner and mode; nil when this must be written in
-  /// place.
+  /// A new file with this one's owner and mode that can replace it; nil when this one must be written in place.
   ///
-  /// - Throws: `Errno` for what would fail in place as well, as a full disk.
+  /// - Throws: `Errno` for failures that writing in place would meet as well, such as a full disk.
   fileprivate func successor(in folder: Folder, as name: FilePath.Component) throws(Errno) -> NewFile? {
     let descriptor = descriptor.rawValue
     if chost_is_mount_root(descriptor) || chost_has_access_list(descriptor) { return nil }
-    // Who removes a folder of this name is told first whether he may remove what stands there, and only then that it is
-    // no folder.
-    // Safe: the name is valid for the length of the call, and ends with a zero.
+    // AT_REMOVEDIR: the kernel checks the permission to remove the name before it finds that this is no folder.
+    // Safe: the name is zero-terminated and lives as long as the call.
     let trial = unsafe name.withPlatformString { unsafe unlinkat(folder.file.descriptor.rawValue, $0, AT_REMOVEDIR) }
     guard trial < 0, errno == ENOTDIR else { return nil }
     do throws(Errno) {
-      // Nobody else's until it has its mode.
+      // Only the owner may read it until it has its mode.
       let file = try NewFile(in: folder, permissions: .ownerReadWrite)
-      try file.takeAfter(try status)
+      try file.copyOwnerAndMode(of: try status)
       return file
     } catch {
       if [.permissionDenied, .notPermitted, .readOnlyFileSystem].contains(error) { return nil }
@@ -135,9 +136,9 @@ extension OpenFile {
     }
   }
 
-  /// Takes so many bytes of space for this file where its file system can; its length stays.
+  /// Allocates space for `count` bytes without changing the length, where the file system can.
   ///
-  /// - Throws: `Errno` when there is no such space.
+  /// - Throws: `Errno` when there is not enough space.
   fileprivate func reserve(_ count: Int) throws(Errno) {
     while true {
       let error = CInt(-chost_fallocate_keeping_size(descriptor.rawValue, count))
@@ -147,15 +148,16 @@ extension OpenFile {
     }
   }
 
-  /// Gives back the space behind the file's end.
+  /// Frees the space behind the file's end.
   fileprivate func release() {
     if let size = try? status.size { _ = ftruncate(descriptor.rawValue, Int(size)) }
   }
 }
 
 extension ResultFile {
-  /// Puts a result that its place did not take where it can be found, and gives that path: beside its place, else in
-  /// the folder for temporary files; nil when that fails as well.
+  /// Saves a result that could not be written to its place: beside the place, else in the folder for temporary files.
+  ///
+  /// - Returns: the path, or nil when that fails as well.
   private func rescue(_ bytes: [UInt8]) -> FilePath? {
     var folders: [Folder] = []
     if case .name(let folder, _, _) = place { folders.append(folder) }
@@ -163,7 +165,7 @@ extension ResultFile {
     let temporary = unsafe getenv("TMPDIR").map { unsafe FilePath(platformString: $0) } ?? "/tmp"
     if let folder = try? Folder(temporary) { folders.append(folder) }
 
-    if case .new(let file, _) = target, let name = file.standsWhole { return folders.first?.path.appending(name) }
+    if case .new(let file, _) = target, let name = file.nameIfWhole { return folders.first?.path.appending(name) }
     for folder in folders {
       guard let file = try? NewFile(in: folder, permissions: permissions.intersection(.ownerReadWrite)) else {
         continue
@@ -174,14 +176,13 @@ extension ResultFile {
     return nil
   }
 
-  /// The first two of these options that name one file, so that the later would replace what the former wrote; nil for
-  /// none.
+  /// The first two options that name the same file; nil for none.
   ///
-  /// A device or a pipe takes any number.
+  /// A device or a pipe takes any number of results.
   static func clash(of outputs: [(option: String, path: FilePath?)]) -> (String, String)? {
     var options: [Place.Identity: String] = [:]
     for output in outputs {
-      // What cannot be looked at is reported when it is to be opened.
+      // A place that cannot be examined is reported when it is opened.
       guard let path = output.path, let place = try? Place(path, standard: .standardOutput),
         let identity = place.identity
       else { continue }
@@ -192,6 +193,6 @@ extension ResultFile {
 }
 
 extension Failure {
-  /// The failure to write something of this name.
+  /// The failure to write a file of this name.
   init(_ error: Errno, writing name: String) { self.init(error, "\(name) cannot be written", status: .ioError) }
 }

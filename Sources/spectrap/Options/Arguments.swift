@@ -1,12 +1,11 @@
-// How words on the command line become values: names and numbers; another word is answered with those that are
-// possible.
+// Parses command-line arguments: names and numbers. An invalid argument is answered with the possible values.
 
 import ArgumentParser
 import GuestImages
 import Hypervisor
 import SystemPackage
 
-/// What is chosen by its name.
+/// A type whose values are chosen by name.
 protocol Named: RawRepresentable<String>, CaseIterable {}
 
 extension Workload.Name: Named {}
@@ -17,7 +16,7 @@ extension Named {
   /// Every name.
   static var names: [String] { allCases.map(\.rawValue) }
 
-  /// The one of this name.
+  /// The value of this name.
   ///
   /// - Throws: `ValidationError`, which lists the names.
   static func argument(_ text: String) throws -> Self {
@@ -27,13 +26,13 @@ extension Named {
 }
 
 extension ArgumentHelp {
-  /// The help for what is chosen by its name.
+  /// The help of an option whose value is chosen by name.
   static func names<Value: Named>(of type: Value.Type, _ abstract: String) -> ArgumentHelp {
     ArgumentHelp(abstract, discussion: "One of \(Value.names.joined(separator: ", ")).")
   }
 }
 
-/// A whole number of a range; another word is answered with the range.
+/// Parses a whole number in a range.
 func whole<Value: FixedWidthInteger & Sendable>(_ range: ClosedRange<Value>) -> @Sendable (String) throws -> Value {
   { text in
     guard let value = Value(text), range.contains(value) else {
@@ -44,10 +43,10 @@ func whole<Value: FixedWidthInteger & Sendable>(_ range: ClosedRange<Value>) -> 
   }
 }
 
-/// A number of a range, in some unit; another word is answered with the range.
+/// Parses a number in a range; the unit is for messages.
 func number(_ range: ClosedRange<Double>, _ unit: String) -> @Sendable (String) throws -> Double {
   { text in
-    // No range contains what is no number.
+    // NaN is in no range.
     guard let value = Double(text), range.contains(value) else {
       throw ValidationError("give from \(Int(range.lowerBound)) to \(Int(range.upperBound)) \(unit)")
     }
@@ -55,13 +54,13 @@ func number(_ range: ClosedRange<Double>, _ unit: String) -> @Sendable (String) 
   }
 }
 
-/// Numbers below zero, which the argument parser takes for the names of options.
-enum NumberWords {
-  /// The words with `--samples -5` as `--samples=-5`: no option is called like a number.
+/// Negative numbers, which the argument parser takes for options.
+enum NegativeNumbers {
+  /// The arguments with `--samples -5` as `--samples=-5`; no option's name is a number.
   static func joined(_ words: [String]) -> [String] {
     var joined: [String] = []
     for (index, word) in words.enumerated() {
-      // What follows "--" is taken as it is.
+      // Everything after "--" stays as it is.
       if word == "--" { return joined + words[index...] }
       if word.hasPrefix("-"), Double(word) != nil, let option = joined.last, option.hasPrefix("--"),
         !option.contains("=")
@@ -94,9 +93,9 @@ extension MSR {
   static func argument(_ text: String) throws -> MSR {
     if let msr = MSR(parsing: text) { return msr }
     let names = MSR.names.filter { !MSR.x2APIC.contains($0.msr) }.map(\.name).sorted()
-    // Case does not matter, nor what most names begin with.
-    let word = text.uppercased()
-    let meant = Suggestion.nearest(to: word, among: names) ?? Suggestion.nearest(to: "IA32_\(word)", among: names)
+    // Suggestions ignore case and the prefix that most names have.
+    let name = text.uppercased()
+    let meant = Suggestion.nearest(to: name, among: names) ?? Suggestion.nearest(to: "IA32_\(name)", among: names)
     throw ValidationError(
       "\"\(text)\" is no MSR; give a number (0x48) or one of \(names.joined(separator: ", "))"
         + (meant.map { "; did you mean \($0)?" } ?? ""))

@@ -1,4 +1,4 @@
-// The move of `spectrap migrate`: from a file or a running guest, to a socket at which `spectrap receive` waits.
+// The move of `spectrap migrate`: from a file or a running guest to a socket where `spectrap receive` waits.
 
 import ArgumentParser
 import Experiments
@@ -59,7 +59,7 @@ struct MoveOptions: ParsableArguments {
     var request = MoveRequest(to: try UnixPath(to).path)
     request.policy = policy
     request.acceptsUnprotected = acceptUnprotected
-    request.limits.downTime = .milliseconds(downTime)
+    request.limits = PreCopyLimits(downTime: .milliseconds(downTime))
     request.peers = PeerRule(other: peerUser)
 
     if from.hasPrefix(UnixPath.prefix) {
@@ -73,7 +73,7 @@ struct MoveOptions: ParsableArguments {
     try Interrupt.cancels(control)
     let host = HostDescription(json: json)
     switch try paused.move(
-      request, on: kvm, terms: terms, control: control, beforeEntry: sandbox.close)
+      request, on: kvm, terms: terms, control: control, beforeEntry: sandbox.enter)
     {
     case .moved(let report): try report.show(json: json)
     case .stayed(let record, let reason):
@@ -83,7 +83,7 @@ struct MoveOptions: ParsableArguments {
     }
   }
 
-  /// Says what came of an order to a guest that another process runs.
+  /// Shows the result of moving a guest that another process runs.
   private static func show(_ result: MoveResult, json: Bool) throws {
     switch result {
     case .moved(let report): try report.show(json: json)
@@ -101,7 +101,7 @@ struct MoveOptions: ParsableArguments {
 /// A socket's address on the command line: `unix:` and a path.
 struct UnixPath {
   static let prefix = "unix:"
-  /// What the address of a socket has room for, without the zero at its end, in bytes; unix(7).
+  /// The longest path in a socket's address, without the final zero, in bytes; unix(7).
   static let longest = 107
   let path: FilePath
 

@@ -1,4 +1,4 @@
-// The parameters of workloads as options: what each is stands in GuestImages/Guests/Parameter.swift.
+// The parameters of workloads as options; GuestImages/Guests/Parameter.swift describes them.
 
 import ArgumentParser
 import GuestImages
@@ -17,7 +17,7 @@ struct ParameterOptions: ParsableArguments {
   @Option(help: .parameter(.phaseLength), transform: values(of: .phaseLength))
   var phaseLength: Int?
 
-  /// What was chosen.
+  /// The values that were given.
   var chosen: [Workload.Parameter: Int] {
     let given: [Workload.Parameter: Int?] = [
       .writesPerEntry: writesPerEntry, .exitsPerEntry: exitsPerEntry, .userBranches: userBranches,
@@ -26,9 +26,9 @@ struct ParameterOptions: ParsableArguments {
     return given.compactMapValues { $0 }
   }
 
-  /// Makes sure that the workload has what was chosen.
+  /// Checks that the workload has the given parameters.
   ///
-  /// - Throws: `ValidationError`, which says whose it is.
+  /// - Throws: `ValidationError`, which names the workloads that have the parameter.
   func validate(for workload: Workload.Name) throws {
     for parameter in Workload.Parameter.allCases
     where chosen[parameter] != nil && !parameter.workloads.contains(workload) {

@@ -1,5 +1,5 @@
-// The command line's words as the kernel passes them: bytes, of which paths need not be UTF-8. The argument parser
-// takes strings, so a word becomes a string from which the same bytes come back.
+// The command line as the kernel passes it: bytes, which need not be UTF-8. The argument parser takes strings, so each
+// argument becomes a string from which the same bytes can be restored.
 // Facts: execve(2); path_resolution(7): every byte but 0 and the slash may be in a name.
 
 import ArgumentParser
@@ -9,25 +9,26 @@ import Hypervisor
 import SystemPackage
 
 enum ProgramArguments {
-  /// The words that the program was started with, its name first; nil where not even that was passed on.
+  /// The arguments of the program, its name first; nil where not even the name was given.
   ///
   /// Swift's own list is empty where /proc is not mounted.
   static var given: [[UInt8]]? {
     let count = cprogram_word_count()
     guard count > 0 else { return nil }
     return (0..<count).compactMap { number in
-      // Safe: each word ends with a zero, and is there as long as the program runs.
+      // Safe: each argument is zero-terminated and lives as long as the program.
       unsafe cprogram_word(number).map { word in
         unsafe UnsafeBufferPointer(start: word, count: strlen(word)).map { UInt8(bitPattern: $0) }
       }
     }
   }
 
-  /// What stands before each byte that is no part of a character: U+FFFD, as it is commonly shown, in UTF-8.
+  /// Marks each byte that is no part of a character: U+FFFD in UTF-8.
   private static let mark: [UInt8] = [0xef, 0xbf, 0xbd]
 
-  /// A word as a string: what is UTF-8 as it is; any other byte, and the bytes of U+FFFD itself, as U+FFFD and two
-  /// digits.
+  /// An argument as a string.
+  ///
+  /// UTF-8 stays as it is; every other byte, and the bytes of U+FFFD itself, become U+FFFD and two hexadecimal digits.
   static func string(of bytes: some Collection<UInt8>) -> String {
     if let text = String(validating: bytes, as: UTF8.self), !text.unicodeScalars.contains("\u{fffd}") { return text }
     var text = ""
@@ -45,7 +46,7 @@ enum ProgramArguments {
     return text
   }
 
-  /// The bytes of the word that became this string.
+  /// The bytes of the argument that became this string.
   static func bytes(of text: String) -> [UInt8] {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
@@ -65,9 +66,9 @@ enum ProgramArguments {
 }
 
 extension FilePath {
-  /// The path that a word of the command line is, byte by byte.
+  /// The path in a command-line argument, with its exact bytes.
   ///
-  /// - Throws: `ValidationError` for the empty word.
+  /// - Throws: `ValidationError` for an empty argument.
   static func argument(_ text: String) throws -> FilePath {
     guard !text.isEmpty else { throw ValidationError("an empty path names no file") }
     return FilePath(bytes: ProgramArguments.bytes(of: text))

@@ -1,4 +1,4 @@
-// The sandbox of the commands that run a guest which somebody else may have made; what it holds: docs/security.md.
+// The sandbox of commands that run guests of unknown origin; docs/security.md describes it.
 
 import ArgumentParser
 import Experiments
@@ -11,22 +11,21 @@ struct SandboxOptions: ParsableArguments {
     help: "Leave out the sandbox around the guest; it costs some 160 cycles an exit (docs/security.md).")
   var isLeftOut = false
 
-  /// Closes it, unless it is to be left out; what this kernel lacks of it is said.
+  /// Enters the sandbox, unless it is left out, and warns about parts that this kernel lacks.
   ///
   /// - Throws: `SandboxError` when the kernel refuses.
-  func close() throws {
+  func enter() throws {
     guard !isLeftOut else { return }
-    // The terminal is asked while that may be done; the answer is kept.
+    // The sandbox does not allow asking the terminal, so its width is stored before.
     _ = Terminal.width
-    for lack in try Sandbox.all.close() { Output.error("spectrap: WARNING: \(lack)") }
+    for lack in try Sandbox.all.enter() { Output.error("spectrap: WARNING: \(lack)") }
   }
 }
 
-/// The host as a result tells it, looked at while its files can still be read.
+/// The host's description for a result, made before the sandbox hides the host's files.
 enum HostDescription {
-  case report(HostReport)
-  case summary(String)
+  case report(HostReport), summary(String)
 
-  /// All of it for JSON, a line for text.
+  /// The whole report for JSON, one line for text.
   init(json: Bool) { self = json ? .report(HostReport()) : .summary(HostReport.summary()) }
 }

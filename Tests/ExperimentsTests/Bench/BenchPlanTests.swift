@@ -184,7 +184,7 @@ struct BenchPlanTests {
     }.map(\.cell)
     let own = cells.filter { $0.msr?.value == .timeStampCounter }
     let reasons = Set(own.compactMap(\.reason))
-    #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("its value moves by itself") }, "\(reasons)")
+    #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("its value changes by itself") }, "\(reasons)")
     #expect(own.contains { $0.policy == .emulate && $0.status == .measured })
     #expect(own.allSatisfy { $0.policy != .passthrough || $0.status == .unsupported })
   }

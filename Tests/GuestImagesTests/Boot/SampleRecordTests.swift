@@ -9,7 +9,7 @@ struct SampleRecordTests {
   @Test("hold the VMM's orders: the number of samples in the mailbox, the iterations in each record")
   func orders() {
     #expect(
-      GuestImage.orders([3, .max])
+      GuestImage.sampleRecords([3, .max])
         == [
           MemoryImage(address: Layout.mailbox + UInt64(Mailbox.Offset.samples), bytes: [2, 0, 0, 0, 0, 0, 0, 0]),
           MemoryImage(
@@ -21,7 +21,7 @@ struct SampleRecordTests {
   @Test("read back as ordered, with no time taken yet")
   func roundTrip() throws {
     let orders: [UInt32] = [1, 2, 0x8000_0000]
-    let records = SampleRecord.records(in: GuestImage.orders(orders)[1].bytes)
+    let records = SampleRecord.records(in: GuestImage.sampleRecords(orders)[1].bytes)
     #expect(records == orders.map { SampleRecord(iterations: $0, start: 0, end: 0) })
   }
 
@@ -49,8 +49,8 @@ struct SampleRecordTests {
 
   @Test("have room for as many as are allowed, to the end of memory")
   func room() throws {
-    let most = GuestImage.orders(Array(repeating: 1, count: SampleRecord.maximumCount))
+    let most = GuestImage.sampleRecords(Array(repeating: 1, count: SampleRecord.maximumCount))
     #expect(LoadedMemory(most) != nil)
-    #expect(LoadedMemory(GuestImage.orders(Array(repeating: 1, count: SampleRecord.maximumCount + 1))) == nil)
+    #expect(LoadedMemory(GuestImage.sampleRecords(Array(repeating: 1, count: SampleRecord.maximumCount + 1))) == nil)
   }
 }

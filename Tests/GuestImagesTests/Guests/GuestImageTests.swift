@@ -14,7 +14,7 @@ struct GuestImageTests {
     for (part, next) in zip(parts, parts.dropFirst()) {
       #expect(part.address + UInt64(part.bytes.count) <= next.address)
     }
-    let orders = GuestImage.orders([1])
+    let orders = GuestImage.sampleRecords([1])
     #expect(parts.allSatisfy { $0.address + UInt64($0.bytes.count) <= orders[0].address }, "the VMM's pages are free")
   }
 

@@ -47,29 +47,9 @@ struct CapabilityTests {
   @Test("stands behind a constant of the same meaning")
   func constants() {
     let expected: [(Capability, String)] = [
-      (.irqchip, "IRQCHIP"), (.userMemory, "USER_MEMORY"), (.setTSSAddress, "SET_TSS_ADDR"),
-      (.setIdentityMapAddress, "SET_IDENTITY_MAP_ADDR"), (.recommendedVCPUs, "NR_VCPUS"),
-      (.maximumVCPUs, "MAX_VCPUS"), (.maximumVCPUID, "MAX_VCPU_ID"), (.memorySlots, "NR_MEMSLOTS"),
-      (.readOnlyMemory, "READONLY_MEM"), (.syncMMU, "SYNC_MMU"), (.splitIRQChip, "SPLIT_IRQCHIP"),
-      (.checkExtensionVM, "CHECK_EXTENSION_VM"), (.enableCapabilityVM, "ENABLE_CAP_VM"), (.vmTypes, "VM_TYPES"),
-      (.userMemory2, "USER_MEMORY2"), (.guestMemfd, "GUEST_MEMFD"), (.memoryFaultInfo, "MEMORY_FAULT_INFO"),
-      (.immediateExit, "IMMEDIATE_EXIT"), (.syncRegisters, "SYNC_REGS"), (.disableExits, "X86_DISABLE_EXITS"),
-      (.internalErrorData, "INTERNAL_ERROR_DATA"), (.exitOnEmulationFailure, "EXIT_ON_EMULATION_FAILURE"),
-      (.exitHypercall, "EXIT_HYPERCALL"), (.tripleFaultEvent, "X86_TRIPLE_FAULT_EVENT"),
-      (.busLockExit, "X86_BUS_LOCK_EXIT"), (.notifyVMExit, "X86_NOTIFY_VMEXIT"), (.coalescedPIO, "COALESCED_PIO"),
-      (.coalescedMMIO, "COALESCED_MMIO"), (.haltPoll, "HALT_POLL"), (.userSpaceMSR, "X86_USER_SPACE_MSR"),
-      (.msrFilter, "X86_MSR_FILTER"), (.getMSRFeatures, "GET_MSR_FEATURES"), (.msrPlatformInfo, "MSR_PLATFORM_INFO"),
-      (.extendedCPUID, "EXT_CPUID"), (.emulatedCPUID, "EXT_EMUL_CPUID"),
-      (.enforcePVFeatureCPUID, "ENFORCE_PV_FEATURE_CPUID"), (.nestedState, "NESTED_STATE"),
-      (.debugRegisters, "DEBUGREGS"), (.xsave, "XSAVE"), (.xsave2, "XSAVE2"), (.xcrs, "XCRS"), (.sregs2, "SREGS2"),
-      (.vcpuEvents, "VCPU_EVENTS"), (.setGuestDebug, "SET_GUEST_DEBUG"), (.setGuestDebug2, "SET_GUEST_DEBUG2"),
-      (.disableQuirks2, "DISABLE_QUIRKS2"), (.smm, "X86_SMM"), (.x2APICAPI, "X2APIC_API"),
-      (.guestMode, "X86_GUEST_MODE"), (.tscControl, "TSC_CONTROL"), (.getTSCKHz, "GET_TSC_KHZ"),
-      (.vmTSCControl, "VM_TSC_CONTROL"), (.tscDeadlineTimer, "TSC_DEADLINE_TIMER"), (.adjustClock, "ADJUST_CLOCK"),
-      (.irqfd, "IRQFD"), (.ioeventfd, "IOEVENTFD"), (.binaryStatistics, "BINARY_STATS_FD"),
-      (.systemAttributes, "SYS_ATTRIBUTES"), (.dirtyLogRing, "DIRTY_LOG_RING"),
-      (.manualDirtyLogProtect2, "MANUAL_DIRTY_LOG_PROTECT2"), (.pmuCapability, "PMU_CAPABILITY"),
-      (.pmuEventFilter, "PMU_EVENT_FILTER"),
+      (.irqchip, "IRQCHIP"), (.pit2, "PIT2"), (.setTSSAddress, "SET_TSS_ADDR"),
+      (.userSpaceMSR, "X86_USER_SPACE_MSR"), (.msrFilter, "X86_MSR_FILTER"), (.getMSRFeatures, "GET_MSR_FEATURES"),
+      (.tscControl, "TSC_CONTROL"), (.tscDeadlineTimer, "TSC_DEADLINE_TIMER"), (.binaryStatistics, "BINARY_STATS_FD"),
     ]
     for (capability, name) in expected { #expect(capability.name == name) }
   }

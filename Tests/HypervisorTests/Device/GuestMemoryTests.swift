@@ -44,7 +44,7 @@ struct GuestPhysicalRangeTests {
       "\(GuestMemoryError.notMapped(page))" == "the guest has no memory of 4096 bytes at guest-physical address 0x1000")
     #expect(
       "\(GuestMemoryError.overlaps(page, existing: page))"
-        == "a memory slot of 4096 bytes at guest-physical address 0x1000 overlaps the one of 4096 bytes at "
+        == "a memory slot of 4096 bytes at guest-physical address 0x1000 overlaps one of 4096 bytes at "
         + "guest-physical address 0x1000")
     #expect("\(GuestMemoryError.misplaced(page))".contains("whole pages of 4096 bytes"))
     #expect("\(GuestMemoryError.noFreeSlot(limit: 32))" == "all 32 memory slots of the VM are taken")

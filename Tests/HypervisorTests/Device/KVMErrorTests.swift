@@ -44,7 +44,7 @@ struct KVMErrorTests {
     arguments: [
       (0o660, 36, ["root"], 1000, "add yourself to the group \"kvm\" and log in again, or run as root"),
       (0o660, 36, ["root", "me"], 1000, "log in again"), (0o660, 36, [], 36, "this process is in it"),
-      (0o660, 78, [], 1000, "the group number 78"), (0o660, 0, [], 1000, "the group root alone; run as root"),
+      (0o660, 78, [], 1000, "the group number 78"), (0o660, 0, [], 1000, "the group root may open it; run as root"),
       (0o600, 36, [], 1000, "its group may not open it either; run as root"),
       (0o640, 36, ["me"], 1000, "its group may not open it either"),
     ] as [(mode_t, gid_t, Set<String>, gid_t, String)])
@@ -84,7 +84,7 @@ struct KVMErrorTextTests {
       (.duplicate, "making a second descriptor: Cannot allocate memory"),
       (
         .checkVersion(found: 11),
-        "KVM speaks API version 11, Spectrap version 12; use a Linux kernel of 2.6.22 or later"
+        "KVM has API version 11, Spectrap needs version 12; use Linux 2.6.22 or later"
       ),
       (.arm, "preparing the run's time limit: Cannot allocate memory"),
     ]

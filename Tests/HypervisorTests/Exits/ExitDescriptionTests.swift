@@ -36,6 +36,6 @@ struct ExitDescriptionTests {
   @Test("for an MSR keeps the reasons that KVM may add one day")
   func newReasons() {
     #expect("\(MSRExitReasons(rawValue: 1 << 9 | MSRExitReasons.filter.rawValue))" == "FILTER|0x200")
-    #expect("\(MSRExitReasons())" == "for no reason")
+    #expect("\(MSRExitReasons())" == "no reason given")
   }
 }

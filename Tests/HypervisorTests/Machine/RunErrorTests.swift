@@ -46,13 +46,16 @@ struct RunErrorTests {
       ),
       (
         .failedEntry(hardwareReason: 0x8000_0021, state),
-        "the hardware would not enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x80000021) at rip 0x8012"
+        "the hardware refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x80000021) at rip 0x8012"
       ),
       (
         .unanswered(.common(.portIn(PortAccess(port: 0x60, size: 1, count: 1, dataOffset: 0))), state),
-        "the guest did what Spectrap has no answer for, IN of 1 byte from port 0x60 at rip 0x8012"
+        "the guest did something that Spectrap does not handle: IN of 1 byte from port 0x60 at rip 0x8012"
       ),
-      (.unanswered(.other(.xen), state), "the guest did what Spectrap has no answer for, other(KVM_EXIT_XEN) at rip"),
+      (
+        .unanswered(.other(.xen), state),
+        "the guest did something that Spectrap does not handle: other(KVM_EXIT_XEN) at rip"
+      ),
       (
         .policy(.entryLoad(index: 3, MSREntry(.efer, 1))), "VM entry aborted: entry 3 of the entry-load list, IA32_EFER"
       ),

@@ -278,7 +278,7 @@ struct AdaptivePolicyTests {
     let kept = try protection(ibrsAll: true)
     #expect(kept.level == .always)
     #expect(kept.reason.hasPrefix("IBRS is kept on in hardware that has IBRS_ALL"))
-    #expect(kept.reason.contains(Self.never + "that would end this protection (--accept-unprotected lets it)"))
+    #expect(kept.reason.contains(Self.never + "that would end this protection (--accept-unprotected allows it)"))
     let given = try protection(ibrsAll: true, accepts: true, costs: costs)
     #expect(given.level == .guest && given.reason.hasPrefix("WARNING: the protection"))
     #expect(given.reason.hasSuffix("\(costs)"))
@@ -291,14 +291,14 @@ struct AdaptivePolicyTests {
     for figure in ["access costs 10 more", "open 2 more", "closing it 50", "the VMM 100"] {
       #expect(measured.reason.contains(figure))
     }
-    #expect(try protection().reason.hasSuffix("until the guest goes quiet"), "none were measured")
+    #expect(try protection().reason.hasSuffix("otherwise they change nothing"), "none were measured")
     #expect(try protection(.kernelGSBase, ibrsAll: true, costs: costs).level == .notApplicable)
   }
 
   @Test("says where its costs leave it nothing to decide")
   func noise() throws {
     let free = AdaptiveCosts(access: 0, exit: 2, price: 50, wholeExit: 100)
-    #expect(try protection(costs: free).reason.contains(Self.never + "trapping costs nothing more here"))
+    #expect(try protection(costs: free).reason.contains(Self.never + "trapping costs nothing extra here"))
     let still = AdaptiveCosts(access: 10, exit: 0, price: 50, wholeExit: 100)
     #expect(try protection(costs: still).reason.hasSuffix("so it is not closed again"))
   }

@@ -148,10 +148,10 @@ struct PolicySupportTests {
       (.dropped(wrote: 1, readBack: 0), "a guest wrote 0x1, and 0x0 read back"),
       (.unreadable, "KVM does not read it"),
       (.accepted(wrote: 1), "a guest wrote 0x1 without a #GP, and it cannot be read back"),
-      (.ignored(wrote: 1), "but so does one that writes an MSR which no processor has"),
+      (.ignored(wrote: 1), "but so did one that wrote an MSR which no processor has"),
       (.faulted(wrote: 5), "a guest that wrote 0x5 got a #GP"),
-      (.moving, "its value moves by itself, so that a write cannot be proved by reading it back"),
-      (.inconclusive(endedWith: "HLT"), "a guest that was to write it ended with HLT"),
+      (.moving, "its value changes by itself, so that reading it back proves nothing"),
+      (.inconclusive(endedWith: "HLT"), "the guest that tried to write it ended with HLT"),
     ]
     for (proof, words) in expected {
       let host = HostAbilities(subject: .specCtrl, register: proof, hasIBRSAll: true, canInterceptMSRs: true)

@@ -89,7 +89,7 @@ struct MemoryViewTests {
     let entries = try [Entry.breakpoint, .undefined].filter { try EntryProof.prove($0, on: try KVM()).works }
     for entry in entries {
       var machine = try Machine(on: try KVM())
-      try machine.load(GuestImage(Workload(.bare), entry: entry), orders: [5, 5], pausingBefore: 1)
+      try machine.load(GuestImage(Workload(.bare), entry: entry), iterations: [5, 5], pausingBefore: 1)
       try machine.vm.setDirtyLog(true)
       var view = try machine.vm.makeMemoryView()
       _ = try view.takeDirtyPages()

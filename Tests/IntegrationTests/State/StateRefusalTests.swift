@@ -13,7 +13,7 @@ struct StateRefusalTests {
   /// The state of a guest that has not begun.
   private func state() throws -> MachineState {
     var machine = try Machine(on: try KVM(), policy: Passthrough(subject: .kernelGSBase))
-    try machine.load(GuestImage(Workload(.bare), entry: .none), orders: [1])
+    try machine.load(GuestImage(Workload(.bare), entry: .none), iterations: [1])
     return try machine.state(on: try KVM())
   }
 
@@ -29,7 +29,7 @@ struct StateRefusalTests {
       cpu.msrs.removeAll { [.timeStampCounter, .tscAdjust].contains($0.msr) }
       return cpu
     }
-    #expect(still(second.cpu) == still(state.cpu) && second.memory == state.memory && second.told == state.told)
+    #expect(still(second.cpu) == still(state.cpu) && second.memory == state.memory && second.contract == state.contract)
   }
 
   @Test("for an MSR that it does not have names that, and leaves it out where it is 0", .missingMSRIsRefused)
@@ -71,12 +71,12 @@ struct StateRefusalTests {
     let msrs = [MSR.perfCapabilities, MSR.vmxCapabilities.lowerBound, MSR.vmxCapabilities.upperBound]
     cpu.msrs = msrs.map { MSREntry($0, 0x2000) }
     for isTold in [false, true] {
-      var told = state.told
+      var told = state.contract
       let pdcm: UInt32 = 1 << 15
       let ecx = (told.cpuid[1]?.ecx ?? 0) & ~pdcm | (isTold ? pdcm : 0)
       told.cpuid[1]?.ecx = ecx
       told.cpuid.set(.vmx, to: isTold)
-      #expect(state.with(cpu: cpu).with(told: told).omittedMSRs == (isTold ? [] : Set(msrs)))
+      #expect(state.with(cpu: cpu).with(contract: told).omittedMSRs == (isTold ? [] : Set(msrs)))
     }
   }
 
@@ -84,12 +84,12 @@ struct StateRefusalTests {
   func contract() throws {
     let state = try state()
     func said(_ change: (inout GuestContract) -> Void) throws -> String {
-      var told = state.told
+      var told = state.contract
       change(&told)
-      guard case .contract(let difference)? = try refusal(of: state.with(told: told)) else { return "nothing" }
+      guard case .contract(let difference)? = try refusal(of: state.with(contract: told)) else { return "nothing" }
       return difference
     }
-    let first = state.told.cpuid
+    let first = state.contract.cpuid
     #expect(
       try said { $0.archCapabilities = ArchCapabilities(rawValue: $0.archCapabilities.rawValue ^ 2) }.contains(
         "IA32_ARCH_CAPABILITIES 0x"))

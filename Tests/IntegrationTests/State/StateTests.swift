@@ -17,10 +17,10 @@ struct StateTests {
   /// MSRs that a guest writes, with values that any processor takes.
   private static let registers: [(msr: MSR, value: UInt64)] = [
     (.kernelGSBase, 0x7fff_1234_5678), (.star, 0x0023_0010_0000_0000), (.lstar, 0xffff_8000_0000_1000),
-    (.cstar, 0xffff_8000_0000_2000), (.fmask, 0x4_0700), (.sysenterCS, 0x10), (.sysenterESP, 0x7000),
+    (MSR(0xc000_0083), 0xffff_8000_0000_2000), (.fmask, 0x4_0700), (.sysenterCS, 0x10), (.sysenterESP, 0x7000),
     (.sysenterEIP, 0x8123), (.fsBase, 0x1234_5000), (.gsBase, 0x5678_9000),
     // Those that KVM does not list: a variable MTRR, a machine-check bank's control.
-    (MSR(rawValue: 0x200), 0x8000_0006), (.mtrrDefType, 0x806), (MSR(rawValue: 0x400), 0),
+    (MSR(rawValue: 0x200), 0x8000_0006), (MSR(0x2ff), 0x806), (MSR(rawValue: 0x400), 0),
   ]
 
   /// A machine whose guest runs `before`, rings the doorbell, and would go on with `after`.
@@ -230,7 +230,8 @@ struct StateTests {
     let kvm = try KVM()
     let cpu = try machine.vcpu.state(with: try kvm.stateMSRs())
     let state = MachineState(
-      presented: machine.presented, told: machine.contract, cpu: cpu, subject: .kernelGSBase, subjectValue: 0,
+      requestedContract: machine.requestedContract, contract: machine.contract, cpu: cpu, subject: .kernelGSBase,
+      subjectValue: 0,
       policyState: nil, clock: nil, memory: machine.vm.memory(), counters: machine.counters)
     let rip = cpu.rip
     let other = try resumed(state, try machine.vm.pages())

@@ -51,7 +51,7 @@ extension Machine where P: ~Copyable {
     var asm = Assembler(origin: origin, mode: .bits64)
     body(&asm)
     let program = try asm.assemble()
-    try load(image, orders: [1])
+    try load(image, iterations: [1])
     try vm.write(program.bytes, at: GuestPhysicalAddress(origin))
   }
 

@@ -8,11 +8,12 @@ import Testing
 extension MachineState {
   /// The same state with something else in its place.
   func with(
-    told: GuestContract? = nil, cpu: VirtualCPUState? = nil, memory: [GuestPhysicalRange]? = nil,
+    contract: GuestContract? = nil, cpu: VirtualCPUState? = nil, memory: [GuestPhysicalRange]? = nil,
     subjectValue: UInt64? = nil
   ) -> MachineState {
     MachineState(
-      presented: presented, told: told ?? self.told, cpu: cpu ?? self.cpu, subject: subject,
+      requestedContract: requestedContract, contract: contract ?? self.contract, cpu: cpu ?? self.cpu,
+      subject: subject,
       subjectValue: subjectValue ?? self.subjectValue, policyState: policyState, clock: clock,
       memory: memory ?? self.memory,
       counters: counters)
@@ -23,7 +24,7 @@ extension MachineState {
 func machine<P: Policy & ~Copyable>(
   from state: MachineState, _ pages: [GuestPage], under policy: consuming P
 ) throws -> Machine<P> {
-  var machine = try Machine(on: try KVM(), policy: policy, presenting: state.presented)
+  var machine = try Machine(on: try KVM(), policy: policy, contract: state.requestedContract)
   try machine.restore(state, pages)
   return machine
 }

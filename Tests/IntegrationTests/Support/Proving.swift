@@ -7,10 +7,10 @@ extension Machine where P: ~Copyable {
   /// Makes a machine after proving what its policy needs to know of this host.
   init(
     on kvm: borrowing KVM, policy: consuming P, acceptingNoProtection: Bool = false,
-    presenting contract: GuestContract? = nil
+    contract: GuestContract? = nil
   ) throws {
     let terms = try Terms.prove(for: policy, on: kvm)
     try self.init(
-      on: kvm, policy: policy, terms: terms, acceptingNoProtection: acceptingNoProtection, presenting: contract)
+      on: kvm, policy: policy, terms: terms.acceptingNoProtection(acceptingNoProtection), contract: contract)
   }
 }

@@ -88,7 +88,8 @@ struct BreakEvenTests {
     #expect(breakEven.leftOut == ["manual"] && breakEven.models.map(\.policy) == ["passthrough", "emulate"])
     #expect(breakEven.winners == BreakEven(cells: fixed)?.winners)
     #expect(
-      MadeUp.report(fixed + few).text.contains("Not compared, since too few of the same guests were measured: manual."))
+      MadeUp.report(fixed + few).text.contains(
+        "Not compared, because too few of the same guests were measured: manual."))
   }
 
   @Test("A crossing that lies beyond what was measured is not named, and the one in front stays the winner")
@@ -188,7 +189,7 @@ struct BreakEvenTests {
     let index = try #require(all.firstIndex { $0.policy == "emulate" && $0.writesPerEntry == 8 })
     all[index].rounds = all[index].rounds.map { $0.map { $0 * 0.6 } }
     // The fit moves with it; the models are set here, so that only the cells speak.
-    let winners = [BreakEven.Winner(exits: 4, policy: "passthrough", equals: [], from: 0, to: nil)]
+    let winners = [BreakEven.Winner(exits: 4, policy: "passthrough", equals: [], from: 0, to: nil, toInterval: nil)]
     let found = BreakEven.contradictions(all, winners, seed: 1)
     #expect(found.map(\.named) == ["passthrough"] && found.map(\.cheaper) == ["emulate"])
     let first = try #require(found.first)
@@ -197,11 +198,12 @@ struct BreakEvenTests {
     let report = try MadeUp.report(all).replacing(
       "breakEven",
       with: BreakEven(
-        models: own.models, checks: own.checks, crossings: own.crossings, winners: winners, contradictions: found))
+        models: own.models, checks: own.checks, crossings: own.crossings, winners: winners, contradictions: found,
+        leftOut: [], withheld: nil))
     #expect(
       report.text.replacing("\n      ", with: " ").contains(
         "measured at 4 exits, 8 writes: emulate is cheaper than passthrough, which the model names"))
-    let other = [BreakEven.Winner(exits: 4, policy: "emulate", equals: [], from: 0, to: nil)]
+    let other = [BreakEven.Winner(exits: 4, policy: "emulate", equals: [], from: 0, to: nil, toInterval: nil)]
     #expect(BreakEven.contradictions(all, other, seed: 1) == [])
   }
 
@@ -211,7 +213,7 @@ struct BreakEvenTests {
       MadeUp.cell("ibrs", "passthrough", cost: 1030, noise: 0.4, msr: "0x48", writes: 2),
       MadeUp.cell("ibrs", "emulate", cost: 1000, noise: 0.4, msr: "0x48", writes: 2),
     ]
-    let winners = [BreakEven.Winner(exits: 0, policy: "passthrough", equals: [], from: 0, to: nil)]
+    let winners = [BreakEven.Winner(exits: 0, policy: "passthrough", equals: [], from: 0, to: nil, toInterval: nil)]
     #expect(BreakEven.contradictions(all, winners, seed: 1) == [])
   }
 

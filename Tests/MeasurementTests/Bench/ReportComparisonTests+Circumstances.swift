@@ -24,8 +24,8 @@ extension ReportComparisonTests {
     #expect(differences(report("performance", 5200), report("performance", 5200)).isEmpty)
     #expect(
       differences(report("performance", 5200), report("efficiency", 3900)) == [
-        .init(name: "core", first: "performance", second: "efficiency"),
-        .init(name: "highest frequency", first: "5200 MHz", second: "3900 MHz"),
+        .init(kind: .host, name: "core", first: "performance", second: "efficiency"),
+        .init(kind: .host, name: "highest frequency", first: "5200 MHz", second: "3900 MHz"),
       ])
     #expect(differences(report("performance", nil), report(nil, nil)).map(\.second) == ["unknown"])
     #expect(
@@ -58,7 +58,7 @@ extension ReportComparisonTests {
     #expect(ReportComparison(at(2.6e9), at(2.600_1e9)).environment == [])
     #expect(ReportComparison(at(nil), at(nil)).environment == [])
     let other = ReportComparison(at(2.6e9), at(2.9e9)).environment
-    #expect(other == [.init(name: "TSC", first: "2600.0 MHz", second: "2900.0 MHz")])
+    #expect(other == [.init(kind: .host, name: "TSC", first: "2600.0 MHz", second: "2900.0 MHz")])
     #expect(ReportComparison(at(nil), at(2.9e9)).environment.map(\.second) == ["2900.0 MHz"])
   }
 
@@ -68,7 +68,7 @@ extension ReportComparisonTests {
     record.msr = BenchReport.Subject(.lstar)
     let other = BenchReport(record)
     let difference = ReportComparison(report(), other).environment
-    #expect(difference == [.init(name: "register", first: "IA32_SPEC_CTRL", second: "IA32_LSTAR")])
+    #expect(difference == [.init(kind: .host, name: "register", first: "IA32_SPEC_CTRL", second: "IA32_LSTAR")])
     #expect(ReportComparison(other, other).environment == [])
   }
 

@@ -154,9 +154,9 @@ struct ReportComparisonTests {
     #expect(change.ratio > 1.05 && change.differs && change.interval?.lower ?? 9 < 1.05)
     #expect(comparison.regressions(threshold: 0.05) == [])
     let text = comparison.text(threshold: 0.05)
-    #expect(text.contains("Of 1 it cannot be told: its interval reaches beyond 5.0 %."))
+    #expect(text.contains("1 cell is open: its interval reaches beyond 5.0 %."))
     // It looks dearer by more, though: that is no pass, and no verdict.
-    #expect(text.hasPrefix("None of 1 cell could be held against 5.0 %.\n") && !comparison.passes(threshold: 0.05))
+    #expect(text.hasPrefix("None of 1 cell could be judged by 5.0 %.\n") && !comparison.passes(threshold: 0.05))
     #expect(comparison.suspects(threshold: 0.05) == [change] && comparison.passes(threshold: 0.07))
     let cheaper = ReportComparison(report(1.055), report(1))
     #expect(cheaper.passes(threshold: 0.05) && !cheaper.passes(threshold: 0.05, bothWays: true))
@@ -195,8 +195,8 @@ struct ReportComparisonTests {
     let text = some.text(threshold: 0.05, width: 1000)
     #expect(text.hasPrefix("None of the 2 cells that could be judged became dearer by more than 5.0 %.\n"))
     #expect(text.contains("1 cell is undecided."))
-    #expect(text.contains("1 of those that cannot be told looks dearer by more than 5.0 %, at worst chatty/"))
-    #expect(text.contains("no gate passes over it"))
+    #expect(text.contains("1 of the open cells looks dearer by more than 5.0 %, at worst chatty/"))
+    #expect(text.contains("the gate fails for it"))
     let same = ReportComparison(report(extra: [short]), report(extra: [short]))
     #expect(same.passes(threshold: 0.05) && same.undecided == ["chatty/syscall/manual"])
     #expect(
@@ -258,7 +258,7 @@ struct ReportComparisonTests {
     #expect(comparison.undecided.count == 14 && !comparison.passes(threshold: 0.05))
     let text = comparison.text(threshold: 0.05, width: 1000)
     #expect(text.hasPrefix("None of the 1 cell that could be judged became dearer by more than 5.0 %.\n"))
-    #expect(text.contains("14 of those that cannot be told look dearer by more than 5.0 %"))
+    #expect(text.contains("14 of the open cells look dearer by more than 5.0 %"))
   }
 
   @Test("Where the clock of either cannot be believed every cell is void, with the reason, and no gate is passed")

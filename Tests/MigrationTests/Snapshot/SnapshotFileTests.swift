@@ -102,19 +102,19 @@ struct SnapshotFileTests {
   func foreign(text: String) throws {
     #expect(refusal(of: Array(text.utf8)) == .foreign)
     #expect(refusal(of: Array((text + String(repeating: " ", count: 5000)).utf8)) == .foreign)
-    #expect("\(SnapshotError.foreign)" == "this is no snapshot of Spectrap's")
+    #expect("\(SnapshotError.foreign)" == "this is not a snapshot of Spectrap")
   }
 
   @Test("is refused when something stands behind it, or between its parts")
   func more() {
-    #expect("\(refusal(of: file + [0]).map { "\($0)" } ?? "")".contains("behind the last page"))
+    #expect("\(refusal(of: file + [0]).map { "\($0)" } ?? "")".contains("follow the last page"))
     // A header that does not count the last page.
     var fewer = parts
     fewer.pageCount = 1
-    #expect("\(fewer.refusal.map { "\($0)" } ?? "")".contains("behind the last page"))
+    #expect("\(fewer.refusal.map { "\($0)" } ?? "")".contains("follow the last page"))
     var shorter = parts
     shorter.stateLength = UInt64(parts.state.count - 1)
-    #expect("\(shorter.refusal.map { "\($0)" } ?? "")".contains("behind the last page"))
+    #expect("\(shorter.refusal.map { "\($0)" } ?? "")".contains("follow the last page"))
   }
 
   @Test(
@@ -137,11 +137,11 @@ struct SnapshotFileTests {
   func reserved() {
     var other = parts
     other.reserved = 1
-    #expect("\(other.refusal.map { "\($0)" } ?? "")".contains("to be zero"))
+    #expect("\(other.refusal.map { "\($0)" } ?? "")".contains("are not zero"))
     for index in parts.padding.indices {
       var other = parts
       other.padding[index] = 0x80
-      #expect("\(other.refusal.map { "\($0)" } ?? "")".contains("to be zero"), "\(index)")
+      #expect("\(other.refusal.map { "\($0)" } ?? "")".contains("are not zero"), "\(index)")
     }
   }
 

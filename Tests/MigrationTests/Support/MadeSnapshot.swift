@@ -27,7 +27,7 @@ enum MadeSnapshot {
     counters.countInterruption()
     let contract = GuestContract(cpuid: told, archCapabilities: .ibrsAll)
     return MachineState(
-      presented: contract, told: contract, cpu: cpu, subject: .specCtrl, subjectValue: 1, policyState: nil,
+      requestedContract: contract, contract: contract, cpu: cpu, subject: .specCtrl, subjectValue: 1, policyState: nil,
       clock: nil,
       memory: [GuestPhysicalRange(start: 0, count: 0x10_0000)], counters: counters)
   }
@@ -43,7 +43,8 @@ enum MadeSnapshot {
   private static var work: ExperimentState {
     ExperimentState(
       workload: "ibrs", parameters: ["writesPerEntry": 2, "exitsPerEntry": 1], msr: 0x48, entry: "breakpoint",
-      orders: [10, 10, 9, 9], pause: 3, samplesTaken: 2, isBetweenSamples: false, protection: "always", hasIBPB: true,
+      iterationsPerSample: [10, 10, 9, 9], pause: 3, samplesTaken: 2, isBetweenSamples: false, protection: "always",
+      hasIBPB: true,
       acceptsUnprotected: true, subjectAtStart: SubjectValue(guest: 0, register: 1), kvmStatistics: ["exits": 100],
       interception: .always,
       tally: ["registerWrites": 4],

@@ -90,13 +90,13 @@ struct DeadlineTests {
     let ends = try makeStream()
     let there = End(owning: ends.there)
     var deadlines = Deadlines()
-    deadlines.word = .milliseconds(100)
+    deadlines.decision = .milliseconds(100)
     let receiver = Receiver(hearing: Connection(owning: ends.here), deadlines: deadlines)
     guard case .forget(let reason) = receiver.takeOver(unless: { false }) else {
       Issue.record("it runs the guest")
       return
     }
-    #expect(reason.contains("no word from the source"))
+    #expect(reason.contains("no decision came from the source"))
     withExtendedLifetime(there) {}
   }
 
@@ -111,7 +111,7 @@ struct DeadlineTests {
       if let said { try there?.connection.send(said.bytes, by: .now + .seconds(60)) }
       if closes { there = nil }
       var deadlines = Deadlines()
-      deadlines.word = .milliseconds(1)
+      deadlines.decision = .milliseconds(1)
       let receiver = Receiver(hearing: Connection(owning: ends.here), deadlines: deadlines)
       let result = receiver.takeOver(unless: {
         Thread.sleep(for: .milliseconds(20))

@@ -47,8 +47,8 @@ struct HandOverTests {
     var deadlines = Deadlines()
     deadlines.proposal = .seconds(2)
     deadlines.copying = .seconds(2)
-    deadlines.word = .milliseconds(400)
-    deadlines.saying = .milliseconds(200)
+    deadlines.decision = .milliseconds(400)
+    deadlines.sending = .milliseconds(200)
     deadlines.answer = .seconds(10)
     return deadlines
   }

@@ -22,7 +22,7 @@ struct HostileMessageTests {
     switch try refusal(bytes) {
     case .protocolError(let what): what
     // Before a proposal, nobody is there as far as the destination is concerned.
-    case .nobody(let what): what.replacing("the other side does not keep to the protocol: ", with: "")
+    case .nobody(let what): what.replacing("the other side broke the protocol: ", with: "")
     default: nil
     }
   }
@@ -126,7 +126,7 @@ struct HostileMessageTests {
     for text in ["a\nspectrap: b", "\u{1b}[2J", "\u{2066}", String(repeating: "a", count: 2000)] {
       var offer = HostClass.ibrs.offer
       offer.name = text
-      #expect(throws: TransferError.protocolError("an offer with words that cannot be printed")) {
+      #expect(throws: TransferError.protocolError("an offer with control characters")) {
         _ = try offered(Message.made(.offer, try json(Greeting(offer))))
       }
     }
@@ -187,7 +187,7 @@ struct HostileMessageTests {
   @Test("that sends a state with other memory than it proposed, or none at all, is refused")
   func states() throws {
     let small = Message.made(.proposal, try json([GuestPhysicalRange(start: 0, count: 0x1000)]))
-    #expect(try protocolError(small + Message.made(.state, parts.state)) == "other memory than was proposed")
+    #expect(try protocolError(small + Message.made(.state, parts.state)) == "the memory is not what was proposed")
     for text in ["", "{}", "null", String(repeating: "[", count: 2000)] {
       guard case .snapshot(.malformed)? = try refusal(memory + Message.made(.state, Array(text.utf8))) else {
         Issue.record("\(text.prefix(9)) is taken")
@@ -217,14 +217,14 @@ struct HostileMessageTests {
     func said(_ text: String) throws -> String? {
       if case .protocolError(let what)? = try error(Message.made(.offer, Array(text.utf8))) { what } else { nil }
     }
-    #expect(try said(#"{"version":2,"more":[]}"#) == "version 2 of it; this program speaks 1")
+    #expect(try said(#"{"version":2,"more":[]}"#) == "it has version 2; this program has 1")
     for text in [
       "", "{}", "[]", #"{"version":1}"#, #"{"version":1,"offer":{}}"#, #"{"version":"1"}"#, #"{"version":1e9}"#,
     ] {
       #expect(try said(text) != nil, "\(text)")
     }
     #expect(
-      try error(Message.made(.refuse, Array("full".utf8))) == .ended("the destination does not take a guest: full"))
+      try error(Message.made(.refuse, Array("full".utf8))) == .ended("the destination refuses a guest: full"))
     #expect(try error(Message.made(.ready)) == .protocolError("ready before its offer"))
   }
 

@@ -123,8 +123,8 @@ struct ListenerTests: ~Copyable {
   @Test("takes and gives nothing where a stranger is at the other end")
   func strangers() throws {
     let rule = PeerRule()
-    #expect(rule.takes(geteuid()) && rule.takes(0) && !rule.takes(4_000_000_000))
-    #expect(PeerRule(other: 4_000_000_000).takes(4_000_000_000))
+    #expect(rule.accepts(geteuid()) && rule.accepts(0) && !rule.accepts(4_000_000_000))
+    #expect(PeerRule(other: 4_000_000_000).accepts(4_000_000_000))
     let listener = try Listener(at: FilePath(path))
     let own = try Connection(to: FilePath(path))
     guard let connection = try listener.accept(unless: { false }) else {

@@ -1,5 +1,4 @@
-// The circumstances of two benchmarks: what has to be the same for their figures to be held against each other, and
-// what is only worth knowing.
+// Compares the circumstances of two benchmarks: those that must be the same, and those that are only noted.
 
 import Registers
 
@@ -32,7 +31,9 @@ extension ReportComparison.Circumstance {
         text(second.environment.countsInstructions)
       ),
     ]
-    return plain.filter { $0.first != $0.second }.map { Self(name: $0.name, first: $0.first, second: $0.second) }
+    return plain.filter { $0.first != $0.second }.map {
+      Self(kind: .host, name: $0.name, first: $0.first, second: $0.second)
+    }
       + clock(first.clock.hertz, second.clock.hertz)
       + processors("", first.environment.processor, second.environment.processor)
       + processors("neighbour's ", first.environment.neighbourProcessor, second.environment.neighbourProcessor)
@@ -40,7 +41,7 @@ extension ReportComparison.Circumstance {
       + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
   }
 
-  /// How far two measurements of one clock's rate may lie apart: each boot measures it anew.
+  /// The tolerance between two measurements of one clock's rate, which each boot measures anew.
   private static let sameRate = 0.001
 
   /// Two rates of the time-stamp counter.
@@ -48,7 +49,7 @@ extension ReportComparison.Circumstance {
     if let first, let second, abs(first - second) <= sameRate * max(first, second) { return [] }
     guard first != second else { return [] }
     func text(_ hertz: Double?) -> String { hertz.map { "\(Decimal.text($0 / 1e6, digits: 1)) MHz" } ?? "unknown" }
-    return [Self(name: "TSC", first: text(first), second: text(second))]
+    return [Self(kind: .host, name: "TSC", first: text(first), second: text(second))]
   }
 
   /// Two CPUs that something ran on; results of older versions do not tell which kind they were.
@@ -81,7 +82,7 @@ extension [String] {
 }
 
 extension ReportComparison {
-  /// What does not forbid to compare but is worth knowing, each in a sentence.
+  /// Differences that do not prevent a comparison, one sentence each.
   static func notes(_ first: BenchRecord, _ second: BenchRecord) -> [String] {
     var notes: [String] = []
     for (name, record) in [("first", first), ("second", second)] where record.ended == .cancelled {

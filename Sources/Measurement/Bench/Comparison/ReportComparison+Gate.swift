@@ -1,10 +1,10 @@
-// The comparison as a gate: what a threshold makes of it.
+// The comparison as a gate with a threshold.
 
 extension ReportComparison {
-  /// Whether medians are to be taken at their word: clocks that count instructions have no noise.
+  /// Whether both clocks count instructions, so that medians have no noise.
   package var isExact: Bool { unit == "instructions" }
 
-  /// What is known of a cell beside a threshold.
+  /// A cell's position relative to a threshold.
   package enum Standing {
     /// Dearer by more than the threshold.
     case dearer
@@ -18,7 +18,7 @@ extension ReportComparison {
     case undecided
   }
 
-  /// Where a cell stands beside a threshold: 0.05 is 5 %.
+  /// A cell's position relative to a threshold: 0.05 is 5 %.
   ///
   /// The whole interval has to lie beyond it, so that noise alone does not count. All intervals hold at once with
   /// `confidence`, as far as the rounds of each result are alike and independent of each other: of 100 comparisons of a

@@ -1,7 +1,6 @@
-// Two benchmarks side by side: did something become slower, and were they made under circumstances that can be
-// compared?
+// Compares two benchmarks: their cells and their circumstances.
 
-/// What differs between two benchmarks.
+/// The differences between two benchmarks.
 ///
 /// Ratios are the second over the first.
 public struct ReportComparison: Codable, Equatable, Sendable {
@@ -10,9 +9,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   public let schemaVersion: Int
   public let kind: String
-  /// What differs of the circumstances that matter; the benchmarks are of one host in one state where this is empty.
+  /// The circumstances that differ and matter; empty where both were made on one host in one state.
   public let environment: [Circumstance]
-  /// What else is worth knowing of how the two were made, each in a sentence.
+  /// Other differences between the two, one sentence each.
   public let notes: [String]
   /// What both clocks count, `cycles` or `instructions`; null where they differ in that.
   @Nullable public private(set) var unit: String?
@@ -27,9 +26,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   public let onlyInSecond: [String]
   /// The cells that both measured and that have no ratio, each with the reason.
   public let void: [VoidCell]
-  /// The ids of cells that have a ratio which nobody can judge: they stand on too few rounds, or it has no bounds.
+  /// The ids of cells whose ratio cannot be judged: it has too few rounds, or no bounds.
   public let undecided: [String]
-  /// What became in the second of the cells that only the first measured.
+  /// The cells that only the first measured, and why the second did not.
   public let lost: [Loss]
 
   /// A circumstance that differs.
@@ -47,13 +46,6 @@ public struct ReportComparison: Codable, Equatable, Sendable {
       case parameter
       /// A mitigation that the kernel reports.
       case mitigation
-    }
-
-    public init(kind: Kind = .host, name: String, first: String, second: String) {
-      self.kind = kind
-      self.name = name
-      self.first = first
-      self.second = second
     }
   }
 
@@ -73,18 +65,6 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public let differs: Bool
     /// How many rounds the interval stands on: those of the result that has fewer.
     public let rounds: Int
-
-    public init(
-      cell: String, first: Double, second: Double, ratio: Double, interval: Interval?, differs: Bool, rounds: Int
-    ) {
-      self.cell = cell
-      self.first = first
-      self.second = second
-      self.ratio = ratio
-      self.interval = interval
-      self.differs = differs
-      self.rounds = rounds
-    }
   }
 
   /// A cell that both measured and that has no ratio.
@@ -92,11 +72,6 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public let cell: String
     /// Why, in a sentence without a full stop.
     public let reason: String
-
-    public init(cell: String, reason: String) {
-      self.cell = cell
-      self.reason = reason
-    }
   }
 
   /// A cell that the first measured and the second did not.
@@ -112,15 +87,7 @@ public struct ReportComparison: Codable, Equatable, Sendable {
       case missing
       /// The second was to measure it and has no samples of it.
       case notReached
-      case unsupported
-      case void
-      case failed
-    }
-
-    public init(cell: String, fate: Fate, reason: String?) {
-      self.cell = cell
-      self.fate = fate
-      self.reason = reason
+      case unsupported, void, failed
     }
   }
 
@@ -173,7 +140,7 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     lost = unmatched.map { Loss($0, in: second) }
   }
 
-  /// Why the clock of either cannot be believed, in a sentence without a full stop; nil where both can.
+  /// Why the clock of either is wrong, in a sentence without a full stop; nil where both are right.
   private static func doubt(_ first: BenchRecord, _ second: BenchRecord) -> String? {
     let doubts = [("first", first), ("second", second)].compactMap { name, record in
       record.clock.doubt.map { "the \(name)'s clock cannot be believed: \($0)" }
