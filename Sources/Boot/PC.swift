@@ -52,6 +52,12 @@ struct PC: ExitHandler, ~Copyable {
 
   private static let pendingLimit = 4096
 
+  /// Takes back that the guest has come to its end, and what it has told of its figures: it goes on.
+  mutating func goOn() {
+    end = nil
+    doorbell.takeBackData()
+  }
+
   // MARK: Ports
 
   mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {

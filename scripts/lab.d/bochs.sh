@@ -22,7 +22,7 @@ start_bochs() {
 config_interface: textconfig
 display_library: term
 cpu: model=$1, count=1, ips=$bochs_instructions_per_second, reset_on_triple_fault=0, ignore_bad_msrs=0, msrs=$run/msrs
-memory: guest=256, host=256
+memory: guest=$memory, host=$memory
 romimage: file=$(debian_file usr/share/bochs/BIOS-bochs-latest)
 vgaromimage: file=$(debian_file usr/share/vgabios/vgabios.bin)
 plugin_ctrl: biosdev=1, extfpuirq=1, unmapped=1, speaker=0, parallel=0, gameport=0, usb_uhci=0

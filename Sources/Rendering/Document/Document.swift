@@ -111,12 +111,15 @@ public struct Document: Equatable, Sendable {
     public var claim: String
     public var outcome: String
     public var reason: String
+    /// What a second witness says of it; nil where there is none.
+    public var second: String?
 
-    public init(name: String, claim: String, outcome: String, reason: String) {
+    public init(name: String, claim: String, outcome: String, reason: String, second: String? = nil) {
       self.name = name
       self.claim = claim
       self.outcome = outcome
       self.reason = reason
+      self.second = second
     }
   }
 }

@@ -80,9 +80,13 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
 
+  @OptionGroup var kernel: KernelOptions
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
+    if kernel.image != nil, msr != .specCtrl {
+      throw ValidationError("a kernel is measured about IA32_SPEC_CTRL, which it writes; leave out --msr or --kernel")
+    }
     if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
       throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
     }
@@ -106,7 +110,9 @@ struct BenchCommand: ParsableCommand {
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
-      let options = options
+      let measured = try kernel.prove(on: kvm.path)
+      var options = options
+      options.kernel = measured?.order
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
         throw Failure(status: .osError, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
@@ -117,6 +123,7 @@ struct BenchCommand: ParsableCommand {
       var progress = Progress(total: rounds == nil ? options.time / .seconds(1) : nil)
       let report = try bench.run(control: control) { progress.show($0) }
       progress.clear()
+      withExtendedLifetime(measured) {}
 
       // One that cannot be written must not take the others with it.
       let written = [
