@@ -1,5 +1,6 @@
 // What there is to tell of a guest that was booted.
 
+public import Experiments
 public import Hypervisor
 public import Images
 
@@ -29,14 +30,10 @@ public struct BootRecord: Sendable {
   /// The machine's state when the guest passed a point that it is built to pass.
   public struct Mark: Equatable, Sendable {
     public let number: UInt32
-    /// Since the first entry.
+    /// Since the run began.
     public let time: Duration
-    /// Writes of the subject MSR that have reached the VMM.
-    public let writes: UInt64
-    /// All exits to the VMM.
-    public let exits: UInt64
-    /// All exits by KVM's count; nil where it has none.
-    public let kvmExits: UInt64?
+    /// What was counted since then, the mark's own exit left out of the VMM's count.
+    public let counts: KernelFigure.Counts
   }
 
   public let order: BootOrder
@@ -48,13 +45,19 @@ public struct BootRecord: Sendable {
   public let told: GuestContract
   public let end: End
   public let counters: ExitCounters
-  /// Exits by KVM's count, light ones too; nil where it has none.
+  /// Exits by KVM's count in this run, light ones too; nil where it has none.
   public let kvmExits: UInt64?
+  /// When writes of the subject MSR exit to the VMM under the policy.
+  public let interception: RunRecord.Interception
+  /// How often a signal that nobody here had ordered ended KVM_RUN in this run.
+  public let signals: UInt64
+  /// The subject MSR at the end, as the guest would read it and as it stands in the vCPU; nil where KVM does not tell.
+  public let subjectAtEnd: SubjectValue?
   /// What the policy did by itself.
   public let tally: [(name: String, count: UInt64)]
   /// Writes of IA32_PRED_CMD that were dropped.
   public let droppedBarriers: UInt64
-  /// From the first entry to the end.
+  /// From the run's first entry to its end.
   public let duration: Duration
   public let marks: [Mark]
   /// What Spectrap's own first process told: what its kernel says of Spectre v2.
@@ -76,40 +79,6 @@ public struct BootRecord: Sendable {
 extension BootOrder {
   /// The MSR that the policy is about.
   var subject: MSR { .specCtrl }
-}
-
-/// What a kernel's own work costs, as measured in its user mode.
-public struct KernelFigure: Equatable, Sendable {
-  /// `getppid`, `touched page`, `untouched page` or `pipe round trip`.
-  public let name: String
-  /// Repetitions in a short sample; a long one has twice as many.
-  public let repetitions: Int
-  /// Cycles of each short and each long sample.
-  public let short: [UInt64]
-  public let long: [UInt64]
-  /// Writes of the subject MSR that reached the VMM while all samples were taken.
-  public let writes: UInt64
-  /// Exits by KVM's count in that time; nil where it has none.
-  public let kvmExits: UInt64?
-
-  /// All repetitions.
-  public var total: Int { (short.count + 2 * long.count) * repetitions }
-  /// Cycles of one repetition: what a long sample takes more than a short one, by their medians.
-  public var median: Double { (Self.median(long) - Self.median(short)) / Double(repetitions) }
-  /// The same by the smallest samples.
-  public var minimum: Double {
-    (Double(long.min() ?? 0) - Double(short.min() ?? 0)) / Double(repetitions)
-  }
-  /// Writes of the subject MSR that reached the VMM, for each repetition.
-  public var writesPerRepetition: Double { Double(writes) / Double(max(1, total)) }
-
-  private static func median(_ samples: [UInt64]) -> Double {
-    let sorted = samples.sorted()
-    guard !sorted.isEmpty else { return 0 }
-    let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2)
-      ? Double(sorted[middle - 1]) / 2 + Double(sorted[middle]) / 2 : Double(sorted[middle])
-  }
 }
 
 extension KernelFigure {
@@ -134,21 +103,30 @@ extension KernelFigure {
       let lengths = (0..<samples * 2).map { (sample: Int) -> UInt64 in stamp(sample * 2 + 1) &- stamp(sample * 2) }
       figures.append(
         KernelFigure(
-          name: block.name, repetitions: repetitions, short: (0..<samples).map { lengths[$0 * 2] },
-          long: (0..<samples).map { lengths[$0 * 2 + 1] }, writes: after.writes &- before.writes,
-          kvmExits: after.kvmExits.flatMap { last in before.kvmExits.map { last &- $0 } }))
+          block.work, repetitions: repetitions, short: (0..<samples).map { lengths[$0 * 2] },
+          long: (0..<samples).map { lengths[$0 * 2 + 1] }, counts: after.counts.since(before.counts)))
     }
     return figures
   }
 }
 
+extension KernelFigure.Counts {
+  /// What came since a mark: its own exit, and the second one's, are none of the guest's work.
+  fileprivate func since(_ mark: Self) -> Self {
+    func growth(_ now: UInt64?, _ before: UInt64?) -> UInt64? { now.flatMap { now in before.map { now &- $0 } } }
+    return Self(
+      writes: writes &- mark.writes, exits: exits &- mark.exits &- 1,
+      kvmExits: growth(kvmExits, mark.kvmExits).map { $0 &- 1 }, interrupts: growth(interrupts, mark.interrupts))
+  }
+}
+
 extension InitProgram.Block {
-  fileprivate var name: String {
+  fileprivate var work: KernelWork {
     switch self {
-    case .systemCall: "getppid"
-    case .touchedPage: "touched page"
-    case .untouchedPage: "untouched page"
-    case .pipe: "pipe round trip"
+    case .systemCall: .getppid
+    case .touchedPage: .touchedPage
+    case .untouchedPage: .pageFault
+    case .pipe: .pipe
     }
   }
 }

@@ -1,6 +1,7 @@
 // A booted guest as it stands in results. The schema is documented in docs/boot.md.
 
 import CKVM
+import Experiments
 import Hypervisor
 import Images
 public import Measurement
@@ -29,6 +30,8 @@ public struct BootReport: Codable, Equatable, Sendable {
   /// The MSRs of which KVM refused accesses, and how often.
   public var unservedMSRs: [String: Count]
   public var policyTally: [String: UInt64]
+  /// IA32_SPEC_CTRL at the end, as the guest would read it and in the vCPU's register; null where KVM does not tell.
+  @Nullable public var specCtrl: SpecCtrl?
   /// Seconds from the first entry to the first process; null where that did not tell.
   @Nullable public var bootSeconds: Double?
   /// Seconds from the first entry to the end.
@@ -59,6 +62,14 @@ public struct BootReport: Codable, Equatable, Sendable {
     public var byMSR: [String: Count]
     public var interruptions: UInt64
     @Nullable public var kvm: UInt64?
+  }
+
+  /// A register as two see it.
+  public struct SpecCtrl: Codable, Equatable, Sendable {
+    /// Null where the guest can only write.
+    @Nullable public var guest: UInt64?
+    /// Null where KVM does not read it.
+    @Nullable public var register: UInt64?
   }
 
   /// Accesses of an MSR that reached the VMM.
@@ -104,6 +115,7 @@ extension BootReport {
         interruptions: counters.interruptions, kvm: record.kvmExits),
       unservedMSRs: record.unserved.reduce(into: [:]) { $0["\($1.key)"] = Count($1.value) },
       policyTally: Dictionary(record.tally.map { ($0.name, $0.count) }, uniquingKeysWith: { $1 }),
+      specCtrl: record.subjectAtEnd.map { SpecCtrl(guest: $0.guest, register: $0.register) },
       bootSeconds: record.bootTime.map { $0 / .seconds(1) }, seconds: record.duration / .seconds(1),
       mitigation: record.mitigation, kernel: record.figures.map(Figure.init))
   }
@@ -116,9 +128,21 @@ extension BootReport.Count {
 extension BootReport.Figure {
   fileprivate init(_ figure: KernelFigure) {
     self.init(
-      name: figure.name, repetitions: figure.repetitions, median: figure.median, minimum: figure.minimum,
-      writesPerRepetition: figure.writesPerRepetition, writes: figure.writes, kvmExits: figure.kvmExits,
-      short: figure.short, long: figure.long)
+      name: figure.work.title, repetitions: figure.repetitions, median: figure.median, minimum: figure.minimum,
+      writesPerRepetition: figure.writesPerRepetition, writes: figure.counts.writes,
+      kvmExits: figure.counts.kvmExits, short: figure.short, long: figure.long)
+  }
+}
+
+extension KernelWork {
+  /// The work as a person says it, and as `spectrap boot` names it.
+  fileprivate var title: String {
+    switch self {
+    case .getppid: "getppid"
+    case .touchedPage: "touched page"
+    case .pageFault: "untouched page"
+    case .pipe: "pipe round trip"
+    }
   }
 }
 

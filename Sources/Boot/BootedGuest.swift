@@ -6,15 +6,17 @@ import Experiments
 public import Hypervisor
 import Images
 
-/// A guest that is ready to begin.
+/// A guest that is ready to begin, and can go on where it was stopped.
 ///
 /// A closure, not a generic class: only so is its run loop specialised for the policy.
 public struct BootedGuest {
   fileprivate let body: (RunControl) throws -> BootRecord
 
-  /// Runs the guest to its end, once.
+  /// Runs the guest to its end; one that was stopped goes on, and Spectrap's own first process measures once more each
+  /// time that it was done.
   ///
-  /// How it ended is in the record, whatever it was.
+  /// How it ended is in the record, whatever it was. The record's times, marks and figures are those of this run, its
+  /// counts of exits those of all.
   ///
   /// - Throws: `KVMError` when the run cannot begin.
   public func run(control: RunControl) throws -> BootRecord { try body(control) }
@@ -72,7 +74,8 @@ private struct Preparation: PolicyVisitor {
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
     let offer = try GuestContract(offeredBy: kvm)
-    let intercepts = !policy.intercepts.isEmpty
+    let interception: RunRecord.Interception =
+      policy.intercepts.isEmpty ? .never : policy.changesIntercepts ? .atTimes : .always
     let machine = try Machine(
       on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
       contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
@@ -88,7 +91,7 @@ private struct Preparation: PolicyVisitor {
       throw BootError.refused(name: order.name, barrierRefusal)
     }
     let box = Box(
-      try BootedMachine(order, image, file: file, initrd: initrd, line: line, machine, intercepts: intercepts))
+      try BootedMachine(order, image, file: file, initrd: initrd, line: line, machine, interception))
     return Prepared(
       guest: BootedGuest { try box.machine.run(control: $0) },
       interruptLine: { () throws(KVMError) in try box.machine.interruptLine() })
@@ -112,18 +115,20 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
   private let image: BootableImage
   private let commandLine: String
   private let usesOwnProcess: Bool
+  private let interception: RunRecord.Interception
+  /// Whether KVM counts every interrupt that the guest gets.
+  private let countsInterrupts = VendorModule().countsInterrupts
   private var machine: Machine<BootPolicy<P>>
   private var pc: PC
 
   init(
     _ order: BootOrder, _ image: BootableImage, file: GuestFile, initrd: GuestFile?, line: any SerialLine,
-    _ machine: consuming Machine<BootPolicy<P>>, intercepts: Bool
+    _ machine: consuming Machine<BootPolicy<P>>, _ interception: RunRecord.Interception
   ) throws {
     var machine = machine
     var initrd = initrd
     let usesOwnProcess = image.isLinux && initrd == nil
-    // A trapped write is long: a sample must stay shorter than a tick of the guest's timer.
-    if usesOwnProcess { initrd = GuestFile(try InitProgram(repetitions: intercepts ? 2 : 10).archive()) }
+    if usesOwnProcess { initrd = GuestFile(try InitProgram(repetitions: InitProgram.usualRepetitions).archive()) }
     let commandLine =
       switch image.format {
       case _ where image.isLinux:
@@ -142,6 +147,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
     // From here on nothing fails: a value that is not copied is made whole or not at all.
     pc = PC(memory: order.memory, line: line, interrupt: interrupt)
     self.usesOwnProcess = usesOwnProcess
+    self.interception = interception
     self.commandLine = commandLine
     self.order = order
     self.image = image
@@ -151,12 +157,13 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
   func interruptLine() throws(KVMError) -> InterruptLine { try machine.vm.interruptLine(Serial8250.interrupt) }
 
   mutating func run(control: RunControl) throws -> BootRecord {
-    var observer = MarkObserver(subject: order.subject)
+    pc.goOn()
     // A count that cannot be read is none: the VMM's own stands beside it.
-    let kvmExitsBefore = (try? machine.vcpu.statistics())?.exits
-    observer.kvmExitsBefore = kvmExitsBefore
+    let before = try? machine.vcpu.statistics()
+    let interruptions = machine.counters.interruptions
     let began = ContinuousClock.now
-    observer.began = began
+    var observer = MarkObserver(
+      subject: order.subject, countsInterrupts: countsInterrupts, began: began, statisticsBefore: before)
     let end: BootRecord.End
     do throws(RunError) {
       let ended = try machine.run(&pc, observer: &observer, control: control)
@@ -168,12 +175,18 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
     pc.flush()
     if let failure = pc.failure { throw failure }
     let duration = ContinuousClock.now - began
-    let kvmExits = (try? machine.vcpu.statistics())?.exits.flatMap { last in kvmExitsBefore.map { last &- $0 } }
+    let kvmExits = (try? machine.vcpu.statistics())?.growth(of: "exits", since: before)
+    let signals = machine.counters.interruptions &- interruptions
+    // The last interruption of a run that was stopped was ordered.
+    var ordered: UInt64 = 0
+    if case .stopped = end { ordered = 1 }
     let text = String(decoding: pc.doorbell.text, as: UTF8.self).split(whereSeparator: \.isNewline).first
     return BootRecord(
       order: order, format: image.format, isLinux: image.isLinux, commandLine: commandLine,
       protection: machine.protection.given(machine.contract, about: order.subject), told: machine.contract, end: end,
-      counters: machine.counters, kvmExits: kvmExits, tally: machine.currentPolicy.tally,
+      counters: machine.counters, kvmExits: kvmExits, interception: interception,
+      signals: signals > ordered ? signals - ordered : 0, subjectAtEnd: try? machine.subjectValue(),
+      tally: machine.currentPolicy.tally,
       droppedBarriers: machine.currentPolicy.droppedBarriers, duration: duration, marks: observer.marks,
       mitigation: usesOwnProcess ? text.map(String.init) : nil,
       figures: usesOwnProcess ? KernelFigure.figures(in: pc.doorbell.data, observer.marks) : [],
@@ -217,14 +230,20 @@ private struct MarkObserver: ExitObserver {
   /// At most this many points are kept: a guest may pass any number.
   private static let limit = 64
 
-  private let subject: MSR
+  let subject: MSR
+  let countsInterrupts: Bool
+  let began: ContinuousClock.Instant
+  let statisticsBefore: Statistics?
   private var writes: UInt64 = 0
   private var exits: UInt64 = 0
-  var began = ContinuousClock.now
-  var kvmExitsBefore: UInt64?
   private(set) var marks: [BootRecord.Mark] = []
 
-  init(subject: MSR) { self.subject = subject }
+  init(subject: MSR, countsInterrupts: Bool, began: ContinuousClock.Instant, statisticsBefore: Statistics?) {
+    self.subject = subject
+    self.countsInterrupts = countsInterrupts
+    self.began = began
+    self.statisticsBefore = statisticsBefore
+  }
 
   mutating func willAnswer(_ exit: Exit, of cpu: borrowing VirtualCPU) {
     switch exit {
@@ -238,11 +257,26 @@ private struct MarkObserver: ExitObserver {
 
   private mutating func mark(_ access: PortAccess, _ cpu: borrowing VirtualCPU) {
     guard marks.count < Self.limit else { return }
-    let kvmExits = (try? cpu.statistics())?.exits.flatMap { now in kvmExitsBefore.map { now &- $0 } }
-    let (time, writes, exits) = (ContinuousClock.now - began, writes, exits)
+    let now = try? cpu.statistics()
+    let time = ContinuousClock.now - began
+    let counts = KernelFigure.Counts(
+      writes: writes, exits: exits, kvmExits: now?.growth(of: "exits", since: statisticsBefore),
+      interrupts: countsInterrupts ? now?.growth(of: "irq_injections", since: statisticsBefore) : nil)
     var number: UInt32?
     cpu.forEachElement(of: access) { number = number ?? $0 }
-    marks.append(
-      BootRecord.Mark(number: number ?? .max, time: time, writes: writes, exits: exits, kvmExits: kvmExits))
+    marks.append(BootRecord.Mark(number: number ?? .max, time: time, counts: counts))
   }
+}
+
+extension Statistics {
+  /// By how much a counter grew; nil where it was not told both times.
+  fileprivate func growth(of name: String, since before: Statistics?) -> UInt64? {
+    self[name].flatMap { now in before?[name].map { now &- $0 } }
+  }
+}
+
+extension VendorModule {
+  /// Whether KVM's counter `irq_injections` has every interrupt of a guest: not where the processor delivers interrupts
+  /// by itself (Linux arch/x86/kvm/vmx/vmx.c, enable_apicv; arch/x86/kvm/svm/avic.c, avic).
+  fileprivate var countsInterrupts: Bool { ![self[parameter: "enable_apicv"], self[parameter: "avic"]].contains("Y") }
 }

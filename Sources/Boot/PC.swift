@@ -56,6 +56,12 @@ struct PC: ExitHandler, ~Copyable {
     self.interrupt = interrupt
   }
 
+  /// Takes back that the guest has come to its end, and what it has told of its figures: it goes on.
+  mutating func goOn() {
+    end = nil
+    doorbell.takeBackData()
+  }
+
   // MARK: Ports
 
   @inline(__always) mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {

@@ -23,6 +23,9 @@ public struct Doorbell: Sendable {
   /// The guest writes a word of data.
   public mutating func tell(_ word: UInt32) { if data.count < Self.limit { data.append(word) } }
 
+  /// Forgets the words of data.
+  public mutating func takeBackData() { data = [] }
+
   /// The guest writes a byte of text.
   public mutating func tell(text byte: UInt8) { if text.count < Self.limit { text.append(byte) } }
 }

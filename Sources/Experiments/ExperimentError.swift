@@ -33,6 +33,10 @@ public enum ExperimentError: Error, Sendable {
   case unproved([(what: String, failure: ProofFailure)])
   /// A snapshot's guest may not continue on this host: the reason.
   case mayNotGoOn(String)
+  /// This host cannot run a kernel that was to be measured: the reason.
+  case kernelRefused(String)
+  /// A kernel ended before it had measured its work: how.
+  case kernelEnded(String)
 }
 
 extension ExperimentError: CustomStringConvertible {
@@ -66,6 +70,8 @@ extension ExperimentError: CustomStringConvertible {
       "it is not known what works on this host, because it could not be tried: "
         + Self.reasons(of: proofs.map { ($0.what, "\($0.failure)") })
     case .mayNotGoOn(let reason): "the guest may not go on here: \(reason)"
+    case .kernelRefused(let reason): reason
+    case .kernelEnded(let how): "the kernel gave no result: \(how)"
     }
   }
 

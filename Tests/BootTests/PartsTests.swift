@@ -1,5 +1,6 @@
 // The parts of a booted guest that need no guest: what it is told, its own first process, its figures.
 
+import Experiments
 import GuestImages
 import Hypervisor
 import Images
@@ -83,8 +84,10 @@ struct InitTests {
   func figures() throws {
     let block = InitProgram.Block.systemCall
     let marks = [
-      BootRecord.Mark(number: block.mark, time: .zero, writes: 10, exits: 0, kvmExits: 100),
-      BootRecord.Mark(number: block.mark + 1, time: .zero, writes: 250, exits: 0, kvmExits: 400),
+      BootRecord.Mark(
+        number: block.mark, time: .zero, counts: .init(writes: 10, exits: 20, kvmExits: 100, interrupts: 1)),
+      BootRecord.Mark(
+        number: block.mark + 1, time: .zero, counts: .init(writes: 250, exits: 271, kvmExits: 401, interrupts: 4)),
     ]
     var data: [UInt32] = [InitProgram.magic, block.rawValue, 2, UInt32(InitProgram.samples)]
     for sample in 0..<UInt32(InitProgram.samples) {
@@ -92,8 +95,9 @@ struct InitTests {
       data += [0xffff_ff00, sample, 0xffff_ff00 &+ 1000, sample + 1, 0, sample, 1800, sample]
     }
     let figure = try #require(KernelFigure.figures(in: data, marks).first)
-    #expect(figure.name == "getppid" && figure.median == 400 && figure.minimum == 400)
-    #expect(figure.total == 240 && figure.writes == 240 && figure.writesPerRepetition == 1 && figure.kvmExits == 300)
+    #expect(figure.work == .getppid && figure.median == 400 && figure.minimum == 400)
+    #expect(figure.total == 240 && figure.writesPerRepetition == 1, "the marks' own exits left out")
+    #expect(figure.counts == .init(writes: 240, exits: 250, kvmExits: 300, interrupts: 3))
     // A guest may write anything: what does not hold together is no figure, and ends nothing.
     for count in 0..<data.count { #expect(KernelFigure.figures(in: Array(data.prefix(count)), marks).isEmpty) }
     #expect(KernelFigure.figures(in: data, []).isEmpty)
@@ -101,6 +105,60 @@ struct InitTests {
       var damaged = data
       damaged[index] = .max
       #expect(index == 2 || KernelFigure.figures(in: damaged, marks).isEmpty)
+    }
+  }
+}
+
+@Suite("A kernel for a benchmark")
+struct BenchKernelTests {
+  @Test("is told a mitigation in its own words, between what all are told and what the user appends")
+  func commandLine() throws {
+    let kernel = BenchKernel(name: "vmlinuz", image: GuestFile([]), words: "a=b")
+    #expect(kernel.commandLine(for: .auto) == "quiet a=b")
+    #expect(kernel.commandLine(for: .retpoline) == "quiet spectre_v2=retpoline a=b")
+    #expect(kernel.commandLine(for: .ibrs) == "quiet spectre_v2=ibrs spectre_bhi=off a=b")
+  }
+}
+
+@Suite("A kernel for a benchmark on this host", .needsKVM, .bounded)
+struct BenchKernelHereTests {
+  @Test("is refused with the image's fault, or with what this host lacks, as `boot` refuses it")
+  func refusals() throws {
+    let kvm = try KVM()
+    let other = try MadeImage.multiboot { $0.ud2() }
+    do {
+      _ = try BenchKernel.prove("other", GuestFile(other.bytes), appending: "", on: kvm)
+      Issue.record("a multiboot image is no Linux kernel")
+    } catch BootError.image(let name, let error) {
+      #expect(name == "other" && "\(error)".contains("no Linux kernel"))
+    }
+    let reason = try LinuxSupport.proveRefusal(on: kvm)
+    do {
+      _ = try BenchKernel.prove("made", GuestFile(MadeImage.bzImage().bytes), appending: "", on: kvm)
+      #expect(reason == nil)
+    } catch BootError.refused(let name, let said) { #expect(name == "made" && said == reason) }
+  }
+
+  @Test("and any other guest that is done goes on where it is let, and is done again")
+  func goingOn() throws {
+    let kvm = try KVM()
+    let image = try MadeImage.multiboot { asm in
+      asm.bind("again")
+      asm.mov(.edx, 0x5e0)
+      asm.mov(.eax, 7)
+      asm.out(.dx, .eax)
+      asm.mov(.edx, 0x5e4)
+      asm.out(.dx, .al)
+      asm.jmp("again")
+    }
+    let order = BootOrder(name: "made", policy: .emulate, memory: 32 << 20)
+    let guest = try order.prepare(
+      GuestFile(image.bytes), initrd: nil, line: KeptLine(), on: kvm, terms: .prove(.specCtrl, on: kvm))
+    for round in 1...3 as ClosedRange<UInt64> {
+      let record = try guest.run(control: RunControl(timeLimit: .seconds(10)))
+      guard case .done = record.end else { throw ImageError("\(record.end)") }
+      #expect(record.marks.map(\.number) == [7] && record.counters[.portOut] == 2 * round)
+      #expect(record.marks.first?.counts.exits == 0)
     }
   }
 }

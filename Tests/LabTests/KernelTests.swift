@@ -3,12 +3,14 @@
 
 import Boot
 import FoundationEssentials
+import Measurement
+import Registers
 import TestSupport
 import Testing
 
 extension LabHost {
   /// What the lab's own kernel is told as well, for the emulator's sake (docs/lab.md), and silence.
-  private static let words =
+  fileprivate static let words =
     "loglevel=4 cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves "
     + "initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register,init_evm,"
     + "init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init"
@@ -30,6 +32,24 @@ extension LabHost {
       "adaptive": boot("--policy adaptive --accept-unprotected"),
       "emulate-auto": boot("--policy emulate", telling: ""),
       "panic": boot("--policy passthrough", telling: "rdinit=/nothing root=/dev/nothing"),
+    ])
+
+  /// A benchmark of the kernel beside small guests, two rounds of each.
+  static let intelKernelBench = LabHost(
+    "intel", withKernel: true,
+    [
+      "bench":
+        "spectrap bench --kernel vmlinuz --mitigation ibrs,retpoline --policy passthrough --policy emulate --rounds 2 "
+        + "--workload ibrs --workload retpoline --json - --append '\(words)'"
+    ])
+
+  /// The kernel chooses by itself here, and has SSBD in the register as well.
+  static let intelIBRSKernel = LabHost(
+    "intel-ibrs", withKernel: true,
+    [
+      "passthrough": boot("--policy passthrough --timer none", telling: "spec_store_bypass_disable=on"),
+      "emulate": boot("--policy emulate --timer none", telling: ""),
+      "adaptive": boot("--policy adaptive --timer none", telling: "spec_store_bypass_disable=on"),
     ])
 
   static let amdKernel = LabHost(
@@ -112,6 +132,99 @@ struct IntelKernelTests {
     let result = try await host.result("panic")
     #expect(result.status == 70 && result.error.contains("its kernel panicked"))
     #expect(result.output.contains("Kernel panic"))
+  }
+}
+
+@Suite("A stock kernel in a benchmark on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
+struct KernelBenchTests {
+  private func report() async throws -> BenchReport {
+    let result = try await LabHost.intelKernelBench.result("bench")
+    try #require(result.status == 0, "\(result.error)")
+    return try JSONDecoder().decode(BenchReport.self, from: Data(result.output.utf8))
+  }
+
+  private func cells() async throws -> [BenchReport.Cell] { try await report().cells.filter { $0.kernel != nil } }
+
+  @Test("has a cell for each work, policy and mitigation, measured in each round, and does what it is told")
+  func whole() async throws {
+    let cells = try await cells()
+    #expect(cells.count == 3 * 2 * 2)
+    for cell in cells {
+      #expect(cell.isMeasured && cell.rounds.map(\.count) == [40, 40], "\(cell.id): \(cell.reason ?? "")")
+      #expect(cell.kernel?.hasTaken == true && cell.kernel?.says?.hasPrefix("Mitigation: ") == true)
+    }
+    #expect(try await report().warnings.allSatisfy { !$0.contains("was told") })
+  }
+
+  @Test("has exact counts, for it has no timer: two trapped writes at each entry, four entries in a pipe's round trip")
+  func counts() async throws {
+    for cell in try await cells() {
+      let kernel = try #require(cell.kernel)
+      let isTrapped = cell.policy == .known(.emulate) && kernel.mitigation == .known(.ibrs)
+      let each: [Known<KernelWork>: UInt64] = [.known(.getppid): 2, .known(.pageFault): 2, .known(.pipe): 8]
+      #expect(kernel.writes == (isTrapped ? try #require(each[kernel.work]) * kernel.iterations : 0), "\(cell.id)")
+      #expect(cell.place == (isTrapped ? .vmm : kernel.mitigation == .known(.ibrs) ? .hardware : .none), "\(cell.id)")
+    }
+  }
+
+  @Test("measures the same in both rounds, and stands beside the small guests in the verdicts")
+  func verdicts() async throws {
+    let report = try await report()
+    for cell in report.cells where cell.kernel != nil {
+      let medians = cell.rounds.map { $0.sorted()[$0.count / 2] }
+      #expect(abs(medians[0] - medians[1]) < 0.02 * medians[0], "\(cell.id): \(medians)")
+    }
+    let second = try #require(report.verdicts.first { $0.claim == .c2 }?.kernel)
+    // 17 times as dear where the VMM ends the writes, and without them by what IBRS costs there.
+    #expect((10...30).contains(try #require(second.figures.first?.value)))
+    #expect(report.verdicts.first { $0.claim == .c6 }?.kernel?.reason.contains("costs 1.00 times") == true)
+  }
+}
+
+@Suite("A stock kernel on kvm_intel without IBRS_ALL", .whenAskedFor, .needsTheLab, .bounded)
+struct IntelIBRSKernelTests {
+  private let host = LabHost.intelIBRSKernel
+
+  @Test("chooses IBRS by itself, and writes it in the register")
+  func chooses() async throws {
+    let guest = try await host.guest("passthrough")
+    #expect(guest.mitigation?.hasPrefix("Mitigation: IBRS") == true, "\(guest.mitigation ?? "")")
+    #expect(guest.exits.byMSR["0x48"] == nil)
+    let ssbd = SpecCtrl.ssbd.rawValue
+    #expect(guest.specCtrl?.guest == ssbd && guest.specCtrl?.register == ssbd, "in user mode")
+  }
+
+  @Test("is told IBRS_ALL under emulate, believes it, and writes once")
+  func believes() async throws {
+    let guest = try await host.guest("emulate")
+    #expect(guest.mitigation?.contains("Enhanced") == true, "\(guest.mitigation ?? "")")
+    #expect((1...4).contains(guest.exits.byMSR["0x48"]?.writes ?? 0))
+    #expect(guest.protection == "none")
+  }
+
+  @Test("under adaptive opens the register after its first busy writes, and finds its own value there")
+  func adaptive() async throws {
+    let guest = try await host.guest("adaptive")
+    let open = try await host.guest("passthrough")
+    #expect(guest.mitigation == open.mitigation && guest.policyTally["openAtEnd"] == 1)
+    #expect(guest.specCtrl == open.specCtrl, "handed over, and written by the guest itself since")
+    // The numbers of the protection's reason: an access trapped, an exit with the register open, the price.
+    let costs = guest.protectionReason.split { !$0.isNumber }.compactMap { UInt64($0) }
+    try #require(costs.count >= 3)
+    let trapped = try #require(guest.exits.byMSR["0x48"]).writes
+    let opens = try #require(guest.policyTally["opens"])
+    // Each closed stretch ends when its rent passes the price; an exit takes off what it would cost while open.
+    #expect(trapped * costs[0] <= opens * (costs[2] + costs[0]) + guest.exits.total * costs[1])
+    #expect(trapped < 200)
+  }
+
+  @Test("under adaptive makes no exit in its system calls, which cost what they cost with the register open")
+  func settled() async throws {
+    let (guest, open) = try await (
+      host.guest("adaptive").figure("getppid"), host.guest("passthrough").figure("getppid")
+    )
+    #expect(guest.writes == 0)
+    #expect(abs(guest.median - open.median) < 0.02 * open.median, "\(guest.median), \(open.median)")
   }
 }
 

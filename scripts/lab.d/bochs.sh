@@ -49,7 +49,7 @@ start_bochs() {
   cat >"$run/bochsrc" <<TEXT
 config_interface: textconfig
 cpu: model=$1, count=1, ips=$bochs_instructions_per_second, reset_on_triple_fault=0, ignore_bad_msrs=${bochs_ignores_msrs:-0}, msrs=$run/msrs
-memory: guest=256, host=256
+memory: guest=$memory, host=$memory
 romimage: file=$(debian_file usr/share/bochs/BIOS-bochs-latest)
 vgaromimage: file=$(debian_file usr/share/vgabios/vgabios.bin)
 ata0-master: type=cdrom, path=$run/lab.iso, status=inserted

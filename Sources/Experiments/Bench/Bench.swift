@@ -8,6 +8,8 @@ public import SystemPackage
 /// How a benchmark is to be run.
 public struct BenchOptions: Sendable {
   public var selection = BenchSelection()
+  /// A Linux kernel that is measured under the same policies; nil for none.
+  public var kernel: KernelOrder?
   /// The widest interval of a ratio that is good enough, as a share of the ratio.
   public var precision = 0.02
   /// How long it may take.
@@ -29,6 +31,7 @@ public struct Bench: ~Copyable {
   private let options: BenchOptions
   private let kvm: KVM
   private var meters: [CellMeter]
+  private var kernels: [KernelMeter]
   private let cpu: Int?
   private let allowedCPUs: [Int]
   private let host: HostReport
@@ -61,6 +64,7 @@ public struct Bench: ~Copyable {
     try host.addOffer(of: kvm)
     let proofs = try host.addProofs(on: kvm)
     let cells = try plan(kvm, proofs, allowed.count > 1)
+    let kernels = try options.kernel?.plan(options.selection, by: proofs, on: kvm) ?? []
     let sampling = try Sampling(on: kvm, hertz: host.tsc.hertz)
 
     self.options = options
@@ -70,7 +74,16 @@ public struct Bench: ~Copyable {
     self.sampling = sampling
     allowedCPUs = allowed
     meters = cells.map { CellMeter($0, sampling) }
+    self.kernels = kernels.map(KernelMeter.init)
   }
+
+  /// What is measured in one go in each round: a cell, or all cells of a kernel's guest.
+  private enum Unit {
+    case cell(Int)
+    case kernel(Int)
+  }
+
+  private var units: [Unit] { meters.indices.map(Unit.cell) + kernels.indices.map(Unit.kernel) }
 
   /// A control for `run`: each run of a guest has a time limit, and a cancel ends the benchmark with what it has.
   public static func makeControl() -> RunControl { RunControl(timeLimit: cellLimit) }
@@ -87,11 +100,15 @@ public struct Bench: ~Copyable {
     var rounds = 0
     var nextCheck = start + options.time / 4
     measuring: while !isOver(after: rounds) {
-      for (done, index) in meters.indices.shuffled(using: &generator).enumerated() {
+      for (done, unit) in units.shuffled(using: &generator).enumerated() {
         if control.isCancelled { break measuring }
-        // In the first round, and immediately before it: no cell is ever measured with samples of unknown length.
-        if !meters[index].isCalibrated { meters[index].calibrate(on: kvm, control: control) }
-        try measure(index, control: control)
+        switch unit {
+        case .cell(let index):
+          // In the first round, and immediately before it: no cell is ever measured with samples of unknown length.
+          if !meters[index].isCalibrated { meters[index].calibrate(on: kvm, control: control) }
+          try measure(index, control: control)
+        case .kernel(let index): kernels[index].round(on: kvm, control: control)
+        }
         progress(share(of: rounds, done + 1))
         // At least one round is measured whole: a cell without a sample says nothing.
         if options.rounds == nil, rounds > 0, isOver(after: rounds) { break measuring }
@@ -135,7 +152,7 @@ public struct Bench: ~Copyable {
         overheadCycles: sampling.fixedCost ?? 0, hertz: host.tsc.hertz, doubt: sampling.doubt),
       cells: meters.map { meter in
         meter.record(against: meters.first { $0.plan.cell.id == meter.plan.cell.baseline })
-      })
+      } + kernels.flatMap(\.records))
   }
 
   /// Where neighbours on another processor run; nil where the plan has none, or there is no other.
@@ -153,7 +170,7 @@ public struct Bench: ~Copyable {
   private func share(of rounds: Int, _ cells: Int) -> Double {
     min(
       1,
-      options.rounds.map { Double(rounds * meters.count + cells) / Double($0 * meters.count) }
+      options.rounds.map { Double(rounds * units.count + cells) / Double($0 * units.count) }
         ?? (ContinuousClock.now - start) / options.time)
   }
 

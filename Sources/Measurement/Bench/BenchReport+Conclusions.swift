@@ -22,6 +22,8 @@ extension BenchReport {
     public let figures: [Figure]
     /// One sentence.
     public let reason: String
+    /// What a real kernel's work says of it; missing where none was measured, and of claims about something else.
+    public let kernel: Confirmation?
 
     /// What became of a claim.
     public enum Outcome: String, Codable, CaseIterable, Sendable {
@@ -35,6 +37,34 @@ extension BenchReport {
       case notEnoughRounds
       /// The intervals are too wide, or the clock cannot be believed.
       case notDecided
+    }
+
+    /// A second witness of a claim: the work of a kernel that nobody here wrote.
+    public struct Confirmation: Codable, Equatable, Sendable {
+      /// What becomes of the claim by the kernel's figures alone.
+      public let outcome: Outcome
+      /// Whether the kernel's figures and those of the small guests say the same; null where either decide nothing.
+      @Nullable public private(set) var agrees: Bool?
+      public let figures: [Figure]
+      /// One sentence.
+      public let reason: String
+
+      public init(outcome: Outcome, agrees: Bool?, figures: [Figure], reason: String) {
+        self.outcome = outcome
+        self.agrees = agrees
+        self.figures = figures
+        self.reason = reason
+      }
+    }
+
+    public init(
+      claim: Claim, outcome: Outcome, figures: [Figure], reason: String, kernel: Confirmation? = nil
+    ) {
+      self.claim = claim
+      self.outcome = outcome
+      self.figures = figures
+      self.reason = reason
+      self.kernel = kernel
     }
   }
 

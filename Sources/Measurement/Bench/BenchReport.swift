@@ -108,7 +108,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
     msr = record.msr
     environment = record.environment
     warnings =
-      ([words].compactMap { $0 } + record.warnings + Self.warnings(of: cells)
+      ([words].compactMap { $0 } + record.warnings + Self.deviations(of: record.cells) + Self.warnings(of: cells)
       + [record.lackOfRounds].compactMap { $0 }).uniqued
     clock = Clock(overheadCycles: record.clock.overheadCycles, hertz: record.clock.hertz, doubt: doubt)
     self.cells = cells

@@ -45,6 +45,8 @@ public struct CellRecord: Codable, Equatable, Sendable {
   @Nullable public var baselineUse: BaselineUse?
   /// What kept its guests from running while they were measured; null where it was not measured.
   @Nullable public var disturbance: Disturbance?
+  /// The Linux kernel that does the work; missing for a guest of Spectrap's own.
+  public var kernel: Kernel?
 
   /// The VM beside a bystander.
   public enum Neighbour: String, Codable, CaseIterable, Sendable {
@@ -112,6 +114,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
     self.baseline = baseline
     self.baselineUse = baselineUse
     disturbance = nil
+    kernel = nil
   }
 }
 

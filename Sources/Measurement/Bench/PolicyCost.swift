@@ -18,11 +18,11 @@ package struct PolicyCost {
 
 extension BenchRecord {
   /// The entry by which kernels were entered, the first where there were several; nil where none was.
-  var entryOfCosts: Known<Entry>? { cells.first { $0.isMeasured && !$0.isPrimitive }?.entry }
+  var entryOfCosts: Known<Entry>? { cells.first { $0.isMeasured && $0.kernel == nil && !$0.isPrimitive }?.entry }
 
   /// What each measured policy costs: those known here in their usual order, then the others.
   var policyCosts: [PolicyCost] {
-    let measured = cells.filter { $0.isMeasured && $0.neighbour == nil && $0.entry == entryOfCosts }
+    let measured = cells.filter { $0.isMeasured && $0.kernel == nil && $0.neighbour == nil && $0.entry == entryOfCosts }
     let policies = measured.map(\.policy).uniqued
     let known = PolicyName.allCases.map(Known.known).filter(policies.contains)
     return (known + policies.filter { $0.value == nil }).map { policy in

@@ -17,6 +17,15 @@ struct ClaimRule: Sendable {
   var comparisons: @Sendable (BenchRecord) -> Int = { _ in 1 }
   /// What the figures say.
   let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
+  /// What a real kernel's figures say; nil for a claim that is not about what kernels do.
+  var kernel: Kernel?
+
+  /// The rule for the figures of a real kernel.
+  struct Kernel: Sendable {
+    /// As in the rule for small guests.
+    var comparisons: @Sendable (BenchRecord) -> Int = { _ in 1 }
+    let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
+  }
 
   /// Where a claim was made.
   struct Source: Hashable, Sendable {

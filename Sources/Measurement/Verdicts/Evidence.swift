@@ -148,6 +148,15 @@ extension Evidence.Finding {
     case outside
     /// Across its edge: more measuring would tell.
     case across
+
+    /// What stands between the interval and the tolerance: "KVM's interval lies within 1.5 to 6".
+    var text: String {
+      switch self {
+      case .inside: "lies within"
+      case .outside: "lies outside"
+      case .across: "lies across the edge of"
+      }
+    }
   }
 }
 
@@ -185,6 +194,15 @@ extension CellRecord {
   func isLike(_ other: Self) -> Bool {
     workload == other.workload && entry == other.entry && msr == other.msr && neighbour == other.neighbour
       && writesPerEntry == other.writesPerEntry && exitsPerEntry == other.exitsPerEntry && branches == other.branches
+      && kernel?.mitigation == other.kernel?.mitigation
+  }
+
+  /// Whether it is a real kernel's system call.
+  var isSystemCall: Bool { kernel.map { $0.work == .getppid } ?? false }
+
+  /// Whether it is one of a kernel that does one of these against Spectre v2, by what it says.
+  func isSystemCall(of mitigations: [KernelMitigation]) -> Bool {
+    isSystemCall && mitigations.contains { kernel?.taken == .known($0) }
   }
 
   /// What its guest does, in a few words.

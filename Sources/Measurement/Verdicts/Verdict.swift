@@ -15,27 +15,56 @@ extension BenchReport.Verdict {
         reason: "the clock cannot be believed: \(doubtOfClock)".asSentence)
       return
     }
+    let own = Judgement(lacks, record, sharing: rule.comparisons(record), rule.judge)
+    // What lacks is said once.
+    let kernel = rule.kernel.flatMap { kernel in
+      record.measuresKernels
+        ? Judgement(lacks, record, sharing: kernel.comparisons(record), tellsLacks: false, kernel.judge) : nil
+    }
+    self.init(
+      claim: claim, outcome: own.outcome, figures: own.figures, reason: own.reason,
+      kernel: kernel.map { kernel in
+        let isDecided = [own, kernel].allSatisfy { $0.byFigures == .holds || $0.byFigures == .doesNotHold }
+        return Confirmation(
+          outcome: kernel.outcome, agrees: isDecided ? own.byFigures == kernel.byFigures : nil, figures: kernel.figures,
+          reason: kernel.reason)
+      })
+  }
+}
+
+/// What a rule makes of one kind of guest.
+private struct Judgement {
+  let outcome: BenchReport.Verdict.Outcome
+  /// What the figures say, whatever the claim lacks here; nil where there are none.
+  let byFigures: BenchReport.Verdict.Outcome?
+  let figures: [BenchReport.Figure]
+  let reason: String
+}
+
+extension Judgement {
+  fileprivate init(
+    _ lacks: [Need.Lack], _ record: BenchRecord, sharing comparisons: Int, tellsLacks: Bool = true,
+    _ judge: (Evidence) throws(Evidence.Missing) -> Ruling
+  ) {
     do throws(Evidence.Missing) {
-      let ruling = try rule.judge(Evidence(record, sharing: rule.comparisons(record)))
-      self.init(claim, ruling, lacks, record)
+      self = Self(try judge(Evidence(record, sharing: comparisons)), lacks, record, tellsLacks)
     } catch {
-      let reasons = lacks.map(\.reason) + [error.reason]
-      self.init(
-        claim: claim, outcome: lacks.outcome ?? error.outcome, figures: error.figures,
+      let reasons = (tellsLacks ? lacks.map(\.reason) : []) + [error.reason]
+      self = Self(
+        outcome: lacks.outcome ?? error.outcome, byFigures: nil, figures: error.figures,
         reason: reasons.joined(separator: "; ").asSentence)
     }
   }
 
-  private init(_ claim: BenchReport.Claim, _ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord) {
+  private init(_ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord, _ tellsLacks: Bool) {
     let shaky = record.environment.isExact ? nil : ruling.findings.first { !$0.standsOnEnoughRounds }
     var (outcome, reason) = (ruling.outcome, ruling.reason)
     if let lack = lacks.outcome {
       // What the rule makes of the figures is worth knowing where nothing lacks but time.
       let byPathLengths = lacks.allSatisfy { $0.need == .clockOfTime }
       outcome = lack
-      reason =
-        lacks.map(\.reason).joined(separator: "; ")
-        + (byPathLengths ? "; by path lengths it \(ruling.outcome.text): \(reason)" : "; here \(reason)")
+      let told = byPathLengths ? "by path lengths it \(ruling.outcome.text): \(reason)" : "here \(reason)"
+      reason = ((tellsLacks ? lacks.map(\.reason) : []) + [told]).joined(separator: "; ")
     } else if let shaky {
       (outcome, reason) = (.notEnoughRounds, shaky.lackOfRounds)
     } else if record.host.isSoftwareKVM, outcome == .holds || outcome == .doesNotHold {
@@ -44,8 +73,10 @@ extension BenchReport.Verdict {
         "the claim is about VMX and SVM, and \(record.host.module) has neither; here it \(ruling.outcome.text): \(reason)"
       )
     }
-    if let caveat = record.host.caveat { reason += "; measured \(caveat)" }
-    self.init(claim: claim, outcome: outcome, figures: ruling.findings.map(\.figure), reason: reason.asSentence)
+    if tellsLacks, let caveat = record.host.caveat { reason += "; measured \(caveat)" }
+    self = Self(
+      outcome: outcome, byFigures: shaky == nil ? ruling.outcome : nil, figures: ruling.findings.map(\.figure),
+      reason: reason.asSentence)
   }
 }
 
@@ -84,10 +115,16 @@ extension HostReport {
 extension BenchRecord {
   /// The rounds that the strictest verdict needs.
   var fewestRoundsOfVerdicts: Int {
-    BenchReport.Claim.allCases.map {
-      RatioEstimate.fewestRounds(confidence: Evidence(self, sharing: $0.rule.comparisons(self)).confidence)
+    BenchReport.Claim.allCases.flatMap { claim -> [Int] in
+      let kernel = measuresKernels ? claim.rule.kernel.map { $0.comparisons(self) } : nil
+      return [claim.rule.comparisons(self)] + [kernel].compactMap(\.self)
+    }.map {
+      RatioEstimate.fewestRounds(confidence: Evidence(self, sharing: $0).confidence)
     }.max() ?? RatioEstimate.fewestRounds
   }
+
+  /// Whether a real kernel was to be measured.
+  fileprivate var measuresKernels: Bool { cells.contains { $0.kernel != nil } }
 }
 
 extension Evidence.Finding {

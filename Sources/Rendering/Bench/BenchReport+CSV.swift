@@ -10,7 +10,7 @@ extension BenchReport {
     "reason", "iterations_per_sample", "rounds", "samples", "outliers", "warm_up", "min", "mean", "median",
     "median_low", "median_high",
     "p90", "p99", "max", "vmm_exits_per_entry", "kvm_exits_per_entry", "baseline", "baseline_use", "ratio", "ratio_low",
-    "ratio_high", "differs",
+    "ratio_high", "differs", "kernel_told", "kernel_taken", "kernel_says", "kernel_writes_per_entry",
   ]
 
   /// One row per cell, cycles and counts per iteration.
@@ -62,7 +62,11 @@ extension BenchReport {
       cell.baseline ?? "", cell.baselineUse?.rawValue ?? "", number(comparison?.ratio),
       number(comparison?.interval.lower), number(comparison?.interval.upper), comparison.map { "\($0.differs)" } ?? "",
     ]
-    return identity + statistics + ratio
+    let kernel = [
+      cell.kernel?.mitigation.text ?? "", cell.kernel?.taken?.text ?? "", cell.kernel?.says ?? "",
+      number(cell.kernel?.writesPerIteration),
+    ]
+    return identity + statistics + ratio + kernel
   }
 
   /// A field, quoted where it holds a comma, a quotation mark or a line end.

@@ -20,7 +20,7 @@ extension BenchReport {
       [Document.Section([.facts(facts + warnings.map(Document.Fact.warning))])]
         + workloadCells.map(\.entry).uniqued.map { costSection(entry: $0, isWhole: isWhole) }
         + [
-          primitiveSection, groupSection("Not measured", absences),
+          primitiveSection, kernelSection, groupSection("Not measured", absences),
           groupSection("Not known, and shown as ?", unknownGroups), claimSection(isWhole: isWhole), breakEvenSection,
           host.exitWorkSection, spreadSection,
         ].compactMap(\.self))
@@ -53,7 +53,8 @@ extension BenchReport {
     guard !verdicts.isEmpty else { return nil }
     let judgements = verdicts.map {
       Document.Judgement(
-        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.text, reason: $0.reason)
+        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.text, reason: $0.reason,
+        second: $0.kernel?.text)
     }
     let sources = Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")
     return Document.Section(

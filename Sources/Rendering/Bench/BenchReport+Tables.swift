@@ -5,7 +5,7 @@ import Registers
 
 extension BenchReport {
   /// The cells that are compared with a bare entry: workloads and bystanders, and the bare entries themselves.
-  var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive } }
+  var workloadCells: [Cell] { cells.filter { $0.isMeasured && !$0.isPrimitive && $0.kernel == nil } }
 
   /// The cells of single instructions, without the loops that are subtracted from them.
   var primitiveCells: [Cell] {
@@ -103,7 +103,7 @@ extension BenchReport {
     "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
 
   /// Whether a cell's figure is not known.
-  private func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
+  func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
     unknown.contains { $0.cell == cell.id && $0.figure == figure }
   }
 
@@ -210,7 +210,7 @@ extension BenchReport.Unknown.What {
 
 extension Distribution {
   /// The median's interval as text.
-  fileprivate var intervalText: String {
+  var intervalText: String {
     medianInterval95.map(Decimal.costInterval) ?? "too few"
   }
 }

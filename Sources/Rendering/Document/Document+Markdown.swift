@@ -44,7 +44,8 @@ extension Document.Block {
       var table = Table()
       table.add("claim", "verdict", "why")
       for judgement in judgements {
-        table.add("\(judgement.name): \(judgement.claim)", judgement.outcome, judgement.reason)
+        let why = [judgement.reason, judgement.second].compactMap(\.self).joined(separator: " ")
+        table.add("\(judgement.name): \(judgement.claim)", judgement.outcome, why)
       }
       return table.markdown
     }

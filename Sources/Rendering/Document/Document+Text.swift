@@ -39,9 +39,11 @@ extension Document.Block {
     case .judgements(let judgements):
       return judgements.map { judgement in
         let indent = judgement.name.count + 2
+        let lines = [judgement.reason] + [judgement.second].compactMap(\.self)
         return "\(judgement.outcome.uppercased()): \(judgement.claim)"
           .wrapped(width: width, first: judgement.name + "  ", indent: indent)
-          + judgement.reason.wrapped(width: width, first: String(repeating: " ", count: indent), indent: indent)
+          + lines.map { $0.wrapped(width: width, first: String(repeating: " ", count: indent), indent: indent) }
+          .joined()
       }.joined()
     }
   }

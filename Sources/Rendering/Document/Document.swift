@@ -109,5 +109,7 @@ public struct Document: Equatable, Sendable {
     let claim: String
     let outcome: String
     let reason: String
+    /// What a second witness says of it; nil where there is none.
+    let second: String?
   }
 }

@@ -91,11 +91,15 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print all tables, not the first screen alone.")
   var verbose = false
 
+  @OptionGroup var kernel: KernelOptions
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
     if let guest = guests.first(where: { guest in guests.count(where: { $0.name == guest.name }) > 1 }) {
       throw ValidationError("two guests are called \(guest.name); give each a name of its own")
+    }
+    if kernel.image != nil, msr != .specCtrl {
+      throw ValidationError("a kernel is measured about IA32_SPEC_CTRL, which it writes; leave out --msr or --kernel")
     }
     if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
       throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
@@ -120,7 +124,9 @@ struct BenchCommand: ParsableCommand {
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
+      let measured = try kernel.prove(on: kvm.path)
       var options = options
+      options.kernel = measured?.order
       options.selection.guests = try guests.map { try GuestImage(file: $0.file, named: $0.name) }
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
@@ -132,6 +138,7 @@ struct BenchCommand: ParsableCommand {
       var progress = Progress(total: rounds == nil ? options.time / .seconds(1) : nil)
       let report = try bench.run(control: control) { progress.show($0) }
       progress.clear()
+      withExtendedLifetime(measured) {}
 
       // One that cannot be written must not take the others with it.
       let written = [

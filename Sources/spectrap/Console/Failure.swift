@@ -114,8 +114,8 @@ extension Failure {
     switch error {
     case .sampleCount, .iterationCount, .pause, .nothingToMeasure, .imageStays: .usage
     case .snapshot: .dataError
-    case .noEntry, .workloadRefused, .nothingMeasurable, .mayNotGoOn: .unavailable
-    case .guestFault, .mailbox, .contradiction: .software
+    case .noEntry, .workloadRefused, .nothingMeasurable, .mayNotGoOn, .kernelRefused: .unavailable
+    case .guestFault, .mailbox, .contradiction, .kernelEnded: .software
     case .unproved(let proofs):
       switch proofs.first?.failure {
       case .timedOut: .timedOut

@@ -39,6 +39,18 @@ extension ReportComparison.Circumstance {
       + processors("neighbour's ", first.environment.neighbourProcessor, second.environment.neighbourProcessor)
       + differences(.parameter, one.moduleParameters, other.moduleParameters)
       + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
+      + guestKernels(first, second)
+  }
+
+  /// What the kernels of cells that both measured say of Spectre v2: those that say another thing are other guests.
+  private static func guestKernels(_ first: BenchRecord, _ second: BenchRecord) -> [Self] {
+    let pairs = first.cells.compactMap { cell -> (name: String, first: String, second: String)? in
+      guard let before = cell.kernel?.says, let after = second.cell(cell.id)?.kernel?.says, before != after else {
+        return nil
+      }
+      return ("kernel of \(cell.id)", before, after)
+    }
+    return pairs.map { Self(kind: .mitigation, name: $0.name, first: $0.first, second: $0.second) }
   }
 
   /// The tolerance between two measurements of one clock's rate, which each boot measures anew.

@@ -11,7 +11,7 @@ extension ClaimRule {
   /// call, the reason says by what.
   static let c2 = ClaimRule(
     source: .enhancedIBRS, wording: "two trapped writes make an entry about 3 times slower", needs: [.clockOfTime],
-    judge: judgeC2)
+    judge: judgeC2, kernel: Kernel(judge: judgeKernelC2))
 
   /// A factor of two around 3.
   static let slowdownTolerance = 1.5...6.0
@@ -31,6 +31,40 @@ extension ClaimRule {
       let caveat = entry.isSystemCall ? "" : "; the kernel was entered by \(entry), not by a system call"
       return "with KVM ending the two writes an entry costs \(light.text) times a bare one\(aside); "
         + "\(position) 1.5 to 6\(caveat)"
+    }
+  }
+}
+
+extension ClaimRule {
+  /// A real kernel's system call with its two writes trapped, over that of a kernel that does not write.
+  @Sendable private static func judgeKernelC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
+    let trapped = try evidence.trappedSystemCall
+    let plain = try evidence.find("the system call of a kernel that does not write the register") {
+      $0.isSystemCall(of: [.off, .retpoline, .eibrs]) && $0.policy == .passthrough
+    }
+    let ratio = try evidence.ratio(
+      "getppid with two writes ended by \(trapped.place.text) / of a kernel that writes none", trapped, over: plain)
+    return Ruling(
+      outcome: [ratio].outcome(in: slowdownTolerance), findings: [ratio],
+      reason:
+        "with \(trapped.place.text) ending the two writes, getppid costs \(ratio.text) times what it costs in a kernel "
+        + "that does not write (\(plain.kernel?.taken?.text ?? "")); the interval "
+        + "\(ratio.position(in: slowdownTolerance).text) 1.5 to 6")
+  }
+}
+
+extension Evidence {
+  /// The system call of a real kernel that writes IBRS at each entry and exit, with those writes trapped: by KVM where
+  /// it does that, else by the VMM.
+  var trappedSystemCall: CellRecord {
+    get throws(Missing) {
+      let tried = all { $0.isSystemCall(of: [.ibrs]) }
+      if let light = tried.first(where: { $0.place == .kvm }) { return light }
+      return try find("the system call of a kernel that writes IBRS, with its writes trapped") {
+        $0.isSystemCall(of: [.ibrs]) && $0.place == .vmm
+      } tried: {
+        $0.isSystemCall && $0.policy == .emulate
+      }
     }
   }
 }
@@ -62,12 +96,7 @@ extension Evidence {
         reason: error.reason + (heavy.map { "; with the writes ended by the VMM the ratio is \($0.text)" } ?? ""),
         figures: heavy.map { [$0.figure] } ?? [])
     }
-    let position =
-      switch light.finding.position(in: tolerance) {
-      case .inside: "KVM's interval lies within"
-      case .outside: "KVM's interval lies outside"
-      case .across: "KVM's interval lies across the edge of"
-      }
+    let position = "KVM's interval \(light.finding.position(in: tolerance).text)"
     return Ruling(
       outcome: [light.finding].outcome(in: tolerance), findings: [light.finding] + (heavy.map { [$0] } ?? []),
       reason: reason(light.finding, heavy, light.entry, position))

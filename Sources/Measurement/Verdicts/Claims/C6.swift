@@ -14,18 +14,28 @@ extension ClaimRule {
     comparisons: { record in
       let evidence = Evidence(record)
       return evidence.retpoline.map { evidence.others(than: $0).count } ?? 1
-    }, judge: judgeC6)
+    }, judge: { evidence throws(Evidence.Missing) in try judgeC6(evidence, of: "the retpoline guest", isRetpoline) },
+    kernel: Kernel(
+      comparisons: { record in
+        let evidence = Evidence(record)
+        return evidence.all(where: isRetpolineKernel).first.map { evidence.others(than: $0).count } ?? 1
+      },
+      judge: { evidence throws(Evidence.Missing) in
+        try judgeC6(evidence, of: "getppid of a kernel with retpolines", isRetpolineKernel)
+      }))
 
   /// The spread that still counts as noise where an interval leaves out 1: the default precision.
   static let noise = 0.98...1.02
   /// Intervals that reach beyond this can hide a spread that matters.
   static let visible = 0.95...1.05
 
-  @Sendable private static func judgeC6(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
-    let first = try evidence.find("the retpoline guest", where: Evidence.isRetpoline)
+  private static func judgeC6(
+    _ evidence: Evidence, of what: String, _ isMeant: (CellRecord) -> Bool
+  ) throws(Evidence.Missing) -> Ruling {
+    let first = try evidence.find(what, where: isMeant)
     let others = evidence.others(than: first)
     guard !others.isEmpty else {
-      throw Evidence.Missing(reason: "the retpoline guest was measured under \(first.policy) alone")
+      throw Evidence.Missing(reason: "\(what) was measured under \(first.policy) alone")
     }
     var findings: [Evidence.Finding] = []
     for other in others {
@@ -35,7 +45,7 @@ extension ClaimRule {
     let missing = evidence.record.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy).uniqued
     let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.map(\.text).joined(separator: ", "))"
     let spread =
-      "under \(others.map(\.policy.text).joined(separator: ", ")) the retpoline guest costs \(findings.range) times its cost "
+      "under \(others.map(\.policy.text).joined(separator: ", ")) \(what) costs \(findings.range) times its cost "
       + "under \(first.policy)"
     if !cares.isEmpty {
       let list = cares.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
@@ -50,13 +60,17 @@ extension ClaimRule {
   }
 }
 
-extension Evidence {
+extension ClaimRule {
   fileprivate static func isRetpoline(_ cell: CellRecord) -> Bool {
     cell.workload == .retpoline && cell.neighbour == nil
   }
 
+  fileprivate static func isRetpolineKernel(_ cell: CellRecord) -> Bool { cell.isSystemCall(of: [.retpoline]) }
+}
+
+extension Evidence {
   /// The retpoline guest that the others are held against.
-  fileprivate var retpoline: CellRecord? { all(where: Self.isRetpoline).first }
+  fileprivate var retpoline: CellRecord? { all(where: ClaimRule.isRetpoline).first }
 
   /// The same guest under the other policies.
   func others(than cell: CellRecord) -> [CellRecord] {

@@ -1,0 +1,133 @@
+# The table of scripts/lab-cost --linux: what a real kernel's own work costs under each policy, and how often it writes
+# the register meanwhile, on two hosts. The functions are called by scripts/lab-cost.
+
+kernel_hosts='intel intel-ibrs'
+
+# kernel_mitigations HOST: where the kernel chooses IBRS by itself, it is not told to.
+kernel_mitigations() {
+  case $1 in
+    intel) echo retpoline ibrs auto ;;
+    *) echo retpoline auto ;;
+  esac
+}
+
+# What the lab's own kernel is told for the emulator's sake (docs/lab.md), and what its guest of the same kind needs as well.
+kernel_words='cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves'
+kernel_words+=' initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register'
+kernel_words+=,init_evm,init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init
+
+# kernel_script HOST: what a machine does: a benchmark of one round for each mitigation, of which the kernel's cells are kept.
+kernel_script() {
+  echo "words='$kernel_words' mitigations='$(kernel_mitigations "$1")'"
+  cat <<'TEXT'
+set -e
+echo "kernel $(uname -r) $(uname -v)" >figures
+for mitigation in $mitigations; do
+  spectrap bench --kernel vmlinuz --mitigation "$mitigation" --append "$words" --accept-unprotected --rounds 1 \
+    --workload bare --seed 1 --csv csv >text
+  awk -F, '
+    { sub(/\r$/, "") }
+    NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+    $1 ~ /^linux\// {
+      split($1, part, "/")
+      says = $column["kernel_taken"] == "" ? "-" : $column["kernel_taken"]
+      if ($column["status"] != "measured") { print "lab-cost: " $0 >"/dev/stderr"; exit 1 }
+      # The last column: what the kernel says, before it, may have commas.
+      print "cell", part[4], says, part[3], part[2], $column["median"], $NF
+    }' csv >>figures
+done
+TEXT
+}
+
+# measure_kernels OUTPUT: OUTPUT holds what was measured on, then a line per cell: host, told, taken, policy, work,
+# instructions, writes.
+measure_kernels() {
+  local host machines=()
+  scripts/lab --setup 2>"$work/setup" || die 69 "the lab cannot start: $(tail -n 1 "$work/setup")"
+  scripts/build-static >"$work/build" 2>&1 || die 70 "the build failed: $(tail -n 3 "$work/build")"
+  # Each machine takes one processor, and some minutes.
+  for host in $kernel_hosts; do
+    mkdir "$work/$host"
+    kernel_script "$host" >"$work/$host/script"
+    scripts/lab "$host" --guest-kernel --time-limit 3600 --script "$work/$host/script" --get figures --output "$work/$host" \
+      >"$work/$host/lab" 2>&1 &
+    machines+=($!)
+  done
+  for host in $kernel_hosts; do
+    wait "${machines[0]}" || die 70 "the measurement on $host failed: $(tail -n 3 "$work/$host/lab")"
+    machines=("${machines[@]:1}")
+  done
+  {
+    sed -n 's/^kernel /kernel Linux /p' "$work/intel/figures"
+    echo "emulator $(grep -o 'bochs-[^ ]*' "$work/setup")"
+    for host in $kernel_hosts; do sed -n "s/^cell /cell $host /p" "$work/$host/figures"; done
+  } >"$1"
+}
+
+# render_kernels FIGURES: the table, one row for each kernel under a policy.
+render_kernels() {
+  awk '
+    function number(value) { return sprintf(value < 100 ? "%.2f" : "%.0f", value) }
+    $1 == "kernel" || $1 == "emulator" { what = $1; $1 = ""; print "- " what ":" $0 }
+    $1 == "cell" {
+      row = "| `" $2 "` | " $3 " | " $4 " | `" $5 "` |"
+      if (!(row in cells)) rows[++count] = row
+      cells[row] = cells[row] " " number($7) " | " number($8) " |"
+    }
+    END {
+      print "\n| host | told | does | policy | getppid | writes | page fault | writes | pipe | writes |"
+      print "|---|---|---|---|---:|---:|---:|---:|---:|---:|"
+      for (i = 1; i <= count; i++) print rows[i] cells[rows[i]]
+      print ""
+    }' "$1"
+}
+
+# recorded_kernels: the figures of the page, in the form that measure_kernels writes.
+recorded_kernels() {
+  awk -v begin="$begin" -v end="$end" '
+    $0 == end { inside = 0 }
+    inside && sub(/^- /, "") { sub(":", ""); print }
+    inside && /^\| `/ {
+      gsub("`", "")
+      split($0, cell, / *\| */)
+      split("getppid page-fault pipe", works, " ")
+      for (i = 1; i <= 3; i++) print "cell", cell[2], cell[3], cell[4], cell[5], works[i], cell[4 + 2 * i], cell[5 + 2 * i]
+    }
+    $0 == begin { inside = 1 }' "$page"
+}
+
+# check_kernels FIGURES: no cost may be more than 2 % above the page, and no number of writes another.
+check_kernels() {
+  local status=0
+  recorded_kernels >"$work/recorded"
+  awk '
+    function number(value) { return sprintf(value < 100 ? "%.2f" : "%.0f", value) }
+    function complain(text) { print "lab-cost: " text; wrong = 1 }
+    function name(key, part) { split(key, part, SUBSEP); return part[1] ", told " part[2] ", " part[3] ": " part[4] }
+    NR == FNR && $1 == "cell" {
+      key = $2 SUBSEP $3 SUBSEP $5 SUBSEP $6; order[++count] = key
+      was[key] = $7; wrote[key] = $8; did[key] = $4
+    }
+    NR != FNR && $1 == "cell" {
+      key = $2 SUBSEP $3 SUBSEP $5 SUBSEP $6; now[key] = $7; writes[key] = number($8); does[key] = $4
+      if (!(key in was)) complain(name(key) ": not in the table; run scripts/lab-cost --linux --update")
+    }
+    $1 == "kernel" || $1 == "emulator" { what = $1; $1 = ""; if (NR == FNR) host[what] = $0; else if (host[what] != $0) {
+      print "lab-cost: the " what " is" $0 ", the table is of" host[what] "; what differs may be their doing" } }
+    END {
+      if (count == 0) complain("the page holds no table; run scripts/lab-cost --linux --update")
+      for (i = 1; i <= count; i++) {
+        key = order[i]
+        if (!(key in now)) { complain(name(key) ": in the table, but not measured"); continue }
+        if (did[key] != does[key]) complain(name(key) ": the kernel does " does[key] ", the table has " did[key])
+        if (writes[key] != wrote[key]) complain(name(key) ": " writes[key] " writes, the table has " wrote[key])
+        figures = number(now[key]) " instructions, the table has " number(was[key])
+        if (now[key] > 1.02 * was[key]) complain(name(key) " rose by more than 2 %: " figures)
+        else if (now[key] < 0.98 * was[key])
+          print "lab-cost: " name(key) " fell by more than 2 %: " figures "; keep it so with scripts/lab-cost --linux --update"
+      }
+      exit wrong
+    }' "$work/recorded" "$1" >&2 || status=$?
+  [[ $status == 0 ]] || exit 70
+  echo "lab-cost: no kernel's work is more than 2 % above $page" >&2
+}
