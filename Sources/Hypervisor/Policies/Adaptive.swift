@@ -30,7 +30,7 @@ public struct Adaptive: Policy {
   /// A guest whose register is opened and closed by these costs, or never, without any; IBRS is kept on while it is
   /// closed where that is asked for.
   package init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
-    emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
+    emulate = Emulate(subject: subject, keeping: keepingIBRSOn ? .ibrs : [])
     rule = Self.rule(costs)
   }
 
