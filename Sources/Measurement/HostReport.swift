@@ -27,6 +27,9 @@ public struct HostReport: Codable, Equatable, Sendable {
   public var processIndirectBranch: String
   /// The features that the processor, KVM and a guest have.
   public var speculation: Speculation
+  /// What the host's kernel keeps set in its own SPEC_CTRL, and what of it stays set for guests; null where nobody
+  /// tells.
+  @Nullable public var hostSpecCtrl: HostBits? = nil
   /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
   @Nullable public var specCtrlProof: Fact? = nil
   /// Each kernel entry, proved by a guest; null where that was not asked for.
@@ -93,6 +96,21 @@ public struct HostReport: Codable, Equatable, Sendable {
     }
   }
 
+  /// Bits of SPEC_CTRL that the host's kernel keeps set while it runs.
+  public struct HostBits: Codable, Equatable, Sendable {
+    public var value: UInt64
+    /// Who says so: `register`, or `kernel`, which names IBRS and BHI_DIS_S alone.
+    public var source: String
+    /// Those that a policy keeps set for a guest, proved by reading them back; null where that was not tried.
+    @Nullable public var kept: UInt64?
+
+    public init(value: UInt64, source: String, kept: UInt64? = nil) {
+      self.value = value
+      self.source = source
+      self.kept = kept
+    }
+  }
+
   /// Whether something works here, and what was seen.
   public struct Fact: Codable, Equatable, Sendable {
     /// Null where it could not be tried; then `seen` says why.
@@ -148,13 +166,26 @@ public struct SpeculationView: Codable, Equatable, Sendable {
   @Nullable public var ibrsAll: Bool?
   /// IA32_ARCH_CAPABILITIES as it reads.
   @Nullable public var archCapabilities: UInt64?
+  /// The newer controls of SPEC_CTRL, CPUID 7, subleaf 2, EDX: BHI_CTRL, RRSBA_CTRL, IPRED_CTRL, and PSFD (AMD's is
+  /// 8000_0008 EBX 28); null in results of older versions.
+  @Nullable public var bhiCtrl: Bool?
+  @Nullable public var rrsbaCtrl: Bool?
+  @Nullable public var ipredCtrl: Bool?
+  @Nullable public var psfd: Bool?
 
-  public init(ibrs: Bool, stibp: Bool, ssbd: Bool, ibpb: Bool, ibrsAll: Bool?, archCapabilities: UInt64?) {
+  public init(
+    ibrs: Bool, stibp: Bool, ssbd: Bool, ibpb: Bool, ibrsAll: Bool?, archCapabilities: UInt64?, bhiCtrl: Bool? = nil,
+    rrsbaCtrl: Bool? = nil, ipredCtrl: Bool? = nil, psfd: Bool? = nil
+  ) {
     self.ibrs = ibrs
     self.stibp = stibp
     self.ssbd = ssbd
     self.ibpb = ibpb
     self.ibrsAll = ibrsAll
     self.archCapabilities = archCapabilities
+    self.bhiCtrl = bhiCtrl
+    self.rrsbaCtrl = rrsbaCtrl
+    self.ipredCtrl = ipredCtrl
+    self.psfd = psfd
   }
 }

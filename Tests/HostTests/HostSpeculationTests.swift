@@ -26,6 +26,39 @@ struct HostMSRTests {
   }
 }
 
+@Suite("What the host's kernel keeps in SPEC_CTRL")
+struct HostSpecCtrlTests {
+  private static let spectre = "sys/devices/system/cpu/vulnerabilities/spectre_v2"
+
+  @Test(
+    "is told by its account of Spectre v2 where the register cannot be read",
+    arguments: [
+      (
+        "Mitigation: Enhanced / Automatic IBRS; IBPB: conditional; BHI: BHI_DIS_S", "GenuineIntel",
+        SpecCtrl(rawValue: 0x401)
+      ),
+      ("Mitigation: Enhanced IBRS + Retpolines; BHI: SW loop", "GenuineIntel", .ibrs),
+      ("Mitigation: Enhanced / Automatic IBRS; IBPB: conditional", "AuthenticAMD", nil),
+      ("Mitigation: IBRS; IBPB: conditional; RSB filling", "GenuineIntel", .ibrs),
+      ("Mitigation: Retpolines; IBPB: conditional", "GenuineIntel", nil),
+    ])
+  func account(text: String, vendor: String, expected: SpecCtrl?) throws {
+    let tree = try FixtureTree([Self.spectre: text + "\n", "proc/cpuinfo": "vendor_id : \(vendor)\n"])
+    let told = HostSpecCtrl(files: tree.files)
+    #expect(told == expected.map { HostSpecCtrl(bits: $0, source: .kernel) })
+  }
+
+  @Test("is the register's own value where that can be read, without what is a single thread's")
+  func register() throws {
+    let tree = try FixtureTree([Self.spectre: "Mitigation: Enhanced IBRS\n"])
+    var bytes = Data(repeating: 0, count: 0x48)
+    bytes.append(contentsOf: [0x47, 4, 0, 0, 0, 0, 0, 0])
+    try tree.write(bytes, to: "dev/cpu/0/msr")
+    #expect(
+      HostSpecCtrl(files: tree.files) == HostSpecCtrl(bits: [.ibrs, .rrsbaDisS, .bhiDisS], source: .register))
+  }
+}
+
 @Suite("Process mitigations")
 struct ProcessMitigationsTests {
   @Test(

@@ -1,5 +1,7 @@
 // What each machine runs, once, for all tests.
 
+import Registers
+
 extension LabHost {
   static let intel = LabHost(
     "intel", programs: ["HandOver"],
@@ -25,10 +27,36 @@ extension LabHost {
       "adaptive-unasked-text": "spectrap run ibrs --policy adaptive --entry syscall",
       "adaptive-accepted-text": "spectrap run ibrs --policy adaptive --entry syscall --accept-unprotected",
       "hand-over": "./HandOver 0x48 8 18",
+      "writes-bhi": writing(.bhiDisS), "writes-ssbd": writing(.ssbd),
       "delay": "spectrap bench --workload delay --policy emulate --rounds 1",
       "bench": bench(seed: 1, to: "first.json"),
       "bench-again": bench(seed: 2, to: "second.json"),
       "compare": "spectrap compare first.json second.json --threshold 0.1 --both-ways --json",
+    ])
+
+  static let intelSPR = LabHost(
+    "intel-spr",
+    [
+      "probe": "spectrap probe --json",
+      "probe-text": "spectrap probe",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+      "emulate-exits": run("chatty", "emulate", iterations: 1000),
+      "passthrough-exits": run("chatty", "passthrough", iterations: 1000),
+      "shadow": run("ibrs", "shadow", iterations: 1000),
+      "adaptive-accepted": run("ibrs", "adaptive --accept-unprotected", iterations: 1000),
+      "probe-passthrough": probe("passthrough"),
+      "writes-bhi": writing(.bhiDisS), "writes-ddpd": writing(.ddpdU),
+    ])
+
+  static let amdIBRS = LabHost(
+    "amd-ibrs",
+    [
+      "probe": "spectrap probe --json",
+      "passthrough": run("ibrs", "passthrough", iterations: 1000),
+      "emulate": run("ibrs", "emulate", iterations: 1000),
+      "probe-passthrough": probe("passthrough"),
+      "probe-autoload": probe("autoload"),
     ])
 
   static let intelIBRS = LabHost(
@@ -103,6 +131,24 @@ extension LabHost {
   /// A whole benchmark of one round, whose result stays in the machine: a file of that size takes long to come out.
   private static func bench(seed: Int, to file: String) -> String {
     "sh -c 'spectrap bench --rounds 1 --seed \(seed) --json \(file) >/dev/null'"
+  }
+
+  /// A guest of a few bytes, in real mode, that writes these bits to SPEC_CTRL; its serial port says T where they are
+  /// taken, and F where that is a #GP.
+  private static func writing(_ bits: SpecCtrl) -> String {
+    let handler: UInt16 = 0x7c00 + 37
+    var code: [UInt8] = [0x31, 0xc0, 0x8e, 0xd8]  // xor ax, ax; mov ds, ax
+    code += [0xc7, 0x06, 0x34, 0x00, UInt8(handler & 0xff), UInt8(handler >> 8)]  // vector 13 is at 0x34
+    code += [0xc7, 0x06, 0x36, 0x00, 0x00, 0x00]
+    code += [0x66, 0xb9, 0x48, 0x00, 0x00, 0x00]  // mov ecx, 0x48
+    code += [0x66, 0xb8] + (0..<4).map { UInt8(bits.rawValue >> ($0 * 8) & 0xff) }  // mov eax, bits
+    code += [0x66, 0x31, 0xd2, 0x0f, 0x30]  // xor edx, edx; wrmsr
+    code += [0xb0, UInt8(ascii: "T"), 0xeb, 0x02]  // mov al, 'T'; jmp over the next
+    code += [0xb0, UInt8(ascii: "F")]  // the handler: mov al, 'F'
+    code += [0xba, 0xf8, 0x03, 0xee, 0xf4]  // mov dx, 0x3f8; out dx, al; hlt
+    let octal = code.map { "\\" + String(String(0o1000 + Int($0), radix: 8).dropFirst()) }.joined()
+    let boot = "spectrap boot writer --flat 0x7c00 --policy passthrough --time-limit 20"
+    return "sh -c 'printf \"\(octal)\" >writer; \(boot)'"
   }
 
   private static func primitive(_ name: String) -> String { "spectrap run \(name) --policy emulate --json" }

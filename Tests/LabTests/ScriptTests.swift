@@ -21,4 +21,33 @@ struct ScriptTests {
     let result = try await lab("--time-limit", "1", "--", "true")
     #expect(result.status == 75 && result.error.contains("--time-limit gives it longer"), "\(result.error)")
   }
+
+  @Test func `a module for another kernel is refused before anything boots, with both releases`() async throws {
+    let folder = try TemporaryFolder()
+    defer { folder.remove() }
+    _ = try folder.write("\0vermagic=6.9.0-else SMP preempt \0", to: "kvm.ko")
+    let result = try await lab("--modules", folder.path, "--binary", "/bin/true", "--", "true")
+    #expect(result.status == 65 && result.error.contains("is a module for Linux 6.9.0-else, and the kernel is 6."))
+  }
+
+  @Test func `a file that is no kernel, a parameter that is none and a version that is no word are wrong`() async throws
+  {
+    let notKernel = try await lab("--kernel", "Package.swift", "--", "true")
+    #expect(notKernel.status == 65 && notKernel.error.contains("is no bzImage"), "\(notKernel.error)")
+    #expect(try await lab("--kernel", "newest", "--", "true").status == 64)
+    #expect(try await lab("--kvm-parameters", "npt", "--", "true").status == 64)
+  }
+
+  @Test func `a parameter that the module does not have is said in the kernel's words; one that it has is set`()
+    async throws
+  {
+    let unknown = try await lab("--kvm-parameters", "nonsense=1", "--binary", "/bin/true", "--", "true")
+    #expect(unknown.status == 71 && unknown.error.contains("unknown parameter 'nonsense' ignored"), "\(unknown.error)")
+    let known = try await lab(
+      "--kvm-parameters", "nested=0 kvm.halt_poll_ns=7", "--append", "hello=lab", "--binary", "/bin/true", "--", "sh",
+      "-c",
+      "cat /sys/module/kvm_amd/parameters/nested /sys/module/kvm/parameters/halt_poll_ns; grep -o hello=lab /proc/cmdline"
+    )
+    #expect(known.status == 0 && known.output == "0\n7\nhello=lab\n", "\(known.output)\(known.error)")
+  }
 }

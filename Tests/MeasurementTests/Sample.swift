@@ -5,7 +5,8 @@ import Registers
 
 enum Sample {
   private static let view = SpeculationView(
-    ibrs: true, stibp: true, ssbd: false, ibpb: true, ibrsAll: true, archCapabilities: .max)
+    ibrs: true, stibp: true, ssbd: false, ibpb: true, ibrsAll: true, archCapabilities: .max, bhiCtrl: true,
+    rrsbaCtrl: true, ipredCtrl: true, psfd: false)
   private static let blindView = SpeculationView(
     ibrs: false, stibp: false, ssbd: false, ibpb: false, ibrsAll: nil, archCapabilities: nil)
 
@@ -20,6 +21,7 @@ enum Sample {
       smt: "off",
       governors: ["performance"], turbo: false, processStoreBypass: "enabled", processIndirectBranch: "enabled",
       speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view))
+    host.hostSpecCtrl = HostReport.HostBits(value: 0x401, source: "kernel", kept: 0x401)
     host.specCtrlProof = HostReport.Fact(works: true, seen: "read back", protects: .known(.notApplicable))
     host.entries = ["syscall": HostReport.Fact(works: true, seen: "ring 0", protects: .known(.notApplicable))]
     host.policies = ["emulate": HostReport.Fact(works: true, seen: "protects", protects: .known(.always))]

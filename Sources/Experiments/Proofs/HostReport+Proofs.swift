@@ -28,6 +28,7 @@ extension HostReport {
       speculation: Speculation(
         cpu: SpeculationView(cpuid, archCapabilities: HostMSR.read(.archCapabilities, files: files)), kvm: nil,
         guest: nil))
+    hostSpecCtrl = HostSpecCtrl(files: files).map { HostBits(value: $0.bits.rawValue, source: $0.source.rawValue) }
   }
 
   /// The host in a few words (processor, module, kernel), without reading a whole report.
@@ -73,6 +74,7 @@ extension HostReport {
     let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
     if let abilities {
       specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.text)
+      hostSpecCtrl?.kept = abilities.keptOn.rawValue
       policies = Dictionary(
         uniqueKeysWithValues: try PolicyName.allCases.map {
           (.known($0), Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
@@ -165,16 +167,19 @@ extension SpeculationView {
       ssbd: cpuid.has(.ssbd) || cpuid.has(.amdSSBD) || cpuid.has(.virtSSBD),
       ibpb: cpuid.has(.specCtrl) || cpuid.has(.amdIBPB),
       ibrsAll: capabilities.map { ArchCapabilities(rawValue: $0).contains(.ibrsAll) },
-      archCapabilities: capabilities)
+      archCapabilities: capabilities, bhiCtrl: cpuid.has(.bhiCtrl), rrsbaCtrl: cpuid.has(.rrsbaCtrl),
+      ipredCtrl: cpuid.has(.ipredCtrl), psfd: cpuid.has(.psfd) || cpuid.has(.amdPSFD))
   }
 
   /// The features that a guest reports in its mailbox.
   public init(_ mailbox: Mailbox) {
     var seven = CPUIDEntry(function: 7)
     seven.edx = mailbox.leaf7EDX
+    var sevenTwo = CPUIDEntry(function: 7, index: 2)
+    sevenTwo.edx = mailbox.leaf7Subleaf2EDX
     var amd = CPUIDEntry(function: 0x8000_0008)
     amd.ebx = mailbox.amdLeafEBX
-    self.init(CPUIDModel([seven, amd]), archCapabilities: mailbox.archCapabilities)
+    self.init(CPUIDModel([seven, sevenTwo, amd]), archCapabilities: mailbox.archCapabilities)
   }
 
   /// The features that are present and those that are missing, as text.

@@ -8,19 +8,48 @@ extension HostAbilities {
   /// The abilities of this host, proved by trying.
   ///
   /// - Throws: `KVMError`, `MSRAccessError` or `GuestMemoryError` when KVM cannot make a VM to try them on.
-  public static func prove(_ subject: MSR = .specCtrl, on kvm: borrowing KVM) throws -> HostAbilities {
-    try prove(subject, for: nil, on: kvm)
+  public static func prove(
+    _ subject: MSR = .specCtrl, on kvm: borrowing KVM, files: HostFiles = HostFiles()
+  ) throws -> HostAbilities {
+    try prove(subject, for: nil, on: kvm, files: files)
   }
 
   /// The same, for one policy alone: whether a vCPU holds the register is tried only where it depends on that.
   fileprivate static func prove(
-    _ subject: MSR, for policy: PolicyName?, on kvm: borrowing KVM
+    _ subject: MSR, for policy: PolicyName?, on kvm: borrowing KVM, files: HostFiles = HostFiles()
   ) throws -> HostAbilities {
     let hasIBRSAll = ArchCapabilities(rawValue: try kvm.featureMSR(.archCapabilities) ?? 0).contains(.ibrsAll)
     let isNeeded = policy?.needsRegister(hasIBRSAll: hasIBRSAll) ?? true
+    let register: RegisterProof = isNeeded ? try .prove(subject, on: kvm) : .untried
+    let isHeld = subject == .specCtrl && register.isHeld
     return HostAbilities(
-      subject: subject, register: isNeeded ? try .prove(subject, on: kvm) : .untried, hasIBRSAll: hasIBRSAll,
-      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter))
+      subject: subject, register: register, hasIBRSAll: hasIBRSAll,
+      canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter),
+      hostBits: isHeld ? try bits(of: HostSpecCtrl(files: files)?.bits ?? .ibrs, heldOn: kvm) : .ibrs)
+  }
+
+  /// Those of the host's bits that a vCPU takes beside IBRS, each written and read back.
+  private static func bits(of host: SpecCtrl, heldOn kvm: borrowing KVM) throws -> SpecCtrl {
+    let vm = try kvm.makeVM()
+    var cpu = try vm.makeVCPU()
+    try cpu.setCPUID(try kvm.supportedCPUID())
+    var held = SpecCtrl.ibrs
+    for (position, _) in SpecCtrl.bitNames {
+      let tried = held.union(host.intersection(SpecCtrl(rawValue: 1 << position)))
+      if tried != held, try cpu.holds(tried) { held = tried }
+    }
+    return held
+  }
+}
+
+extension VirtualCPU {
+  /// Whether the vCPU's SPEC_CTRL takes this value and has it then.
+  fileprivate mutating func holds(_ value: SpecCtrl) throws -> Bool {
+    do { try write(.specCtrl, value.rawValue) } catch {
+      if case .unwritable = error { return false }
+      throw error
+    }
+    return try read(.specCtrl) == value.rawValue
   }
 }
 

@@ -29,7 +29,7 @@ public struct Adaptive: Policy {
   /// A policy that opens and closes the register by these costs, or never if they are nil; `keepingIBRSOn` applies
   /// while the register is closed.
   package init(subject: MSR = .specCtrl, costs: AdaptiveCosts?, keepingIBRSOn: Bool = false) {
-    emulate = Emulate(subject: subject, keepingIBRSOn: keepingIBRSOn)
+    emulate = Emulate(subject: subject, keeping: keepingIBRSOn ? .ibrs : [])
     rule = Self.rule(costs)
   }
 

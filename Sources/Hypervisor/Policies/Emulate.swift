@@ -13,23 +13,22 @@ public struct Emulate: Policy {
   @usableFromInline var shadow: UInt64 = 0
   /// The bits whose write faults.
   @usableFromInline var reserved: UInt64 = 0
-  /// The value that keeps the hardware's restriction on while the guest runs, nil where there is none to keep.
-  private var alwaysOn: SpecCtrl?
+  /// What keeps the hardware's restrictions on while the guest runs, empty where there are none to keep.
+  private var alwaysOn: SpecCtrl
 
   public static var name: String { PolicyName.emulate.rawValue }
 
-  /// A guest whose accesses of this MSR are emulated; on a host that can keep IBRS on (see `support`), it is kept on.
-  public init(subject: MSR = .specCtrl) { self.init(subject: subject, keepingIBRSOn: false) }
+  /// A guest whose accesses of this MSR are emulated; on a host that can keep IBRS on (see `support`), it is kept on,
+  /// with what else the host's kernel keeps on for itself.
+  public init(subject: MSR = .specCtrl) { self.init(subject: subject, keeping: []) }
 
-  /// The same, where it is known whether IBRS can be kept on.
-  package init(subject: MSR = .specCtrl, keepingIBRSOn: Bool) {
+  /// The same, where it is known what can be kept on.
+  package init(subject: MSR = .specCtrl, keeping bits: SpecCtrl) {
     self.subject = subject
-    alwaysOn = keepingIBRSOn && subject == .specCtrl ? .ibrs : nil
+    alwaysOn = subject == .specCtrl ? bits : []
   }
 
-  public mutating func settle(on terms: Terms) {
-    alwaysOn = terms.abilities.canKeepIBRSOn ? .ibrs : nil
-  }
+  public mutating func settle(on terms: Terms) { alwaysOn = terms.abilities.keptOn }
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
   ///
@@ -48,12 +47,13 @@ public struct Emulate: Policy {
     reserved = SpecCtrl.reservedBits(of: subject, on: contract.cpuid)
   }
 
-  /// Keeps IBRS on in the vCPU's register from before the first entry.
+  /// Puts the host's bits into the vCPU's register before the first entry, and reads them back.
   ///
   /// KVM loads the vCPU's SPEC_CTRL at every entry, and a new vCPU's is 0: without this the guest would run with IBRS
-  /// off on hardware that could keep it on, while it is told that it is always on.
+  /// off on hardware that could keep it on, while it is told that it is always on. A value that is the host's spares
+  /// KVM the loading, too.
   public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
-    guard let alwaysOn else { return }
+    guard !alwaysOn.isEmpty else { return }
     let held: UInt64
     do {
       try cpu.write(.specCtrl, alwaysOn.rawValue)
@@ -61,7 +61,8 @@ public struct Emulate: Policy {
     } catch { throw .msr(error) }
     guard held == alwaysOn.rawValue else {
       throw .refused(
-        policy: "emulate", reason: "IBRS was set for the guest, and SPEC_CTRL reads back \(SpecCtrl(rawValue: held))")
+        policy: "emulate",
+        reason: "\(alwaysOn) was set for the guest, and SPEC_CTRL reads back \(SpecCtrl(rawValue: held))")
     }
   }
 
@@ -96,9 +97,7 @@ public struct Emulate: Policy {
     return .supported(
       Protection(
         .always,
-        "IBRS is kept on in hardware that has IBRS_ALL; the guest's writes of any bit, STIBP and SSBD included, change "
-          + "nothing")
-    )
+        "\(abilities.keptOnText); the guest's writes of any bit, STIBP and SSBD included, change nothing"))
   }
 }
 

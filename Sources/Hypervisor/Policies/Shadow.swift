@@ -11,9 +11,11 @@ public struct Shadow: Policy {
   public let subject: MSR
   @inlinable public var intercepts: [MSR] { [subject] }
   /// The bits that the host owns.
-  public let mask: UInt64
+  public private(set) var mask: UInt64
   /// The host's values of them; nil for what the vCPU's register holds before it runs.
-  private let wanted: UInt64?
+  private var wanted: UInt64?
+  /// Whether they are those that the host's kernel keeps on for itself.
+  private let followsHost: Bool
   /// Whether there is a register; if not, there is only the shadow.
   private var hasRegister: Bool
 
@@ -34,8 +36,9 @@ public struct Shadow: Policy {
   /// A policy whose masked bits belong to the host.
   ///
   /// The host keeps `bits` in them, or what the register holds before the guest runs. The default is IBRS: kept on in
-  /// IA32_SPEC_CTRL, unchanged in any other MSR.
-  public init(subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil) {
+  /// IA32_SPEC_CTRL, unchanged in any other MSR; on a host that can keep it on, with what else the host's kernel keeps
+  /// on for itself.
+  public init(subject: MSR = .specCtrl, mask: UInt64? = nil, keeping bits: UInt64? = nil) {
     self.init(subject: subject, mask: mask, keeping: bits, hasRegister: true)
   }
 
@@ -43,15 +46,19 @@ public struct Shadow: Policy {
 
   public mutating func settle(on terms: Terms) {
     hasRegister = terms.abilities.register.isHeld
+    guard followsHost, !terms.abilities.keptOn.isEmpty else { return }
+    mask = terms.abilities.keptOn.rawValue
+    wanted = mask
   }
 
   /// The same, with known `hasRegister`.
   package init(
-    subject: MSR = .specCtrl, mask: UInt64 = SpecCtrl.ibrs.rawValue, keeping bits: UInt64? = nil, hasRegister: Bool
+    subject: MSR = .specCtrl, mask: UInt64? = nil, keeping bits: UInt64? = nil, hasRegister: Bool
   ) {
     self.subject = subject
-    self.mask = mask
+    self.mask = mask ?? SpecCtrl.ibrs.rawValue
     self.hasRegister = hasRegister
+    followsHost = subject == .specCtrl && mask == nil && bits == nil
     wanted = bits ?? (subject == .specCtrl ? SpecCtrl.ibrs.rawValue : nil)
   }
 
@@ -185,6 +192,6 @@ public struct Shadow: Policy {
             + "restricts, and the guest's writes of IBRS do not reach the register"))
     }
     return .supported(
-      Protection(.always, "IBRS is kept on in hardware that has IBRS_ALL; the other bits are the guest's"))
+      Protection(.always, "\(abilities.keptOnText); the other bits are the guest's"))
   }
 }

@@ -57,6 +57,10 @@ extension HostReport {
     row("SSBD") { $0.ssbd }
     row("IBPB") { $0.ibpb }
     row("IBRS_ALL") { $0.ibrsAll }
+    row("BHI_DIS_S") { $0.bhiCtrl }
+    row("RRSBA_DIS") { $0.rrsbaCtrl }
+    row("IPRED_DIS") { $0.ipredCtrl }
+    row("PSFD") { $0.psfd }
     return table
   }
 
@@ -68,6 +72,7 @@ extension HostReport {
       table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
     }
     row("SPEC_CTRL holds a value", specCtrlProof)
+    row("the host's bits kept", hostSpecCtrl.map(\.fact))
     for entry in Entry.ringSwitching { row("entry \(entry.rawValue)", entries[.known(entry)]) }
     for policy in PolicyName.allCases { row("policy \(policy.rawValue)", policies[.known(policy)]) }
     let controllers = capabilities.map { $0["\(Capability.irqchip)"] != nil && $0["\(Capability.pit2)"] != nil }
@@ -99,5 +104,21 @@ extension HostReport {
     let open = vulnerabilities.filter { $0.value.hasPrefix("Vulnerable") }.keys.sorted()
     guard !open.isEmpty else { return nil }
     return .init([.paragraph("The kernel calls itself vulnerable to \(open.joined(separator: ", ")).")])
+  }
+}
+
+extension HostReport.HostBits {
+  /// Whether guests run with all that the host's kernel keeps set for itself, and with what.
+  fileprivate var fact: HostReport.Fact {
+    let (host, source) = (SpecCtrl(rawValue: value), source == "register" ? "the register" : "its kernel's account")
+    let told = "the host has \(host) (\(value.hex)) by \(source)"
+    guard let kept else { return HostReport.Fact(works: nil, seen: told) }
+    let guests = SpecCtrl(rawValue: kept)
+    return HostReport.Fact(
+      works: guests.isSuperset(of: host),
+      seen: "\(told); "
+        + (kept == 0
+          ? "nothing of it can be kept on for guests"
+          : "emulate and shadow keep \(guests) (\(kept.hex)) on for guests, read back"))
   }
 }

@@ -85,6 +85,27 @@ struct PolicySupportTests {
     #expect(level(Shadow.support(on: Terms(host))) == expected)
   }
 
+  @Test("of emulate and shadow names the bits that are the host's own, where those are more than IBRS")
+  func hostBits() {
+    let host = HostAbilities(
+      subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true, hostBits: .bhiDisS)
+    for support in [Emulate.support(on: Terms(host)), Shadow.support(on: Terms(host))] {
+      guard case .supported(let protection) = support else { return #expect(Bool(false), "it is supported") }
+      #expect(protection.level == .always)
+      #expect(
+        protection.reason.hasPrefix("IBRS, BHI_DIS_S (0x401, as the host's kernel has it) are kept on in hardware"))
+    }
+    let without = HostAbilities(
+      subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: false, canInterceptMSRs: true, hostBits: .bhiDisS)
+    #expect(host.keptOn == [.ibrs, .bhiDisS] && without.keptOn == [])
+    var shadow = Shadow()
+    shadow.settle(on: Terms(host))
+    #expect(shadow.mask == 0x401 && shadow.registerValue(forWritten: 0x6) == 0x6)
+    var own = Shadow(mask: 0x2)
+    own.settle(on: Terms(host))
+    #expect(own.mask == 0x2, "a mask that was asked for stays")
+  }
+
   @Test("of a shadow that does not keep IBRS set never says that IBRS is kept on")
   func otherMask() {
     let host = HostAbilities(subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: true, canInterceptMSRs: true)
