@@ -6,6 +6,7 @@ public enum WorkloadName: String, CaseIterable, Sendable {
   case ibrs
   case ibrsAll = "ibrs-all"
   case ibrsForced = "ibrs-forced"
+  case ibrsZero = "ibrs-zero"
   case retpoline
   case indirect
   case ibpb
@@ -14,6 +15,7 @@ public enum WorkloadName: String, CaseIterable, Sendable {
   case phases
   case probe
   case wrmsr
+  case rdmsr
   case cpuid
   case out
   case mmio
