@@ -66,7 +66,7 @@ struct MatrixTests {
     let last: UInt64? =
       switch experiment.workload.name.value {
       case .ibrsAll, .ibrsForced, .wrmsr: 1
-      case .ibrs, .phases, .ssbd, .probe: 0
+      case .ibrs, .ibrsZero, .phases, .ssbd, .probe: 0
       default: record.subjectAtStart.guest
       }
     #expect(record.subjectAtEnd.guest == last, what)

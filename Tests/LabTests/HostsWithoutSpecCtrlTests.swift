@@ -56,10 +56,12 @@ struct AMDTests {
   private static let workloads: [String: Exits] = [
     "bare": Exits(), "ibrs": Exits(reason: "writeMSR", each: 2), "ibrs-all": Exits(reason: "writeMSR", atBoot: 1),
     "ibrs-forced": Exits(reason: "writeMSR", each: 1, atBoot: 1),
+    "ibrs-zero": Exits(reason: "writeMSR", each: 2),
     "retpoline": Exits(), "indirect": Exits(), "chatty": Exits(each: 1),
     // Half of the entries write twice, the other half exits.
     "phases": Exits(reason: "writeMSR", each: 1, outs: 500),
-    "wrmsr": Exits(reason: "writeMSR", each: 1, entry: .none), "cpuid": Exits(entry: .none),
+    "wrmsr": Exits(reason: "writeMSR", each: 1, entry: .none), "rdmsr": Exits(reason: "readMSR", each: 1, entry: .none),
+    "cpuid": Exits(entry: .none),
     "out": Exits(each: 1, entry: .none), "mmio": Exits(reason: "mmioWrite", each: 1, entry: .none),
     "hlt": Exits(reason: "halt", each: 1, entry: .none), "delay": Exits(entry: .none),
   ]

@@ -38,6 +38,10 @@ struct IntelTests {
     #expect(max(light.0, light.1) - min(light.0, light.1) <= 2)
   }
 
+  @Test func `a guest that writes only 0 is trapped at each write, and each is ended by KVM`() async throws {
+    try await expectLightExits(on: host)
+  }
+
   @Test(arguments: ["emulate", "emulate-more"])
   func `emulate: each iteration exits twice, exactly, and the register stays at IBRS`(command: String) async throws {
     let report = try await host.run(command)
@@ -123,6 +127,10 @@ struct IBRSTests {
     #expect(try await host.run("passthrough").guest.sees?.ibrsAll == false)
   }
 
+  @Test func `a guest that writes only 0 is trapped at each write, and each is ended by KVM`() async throws {
+    try await expectLightExits(on: host)
+  }
+
   @Test func `passthrough is the guest's, emulate protects nothing, and both count exactly`() async throws {
     let passed = try await host.run("passthrough")
     #expect(passed.exits.byMSR.isEmpty && passed.protection.level == .guest)
@@ -143,4 +151,18 @@ enum ProbeExpectation {
     .init(step: "writeZero", faulted: false, value: 0),
     .init(step: "readAtEnd", faulted: false, value: 0),
   ]
+}
+
+/// KVM traps SPEC_CTRL until a guest's first write that is not 0, and ends what it traps: no exit to the VMM, one more
+/// of KVM's for each access.
+private func expectLightExits(on host: LabHost) async throws {
+  for (command, accesses) in [("zero", 2), ("read", 1)] as [(String, UInt64)] {
+    let report = try await host.run(command)
+    #expect(report.exits.byReason == ["portOut": 1], "\(command)")
+    let (reads, writes) = (report.guest.expected.msrReads, report.guest.expected.msrWrites)
+    #expect(reads + writes == accesses * report.iterations, "\(command)")
+    let light = try #require(report.kvm.lightExits)
+    // First touches of pages, one by one, and a tick or two.
+    #expect((reads + writes...reads + writes + 60).contains(light), "\(command): \(light)")
+  }
 }

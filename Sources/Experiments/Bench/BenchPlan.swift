@@ -147,6 +147,8 @@ struct BenchPlan {
     for policy in policies {
       for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
+        // Under the others the VMM ends its writes, as those of `ibrs`, or nobody does.
+        if name == .ibrsZero && policy != .passthrough { continue }
         try plan(Workload(name, msr: selection.msr), entry, policy, on: kvm, against: bare)
       }
       if wants(.ibpb) {
@@ -216,7 +218,13 @@ struct BenchPlan {
           isAsked: isPossible(.passthrough))
       }
     }
-    for name in Self.primitives where wants(name) && name != .wrmsr && name != .delay {
+    if wants(.rdmsr) {
+      // Trapped by KVM as long as the guest writes nothing, and by the VMM.
+      for policy in policies where policy == .passthrough || policy == .emulate {
+        try planPrimitive(.rdmsr(selection.msr), policy, on: kvm)
+      }
+    }
+    for name in Self.primitives where wants(name) && ![.wrmsr, .rdmsr, .delay].contains(name) {
       try planPrimitive(Workload(name), anyPolicy, on: kvm)
     }
     // A delay says nothing about the host: it is there to test the measuring, when it is asked for.
@@ -270,7 +278,7 @@ struct BenchPlan {
     let exits = workload.perIteration.outs + workload.perIteration.stores + workload.perIteration.halts
     var cell = CellRecord(
       id: id, workload: workload.name, entry: .known(entry), policy: .known(policy),
-      msr: workload.perIteration.writes > 0 || workload.atBoot.writes > 0 ? .known(msr) : nil,
+      msr: workload.accessesMSR ? .known(msr) : nil,
       neighbour: neighbour.flatMap { CellRecord.Neighbour(rawValue: $0.rawValue) },
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
       userBranches: workload.parameters[.userBranches], baseline: baseline,

@@ -18,6 +18,17 @@ extension Workload {
     return workload
   }
 
+  /// One read of an MSR; KVM traps it and ends it as long as the guest has not written anything but 0.
+  static func rdmsr(_ msr: MSR) -> Workload {
+    Workload(
+      primitive: .rdmsr, "one RDMSR of the MSR", msr: msr, actions: Actions(reads: 1),
+      baseline: { asm in asm.mov(.ecx, msr.rawValue, "what RDMSR would read") },
+      body: { asm in
+        asm.mov(.ecx, msr.rawValue, "what RDMSR reads")
+        asm.rdmsr()
+      })
+  }
+
   /// One CPUID, which KVM ends by itself on VMX and SVM: a light exit.
   static let cpuid = Workload(
     primitive: .cpuid, "one CPUID of leaf 0, which KVM ends by itself", actions: Actions(cpuids: 1),

@@ -103,6 +103,7 @@ public struct Workload: Sendable {
         msr, writes: value(.writesPerEntry), exits: value(.exitsPerEntry), userBranches: value(.userBranches))
     case .ibrsAll: self = .ibrsAll(msr, userBranches: value(.userBranches))
     case .ibrsForced: self = .ibrsForced(msr, userBranches: value(.userBranches))
+    case .ibrsZero: self = .ibrsZero(msr)
     case .retpoline: self = .retpoline
     case .indirect: self = .indirect
     case .ibpb: self = .ibpb(msr)
@@ -111,6 +112,7 @@ public struct Workload: Sendable {
     case .phases: self = .phases(msr, length: value(.phaseLength))
     case .probe: self = .probe
     case .wrmsr: self = .wrmsr(msr)
+    case .rdmsr: self = .rdmsr(msr)
     case .cpuid: self = .cpuid
     case .out: self = .out
     case .mmio: self = .mmio

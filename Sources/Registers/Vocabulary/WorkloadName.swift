@@ -2,6 +2,7 @@
 
 /// A workload's name, on the command line and in results.
 public enum WorkloadName: String, CaseIterable, Sendable {
-  case bare, ibrs, ibrsAll = "ibrs-all", ibrsForced = "ibrs-forced", retpoline, indirect, ibpb, ssbd, chatty, phases
-  case probe, wrmsr, cpuid, out, mmio, hlt, delay
+  case bare, ibrs, ibrsAll = "ibrs-all", ibrsForced = "ibrs-forced", ibrsZero = "ibrs-zero"
+  case retpoline, indirect, ibpb, ssbd, chatty, phases
+  case probe, wrmsr, rdmsr, cpuid, out, mmio, hlt, delay
 }

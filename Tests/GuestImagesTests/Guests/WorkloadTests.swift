@@ -33,10 +33,10 @@ struct WorkloadTests {
     "says what it will do in all, from what it does at boot and at each entry",
     arguments: [
       (Workload.Name.bare, 0, 0, 0), (.ibrs, 0, 2000, 0), (.ibrsAll, 0, 1, 0), (.ibrsForced, 0, 1001, 0),
-      (.retpoline, 0, 0, 0),
+      (.ibrsZero, 0, 2000, 0), (.retpoline, 0, 0, 0),
       (.indirect, 0, 0, 0), (.chatty, 0, 0, 1000), (.phases, 0, 1000, 500), (.probe, 4000, 3000, 0),
       (.ibpb, 0, 1000, 0),
-      (.ssbd, 0, 1000, 0), (.wrmsr, 0, 1000, 0), (.out, 0, 0, 1000),
+      (.ssbd, 0, 1000, 0), (.wrmsr, 0, 1000, 0), (.rdmsr, 1000, 0, 0), (.out, 0, 0, 1000),
     ])
   func arithmetic(name: Workload.Name, reads: UInt64, writes: UInt64, outs: UInt64) {
     #expect(
@@ -68,7 +68,8 @@ struct WorkloadTests {
   @Test("of one instruction counts it once an iteration, and its baseline nothing")
   func primitives() {
     let counted: [(Workload.Name, Workload.Actions)] = [
-      (.wrmsr, .init(writes: 5)), (.cpuid, .init(cpuids: 5)), (.out, .init(outs: 5)), (.mmio, .init(stores: 5)),
+      (.wrmsr, .init(writes: 5)), (.rdmsr, .init(reads: 5)), (.cpuid, .init(cpuids: 5)), (.out, .init(outs: 5)),
+      (.mmio, .init(stores: 5)),
       (.hlt, .init(halts: 5)), (.delay, .init()),
     ]
     #expect(counted.map(\.0) == Workload.Name.allCases.filter { $0.kind == .primitive })

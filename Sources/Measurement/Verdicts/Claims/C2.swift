@@ -4,7 +4,7 @@ import Registers
 
 extension ClaimRule {
   /// Two ratios: the guest that writes twice at each entry over its bare entry, once with the writes ended by KVM (the
-  /// light exit, on the stand-in MSR), once with the writes ended by the VMM.
+  /// light exit: of 0 to SPEC_CTRL itself, or of the stand-in), once with the writes ended by the VMM.
   ///
   /// The thread speaks of traps that end inside the kernel, so the light ratio decides: the claim holds if its interval
   /// lies within `slowdownTolerance`. The heavy ratio stands beside it. Where the kernel is not entered by a system
@@ -18,19 +18,15 @@ extension ClaimRule {
 
   @Sendable private static func judgeC2(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
     try evidence.judgeByLightExit(in: slowdownTolerance) { place throws(Evidence.Missing) in
-      let cell = try evidence.find("an entry with two writes that end in \(place.text)") {
-        $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn)
-      } tried: {
-        $0.isWriter() && $0.isToEnd(in: place)
-      }
+      let cell = try evidence.writer(endedBy: place)
       let ratio = try evidence.ratio(
         "two writes ended by \(place.text) / bare", cell, over: try evidence.bare(for: cell))
-      return (ratio, cell.entry)
-    } reason: { light, heavy, entry, position in
+      return (ratio, cell)
+    } reason: { light, heavy, cell, position in
       let aside = heavy.map { ", with the VMM doing so \($0.text)" } ?? ""
-      let caveat = entry.isSystemCall ? "" : "; the kernel was entered by \(entry), not by a system call"
+      let caveat = cell.entry.isSystemCall ? "" : "; the kernel was entered by \(cell.entry), not by a system call"
       return "with KVM ending the two writes an entry costs \(light.text) times a bare one\(aside); "
-        + "\(position) 1.5 to 6\(caveat)"
+        + "\(position) 1.5 to 6\(caveat); \(cell.whatIsWritten)"
     }
   }
 }
@@ -69,7 +65,32 @@ extension Evidence {
   }
 }
 
+extension Evidence {
+  /// The guest whose two writes at each entry end there.
+  ///
+  /// Where KVM ends them they are of SPEC_CTRL itself, if it traps a guest that writes only 0; else of the stand-in.
+  func writer(endedBy place: CellRecord.Place, entry: Known<Entry>? = nil) throws(Missing) -> CellRecord {
+    let fits = { (cell: CellRecord) in entry == nil || cell.entry == entry }
+    if place == .kvm, let zero = all(where: { $0.isZeroWriter && $0.place == .kvm && fits($0) }).first { return zero }
+    return try find("an entry with two writes that end in \(place.text)") {
+      $0.isWriter() && $0.place == place && ($0.writesSpecCtrl || place == .kvm && $0.writesStandIn) && fits($0)
+    } tried: {
+      $0.isWriter() && $0.isToEnd(in: place) && fits($0)
+    }
+  }
+}
+
 extension CellRecord {
+  /// Whether its guest writes only 0 to SPEC_CTRL, twice at each entry.
+  fileprivate var isZeroWriter: Bool { workload == .ibrsZero && !isPrimitive && neighbour == nil && writesSpecCtrl }
+
+  /// What a guest writes whose writes KVM ends, in words.
+  var whatIsWritten: String {
+    writesStandIn
+      ? "KVM ends writes of \(MSR.standIn), which stands in for the register"
+      : "KVM ends writes of 0 to the register itself"
+  }
+
   /// Whether a guest that writes is there for writes that end in this place.
   func isToEnd(in place: Place) -> Bool {
     switch place {
@@ -85,11 +106,11 @@ extension Evidence {
   /// Judges by the ratio with the writes ended by KVM; the one with the writes ended by the VMM stands beside it.
   func judgeByLightExit(
     in tolerance: ClosedRange<Double>,
-    ratio: (CellRecord.Place) throws(Missing) -> (finding: Finding, entry: Known<Entry>),
-    reason: (_ light: Finding, _ heavy: Finding?, _ entry: Known<Entry>, _ position: String) -> String
+    ratio: (CellRecord.Place) throws(Missing) -> (finding: Finding, cell: CellRecord),
+    reason: (_ light: Finding, _ heavy: Finding?, _ cell: CellRecord, _ position: String) -> String
   ) throws(Missing) -> Ruling {
     let heavy = try? ratio(.vmm).finding
-    let light: (finding: Finding, entry: Known<Entry>)
+    let light: (finding: Finding, cell: CellRecord)
     do throws(Missing) { light = try ratio(.kvm) } catch {
       throw Missing(
         outcome: error.outcome,
@@ -99,6 +120,6 @@ extension Evidence {
     let position = "KVM's interval \(light.finding.position(in: tolerance).text)"
     return Ruling(
       outcome: [light.finding].outcome(in: tolerance), findings: [light.finding] + (heavy.map { [$0] } ?? []),
-      reason: reason(light.finding, heavy, light.entry, position))
+      reason: reason(light.finding, heavy, light.cell, position))
   }
 }

@@ -21,18 +21,14 @@ extension ClaimRule {
       $0.isWriter() && $0.isToEnd(in: .hardware)
     }
     return try evidence.judgeByLightExit(in: parTolerance) { place throws(Evidence.Missing) in
-      let trapped = try evidence.find("an entry with two writes that end in \(place.text)") {
-        $0.isWriter() && $0.place == place && $0.entry == passed.entry
-      } tried: {
-        $0.isWriter() && $0.isToEnd(in: place) && $0.entry == passed.entry
-      }
+      let trapped = try evidence.writer(endedBy: place, entry: passed.entry)
       let ratio = try evidence.ratio(
         "two writes ended by \(place.text) / by the hardware", trapped, over: passed)
-      return (ratio, passed.entry)
-    } reason: { light, heavy, _, position in
+      return (ratio, trapped)
+    } reason: { light, heavy, cell, position in
       let aside = heavy.map { ", by the VMM \($0.text)" } ?? ""
       return "two writes trapped by KVM cost \(light.text) times two that reach the register\(aside); "
-        + "\(position) 0.5 to 2"
+        + "\(position) 0.5 to 2; \(cell.whatIsWritten)"
     }
   }
 
