@@ -35,7 +35,7 @@ public struct HostSpecCtrl: Hashable, Sendable {
       bits = SpecCtrl(rawValue: value).intersection([.ibrs, .ipredDisS, .rrsbaDisS, .bhiDisS])
       source = .register
     } else {
-      let account = HostKernel(files: files).spectreV2 ?? ""
+      let account = HostKernel(files: files)[vulnerability: "spectre_v2"] ?? ""
       var told: SpecCtrl = []
       // On an AMD processor "Automatic IBRS" is in IA32_EFER.
       let isAMD = files.value("proc/cpuinfo")?.contains("AuthenticAMD") ?? false

@@ -19,7 +19,7 @@ extension Workload {
   }
 
   /// One read of an MSR; KVM traps it and ends it as long as the guest has not written anything but 0.
-  static func rdmsr(_ msr: MSR) -> Workload {
+  public static func rdmsr(_ msr: MSR) -> Workload {
     Workload(
       primitive: .rdmsr, "one RDMSR of the MSR", msr: msr, actions: Actions(reads: 1),
       baseline: { asm in asm.mov(.ecx, msr.rawValue, "what RDMSR would read") },

@@ -110,6 +110,6 @@ public struct Document: Equatable, Sendable {
     let outcome: String
     let reason: String
     /// What a second witness says of it; nil where there is none.
-    let second: String?
+    var second: String?
   }
 }
