@@ -29,7 +29,7 @@ struct ClockWitnessTests {
   func invented(ticks: UInt64) throws {
     let record = record([500, ticks], hostCycles: 1000)
     let doubt = try #require(record.clockDoubt)
-    #expect(doubt.contains("longer than the 1000 ticks that went by on the host's clock"))
+    #expect(doubt.contains("longer than the 1000 ticks of the host's clock"))
     let report = RunReport(record, host: nil, entryChoice: "made up")
     #expect(report.guest.clockDoubt == doubt)
     #expect(report.guest.cyclesPerIteration == nil && report.guest.distribution == nil)

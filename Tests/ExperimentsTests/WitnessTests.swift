@@ -57,7 +57,7 @@ struct WitnessTests {
       #expect(
         contradictions(of: .made(intercepts: .atTimes, writes: 9, tally: Self.tally(opens, closes, openAtEnd)))
           == [
-            "the policy opened the register \(opens) times, closed it \(closes) times, and says that at the end it is "
+            "the policy opened the register \(opens) times, closed it \(closes) times, and reports that at the end it is "
               + (openAtEnd == 0 ? "closed" : "open")
           ])
     }

@@ -34,7 +34,7 @@ struct HostKernelTests {
     #expect(kernel.scaling.map(\.cpu) == [0, 2, 10])
     #expect(kernel.scaling[1].governor == nil && kernel.scaling[1].driver == nil)
     #expect(kernel.governors == ["performance", "powersave"])
-    #expect(Set(kernel.scaling.map(\.driver)) == ["intel_pstate"])
+    #expect(Set(kernel.scaling.compactMap(\.driver)) == ["intel_pstate"])
     #expect(kernel.turbo == true, "intel_pstate's word counts before the generic one")
     #expect(kernel.clocksource == "tsc")
     #expect(kernel.availableClocksources == ["tsc", "hpet", "acpi_pm"])

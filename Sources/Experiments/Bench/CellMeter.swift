@@ -1,4 +1,4 @@
-// Measuring one cell: how many iterations a sample needs, one round of samples, and what the exits say.
+// Measures one cell: the iterations of a sample, rounds of samples, and exits.
 
 import GuestImages
 import Hypervisor
@@ -9,22 +9,22 @@ import SystemPackage
 struct CellMeter {
   let plan: PlannedCell
   private let sampling: Sampling
-  /// Iterations of the shorter sample of a pair, the longer has twice as many; nil until `calibrate` finds it out.
+  /// The iterations of the shorter sample of a pair, the longer has twice as many; nil before `calibrate`.
   private var iterations: UInt32?
-  /// What iterations cost, sample by sample, in each round.
+  /// The cost of an iteration by each sample, in each round.
   private(set) var rounds: [[Double]] = []
-  /// Why the cell was given up, with what became of it.
+  /// The status and the reason of a cell that was given up.
   private(set) var failure: (status: CellRecord.Status, reason: String)?
   private var disturbance: CellRecord.Disturbance?
   private var counted: (iterations: UInt64, vmm: UInt64, kvm: UInt64?, emulated: UInt64) = (0, 0, 0, 0)
 
   /// Pairs of samples in one round.
   private static let pairs = 8
-  /// Pairs of samples in a round beside a neighbour: longer than a scheduler's turn.
+  /// Pairs of samples in a round beside a neighbour, which takes longer than a scheduler's turn.
   private static let pairsBesideNeighbour = 32
-  /// How often a round is taken again in which the neighbour did not run.
+  /// How often a round without writes of the neighbour is repeated.
   private static let tries = 5
-  /// How many samples the least is taken of: enough that one of them is undisturbed.
+  /// The number of samples of which the shortest counts; enough that one is undisturbed.
   private static let trials = 8
   private static let mostIterations: UInt32 = 1 << 20
 
@@ -32,10 +32,10 @@ struct CellMeter {
 
   var isActive: Bool { failure == nil && plan.experiment != nil }
 
-  /// Finds out how many iterations a sample needs.
+  /// Determines the iterations of a sample.
   ///
-  /// Cells that cost the same get as good as the same number, whatever else the machine does meanwhile: the longer a
-  /// sample, the more of what disturbs it is in it.
+  /// Cells of the same cost get almost the same number on a busy machine too, because longer samples are disturbed
+  /// more.
   mutating func calibrate(on kvm: borrowing KVM, control: RunControl) {
     if isActive { iterations = enoughIterations(on: kvm, control: control) ?? iterations }
   }
@@ -48,50 +48,49 @@ struct CellMeter {
     }
   }
 
-  /// Tries longer samples until their least cost tells how many iterations are long enough.
+  /// Tries longer and longer samples, until the shortest one is long enough.
   private mutating func tryIterations(on kvm: borrowing KVM, control: RunControl) -> UInt32? {
     var iterations: UInt32 = 1
     while true {
       guard let least = leastTicks(of: iterations, on: kvm, control: control) else { return nil }
       let enough = Self.iterations(of: least / Double(iterations), lasting: sampling.ticks)
-      // The fixed cost is in each sample: of a short one it may be most.
+      // The fixed cost may be most of a short sample, so a much larger result is tried again.
       if enough <= iterations + iterations / 8 { return enough }
       iterations = enough
     }
   }
 
-  /// Counts the instructions of an iteration: where the clock counts them, all iterations are alike.
+  /// Counts the instructions of an iteration; by such a clock all iterations are alike.
   private mutating func countIterations(
     besides fixedCost: Double, on kvm: borrowing KVM, control: RunControl
   ) -> UInt32? {
-    // Some workloads go to and fro between two tasks.
+    // Two, because some workloads switch between two tasks.
     guard let least = leastTicks(of: 2, on: kvm, control: control) else { return nil }
     return Self.iterations(of: (least - fixedCost) / 2, lasting: sampling.ticks)
   }
 
-  /// The least ticks of some samples of so many iterations; nil when there is no result.
+  /// The ticks of the shortest of some samples; nil when there is no result.
   private mutating func leastTicks(of iterations: UInt32, on kvm: borrowing KVM, control: RunControl) -> Double? {
     let lengths = settling + [UInt32](repeating: iterations, count: 1 + Self.trials)
-    // The first sample has the guest's cold start in it.
+    // The first sample includes the guest's cold start.
     return run(lengths, on: kvm, control: control).map {
       Array($0.samples.dropFirst(settling.count + 1)).least(of: iterations)
     }
   }
 
-  /// How many iterations of this cost last so many ticks; more than one are even, for the workloads of two tasks.
+  /// How many iterations of this cost last `ticks`; even unless 1, for the workloads of two tasks.
   static func iterations(of cost: Double, lasting ticks: UInt64) -> UInt32 {
     let enough = Double(ticks) / max(1, cost)
     return enough <= 1 ? 1 : min(mostIterations, 2 * UInt32((min(enough, Double(mostIterations)) / 2).rounded(.up)))
   }
 
-  /// Whether `calibrate` has found out how many iterations a sample needs.
+  /// Whether `calibrate` has succeeded.
   var isCalibrated: Bool { iterations != nil }
 
-  /// Measures one round: pairs of samples of N and 2N iterations; `Sampling` says what they cost without their fixed
-  /// cost.
+  /// Measures one round: pairs of samples of N and 2N iterations, from which `Sampling` computes costs.
   ///
-  /// A cell beside a neighbour gives its round only where the neighbour has written meanwhile, as `neighbourWrites`
-  /// counts it; and takes long rounds, so that the two take turns on one processor.
+  /// The round of a cell beside a neighbour counts only if the neighbour has written meanwhile, by `neighbourWrites`.
+  /// It is longer, so that the two take turns on one processor.
   mutating func round(on kvm: borrowing KVM, control: RunControl, neighbourWrites: (() -> UInt64)? = nil) {
     guard isActive, let iterations else { return }
     let pairs = neighbourWrites == nil ? Self.pairs : Self.pairsBesideNeighbour
@@ -105,8 +104,7 @@ struct CellMeter {
     fail(.void, "its neighbour wrote nothing while it was measured, \(Self.tries) times in a row")
   }
 
-  /// What comes first in each run and is no sample: the iterations by which `adaptive` has opened the register, if it
-  /// ever does.
+  /// The iterations at the start of each run that are not samples: enough for `adaptive` to open the register.
   private var settling: [UInt32] {
     guard let experiment = plan.experiment, experiment.policy == .adaptive, let costs = plan.terms.adaptiveCosts
     else { return [] }
@@ -122,22 +120,22 @@ struct CellMeter {
     var disturbance = disturbance ?? CellRecord.Disturbance()
     disturbance.add(record.disturbance)
     self.disturbance = disturbance
-    // The doorbell at the end is none of the workload's, and what was trapped until the register was opened none of its
-    // settled state.
+    // Exits that are not the settled workload's: the doorbell at the end, and accesses trapped before the register was
+    // opened.
     let others = 1 + record.trappedBeforeOpening
     counted.vmm += record.counters.total - others
     counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - others } }
     counted.emulated += record.kvmStatistics?["insn_emulation"] ?? 0
   }
 
-  /// One run of the guest; nil when it gave no result, which is then said in the cell, or when it was cancelled.
+  /// One run of the guest; nil when it failed, with the reason in the cell, or when it was cancelled.
   private mutating func run(_ lengths: [UInt32], on kvm: borrowing KVM, control: RunControl) -> RunRecord? {
     guard var experiment = plan.experiment else { return nil }
     experiment.iterationsPerSample = lengths
     do {
       let record = try experiment.run(on: kvm, terms: plan.terms, control: control)
       if let doubt = record.clockDoubt {
-        fail(.void, "the guest's time stamps cannot be believed: \(doubt)")
+        fail(.void, "the guest's time stamps are wrong: \(doubt)")
         return nil
       }
       if record.completed { return record }
@@ -150,10 +148,12 @@ struct CellMeter {
     return nil
   }
 
-  /// Gives the cell up, with the reason.
+  /// Gives the cell up.
   mutating func fail(_ status: CellRecord.Status, _ reason: String) { failure = (status, reason) }
 
-  /// The cell with what was measured of it; where its writes end shows beside its baseline.
+  /// The cell with its measurements.
+  ///
+  /// The baseline is needed to find the place where its writes end.
   func record(against baseline: CellMeter?) -> CellRecord {
     var cell = plan.cell
     cell.place = place(against: baseline)
@@ -170,8 +170,7 @@ struct CellMeter {
     counted.iterations > 0 ? exits.map { Double($0) / Double(counted.iterations) } : nil
   }
 
-  /// Where the cell's writes end: by the exits it makes, and the instructions that KVM emulates for it, beside those of
-  /// its baseline.
+  /// Where the cell's writes end, by its exits and the instructions that KVM emulates, compared with its baseline.
   private func place(against baseline: CellMeter?) -> CellRecord.Place {
     let cell = plan.cell
     guard cell.writesPerEntry > 0, let vmm = exitsPerEntry(counted.vmm) else { return .none }
@@ -189,14 +188,14 @@ struct CellMeter {
 }
 
 extension CellRecord.Disturbance {
-  /// Adds what a run had of it.
+  /// Adds a run's disturbance.
   fileprivate mutating func add(_ run: RunRecord.Disturbance) {
     add(seconds: run.seconds, waited: run.waited, preemptions: run.preemptions, signals: run.signals)
   }
 }
 
 extension RunRecord {
-  /// The accesses of the MSR that were trapped before the register was opened for good; 0 where it was not.
+  /// The accesses of the MSR that were trapped before the register was opened and stayed open; 0 where it did not.
   fileprivate var trappedBeforeOpening: UInt64 {
     guard tally["openAtEnd"] == 1, tally["closes"] == 0, let subject = counters.byMSR[experiment.msr] else { return 0 }
     return subject.reads + subject.writes

@@ -1,10 +1,10 @@
-// The circumstances of a benchmark: what went on beside it, and what of that may spoil the result.
+// The circumstances of a benchmark, and warnings about them.
 
 import Hypervisor
 import Measurement
 
 extension BenchEnvironment {
-  /// What happened between two readings.
+  /// The circumstances between two readings.
   init(
     cpu: Int?, before: HostLoad, after: HostLoad, countsInstructions: Bool, processor: HostProcessor? = nil,
     neighbourProcessor: HostProcessor? = nil
@@ -18,7 +18,7 @@ extension BenchEnvironment {
       processor: processor.map(Processor.init), neighbourProcessor: neighbourProcessor.map(Processor.init))
   }
 
-  /// What may spoil a result under these circumstances, each in a sentence.
+  /// Warnings about these circumstances, one sentence each.
   func warnings(on host: HostReport) -> [String] {
     var warnings: [String] = []
     if countsInstructions == true {
@@ -27,11 +27,11 @@ extension BenchEnvironment {
     if let loadBefore, let count = host.cpu.logicalCount, loadBefore > max(0.5, Double(count) - 1) {
       warnings.append(
         "the load was \(hundredths(loadBefore)) on \(count) \(count == 1 ? "processor" : "processors") in the minute before the "
-          + "benchmark, a run of its own then included: where other work goes on, wait until it has ended")
+          + "benchmark, earlier benchmarks included: if other work is running, wait until it has ended")
     }
     if let clocksource = host.tsc.clocksource, !Self.clocksourcesByTSC.contains(clocksource) {
       warnings.append(
-        "the kernel keeps its time by \(clocksource), not by the time-stamp counter, which the figures rest on: "
+        "the kernel's clocksource is \(clocksource), not the time-stamp counter, which the figures depend on: "
           + "`dmesg | grep -i tsc` says why")
     }
     if host.module == "kvm_pvm" {
@@ -62,7 +62,7 @@ extension BenchEnvironment {
     return warnings
   }
 
-  /// The clocksources that read the time-stamp counter: by itself, or scaled by what the hypervisor below says (Linux:
+  /// The clocksources that read the time-stamp counter, directly or scaled by the hypervisor's data (Linux:
   /// arch/x86/kernel/kvmclock.c, drivers/clocksource/hyperv_timer.c).
   private static let clocksourcesByTSC: Set = ["tsc", "kvm-clock", "hyperv_clocksource_tsc_page"]
 
@@ -74,7 +74,7 @@ extension BenchEnvironment {
 }
 
 extension BenchEnvironment.Processor {
-  /// One of the host's.
+  /// A processor of the host.
   init(_ processor: HostProcessor) {
     self.init(
       cpu: processor.cpu, core: processor.core?.rawValue, capacity: processor.capacity,

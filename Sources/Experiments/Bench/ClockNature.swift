@@ -1,26 +1,26 @@
-// What the guest's clock counts, by samples of a loop whose instructions are known. A pure judgement.
+// Finds what the guest's clock counts, from samples of a loop whose instructions are known.
 
 import GuestImages
 
 /// What a clock counts.
 enum ClockNature: Equatable {
   case time
-  /// Instructions: a sample costs so many beside its iterations, the same in every sample of every guest.
+  /// Instructions; a sample's fixed cost is the same in every sample of every guest.
   case instructions(fixedCost: Double)
-  /// Neither: why, without a full stop.
+  /// Neither; why, without a full stop.
   case neither(String)
 
   /// The instructions of an iteration of the empty loop: INC, DEC, JNZ.
   private static let loopInstructions = 3.0
   /// Two pairs of lengths, in iterations of the empty loop.
   private static let lengths: [UInt32] = [1, 2, 128, 256]
-  /// How often each is taken: often enough that some samples have no interrupt in them.
+  /// How often each length is sampled; enough that some samples have no interrupt.
   private static let trials = 8
 
-  /// How many iterations each sample has that it is judged by.
+  /// The iterations of each sample for the judgement.
   static var iterationsPerSample: [UInt32] { (0..<trials).flatMap { _ in lengths } }
 
-  /// What a clock counts that gave these samples; time where there are none.
+  /// The nature of the clock that gave these samples; time without samples.
   init(of samples: [SampleRecord]) {
     let least = Self.lengths.map(samples.least)
     let (first, second) = (least[1] - least[0], (least[3] - least[2]) / Double(Self.lengths[3] - Self.lengths[2]))
@@ -31,11 +31,11 @@ enum ClockNature: Equatable {
       } else if first == Self.loopInstructions, second == Self.loopInstructions {
         .instructions(fixedCost: 2 * least[0] - least[1])
       } else if least[3] <= least[0] {
-        .neither("it stands still: a loop of \(longest) turns takes it no longer than one of a single turn")
+        .neither("it stands still: by it a loop of \(longest) turns takes no longer than one of a single turn")
       } else if first == second, Self.lengths.allSatisfy({ samples.areAlike(of: $0) }) {
         .neither(
-          "each turn of a loop of three instructions takes exactly \(Int(first)) \(first == 1 ? "tick" : "ticks"), and time is "
-            + "never the same number")
+          "each turn of a loop of three instructions takes exactly \(Int(first)) \(first == 1 ? "tick" : "ticks"), but time "
+            + "varies")
       } else {
         .time
       }
@@ -43,11 +43,11 @@ enum ClockNature: Equatable {
 }
 
 extension [SampleRecord] {
-  /// The least ticks of the samples of so many iterations: an interrupt only adds.
+  /// The ticks of the shortest sample of this number of iterations; an interrupt only adds ticks.
   func least(of iterations: UInt32) -> Double { Double(filter { $0.iterations == iterations }.map(\.ticks).min() ?? 0) }
 
-  /// Whether all samples of so many iterations but one have the same ticks: one may have an interrupt or a cold start
-  /// in it.
+  /// Whether all samples of this number of iterations but one have the same ticks; one may have an interrupt or a cold
+  /// start.
   fileprivate func areAlike(of iterations: UInt32) -> Bool {
     let ticks = filter { $0.iterations == iterations }.map(\.ticks)
     return ticks.count { $0 != ticks.min() } <= 1

@@ -1,5 +1,5 @@
 // A second VM beside the measured one: a guest that writes the MSR all the time, on the same processor or on another.
-// That it runs is proved by a count, not assumed: it makes an exit every so many writes.
+// Its exits, one for every few writes, prove that it runs.
 
 import GuestImages
 import Hypervisor
@@ -24,14 +24,14 @@ struct Neighbour: ~Copyable {
     let reason = Mutex<String?>(nil)
   }
 
-  /// Writes between two exits, by which it is known to run.
+  /// Writes between two exits.
   private static let writesPerExit = 64
-  /// How often it is asked whether it has begun.
+  /// The interval of checks whether it has begun.
   private static let period = Duration.microseconds(200)
 
-  /// Starts a guest that writes without end, on `cpu`, under the policy of `experiment` and about its MSR.
+  /// Starts a guest that keeps writing the MSR of `experiment`, on `cpu`, under its policy.
   ///
-  /// - Throws: `Errno` when there is no thread for it. What goes wrong later ends the neighbour; see `awaitWriting`.
+  /// - Throws: `Errno` when there is no thread for it. A later failure ends the neighbour; see `awaitWriting`.
   init(
     on cpu: Int, beside experiment: Experiment, terms: Terms, path: FilePath
   ) throws(Errno) {
@@ -55,16 +55,16 @@ struct Neighbour: ~Copyable {
     (self.control, self.exits, self.failure) = (control, exits, failure)
   }
 
-  /// Tells how often it has written so far, to its last exit.
+  /// Returns the number of its writes up to its last exit.
   var writes: @Sendable () -> UInt64 { { [exits] in exits.value * UInt64(Self.writesPerExit) } }
 
-  /// Waits until it writes, and gives nil; or why it does not.
+  /// Waits until it writes; returns nil, or why it does not.
   func awaitWriting(within limit: Duration) -> String? {
     let deadline = ContinuousClock.now + limit
     while exits.value == 0 {
       if let reason = failure.reason.withLock({ $0 }) { return "its neighbour failed: \(reason)" }
-      guard ContinuousClock.now < deadline else { return "its neighbour did not come to write within \(limit)" }
-      // Sleeping, not spinning: it may need this processor.
+      guard ContinuousClock.now < deadline else { return "its neighbour did not write within \(limit)" }
+      // Sleeps, because the neighbour may need this processor.
       Thread.sleep(for: Self.period)
     }
     return nil

@@ -1,48 +1,48 @@
-// From samples to costs: that depends on whether the clock counts time or instructions.
+// Computes costs from samples, for clocks that count time and for those that count instructions.
 
 import GuestImages
 import Hypervisor
 
-/// How the cells of a benchmark are sampled: in pairs of N and 2N iterations.
+/// How the cells of a benchmark are sampled, in pairs of N and 2N iterations.
 struct Sampling {
-  /// How long the shorter sample of a pair is at least, in ticks of the guest's clock.
+  /// The minimum length of the shorter sample of a pair, in ticks of the guest's clock.
   let ticks: UInt64
-  /// What a sample costs beside its iterations, in ticks: the clock's own cost, and the way into the loop.
+  /// The cost of a sample besides its iterations, in ticks: the clock's own cost, and the way into the loop.
   ///
   /// Where the clock counts instructions it is the same in every sample of every guest. Nil where it counts time.
   let fixedCost: Double?
-  /// Why the clock cannot be believed, without a full stop; nil where nothing speaks against it.
+  /// Why the clock is wrong, without a full stop; nil where no contradiction is known.
   let doubt: String?
 
   /// Long against the clock's own cost, short against an interrupt's period.
   private static let seconds = 0.000_2
-  /// Assumed where nobody tells how fast the clock runs.
+  /// The frequency that is assumed where it is not known.
   private static let unknownHertz = 1e9
 
-  /// For a clock of this frequency, nil where nobody tells it, that counts this.
+  /// The sampling for a clock; `hertz` is nil where its frequency is not known.
   init(hertz: Double?, of nature: ClockNature = .time) {
     ticks = UInt64((hertz ?? Self.unknownHertz) * Self.seconds)
     if case .instructions(let cost) = nature { fixedCost = cost } else { fixedCost = nil }
     if case .neither(let reason) = nature { doubt = reason } else { doubt = nil }
   }
 
-  /// Finds out what the guest's clock counts.
+  /// The sampling for the guest's clock, which is tried first.
   init(on kvm: borrowing KVM, hertz: Double?) throws(ExperimentError) {
     var experiment = try Experiment(.bare, entry: .none, policy: .emulate, iterations: 1, samples: 1)
     experiment.iterationsPerSample = ClockNature.iterationsPerSample
-    // Where it does not run, its cell says why.
+    // If the guest does not run, the cell of this workload says why.
     let samples = (try? experiment.run(on: kvm, control: Bench.makeControl()))?.samples ?? []
     self.init(hertz: hertz, of: ClockNature(of: samples))
   }
 
   var countsInstructions: Bool { fixedCost != nil }
 
-  /// What an iteration costs by each pair of samples of `iterations` and twice as many.
+  /// The costs of an iteration, from pairs of samples of `iterations` and twice as many.
   ///
-  /// A clock that counts time gives the difference of each pair, in which there is no fixed cost. One that counts
-  /// instructions gives two costs for each pair, the known fixed cost taken off. An interrupt then is in one of them,
-  /// and the median is free of interrupts as long as samples are shorter than half of their period; in the difference
-  /// of a pair of such samples there would be one more often than not.
+  /// For a clock that counts time, each pair gives one cost, its difference, which has no fixed cost. For a clock that
+  /// counts instructions, each sample gives one cost, less the known fixed cost. An interrupt is then in one cost only,
+  /// and the median has no interrupts as long as samples are shorter than half of their period; most differences of
+  /// such samples would include one.
   func costs(of samples: [SampleRecord], iterations: UInt32) -> [Double] {
     if let fixedCost { return samples.map { (Double($0.ticks) - fixedCost) / Double($0.iterations) } }
     return stride(from: 0, to: samples.count - 1, by: 2).map { index in

@@ -159,7 +159,7 @@ struct PolicySupportTests {
       Issue.record("it runs as emulate")
       return
     }
-    #expect(protection.reason.contains("never opened to the guest: the guest's mode is in it"))
+    #expect(protection.reason.contains("never opened to the guest: it holds the guest's mode"))
     #expect(!Terms(host).mayOpen, "nothing is measured for it")
   }
 
