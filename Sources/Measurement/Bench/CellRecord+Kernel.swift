@@ -22,17 +22,20 @@ extension CellRecord {
     @Nullable public var interrupts: UInt64?
 
     /// A kernel that is yet to be booted.
-    public init(
-      _ work: KernelWork, told mitigation: KernelMitigation, says: String? = nil, iterations: UInt64 = 0,
-      writes: UInt64 = 0, interrupts: UInt64? = nil
-    ) {
+    public init(_ work: KernelWork, told mitigation: KernelMitigation) {
       self.work = .known(work)
       self.mitigation = .known(mitigation)
+      (taken, says, interrupts) = (nil, nil, nil)
+      (iterations, writes) = (0, 0)
+    }
+
+    /// Adds what was counted in some more iterations of a kernel that says this of Spectre v2.
+    public mutating func add(iterations: UInt64, writes: UInt64, interrupts: UInt64?, says: String?) {
       self.says = says
       taken = says.flatMap(KernelMitigation.init(reported:)).map(Known.known)
-      self.iterations = iterations
-      self.writes = writes
-      self.interrupts = interrupts
+      self.iterations &+= iterations
+      self.writes &+= writes
+      self.interrupts = interrupts.map { (self.interrupts ?? 0) &+ $0 }
     }
 
     /// Whether it does what it was told; nil where that cannot be told.

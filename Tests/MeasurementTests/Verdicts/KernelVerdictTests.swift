@@ -19,11 +19,9 @@ extension MadeUp {
     let taken = says.flatMap(KernelMitigation.init(reported:))
     let isTrapped = policy == .emulate || policy == .shadow
     let writes = work.writes(under: taken) ?? 0
-    var cell = CellRecord(
-      CellRecord.Kernel(
-        work, told: mitigation, says: says, iterations: 1000, writes: isTrapped ? UInt64(1000 * writes) : 0,
-        interrupts: 0),
-      under: policy)
+    var kernel = CellRecord.Kernel(work, told: mitigation)
+    kernel.add(iterations: 1000, writes: isTrapped ? UInt64(1000 * writes) : 0, interrupts: 0, says: says)
+    var cell = CellRecord(kernel, under: policy)
     cell.writesPerEntry = writes
     cell.place = writes == 0 ? .none : isTrapped ? .vmm : .hardware
     cell.vmmExitsPerEntry = isTrapped ? Double(writes) : 0
