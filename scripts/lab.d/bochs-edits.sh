@@ -21,6 +21,11 @@ edit_bochs() {
           ((BX_CPU_THIS_PTR msr.ia32_spec_ctrl ^ val_64) & ~vm->ia32_spec_ctrl_mask);
       }" || return
 
+  # A posted-interrupt descriptor is aligned to 64 bytes (SDM vol. 3C, 27.2.1.1). Bochs wants a page of its own for it, so that no
+  # guest with KVM's local APIC is entered.
+  edit_line "$1/cpu/vmx.cc" 'if (! IsValidPageAlignedPhyAddr(vm->pid_addr)) {' instead \
+    '      if ((vm->pid_addr & 0x3f) != 0 || ! IsValidPhyAddr(vm->pid_addr)) {' || return
+
   # The bits of IA32_SPEC_CTRL that fault are those that CPUID does not offer. Bochs takes 0x5ff on every model.
   edit_line "$msr" 'bool isValidMSR_IA32_SPEC_CTRL(Bit64u val_64)' before 'static Bit64u offered_IA32_SPEC_CTRL()
 {
