@@ -165,8 +165,24 @@ struct VerdictTests {
       ]
       return verdict(.c2, MadeUp.report(cells)).reason
     }
-    #expect(reason("breakpoint").hasSuffix("; the kernel was entered by breakpoint, not by a system call."))
+    #expect(
+      reason("breakpoint").hasSuffix(
+        "; the kernel was entered by breakpoint, not by a system call; KVM ends writes of IA32_TSC_ADJUST, which stands in "
+          + "for the register."))
     for entry in ["syscall", "sysenter"] { #expect(!reason(entry).contains("entered by")) }
+  }
+
+  @Test("C2 stands on the register itself where KVM ends a guest's writes of 0, and on its stand-in elsewhere")
+  func c2OnTheRegister() {
+    let bare = MadeUp.cell("bare", "passthrough", cost: 700)
+    let standIn = MadeUp.cell("ibrs", "passthrough", cost: 2100, msr: "0x3b", writes: 2, place: .kvm)
+    func zero(_ place: CellRecord.Place) -> CellRecord {
+      MadeUp.cell("ibrs-zero", "passthrough", cost: 7000, msr: "0x48", writes: 2, place: place)
+    }
+    let light = verdict(.c2, MadeUp.report([bare, standIn, zero(.kvm)]))
+    #expect(light.outcome == .doesNotHold && light.reason.hasSuffix("; KVM ends writes of 0 to the register itself."))
+    // Where nothing traps them, they are no light exit.
+    #expect(verdict(.c2, MadeUp.report([bare, standIn, zero(.hardware)])).outcome == .holds)
   }
 
   @Test("An interval across the edge of the tolerance decides nothing")
