@@ -162,7 +162,10 @@ struct KernelBenchTests {
       let kernel = try #require(cell.kernel)
       let isTrapped = cell.policy == .known(.emulate) && kernel.mitigation == .known(.ibrs)
       let each: [Known<KernelWork>: UInt64] = [.known(.getppid): 2, .known(.pageFault): 2, .known(.pipe): 8]
-      #expect(kernel.writes == (isTrapped ? try #require(each[kernel.work]) * kernel.iterations : 0), "\(cell.id)")
+      let exact = isTrapped ? try #require(each[kernel.work]) * kernel.iterations : 0
+      // The other end of the pipe waits in its next call when a round ends, or has yet to make it.
+      let loose: UInt64 = isTrapped && kernel.work == .pipe ? 2 * UInt64(cell.rounds.count) : 0
+      #expect(kernel.writes + loose >= exact && kernel.writes <= exact + loose, "\(cell.id): \(kernel.writes)")
       #expect(cell.place == (isTrapped ? .vmm : kernel.mitigation == .known(.ibrs) ? .hardware : .none), "\(cell.id)")
     }
   }

@@ -1,66 +1,61 @@
 # The table of scripts/lab-cost --linux: what a real kernel's own work costs under each policy, and how often it writes
 # the register meanwhile, on two hosts. The functions are called by scripts/lab-cost.
 
-kernel_hosts='intel intel-ibrs'
-
-# kernel_mitigations HOST: where the kernel chooses IBRS by itself, it is not told to.
-kernel_mitigations() {
-  case $1 in
-    intel) echo retpoline ibrs auto ;;
-    *) echo retpoline auto ;;
-  esac
-}
+# Hosts, and what their guests' kernels are told: where one chooses IBRS by itself, it is not told to.
+kernel_guests='intel:retpoline intel:ibrs intel:auto intel-ibrs:auto'
+kernel_policies='passthrough emulate adaptive'
 
 # What the lab's own kernel is told for the emulator's sake (docs/lab.md), and what its guest of the same kind needs as well.
 kernel_words='cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves'
 kernel_words+=' initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register'
 kernel_words+=,init_evm,init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init
 
-# kernel_script HOST: what a machine does: a benchmark of one round for each mitigation, of which the kernel's cells are kept.
+# kernel_script MITIGATION: what a machine does: a benchmark of one round, of which the kernel's cells are kept.
 kernel_script() {
-  echo "words='$kernel_words' mitigations='$(kernel_mitigations "$1")'"
+  echo "words='$kernel_words' mitigation='$1' policies='$(printf -- '--policy %s ' $kernel_policies)'"
   cat <<'TEXT'
 set -e
 echo "kernel $(uname -r) $(uname -v)" >figures
-for mitigation in $mitigations; do
-  spectrap bench --kernel vmlinuz --mitigation "$mitigation" --append "$words" --accept-unprotected --rounds 1 \
-    --workload bare --seed 1 --csv csv >text
-  awk -F, '
-    { sub(/\r$/, "") }
-    NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
-    $1 ~ /^linux\// {
-      split($1, part, "/")
-      says = $column["kernel_taken"] == "" ? "-" : $column["kernel_taken"]
-      if ($column["status"] != "measured") { print "lab-cost: " $0 >"/dev/stderr"; exit 1 }
-      # The last column: what the kernel says, before it, may have commas.
-      print "cell", part[4], says, part[3], part[2], $column["median"], $NF
-    }' csv >>figures
-done
+spectrap bench --kernel vmlinuz --mitigation "$mitigation" --append "$words" --accept-unprotected --rounds 1 \
+  $policies --workload bare --seed 1 --csv csv >text
+awk -F, '
+  { sub(/\r$/, "") }
+  NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }
+  $1 ~ /^linux\// {
+    split($1, part, "/")
+    does = $column["kernel_taken"] == "" ? "-" : $column["kernel_taken"]
+    if ($column["status"] != "measured") { print "lab-cost: " $0 >"/dev/stderr"; exit 1 }
+    # The last column: what the kernel says, before it, may have commas.
+    print "cell", part[4], does, part[3], part[2], $column["median"], $NF
+  }' csv >>figures
 TEXT
 }
 
-# measure_kernels OUTPUT: OUTPUT holds what was measured on, then a line per cell: host, told, taken, policy, work,
+# measure_kernels OUTPUT: OUTPUT holds what was measured on, then a line per cell: host, told, does, policy, work,
 # instructions, writes.
 measure_kernels() {
-  local host machines=()
+  local guest machines=()
   scripts/lab --setup 2>"$work/setup" || die 69 "the lab cannot start: $(tail -n 1 "$work/setup")"
   scripts/build-static >"$work/build" 2>&1 || die 70 "the build failed: $(tail -n 3 "$work/build")"
-  # Each machine takes one processor, and some minutes.
-  for host in $kernel_hosts; do
-    mkdir "$work/$host"
-    kernel_script "$host" >"$work/$host/script"
-    scripts/lab "$host" --guest-kernel --time-limit 3600 --script "$work/$host/script" --get figures --output "$work/$host" \
-      >"$work/$host/lab" 2>&1 &
+  # A machine for each, all at once: what they find is a count, the same under any load.
+  for guest in $kernel_guests; do
+    mkdir "$work/$guest"
+    kernel_script "${guest#*:}" >"$work/$guest/script"
+    scripts/lab "${guest%:*}" --guest-kernel --time-limit 3600 --script "$work/$guest/script" --get figures \
+      --output "$work/$guest" >"$work/$guest/lab" 2>&1 &
     machines+=($!)
   done
-  for host in $kernel_hosts; do
-    wait "${machines[0]}" || die 70 "the measurement on $host failed: $(tail -n 3 "$work/$host/lab")"
+  for guest in $kernel_guests; do
+    wait "${machines[0]}" || {
+      kill "${machines[@]}" 2>/dev/null || true
+      die 70 "the measurement of $guest failed: $(tail -n 3 "$work/$guest/lab")"
+    }
     machines=("${machines[@]:1}")
   done
   {
-    sed -n 's/^kernel /kernel Linux /p' "$work/intel/figures"
+    sed -n 's/^kernel /kernel Linux /p' "$work/intel:auto/figures"
     echo "emulator $(grep -o 'bochs-[^ ]*' "$work/setup")"
-    for host in $kernel_hosts; do sed -n "s/^cell /cell $host /p" "$work/$host/figures"; done
+    for guest in $kernel_guests; do sed -n "s/^cell /cell ${guest%:*} /p" "$work/$guest/figures"; done
   } >"$1"
 }
 
@@ -96,7 +91,8 @@ recorded_kernels() {
     $0 == begin { inside = 1 }' "$page"
 }
 
-# check_kernels FIGURES: no cost may be more than 2 % above the page, and no number of writes another.
+# check_kernels FIGURES: no system call may cost more than 2 % more than on the page, no fault and no round trip more than 10 %
+# (which pages the kernel has at hand differs from build to build), and no number of writes may be another.
 check_kernels() {
   local status=0
   recorded_kernels >"$work/recorded"
@@ -120,14 +116,18 @@ check_kernels() {
         key = order[i]
         if (!(key in now)) { complain(name(key) ": in the table, but not measured"); continue }
         if (did[key] != does[key]) complain(name(key) ": the kernel does " does[key] ", the table has " did[key])
-        if (writes[key] != wrote[key]) complain(name(key) ": " writes[key] " writes, the table has " wrote[key])
+        # The other end of a pipe may wait in its next call, or have yet to make it.
+        more = writes[key] - wrote[key]; if (more < 0) more = -more
+        if (more > (key ~ /pipe$/ ? 0.015 : 0)) complain(name(key) ": " writes[key] " writes, the table has " wrote[key])
         figures = number(now[key]) " instructions, the table has " number(was[key])
-        if (now[key] > 1.02 * was[key]) complain(name(key) " rose by more than 2 %: " figures)
-        else if (now[key] < 0.98 * was[key])
-          print "lab-cost: " name(key) " fell by more than 2 %: " figures "; keep it so with scripts/lab-cost --linux --update"
+        share = key ~ /getppid$/ ? 2 : 10
+        if (now[key] > (1 + share / 100) * was[key]) complain(name(key) " rose by more than " share " %: " figures)
+        else if (now[key] < (1 - share / 100) * was[key])
+          print "lab-cost: " name(key) " fell by more than " share " %: " figures \
+            "; keep it so with scripts/lab-cost --linux --update"
       }
       exit wrong
     }' "$work/recorded" "$1" >&2 || status=$?
   [[ $status == 0 ]] || exit 70
-  echo "lab-cost: no kernel's work is more than 2 % above $page" >&2
+  echo "lab-cost: no kernel's work costs more than on $page" >&2
 }

@@ -22,6 +22,10 @@ public enum KernelWork: String, CaseIterable, Sendable {
     }
   }
 
+  /// How many entries of another process can fall on either side of the points between which is counted: the one that
+  /// answers through the pipe may wait in its next call already, or have yet to make it.
+  public var looseEntries: Int { self == .pipe ? 1 : 0 }
+
   /// How often one of it writes IA32_SPEC_CTRL in a kernel that does this against Spectre v2; nil for not known.
   public func writes(under mitigation: KernelMitigation?) -> Int? {
     mitigation.map { $0 == .ibrs ? 2 * entries : 0 }
