@@ -17,7 +17,7 @@ public struct SerialTail: Sendable {
   /// The last `count` lines that are not empty, without line ends.
   public func lines(_ count: Int) -> [String] {
     var (lines, start): ([Range<Int>], Int) = ([], 0)
-    for index in bytes.indices where bytes[index] == UInt8(ascii: "\n") || bytes[index] == UInt8(ascii: "\r") {
+    for (index, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") {
       if index > start { lines.append(start..<index) }
       start = index + 1
     }

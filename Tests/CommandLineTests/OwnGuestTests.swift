@@ -109,6 +109,22 @@ struct OwnGuestTests {
     try Spectrap.run("bench", "--guest", "a=\(folder["missing"])").expectFailure(66, saying: "No such file")
   }
 
+  @Test("whose entry does not lead to ring 0 on this host is refused: 69; its cells in bench say why")
+  func entries() throws {
+    let list = try JSONValue(parsing: try Spectrap.run("list", "--json").output)
+    let works = list["entries"]?.elements.first { $0.name == "syscall" }?["works"] == .bool(true)
+    try build((".long 3  ", ".long 1  "))
+    if works {
+      #expect(try run().status == 0, "what it promises to enter by is a matter of its own")
+    } else {
+      try run().expectFailure(69, saying: "entry syscall does not work on this host")
+    }
+    let outcome = try Spectrap.run(
+      "bench", "--workload", "bare", "--policy", "emulate", "--rounds", "1", "--guest", "mine=\(folder["entry.elf"])")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.output.contains("mine/syscall/emulate") != works && outcome.output.contains("\nmine ") == works)
+  }
+
   @Test("is measured beside the workloads, and void where it breaks its promise")
   func bench() throws {
     try build()

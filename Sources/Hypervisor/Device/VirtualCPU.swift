@@ -132,7 +132,7 @@ public import SystemPackage
   @inlinable public func byte(of access: PortAccess, to port: UInt16) -> UInt8? {
     guard access.isByte(at: port), access.dataOffset < UInt64(truncatingIfNeeded: page.count) else { return nil }
     // Safe: the byte lies within the page.
-    return unsafe page.base.load(fromByteOffset: Int(access.dataOffset), as: UInt8.self)
+    return unsafe page.base.load(fromByteOffset: Int(truncatingIfNeeded: access.dataOffset), as: UInt8.self)
   }
 
   /// The elements that a `portOut` carries, one after the other.
