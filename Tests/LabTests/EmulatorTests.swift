@@ -6,7 +6,7 @@ import Testing
 @Suite("The lab's emulator", .whenAskedFor, .needsTheLab, .bounded)
 struct EmulatorTests {
   private func lab(_ arguments: String...) async throws -> Command {
-    try await Command.run("scripts/lab", arguments + ["--binary", "/bin/true"], timeLimit: .seconds(300))
+    try await Command.run("scripts/lab", ["--binary", "/bin/true"] + arguments, timeLimit: .seconds(300))
   }
 
   @Test func `has the lab's edits: what a processor does not offer in SPEC_CTRL faults, what it offers is taken`()

@@ -121,7 +121,8 @@ enum Lab {
 
   private static let problem = Task<String?, any Error> {
     let setup = try await Command.run("scripts/lab", ["--setup"], timeLimit: .seconds(900))
-    return setup.status == 0 ? nil : setup.error
+    // Debian's own Bochs boots some of the hosts; the tests are of all.
+    return setup.status == 0 && setup.error.contains("+edits") ? nil : setup.error
   }
 
   static func canStart() async throws -> Bool {
