@@ -75,7 +75,7 @@ private struct Preparation: PolicyVisitor {
   func visit<P: Policy & ~Copyable>(_ policy: consuming P, on kvm: borrowing KVM) throws -> Prepared {
     let offer = try GuestContract(offeredBy: kvm)
     let machine = try Machine(
-      on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms,
+      on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms.acceptingNoProtection(),
       contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
         interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))

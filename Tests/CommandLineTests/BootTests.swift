@@ -108,7 +108,7 @@ struct BootTests {
     #expect(outcome.status == 0 && outcome.output.hasPrefix("entered\n"), "\(outcome.errors)")
     try images.add("plain", .elf64(program))
     try boot("plain", with: ["--entry", "pvh"]).expectFailure(65, saying: "no entry by the PVH protocol")
-    try boot("pass.flat", with: ["--entry", "pvh"]).expectFailure(65, saying: "for 64-bit ELF files")
+    try boot("pass.flat", with: ["--entry", "pvh"]).expectFailure(65, saying: "only a 64-bit ELF file")
   }
 
   @Test("writes JSON and the serial port's bytes to files")

@@ -80,7 +80,7 @@ struct OwnGuestTests {
     try build(("mov dword ptr ds:[MAILBOX], 2", "mov dword ptr ds:[MAILBOX], 77"))
     try run().expectFailure(70, saying: "mailbox")
     try build(("    dec edi\n    jnz sample", "    mov dword ptr [rbx], 1\n    dec edi\n    jnz sample"))
-    try run().expectFailure(70, saying: "changed the iterations")
+    try run().expectFailure(70, saying: "changed the number of iterations")
     try build(("wrmsr                       # IBRS off", "ud2"))
     try run().expectFailure(70, saying: "invalid opcode (vector 6", "in ring 0")
     try build(("    out DOORBELL, al", "    out 0x77, al"))

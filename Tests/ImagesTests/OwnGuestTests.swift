@@ -51,7 +51,7 @@ struct OwnGuestTests {
       #expect(try refusal { for field in [24, 88] { $0[field, UInt64.self] = address } }.contains("to 0x28000"))
     }
     #expect(try refusal { $0[104, UInt64.self] = 1 << 46 }.contains("to 0x28000"))
-    #expect(try refusal { $0[24, UInt64.self] = 0x9500 }.contains("lies in none"))
+    #expect(try refusal { $0[24, UInt64.self] = 0x9500 }.contains("is in no part that is loaded"))
   }
 
   @Test("is called by a word that is no workload's")

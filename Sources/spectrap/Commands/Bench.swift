@@ -88,7 +88,7 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
 
-  @Flag(help: "Print all tables, not the first screen alone.")
+  @Flag(help: "Print all tables after the first screen.")
   var verbose = false
 
   @OptionGroup var kernel: KernelOptions
@@ -157,10 +157,13 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  /// What a terminal shows.
+  /// The first screen; all tables where workloads were chosen, which the screen may not be about; both where guests were
+  /// added, or --verbose asks for it.
   private func text(of report: BenchReport) -> String {
+    let all = report.text(width: Terminal.width)
+    guard workloads.isEmpty || verbose else { return all }
     let screen = report.firstScreen.text(width: min(Terminal.width, BenchReport.firstScreenWidth))
-    return verbose ? screen + "\n" + report.text(width: Terminal.width) : screen
+    return verbose || !guests.isEmpty || kernel.image != nil ? screen + "\n" + all : screen
   }
 
   /// A processor that this process may run on.

@@ -26,7 +26,8 @@ struct BenchPlanTests {
     let cells = try cells { $0.allEntries = true }.map(\.cell)
     for workload in Workload.Name.allCases where workload.kind == .workload && ![.probe, .phases].contains(workload) {
       for entry in entries {
-        for policy in PolicyName.allCases {
+        // Under the other policies its writes end as those of `ibrs` do.
+        for policy in PolicyName.allCases where workload != .ibrsZero || policy == .passthrough {
           #expect(
             cells.contains { $0.workload == workload && $0.entry == entry && $0.policy == policy },
             "\(workload) by \(entry) under \(policy)")
@@ -219,7 +220,7 @@ struct BenchPlanTests {
         $0.workloads = [.wrmsr]
         $0.policies = [.manual, .autoload]
       })
-    for words in ["nothing of what was asked for", "wrmsr/none/", "0x474f4f00", "spectrap list"] {
+    for words in ["none of the selected cells can be measured", "wrmsr/none/", "0x474f4f00", "spectrap list"] {
       #expect(missing.contains(words), "\(missing)")
     }
     #expect(refusal { $0.msr = MSR(0x474f_4f00) } == nil)

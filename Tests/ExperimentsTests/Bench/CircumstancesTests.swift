@@ -49,7 +49,8 @@ struct CircumstancesTests {
         $0.contains("clocksource is")
       }
     }
-    #expect(warnings("hpet").count == 1 && warnings("hpet")[0].contains("clocksource is hpet, not the time-stamp counter"))
+    #expect(
+      warnings("hpet").count == 1 && warnings("hpet")[0].contains("clocksource is hpet, not the time-stamp counter"))
     #expect(warnings("tsc").isEmpty && warnings(nil).isEmpty)
     // Both read the time-stamp counter.
     #expect(warnings("kvm-clock").isEmpty && warnings("hyperv_clocksource_tsc_page").isEmpty)

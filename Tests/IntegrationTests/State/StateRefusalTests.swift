@@ -29,7 +29,9 @@ struct StateRefusalTests {
       cpu.msrs.removeAll { [.timeStampCounter, .tscAdjust].contains($0.msr) }
       return cpu
     }
-    #expect(still(second.cpu) == still(state.cpu) && second.memory == state.memory && second.contract == state.contract)
+    #expect(second.memory == state.memory && second.contract == state.contract)
+    let parts = zip(Mirror(reflecting: still(state.cpu)).children, Mirror(reflecting: still(second.cpu)).children)
+    for (first, second) in parts { #expect("\(first)" == "\(second)") }
   }
 
   @Test("for an MSR that it does not have names that, and leaves it out where it is 0", .missingMSRIsRefused)

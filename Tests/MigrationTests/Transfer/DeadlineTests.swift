@@ -82,7 +82,7 @@ struct DeadlineTests {
       Issue.record("it is taken for known")
       return
     }
-    #expect(reason.contains("does not say") && reason.contains("may run there"))
+    #expect(reason.contains("has not confirmed it") && reason.contains("may run there"))
   }
 
   @Test("of a destination ends with a source that says nothing after `ready`: the guest stays the source's")
