@@ -157,8 +157,9 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  /// The first screen; all tables where workloads were chosen, which the screen may not be about; both where guests were
-  /// added, or --verbose asks for it.
+  /// The first screen, all tables where workloads were chosen, or both.
+  ///
+  /// The screen may not be about the chosen workloads; it is about no guest that was added.
   private func text(of report: BenchReport) -> String {
     let all = report.text(width: Terminal.width)
     guard workloads.isEmpty || verbose else { return all }
