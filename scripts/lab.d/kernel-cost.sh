@@ -3,7 +3,7 @@
 
 # Hosts, and what their guests' kernels are told: where one chooses IBRS by itself, it is not told to.
 kernel_guests='intel:retpoline intel:ibrs intel:auto intel-ibrs:auto'
-kernel_policies='passthrough emulate adaptive'
+kernel_policies='passthrough emulate autoload manual shadow adaptive'
 
 # What the lab's own kernel is told for the emulator's sake (docs/lab.md), and what its guest of the same kind needs as well.
 kernel_words='cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves'

@@ -22,9 +22,9 @@ extension BenchReport {
   /// What each policy costs the guest that writes, the one that does not, and the host.
   private var whoPays: Table {
     var table = Table(right: [1, 2, 3, 4])
-    table.add("\(unit) per entry", "IBRS at each", "", "never", "never; one", "exits that")
+    table.add(unit, "IBRS at each", "", "never", "never; one", "exits that")
     table.add(
-      "by \(entryOfCosts?.text ?? "?")", "entry and exit", "x bare", "written", "exit each", "the host ends")
+      "per \(entryOfCosts?.text ?? "entry")", "entry and exit", "x bare", "written", "exit each", "the host ends")
     func cost(_ cell: CellRecord?) -> String {
       cell.flatMap { self.cell($0.id) }.flatMap(\.summary).map { Decimal.cost($0.median) } ?? "-"
     }
@@ -48,7 +48,7 @@ extension BenchReport {
 
   /// What is to be known before the figures are used.
   private var caveats: String {
-    let clock = environment.isExact ? "Instructions are counted here, not time. " : ""
+    let clock = environment.isExact ? "Path lengths, not time. " : ""
     return clock + (warnings.isEmpty ? "" : "\(warnings.count) \(warnings.count == 1 ? "warning" : "warnings"). ")
   }
 }

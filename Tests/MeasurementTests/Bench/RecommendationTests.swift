@@ -101,8 +101,10 @@ struct RecommendationTests {
     arguments: [true, false])
   func screen(ibrsAll: Bool) throws {
     let host = ibrsAll ? Self.withIBRSAll : Self.withoutIBRSAll
+    // Instructions are the longer word, and need a caveat.
     let report = MadeUp.report(
-      MadeUp.whole.record.cells + Self.cells(PolicyName.allCases), host: host, warnings: ["one", "two"])
+      MadeUp.whole.record.cells + Self.cells(PolicyName.allCases), host: host,
+      environment: BenchEnvironment(countsInstructions: ibrsAll), warnings: ["one", "two"])
     let text = report.firstScreen.text(width: BenchReport.firstScreenWidth)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
     #expect(lines.count <= 24 && lines.allSatisfy { $0.count <= 80 }, "\(text)")
@@ -113,6 +115,7 @@ struct RecommendationTests {
     let outcomes = ["HOLDS", "DOES NOT HOLD", "NOT POSSIBLE HERE", "NOT DECIDED"]
     #expect(lines.count { line in outcomes.contains { line.hasPrefix($0) } } == BenchReport.Claim.allCases.count)
     #expect(text.hasSuffix("2 warnings. All figures: --verbose or --json FILE.\n"))
+    #expect(text.contains("\nPath lengths, not time. ") == ibrsAll)
   }
 
   @Test("A benchmark that measured nothing has a first screen, too")
