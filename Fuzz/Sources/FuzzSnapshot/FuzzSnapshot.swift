@@ -47,12 +47,14 @@ private func report(_ snapshot: ExperimentSnapshot) {
     let record = RunRecord(
       experiment: experiment, protection: Protection(.always, ""), stopped: stopped,
       interceptsSubject: work.interception,
-      counters: machine.counters, kvmStatistics: work.kvmStatistics, mailbox: mailbox,
+      counters: machine.counters, kvmStatistics: work.kvmStatistics, whyNoStatistics: nil,
+      mailbox: mailbox,
       samples: Array(records.filter { $0.iterations > 0 }.prefix(while: \.isComplete)),
       firstOwnSample: work.samplesTaken + (work.isBetweenSamples ? 0 : 1), subjectAtStart: work.subjectAtStart,
-      subjectAtEnd: SubjectValue(guest: machine.subjectValue, register: machine.subjectValue), contract: machine.told,
+      subjectAtEnd: SubjectValue(guest: machine.subjectValue, register: machine.subjectValue),
+      contract: machine.contract,
       hostCycles: work.hostCycles, hostCyclesHere: work.hostCycles, rates: nil, disturbance: .init(), roundTrips: nil,
-      tally: work.tally, origin: snapshot.guest.origin, warnings: snapshot.guest.warnings)
+      tally: work.tally, origin: snapshot.guest.origin, warnings: snapshot.guest.warnings, snapshot: nil)
     do throws(ExperimentError) { try record.verify() } catch { _ = "\(error)" }
     _ = RunReport(record, host: nil, entryChoice: "")
   }
