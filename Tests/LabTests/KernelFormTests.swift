@@ -24,7 +24,7 @@ extension LabHost {
     "amd", withKernel: true,
     making: { folder in
       let file = folder.path + "/vmlinux"
-      let made = try await Command.run("Tests/scripts/lab-vmlinux", [file], timeLimit: .seconds(120))
+      let made = try await Command.run("scripts/lab.d/vmlinux", [file], timeLimit: .seconds(120))
       guard made.status == 0 else { throw Command.Failure(description: made.error) }
       return [file, try folder.write(makeInitrd, to: "make-initrd")]
     },
