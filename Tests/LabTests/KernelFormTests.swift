@@ -29,6 +29,8 @@ extension LabHost {
       return [file, try folder.write(makeInitrd, to: "make-initrd")]
     },
     [
+      // First: a kernel that boots in the machine's first second has been seen to hang there.
+      "damaged": "sh -c 'head -c 3000000 vmlinuz >half && spectrap boot half \(options)'",
       "pvh": "spectrap boot vmlinux --entry pvh --json - \(options)",
       "direct": "spectrap boot vmlinux --json - \(options)",
       "make-initrd": "sh make-initrd",
@@ -36,7 +38,6 @@ extension LabHost {
       "sleeps": "spectrap boot vmlinuz --initrd own.cpio \(options) --time-limit 30 --append sleeps=yes",
       "large-initrd": "spectrap boot vmlinuz --initrd vmlinux --memory 80M \(options)",
       "long-line": "sh -c 'spectrap boot vmlinuz \(options) --append \"$(printf %03000d 0)\"'",
-      "damaged": "sh -c 'head -c 3000000 vmlinuz >half && spectrap boot half \(options)'",
     ])
 }
 
