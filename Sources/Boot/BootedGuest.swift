@@ -231,12 +231,14 @@ private struct MarkObserver: ExitObserver {
   /// At most this many points are kept: a guest may pass any number.
   private static let limit = 64
 
+  // What each exit touches stands first: the place of a field behind an instant, whose size only the runtime knows, is
+  // looked up at each access.
   let subject: MSR
+  private var writes: UInt64 = 0
+  private var exits: UInt64 = 0
   let countsInterrupts: Bool
   let began: ContinuousClock.Instant
   let statisticsBefore: Statistics?
-  private var writes: UInt64 = 0
-  private var exits: UInt64 = 0
   private(set) var marks: [BootRecord.Mark] = []
 
   init(subject: MSR, countsInterrupts: Bool, began: ContinuousClock.Instant, statisticsBefore: Statistics?) {
