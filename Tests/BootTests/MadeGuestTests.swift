@@ -156,13 +156,7 @@ struct MadeGuestTests {
       asm.cmp(.dword, .at(.ebx, 8), 31 << 10)
       asm.jcc(.notEqual, "bad")
       asm.mov(.esi, .at(.ebx, 16))
-      asm.mov(.edx, 0x3f8)
-      asm.bind("next")
-      asm.mov(.al, .at(.esi))
-      asm.inc(.esi)
-      asm.out(.dx, .al)
-      asm.cmp(.al, 0)
-      asm.jcc(.notEqual, "next")
+      asm.printText()
       asm.out([0], to: 0xf4)
       asm.bind("bad")
       asm.out([1], to: 0xf4)
@@ -205,13 +199,7 @@ struct MadeGuestTests {
   func pvh() throws {
     var asm = Assembler(origin: MadeImage.address, mode: .bits32)
     asm.mov(.esi, .at(.ebx, 24))
-    asm.mov(.edx, 0x3f8)
-    asm.bind("next")
-    asm.mov(.al, .at(.esi))
-    asm.inc(.esi)
-    asm.out(.dx, .al)
-    asm.cmp(.al, 0)
-    asm.jcc(.notEqual, "next")
+    asm.printText()
     asm.mov(.eax, .at(.ebx))
     asm.mov(.edx, 0xf4)
     asm.out(.dx, .eax)
@@ -326,5 +314,18 @@ struct MadeGuestTests {
       try order.prepare(
         GuestFile(file, count: image.bytes.count), initrd: nil, line: line, on: kvm, terms: terms)
     }
+  }
+}
+
+extension Assembler {
+  /// Sends the text at ESI, its zero included, to the serial port.
+  fileprivate mutating func printText() {
+    mov(.edx, 0x3f8)
+    bind("next")
+    mov(.al, .at(.esi))
+    inc(.esi)
+    out(.dx, .al)
+    cmp(.al, 0)
+    jcc(.notEqual, "next")
   }
 }
