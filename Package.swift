@@ -28,6 +28,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
   ],
   // A target that imports Hypervisor names Host and Registers, too, which it re-exports: SwiftPM compiles a target anew
   // when a module that it names has changed, and no other.
@@ -51,7 +52,7 @@ let package = Package(
     .target(
       name: "Migration",
       dependencies: [
-        "CKVM", "Host", "Registers", "Hypervisor", .product(name: "SystemPackage", package: "swift-system"),
+        "CHost", "CKVM", "Host", "Registers", "Hypervisor", .product(name: "SystemPackage", package: "swift-system"),
       ],
       swiftSettings: strict),
     .target(
@@ -61,6 +62,13 @@ let package = Package(
     .target(
       name: "Experiments",
       dependencies: ["CKVM", "Host", "Registers", "Hypervisor", "GuestImages", "Measurement", "Migration"],
+      swiftSettings: strict),
+    .target(
+      name: "Fleet",
+      dependencies: [
+        "Measurement", .product(name: "Subprocess", package: "swift-subprocess"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: strict),
     .target(name: "Images", dependencies: ["Registers", "GuestImages"], swiftSettings: strict),
     .target(name: "Devices", swiftSettings: strict),
@@ -85,7 +93,7 @@ let package = Package(
     .executableTarget(
       name: "spectrap",
       dependencies: [
-        "Boot", "CHost", "CProgram", "Experiments", "Host", "Registers", "Hypervisor", "GuestImages", "Images",
+        "Boot", "CHost", "CProgram", "Experiments", "Fleet", "Host", "Registers", "Hypervisor", "GuestImages", "Images",
         "Measurement", "Migration", "Rendering", "Sandbox",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -173,7 +181,8 @@ let package = Package(
       ],
       exclude: ["Corpus", "Fixtures"], swiftSettings: strict),
     .testTarget(
-      name: "MeasurementTests", dependencies: ["JSONValues", "Measurement", "Registers", "Rendering", "TestSupport"],
+      name: "MeasurementTests",
+      dependencies: ["JSONValues", "Measurement", "Registers", "Rendering", "TestSupport"],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "RenderingTests",
@@ -207,6 +216,7 @@ let package = Package(
       name: "SandboxTests",
       dependencies: ["Sandbox", "CHost", "CKVM"],
       swiftSettings: strict),
+    .testTarget(name: "FleetTests", dependencies: ["Fleet", "Measurement", "TestSupport"], swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Boot", "Measurement", "Registers"], swiftSettings: strict),
     .testTarget(
       name: "IntegrationTests",

@@ -1,4 +1,4 @@
-// A Linux kernel for `spectrap bench`: booted under each policy with each mitigation, and kept.
+// Boots a Linux kernel for `spectrap bench`, once for each policy and mitigation, and keeps it for all rounds.
 // Facts: Linux Documentation/admin-guide/kernel-parameters.txt (spectre_v2, spectre_bhi, quiet).
 
 public import Experiments
@@ -10,32 +10,32 @@ public struct BenchKernel: Sendable {
   /// The image's name, for messages.
   public let name: String
   let image: GuestFile
-  /// What the user appends to its command line.
+  /// The user's addition to its command line.
   let words: String
 
-  /// What each guest gets: any distribution's kernel needs less.
+  /// The memory of each guest in bytes; any distribution's kernel needs less.
   private static let memory: UInt64 = 128 << 20
 
-  /// A kernel that is there to be measured on this host; `words` are appended to its command line.
+  /// Checks that an image is a Linux kernel that this host can run; `words` are appended to its command line.
   ///
-  /// - Throws: `BootError` where it is no kernel, or this host cannot run one.
+  /// - Throws: `BootError` if it is not a Linux kernel, or if this host cannot run one.
   public static func prove(_ name: String, _ image: GuestFile, appending words: String, on kvm: borrowing KVM) throws
     -> BenchKernel
   {
     do throws(ImageError) {
       guard try BootableImage(reading: image).isLinux else {
-        throw ImageError("it is no Linux kernel, and another guest has no system calls to measure")
+        throw ImageError("it is not a Linux kernel, and only a Linux kernel's system calls can be measured")
       }
     } catch { throw BootError.image(name: name, error) }
     if let reason = try LinuxSupport.proveRefusal(on: kvm) { throw BootError.refused(name: name, reason) }
     return BenchKernel(name: name, image: image, words: words)
   }
 
-  /// The kernel as a benchmark asks for it, told each of these mitigations.
+  /// The kernel as a benchmark measures it: one guest for each policy and each of these mitigations.
   public func order(_ mitigations: [KernelMitigation]) -> KernelOrder {
     KernelOrder(mitigations) { policy, mitigation, kvm, terms in
       var order = BootOrder(name: name, policy: policy, memory: Self.memory, commandLine: commandLine(for: mitigation))
-      // Without a timer no interrupt is in a sample, and every write is accounted for.
+      // Without a timer no interrupt falls into a sample, so that all counted writes belong to the measured work.
       order.hasTimer = false
       let guest: BootedGuest
       do {
@@ -45,15 +45,17 @@ public struct BenchKernel: Sendable {
     }
   }
 
-  /// What a kernel is told: as little as possible is said on its console, then the mitigation, then the user's words.
+  /// The kernel's command line: few console messages, the mitigation, and the user's words.
   func commandLine(for mitigation: KernelMitigation) -> String {
     (["quiet"] + mitigation.words + (words.isEmpty ? [] : [words])).joined(separator: " ")
   }
 }
 
 extension KernelMitigation {
-  /// The words of the kernel's command line; the loop against branch history injection, which kernels with retpolines
-  /// do not have, is left out of the others, so that they differ in one thing.
+  /// The words on the kernel's command line.
+  ///
+  /// IBRS and enhanced IBRS also turn off the loop against branch history injection. Kernels with retpolines do not
+  /// have that loop, so that the guests differ in one thing only.
   fileprivate var words: [String] {
     switch self {
     case .auto: []
@@ -64,7 +66,7 @@ extension KernelMitigation {
 }
 
 extension BootedGuest {
-  /// Runs it on until its first process has measured once.
+  /// Runs the guest until its first process has measured everything once.
   fileprivate func round(_ control: RunControl) throws -> KernelRound {
     let record = try run(control: control)
     var stopped: RunControl.Stop?
@@ -77,12 +79,12 @@ extension BootedGuest {
         end.sentence + (end.lastLines.last.map { "; its last line was \"\($0)\"" } ?? ""))
     }
     return KernelRound(
-      stopped: stopped, says: record.mitigation, figures: record.figures, interception: record.interception,
-      signals: record.signals)
+      stopped: stopped, says: record.mitigation, isIsolated: record.isIsolated, figures: record.figures,
+      interception: record.interception, signals: record.signals)
   }
 }
 
-/// The other end of a serial line to which nobody listens.
+/// A serial line whose output is discarded.
 private final class Silence: SerialLine {
   var isPrompt: Bool { false }
   func put(_ bytes: [UInt8]) {}

@@ -1,4 +1,4 @@
-// What is to be booted, and how.
+// Which guest to boot, and how.
 
 public import Hypervisor
 public import Images
@@ -12,20 +12,24 @@ public struct BootOrder: Sendable {
   public var memory: UInt64
   /// What is appended to the command line.
   public var commandLine: String
-  /// By which protocol a 64-bit ELF file is entered.
+  /// How a 64-bit ELF file is entered.
   public var entry = EntryProtocol.long
-  /// Whether KVM's timer, the PIT, is there.
+  /// Whether the machine has KVM's timer, the PIT.
   public var hasTimer = true
-  /// Where an image without a header goes; nil for one whose form is told from its bytes.
+  /// The load address of an image without a header; nil to detect the format from the file.
   public var flatAddress: UInt64?
   /// Whether writes of IA32_PRED_CMD are dropped on a host without IBPB.
   public var dropsBarriers = false
-  /// What the guest is told; nil for what the policy makes of KVM's offer.
+  /// The CPUID and MSRs that the guest sees; nil for the policy's own choice from what KVM supports.
   public var contract: GuestContract?
-  /// Features that are not told, by their names.
+  /// The bits to hide from the guest.
   public var hidden: [HiddenBit] = []
+  /// Counts the guest's exits by KVM's reasons for them; nil where that was not asked for.
+  ///
+  /// It was begun on the thread that runs the guest.
+  public var exitReasonTrace: ExitReasonTrace?
 
-  /// An order with the image's name, under this policy.
+  /// An order for the image of this name under this policy.
   public init(name: String, policy: PolicyName, memory: UInt64, commandLine: String = "") {
     self.name = name
     self.policy = policy
@@ -34,12 +38,12 @@ public struct BootOrder: Sendable {
   }
 }
 
-/// A bit of CPUID or of IA32_ARCH_CAPABILITIES that a guest is not told.
+/// A bit of CPUID or of IA32_ARCH_CAPABILITIES that is hidden from a guest.
 public enum HiddenBit: Equatable, Sendable {
   case feature(CPUFeature)
   case capability(ArchCapabilities)
 
-  /// The bit of this name, in any case; nil where there is none.
+  /// The bit with this name in upper or lower case; nil if there is none.
   public init?(_ name: String) {
     let name = name.uppercased()
     if let feature = CPUFeature.all.first(where: { $0.name == name }) {
@@ -61,7 +65,7 @@ public enum HiddenBit: Equatable, Sendable {
     }
   }
 
-  /// Takes the bit from what a guest is told.
+  /// Clears the bit in a contract.
   func hide(in contract: inout GuestContract) {
     switch self {
     case .feature(let feature): contract.cpuid.set(feature, to: false)

@@ -1,17 +1,18 @@
-// A policy for a guest that was not built for it: the same, and what such a guest needs beside.
+// Wraps a policy for foreign kernels, so that barriers which KVM cannot serve may be dropped.
 
 import Hypervisor
 
-/// A policy, under which writes of IA32_PRED_CMD that KVM does not serve may be dropped.
+/// A policy that can also drop the guest's writes of IA32_PRED_CMD.
 ///
-/// A guest that is told SPEC_CTRL takes IBPB to be there as well, for CPUID has one bit for both; on a host without
-/// IBPB its barriers would fault. Dropping them is the user's explicit choice.
+/// CPUID announces SPEC_CTRL and IBPB with one bit, so a guest that sees SPEC_CTRL expects IBPB as well. On a host
+/// without IBPB its barriers would fault. They are dropped only if the user asks for it.
 struct BootPolicy<Base: Policy & ~Copyable>: Policy, ~Copyable {
   static var name: String { Base.name }
+  static var mechanism: PolicyMechanism? { Base.mechanism }
 
   private var base: Base
   private let dropsBarriers: Bool
-  /// The barriers that were dropped.
+  /// The number of dropped barriers.
   private(set) var droppedBarriers: UInt64 = 0
 
   init(_ base: consuming Base, droppingBarriers: Bool) {
@@ -27,7 +28,7 @@ struct BootPolicy<Base: Policy & ~Copyable>: Policy, ~Copyable {
 
   var tally: [(name: String, count: UInt64)] { base.tally }
 
-  // MARK: As the policy does
+  // MARK: Forwarded to the policy
 
   var subject: MSR { base.subject }
   var intercepts: [MSR] { base.intercepts }

@@ -1,38 +1,38 @@
-// What there is to tell of a guest that was booted.
+// The record of a booted guest: how it ended, and what was counted.
 
 public import Experiments
 public import Hypervisor
 public import Images
 
-/// A guest that has ended, or was stopped.
+/// The record of a guest that ended or was stopped.
 public struct BootRecord: Sendable {
   /// How it ended.
   public enum End: Sendable {
     /// It wrote this to the status port.
     case status(UInt32)
-    /// Spectrap's own first process is done.
+    /// Spectrap's own first process has finished.
     case done
     /// It reset or stopped the machine by a port or a system event.
     case reset
-    /// It shut down: its last words say so.
+    /// It shut down, as its last lines say.
     case powerOff
     /// Its kernel panicked.
     case panic
-    /// It faulted while it handled a fault while it handled a fault, or shut down by doing so on purpose.
+    /// A triple fault, which some kernels also use to reset the machine.
     case tripleFault(GuestState)
-    /// It stopped the processor for good.
+    /// It halted the processor for good.
     case halted
     case stopped(RunControl.Stop)
     /// KVM or the policy failed.
     case failed(RunError)
   }
 
-  /// The machine's state when the guest passed a point that it is built to pass.
+  /// The counts at a point that the guest marks by writing a number to the mark port.
   public struct Mark: Equatable, Sendable {
     public let number: UInt32
-    /// Since the run began.
+    /// The time since the run began.
     public let time: Duration
-    /// What was counted since then, the mark's own exit left out of the VMM's count.
+    /// The counts since then, without the mark's own exit in the VMM's count.
     public let counts: KernelFigure.Counts
   }
 
@@ -42,37 +42,46 @@ public struct BootRecord: Sendable {
   /// The whole command line that the guest was given.
   public let commandLine: String
   public let protection: Protection
-  public let told: GuestContract
+  /// Who carried out a mechanism of the hardware that the policy names; nil if it names none.
+  public let mechanism: PolicyMechanism?
+  /// What the guest sees of CPUID and IA32_ARCH_CAPABILITIES.
+  public let contract: GuestContract
   public let end: End
   public let counters: ExitCounters
-  /// Exits by KVM's count in this run, light ones too; nil where it has none.
+  /// Exits in this run as KVM counted them, light exits included; nil if KVM has no such statistic.
   public let kvmExits: UInt64?
+  /// By how much each of KVM's statistics grew in this run; nil where it has none.
+  public let kvmStatistics: [String: UInt64]?
+  /// The exits of this run by KVM's reasons for them; nil where that was not asked for.
+  public let exitReasons: [String: UInt64]?
   /// When writes of the subject MSR exit to the VMM under the policy.
   public let interception: RunRecord.Interception
-  /// How often a signal that nobody here had ordered ended KVM_RUN in this run.
+  /// How often a foreign signal ended KVM_RUN in this run.
   public let signals: UInt64
-  /// The subject MSR at the end, as the guest would read it and as it stands in the vCPU; nil where KVM does not tell.
+  /// The subject MSR at the end, as the guest would read it and as the vCPU holds it; nil if KVM does not report it.
   public let subjectAtEnd: SubjectValue?
-  /// What the policy did by itself.
+  /// The policy's own counts.
   public let tally: [(name: String, count: UInt64)]
   /// Writes of IA32_PRED_CMD that were dropped.
   public let droppedBarriers: UInt64
   /// From the run's first entry to its end.
   public let duration: Duration
   public let marks: [Mark]
-  /// What Spectrap's own first process told: what its kernel says of Spectre v2.
+  /// The kernel's own report on Spectre v2, which Spectrap's first process forwards.
   public let mitigation: String?
-  /// What it measured.
+  /// Whether its kernel isolates page tables (the flag pti of /proc/cpuinfo); nil if it did not report that.
+  public let isIsolated: Bool?
+  /// The measurements of Spectrap's first process.
   public let figures: [KernelFigure]
   /// The last lines of the guest's serial port.
   public let lastLines: [String]
 
-  /// MSRs of which KVM refused accesses, for it does not have them or not that value, each with how often.
+  /// The MSRs whose accesses KVM refused, because it does not have the MSR or does not accept the value.
   public var unserved: [MSR: ExitCounters.MSRCount] {
     counters.byMSR.filter { $0.key != order.subject && !(order.dropsBarriers && $0.key == .predCmd) }
   }
 
-  /// From the first entry to the first process; nil where that did not tell.
+  /// The time from the first entry to the first process; nil if that process did not report.
   public var bootTime: Duration? { marks.first { $0.number == InitProgram.startMark }?.time }
 }
 
@@ -82,8 +91,9 @@ extension BootOrder {
 }
 
 extension KernelFigure {
-  /// The figures out of what the first process wrote to its ports, as far as they hold together: a guest may write
-  /// anything.
+  /// Decodes the figures that the first process wrote to its ports.
+  ///
+  /// A guest may write anything: decoding stops at the first block that is not well-formed.
   static func figures(in data: [UInt32], _ marks: [BootRecord.Mark]) -> [KernelFigure] {
     var figures: [KernelFigure] = []
     var rest = data[...]
@@ -111,7 +121,7 @@ extension KernelFigure {
 }
 
 extension KernelFigure.Counts {
-  /// What came since a mark: its own exit, and the second one's, are none of the guest's work.
+  /// The counts since a mark, without the second mark's own exit, which is no part of the measured work.
   fileprivate func since(_ mark: Self) -> Self {
     func growth(_ now: UInt64?, _ before: UInt64?) -> UInt64? { now.flatMap { now in before.map { now &- $0 } } }
     return Self(

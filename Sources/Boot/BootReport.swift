@@ -1,4 +1,4 @@
-// A booted guest as it stands in results. The schema is documented in docs/boot.md.
+// The JSON result of a booted guest. The schema is documented in docs/boot.md.
 
 import CKVM
 import Experiments
@@ -6,93 +6,99 @@ import Hypervisor
 import Images
 public import Measurement
 
-/// What there is to tell of a guest that was booted.
+/// The result of one booted guest.
 public struct BootReport: Codable, Equatable, Sendable {
-  public var image: String
+  public let image: String
   /// `bzImage`, `elf64`, `multiboot` or `flat`.
-  public var format: String
-  public var isLinux: Bool
-  public var policy: String
+  public let format: String
+  public let isLinux: Bool
+  public let policy: String
+  /// `hardware` or `model` of `autoload` and `shadow`; null for any other policy.
+  @Nullable public private(set) var mechanism: String?
   /// How far the policy protects the guest on this host, as in `Protection.Level`.
-  public var protection: String
-  public var protectionReason: String
+  public let protection: String
+  public let protectionReason: String
   /// Bytes.
-  public var memory: UInt64
-  public var commandLine: String
+  public let memory: UInt64
+  public let commandLine: String
   /// `pit` or `none`.
-  public var timer: String
-  /// Bits that the guest was not told.
-  public var hidden: [String]
-  /// Whether writes of IA32_PRED_CMD were dropped, and how many; null where they were not to be.
-  @Nullable public var droppedBarriers: UInt64?
-  public var end: End
-  public var exits: Exits
+  public let timer: String
+  /// The bits that were hidden from the guest.
+  public let hidden: [String]
+  /// The number of dropped writes of IA32_PRED_CMD; null if they were not to be dropped.
+  @Nullable public private(set) var droppedBarriers: UInt64?
+  public let end: End
+  public let exits: Exits
   /// The MSRs of which KVM refused accesses, and how often.
-  public var unservedMSRs: [String: Count]
-  public var policyTally: [String: UInt64]
-  /// IA32_SPEC_CTRL at the end, as the guest would read it and in the vCPU's register; null where KVM does not tell.
-  @Nullable public var specCtrl: SpecCtrl?
-  /// Seconds from the first entry to the first process; null where that did not tell.
-  @Nullable public var bootSeconds: Double?
+  public let unservedMSRs: [String: Count]
+  public let policyTally: [String: UInt64]
+  /// IA32_SPEC_CTRL at the end, as the guest would read it and as the vCPU holds it; null if KVM does not report it.
+  @Nullable public private(set) var specCtrl: SpecCtrl?
+  /// Seconds from the first entry to the first process; null if that process did not report.
+  @Nullable public private(set) var bootSeconds: Double?
   /// Seconds from the first entry to the end.
-  public var seconds: Double
-  /// What the guest's kernel says of Spectre v2; null where nobody asked it.
-  @Nullable public var mitigation: String?
-  /// What the kernel's work costs; empty where nobody measured it.
-  public var kernel: [Figure]
+  public let seconds: Double
+  /// The guest kernel's own report on Spectre v2; null if it was not read.
+  @Nullable public private(set) var mitigation: String?
+  /// The costs of the kernel's work; empty if they were not measured.
+  public let kernel: [Figure]
 
   /// How it ended.
   public struct End: Codable, Equatable, Sendable {
     /// `status`, `done`, `reset`, `powerOff`, `panic`, `tripleFault`, `halted`, `timeLimit`, `cancelled` or `failed`.
-    public var how: String
-    /// What it wrote to the status port; null where it did not.
-    @Nullable public var status: UInt32?
+    public let how: String
+    /// The value written to the status port; null if none was.
+    @Nullable public private(set) var status: UInt32?
     /// `pass`, `fail` or `skip` of a multiboot image; null for any other.
-    @Nullable public var verdict: String?
-    /// The same in a sentence.
-    public var sentence: String
+    @Nullable public private(set) var verdict: String?
+    /// How it ended, as a sentence.
+    public let sentence: String
     /// The last lines of its serial port.
-    public var lastLines: [String]
+    public let lastLines: [String]
   }
 
   /// The exits to the VMM by what the guest did, and by MSR; KVM's own count of all.
   public struct Exits: Codable, Equatable, Sendable {
-    public var total: UInt64
-    public var byReason: [String: UInt64]
-    public var byMSR: [String: Count]
-    public var interruptions: UInt64
-    @Nullable public var kvm: UInt64?
+    public let total: UInt64
+    public let byReason: [String: UInt64]
+    public let byMSR: [String: Count]
+    public let interruptions: UInt64
+    @Nullable public private(set) var kvm: UInt64?
+    /// Every statistic of KVM's that grew, and by how much; null where it has none.
+    @Nullable public private(set) var kvmStatistics: [String: UInt64]?
+    /// The exits by the reason that the processor gave KVM; null where that was not asked for.
+    @Nullable public private(set) var exitReasons: [String: UInt64]?
   }
 
-  /// A register as two see it.
+  /// The value of a register.
   public struct SpecCtrl: Codable, Equatable, Sendable {
-    /// Null where the guest can only write.
-    @Nullable public var guest: UInt64?
-    /// Null where KVM does not read it.
-    @Nullable public var register: UInt64?
+    /// As the guest reads it; null if the guest can only write.
+    @Nullable public private(set) var guest: UInt64?
+    /// As the vCPU holds it; null if KVM does not read it.
+    @Nullable public private(set) var register: UInt64?
   }
 
   /// Accesses of an MSR that reached the VMM.
   public struct Count: Codable, Equatable, Sendable {
-    public var reads: UInt64
-    public var writes: UInt64
+    public let reads: UInt64
+    public let writes: UInt64
   }
 
-  /// One repetition of something that a kernel does.
+  /// The cost of one kind of kernel work.
   public struct Figure: Codable, Equatable, Sendable {
-    public var name: String
-    public var repetitions: Int
+    public let name: String
+    public let repetitions: Int
     /// Cycles (in the lab, instructions) of one repetition.
-    public var median: Double
-    public var minimum: Double
+    public let median: Double
+    public let minimum: Double
     /// Writes of IA32_SPEC_CTRL that reached the VMM, for each repetition.
-    public var writesPerRepetition: Double
-    public var writes: UInt64
-    @Nullable public var kvmExits: UInt64?
-    public var short: [UInt64]
-    public var long: [UInt64]
+    public let writesPerRepetition: Double
+    public let writes: UInt64
+    @Nullable public private(set) var kvmExits: UInt64?
+    public let short: [UInt64]
+    public let long: [UInt64]
 
-    /// All repetitions.
+    /// The number of all repetitions.
     public var total: Int { (short.count + 2 * long.count) * repetitions }
   }
 }
@@ -103,7 +109,8 @@ extension BootReport {
     let counters = record.counters
     self.init(
       image: record.order.name, format: record.format.rawValue, isLinux: record.isLinux,
-      policy: record.order.policy.rawValue, protection: record.protection.level.rawValue,
+      policy: record.order.policy.rawValue, mechanism: record.mechanism?.rawValue,
+      protection: record.protection.level.rawValue,
       protectionReason: record.protection.reason, memory: record.order.memory, commandLine: record.commandLine,
       timer: record.order.hasTimer ? "pit" : "none", hidden: record.order.hidden.map(\.name),
       droppedBarriers: record.order.dropsBarriers ? record.droppedBarriers : nil,
@@ -112,7 +119,8 @@ extension BootReport {
         total: counters.total,
         byReason: Dictionary(uniqueKeysWithValues: counters.byKind.map { ($0.key.name, $0.value) }),
         byMSR: counters.byMSR.reduce(into: [:]) { $0[$1.key.hex] = Count($1.value) },
-        interruptions: counters.interruptions, kvm: record.kvmExits),
+        interruptions: counters.interruptions, kvm: record.kvmExits, kvmStatistics: record.kvmStatistics,
+        exitReasons: record.exitReasons),
       unservedMSRs: record.unserved.reduce(into: [:]) { $0["\($1.key)"] = Count($1.value) },
       policyTally: Dictionary(record.tally.map { ($0.name, $0.count) }, uniquingKeysWith: { $1 }),
       specCtrl: record.subjectAtEnd.map { SpecCtrl(guest: $0.guest, register: $0.register) },
@@ -135,7 +143,7 @@ extension BootReport.Figure {
 }
 
 extension KernelWork {
-  /// The work as a person says it, and as `spectrap boot` names it.
+  /// The name of the work in the results of `spectrap boot`.
   fileprivate var title: String {
     switch self {
     case .getppid: "getppid"

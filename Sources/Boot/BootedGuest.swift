@@ -1,4 +1,4 @@
-// A guest in its machine: prepared, so that all that can be refused is refused before it runs; then run to its end.
+// Prepares a guest in its machine, where everything that can be refused is refused, and runs it to its end.
 
 import CKVM
 import Devices
@@ -6,17 +6,18 @@ import Experiments
 public import Hypervisor
 import Images
 
-/// A guest that is ready to begin, and can go on where it was stopped.
+/// A guest that is ready to run, and can be resumed after a stop.
 ///
-/// A closure, not a generic class: only so is its run loop specialised for the policy.
+/// The body is a closure, because the run loop of a generic class would not be specialised for the policy.
 public struct BootedGuest {
   fileprivate let body: (RunControl) throws -> BootRecord
 
-  /// Runs the guest to its end; one that was stopped goes on, and Spectrap's own first process measures once more each
-  /// time that it was done.
+  /// Runs the guest to its end.
   ///
-  /// How it ended is in the record, whatever it was. The record's times, marks and figures are those of this run, its
-  /// counts of exits those of all.
+  /// A stopped guest is resumed. Spectrap's own first process measures once more in each run.
+  ///
+  /// The record says how it ended. Its times, marks and figures are those of this run; its counts of exits are those of
+  /// all runs.
   ///
   /// - Throws: `KVMError` when the run cannot begin.
   public func run(control: RunControl) throws -> BootRecord { try body(control) }
@@ -25,7 +26,7 @@ public struct BootedGuest {
 extension BootOrder {
   /// Makes the machine and puts the guest into it.
   ///
-  /// `line` is the other end of its serial port; `attach` is given the input of that port at the interrupt controllers.
+  /// `line` is the host's end of the serial port; `attach` receives the port's interrupt line.
   ///
   /// - Throws: `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
   ///   policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
@@ -52,14 +53,15 @@ extension BootOrder {
     return prepared.guest
   }
 
-  /// What the guest is told: the policy's word or the contract's, as a PC of one processor, without what is hidden.
+  /// The guest's contract: the order's or the policy's, changed to that of a PC with one processor, without the hidden
+  /// bits.
   fileprivate func requestedContract(on kvm: borrowing KVM, terms: Terms, offer: GuestContract) throws
     -> GuestContract
   {
-    var told = contract ?? policy.contract(from: offer, on: terms)
-    told.cpuid = told.cpuid.ofOneProcessor(hasDeadlineTimer: try kvm.has(.tscDeadlineTimer))
-    for bit in hidden { bit.hide(in: &told) }
-    return told
+    var result = contract ?? policy.contract(from: offer, on: terms)
+    result.cpuid = result.cpuid.ofOneProcessor(hasDeadlineTimer: try kvm.has(.tscDeadlineTimer))
+    for bit in hidden { bit.hide(in: &result) }
+    return result
   }
 }
 
@@ -79,14 +81,14 @@ private struct Preparation: PolicyVisitor {
       contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
         interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
-    // Asked of the policy as it has settled on its terms.
+    // The machine's policy has settled on its terms.
     let interception: RunRecord.Interception =
       machine.currentPolicy.intercepts.isEmpty ? .never : machine.currentPolicy.changesIntercepts ? .atTimes : .always
-    let barrierRefusal = LinuxSupport.barrierRefusal(told: machine.contract, offered: offer.cpuid)
+    let barrierRefusal = LinuxSupport.barrierRefusal(contract: machine.contract, offered: offer.cpuid)
     if order.dropsBarriers, barrierRefusal == nil {
       throw BootError.refused(
         name: order.name,
-        "--drop-pred-cmd is for hosts without IBPB whose guest is told SPEC_CTRL, and here no write would be dropped")
+        "--drop-pred-cmd is for hosts without IBPB whose guest sees SPEC_CTRL; leave it out: no write would be dropped")
     }
     if image.isLinux, !order.dropsBarriers, let barrierRefusal {
       throw BootError.refused(name: order.name, barrierRefusal)
@@ -98,14 +100,14 @@ private struct Preparation: PolicyVisitor {
       interruptLine: { () throws(KVMError) in try box.machine.interruptLine() })
   }
 
-  /// Keeps a machine where closures reach it.
+  /// Holds a machine that several closures share.
   private final class Box<P: Policy & ~Copyable> {
     var machine: BootedMachine<P>
     init(_ machine: consuming BootedMachine<P>) { self.machine = machine }
   }
 }
 
-/// A guest, and the input of its serial port at the interrupt controllers.
+/// A guest, and its serial port's interrupt line.
 private struct Prepared {
   let guest: BootedGuest
   let interruptLine: () throws(KVMError) -> InterruptLine
@@ -134,7 +136,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
       switch image.format {
       case _ where image.isLinux:
         LinuxSupport.commandLine(tscKilohertz: try machine.vcpu.tscFrequency(), appending: order.commandLine)
-      // By custom, a multiboot image's own name comes first.
+      // By convention, a multiboot image's own name comes first.
       case .multiboot: order.commandLine.isEmpty ? order.name : "\(order.name) \(order.commandLine)"
       case .bzImage, .elf64, .flat: order.commandLine
       }
@@ -144,9 +146,9 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
         image, memory: order.memory, commandLine: Array(commandLine.utf8), initrd: initrd?.count, by: order.entry)
     } catch { throw BootError.image(name: order.name, error) }
     try machine.load(plan, of: file, initrd: initrd, memory: order.memory)
-    let interrupt = try machine.vm.interruptLine(Serial8250.interrupt)
-    // From here on nothing fails: a value that is not copied is made whole or not at all.
-    pc = PC(memory: order.memory, line: line, interrupt: interrupt)
+    let interrupts = try machine.vm.interruptInputs()
+    // Nothing below throws: a noncopyable value must be initialised completely.
+    pc = PC(memory: order.memory, line: line, interrupts: interrupts)
     self.usesOwnProcess = usesOwnProcess
     self.interception = interception
     self.commandLine = commandLine
@@ -158,9 +160,10 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
   func interruptLine() throws(KVMError) -> InterruptLine { try machine.vm.interruptLine(Serial8250.interrupt) }
 
   mutating func run(control: RunControl) throws -> BootRecord {
-    pc.goOn()
-    // A count that cannot be read is none: the VMM's own stands beside it.
+    pc.resume()
+    // Statistics that cannot be read are left out; the VMM's own count remains.
     let before = try? machine.vcpu.statistics()
+    let reasonsBefore = try order.exitReasonTrace?.counts()
     let interruptions = machine.counters.interruptions
     let began = ContinuousClock.now
     var observer = MarkObserver(
@@ -176,20 +179,24 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
     pc.flush()
     if let failure = pc.failure { throw failure }
     let duration = ContinuousClock.now - began
-    let kvmExits = (try? machine.vcpu.statistics())?.growth(of: "exits", since: before)
+    let statistics = try? machine.vcpu.statistics()
+    let reasons = try order.exitReasonTrace?.counts()
     let signals = machine.counters.interruptions &- interruptions
-    // The last interruption of a run that was stopped was ordered.
+    // The stop itself is one of the interruptions.
     var ordered: UInt64 = 0
     if case .stopped = end { ordered = 1 }
-    let text = String(decoding: pc.doorbell.text, as: UTF8.self).split(whereSeparator: \.isNewline).first
+    let told = usesOwnProcess ? ToldText(pc.doorbell.text) : ToldText([])
     return BootRecord(
       order: order, format: image.format, isLinux: image.isLinux, commandLine: commandLine,
-      protection: machine.protection.given(machine.contract, about: order.subject), told: machine.contract, end: end,
-      counters: machine.counters, kvmExits: kvmExits, interception: interception,
+      protection: machine.protection.given(machine.contract, about: order.subject), mechanism: P.mechanism,
+      contract: machine.contract, end: end, counters: machine.counters,
+      kvmExits: statistics?.growth(of: "exits", since: before),
+      kvmStatistics: statistics.flatMap { now in before.map(now.growth(since:)) },
+      exitReasons: reasons.map { $0.growth(since: reasonsBefore ?? [:]) }, interception: interception,
       signals: signals > ordered ? signals - ordered : 0, subjectAtEnd: try? machine.subjectValue(),
       tally: machine.currentPolicy.tally,
       droppedBarriers: machine.currentPolicy.droppedBarriers, duration: duration, marks: observer.marks,
-      mitigation: usesOwnProcess ? text.map(String.init) : nil,
+      mitigation: told.mitigation, isIsolated: told.isIsolated,
       figures: usesOwnProcess ? KernelFigure.figures(in: pc.doorbell.data, observer.marks) : [],
       lastLines: lastLines(of: end))
   }
@@ -202,7 +209,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
 
   private static var panic: String { "Kernel panic" }
 
-  /// How a guest ended that the run loop stopped for.
+  /// The end of a guest for which the run loop stopped.
   private var portEnd: BootRecord.End {
     switch pc.end {
     case .status(let value): .status(value)
@@ -212,11 +219,11 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
     }
   }
 
-  /// How a guest ended whose run failed.
+  /// The end of a guest whose run failed.
   private func end(of error: RunError) throws -> BootRecord.End {
     switch error {
     case .tripleFault(let state):
-      // Linux resets a machine that has no other way by a triple fault, after a panic too.
+      // Linux resets a machine without another method by a triple fault, also after a panic.
       if image.isLinux, pc.tail.contains(Self.panic) { return .panic }
       return image.isLinux && pc.tail.contains("reboot: ") ? .powerOff : .tripleFault(state)
     case .unanswered(.systemEvent, _): return .powerOff
@@ -226,13 +233,13 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
   }
 }
 
-/// Keeps the counts at the points that a guest is built to pass.
+/// Records the counts at each mark.
 private struct MarkObserver: ExitObserver {
-  /// At most this many points are kept: a guest may pass any number.
+  /// The most marks that are kept; a guest may write any number of them.
   private static let limit = 64
 
-  // What each exit touches stands first: the place of a field behind an instant, whose size only the runtime knows, is
-  // looked up at each access.
+  // The fields that each exit touches come first: access to a field behind an instant, whose size is known only at run
+  // time, costs a look-up.
   let subject: MSR
   private var writes: UInt64 = 0
   private var exits: UInt64 = 0
@@ -272,14 +279,16 @@ private struct MarkObserver: ExitObserver {
 }
 
 extension Statistics {
-  /// By how much a counter grew; nil where it was not told both times.
+  /// The growth of a counter; nil if either reading lacks it.
   fileprivate func growth(of name: String, since before: Statistics?) -> UInt64? {
     self[name].flatMap { now in before?[name].map { now &- $0 } }
   }
 }
 
 extension VendorModule {
-  /// Whether KVM's counter `irq_injections` has every interrupt of a guest: not where the processor delivers interrupts
-  /// by itself (Linux arch/x86/kvm/vmx/vmx.c, enable_apicv; arch/x86/kvm/svm/avic.c, avic).
+  /// Whether KVM's counter `irq_injections` counts every interrupt of a guest.
+  ///
+  /// It does not where the processor delivers interrupts itself (Linux arch/x86/kvm/vmx/vmx.c, enable_apicv;
+  /// arch/x86/kvm/svm/avic.c, avic).
   fileprivate var countsInterrupts: Bool { ![self[parameter: "enable_apicv"], self[parameter: "avic"]].contains("Y") }
 }

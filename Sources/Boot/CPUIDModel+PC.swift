@@ -1,5 +1,5 @@
-// CPUID of a PC with one processor, from what KVM offers: KVM copies the host's topology, in which the vCPU would be
-// one of many.
+// The CPUID of a PC with one processor, from the CPUID that KVM supports. KVM copies the host's topology, which has
+// more processors.
 // Facts: Intel SDM vol. 2, CPUID leaves 1, 4, 0BH and 1FH; AMD APM vol. 3, appendix E, leaves 8000_0008, 8000_001D and
 // 8000_001E; KVM API document, section 4.46 (what a VMM must fill in).
 
@@ -8,7 +8,7 @@ public import Registers
 extension CPUIDModel {
   /// The model of a machine whose only processor has APIC ID 0 and runs under a hypervisor.
   ///
-  /// `hasDeadlineTimer` tells of IA32_TSC_DEADLINE, which KVM's local APIC has and KVM's offer does not name.
+  /// `hasDeadlineTimer` says whether KVM's local APIC has IA32_TSC_DEADLINE, which KVM_GET_SUPPORTED_CPUID leaves out.
   public func ofOneProcessor(hasDeadlineTimer: Bool) -> CPUIDModel {
     var model = self
     for index in model.entries.indices { model.entries[index].describeOneProcessor() }
@@ -22,7 +22,7 @@ extension CPUIDEntry {
   fileprivate mutating func describeOneProcessor() {
     switch function {
     case 1:
-      // EBX: APIC ID in 31..24, logical processors in 23..16, which count where HTT says so (EDX 28).
+      // EBX: APIC ID in 31..24, logical processors in 23..16, which is valid only if HTT is set (EDX 28).
       ebx = ebx & 0xffff | 1 << 16
       edx &= ~(1 << 28)
     case 4: eax &= 0x3fff  // processors that share the cache, cores in the package: one each

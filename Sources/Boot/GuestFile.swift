@@ -1,5 +1,5 @@
-// A guest's file, or what came out of a pipe. A file goes into the guest's memory without a copy in between; it is read
-// by calls and not mapped, for somebody may shorten it meanwhile.
+// A guest's file, or bytes from a pipe. A file is read into guest memory without a copy in between. It is not mapped,
+// because another process may truncate it meanwhile.
 
 import Hypervisor
 public import Images
@@ -22,7 +22,7 @@ public struct GuestFile: ImageSource, Sendable {
     self.count = count
   }
 
-  /// What was read already.
+  /// Bytes that were already read.
   public init(_ bytes: [UInt8]) {
     content = .bytes(bytes)
     count = bytes.count
@@ -46,7 +46,7 @@ public struct GuestFile: ImageSource, Sendable {
     }
   }
 
-  /// Puts a part of it into a VM's memory.
+  /// Loads a part of it into a VM's memory.
   ///
   /// - Throws: `GuestFileError` or `GuestMemoryError`.
   func load(_ range: Range<Int>, into vm: inout VirtualMachine, at address: GuestPhysicalAddress) throws {

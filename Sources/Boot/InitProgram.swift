@@ -1,5 +1,5 @@
-// Spectrap's own first process for a Linux guest: it measures the kernel's system calls and tells the figures by ports.
-// A static program without a library, assembled here, in an initramfs of its own: any kernel runs it.
+// Spectrap's own first process for a Linux guest. It measures the kernel's work and writes the figures to ports. It is
+// a static program without a library, assembled here and put into an initramfs of its own, so that any kernel runs it.
 // Facts: Linux arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/mman-common.h; iopl(2): ring 3 reaches
 // every port.
 
@@ -9,18 +9,18 @@ import Images
 
 /// The program /init, and what it measures.
 struct InitProgram {
-  /// What is repeated and timed.
+  /// A kind of work that is repeated and timed.
   enum Block: UInt32, CaseIterable {
     /// getppid(2).
     case systemCall = 1
-    /// A store to a page that is there.
+    /// A store to a mapped page.
     case touchedPage = 2
-    /// A store to a page that the kernel has yet to give.
+    /// A store to a page that the kernel has not mapped yet.
     case untouchedPage = 3
-    /// A byte to another process through a pipe, and one back.
+    /// A byte to another process through a pipe, and a byte back.
     case pipe = 4
 
-    /// The mark before its first sample; the one behind its last is this and 1.
+    /// The mark before its first sample; the mark after its last sample is one more.
     var mark: UInt32 { rawValue * 2 }
   }
 
@@ -33,10 +33,13 @@ struct InitProgram {
   static let samples = 40
   /// Repetitions in a short sample; a long one has twice as many.
   let repetitions: Int
-  /// As many under every policy, for a page's fault costs the more the more of them come in a row: few, for no tick may
-  /// fall into most samples, and a trapped write is long.
+  /// The same number under every policy, because a page fault costs more when more of them come in a row.
+  ///
+  /// It is small, so that most samples contain no timer tick even where each write is trapped.
   static let usualRepetitions = 2
 
+  /// The most of a file that is told: what /proc/cpuinfo has of one processor is less.
+  private static let textSize = 4096
   private static let loadAddress: UInt64 = 0x40_0000
   private static let headerSize = 64 + 56
   private var regionSize: Int { Self.samples * 3 * repetitions * 4096 }
@@ -50,27 +53,28 @@ struct InitProgram {
     // Where the kernel's standard output goes.
     archive.add("dev/console", .device(major: 5, minor: 1))
     archive.add("sys", .folder)
+    archive.add("proc", .folder)
     archive.add("init", .program(try elf()))
     return archive.bytes
   }
 
-  /// The program as an ELF file: one segment, which may be read, written and run.
+  /// The program as an ELF file with one segment that is readable, writable and executable.
   func elf() throws(AssemblyError) -> [UInt8] {
     let program = try self.program()
     let size = UInt64(Self.headerSize + program.bytes.count)
     var header: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
     // ET_EXEC, EM_X86_64, version 1, entry, program headers at 64, no sections, flags, sizes and counts.
-    header += bytes(2 as UInt16) + bytes(62 as UInt16) + bytes(1 as UInt32) + bytes(program.origin)
-    header += bytes(64 as UInt64) + bytes(0 as UInt64) + bytes(0 as UInt32) + bytes(64 as UInt16)
-    header += bytes(56 as UInt16) + bytes(1 as UInt16) + bytes(64 as UInt16) + bytes(0 as UInt32)
+    header += numbers(2, 62, as: UInt16.self) + numbers(1, as: UInt32.self)
+    header += numbers(program.origin, 64, 0, as: UInt64.self) + numbers(0, as: UInt32.self)
+    header += numbers(64, 56, 1, 64, 0, 0, as: UInt16.self)
     // PT_LOAD, read, write and execute, from the file's start on.
-    header += bytes(1 as UInt32) + bytes(7 as UInt32) + bytes(0 as UInt64) + bytes(Self.loadAddress)
-    header += bytes(Self.loadAddress) + bytes(size) + bytes(size) + bytes(4096 as UInt64)
+    header += numbers(1, 7, as: UInt32.self)
+    header += numbers(0, Self.loadAddress, Self.loadAddress, size, size, 4096, as: UInt64.self)
     return header + program.bytes
   }
 
-  private func bytes<T: FixedWidthInteger>(_ number: T) -> [UInt8] {
-    (0..<MemoryLayout<T>.size).map { UInt8(truncatingIfNeeded: number >> T($0 * 8)) }
+  private func numbers<T: FixedWidthInteger>(_ numbers: T..., as: T.Type) -> [UInt8] {
+    numbers.flatMap(\.littleEndianBytes)
   }
 
   // MARK: The program
@@ -83,11 +87,12 @@ struct InitProgram {
     asm.cmp(.rax, 0)
     asm.jcc(.notEqual, "refused")
     mark(Self.startMark, &asm)
-    tellMitigation(&asm)
+    tell("mitigation", of: "sysfs", at: "sys", &asm)
+    tell("processor", of: "procfs", at: "proc", &asm)
     makeRegion(&asm)
     makePeer(&asm)
-    // Since the fork this page is shared, and the first store to it would be a fault in a sample; so would be what the
-    // other process does for the first time.
+    // Since the fork this page is copied at its first store, which would be a fault in a sample. The other process has
+    // such faults in its first round trip.
     asm.mov(.r12, "results")
     asm.mov(.at(.r12), .rax)
     asm.mov(.at(.r12, Self.samples * 32 - 8), .rax)
@@ -101,20 +106,20 @@ struct InitProgram {
     touchEverything(&asm)
     asm.mov(.r14, .rip("region"))
     measure(.touchedPage, &asm, touch)
-    // The pages go back, and each is a fault again.
+    // Gives the pages back, so that each store faults again.
     advise(4, &asm, "MADV_DONTNEED")
     asm.mov(.r14, .rip("region"))
     measure(.untouchedPage, &asm, touch)
     measure(.pipe, &asm, pingPong)
     asm.mov(.edx, Doorbell.endPort)
     asm.out(.dx, .al, "done")
-    // Whoever lets it go on wants it measured once more.
+    // A guest that is resumed here measures once more.
     asm.jmp("again")
 
     asm.bind("refused")
     asm.mov(.edi, 1)
-    asm.mov(.rsi, "sorry")
-    asm.mov(.edx, Self.sorry.count)
+    asm.mov(.rsi, "refusal")
+    asm.mov(.edx, Self.refusalText.count)
     asm.mov(.eax, 1, "write")
     asm.syscall()
     asm.mov(.edi, 1)
@@ -124,14 +129,14 @@ struct InitProgram {
     return try asm.assemble()
   }
 
-  private static let sorry = Array("spectrap: iopl(2) is refused: this kernel lets no process use ports\n".utf8)
+  private static let refusalText = Array("spectrap: iopl(2) is refused: this kernel lets no process use ports\n".utf8)
 
   private func appendData(_ asm: inout Assembler) {
     func bind(_ label: Label, _ bytes: [UInt8]) {
       asm.bind(label)
       asm.bytes(bytes)
     }
-    bind("sorry", Self.sorry)
+    bind("refusal", Self.refusalText)
     bind("sysfs", Array("sysfs\0".utf8))
     bind("sys", Array("/sys\0".utf8))
     bind("mitigation", Array("/sys/devices/system/cpu/vulnerabilities/spectre_v2\0".utf8))
@@ -139,7 +144,10 @@ struct InitProgram {
     bind("there", [UInt8](repeating: 0, count: 8))
     bind("back", [UInt8](repeating: 0, count: 8))
     bind("region", [UInt8](repeating: 0, count: 8))
-    bind("text", [UInt8](repeating: 0, count: 512))
+    bind("procfs", Array("proc\0".utf8))
+    bind("proc", Array("/proc\0".utf8))
+    bind("processor", Array("/proc/cpuinfo\0".utf8))
+    bind("text", [UInt8](repeating: 0, count: Self.textSize))
     // 32 bytes for a short and a long sample: each one's first and last time stamp.
     bind("results", [UInt8](repeating: 0, count: Self.samples * 32))
   }
@@ -150,37 +158,39 @@ struct InitProgram {
     asm.out(.dx, .eax, "mark \(mark)")
   }
 
-  /// Tells what the kernel says of Spectre v2; nothing where it does not say.
-  private func tellMitigation(_ asm: inout Assembler) {
-    asm.mov(.rdi, "sysfs")
-    asm.mov(.rsi, "sys")
-    asm.mov(.rdx, "sysfs")
+  /// Writes the beginning of a file of one of the kernel's own file systems to the text port; nothing if it cannot be
+  /// read.
+  private func tell(_ file: Label, of system: Label, at place: Label, _ asm: inout Assembler) {
+    let untold = Label("\(file).untold")
+    asm.mov(.rdi, system)
+    asm.mov(.rsi, place)
+    asm.mov(.rdx, system)
     asm.xor(.r10, .r10)
     asm.xor(.r8, .r8)
     asm.mov(.eax, 165, "mount")
     asm.syscall()
-    asm.mov(.rdi, "mitigation")
+    asm.mov(.rdi, file)
     asm.xor(.esi, .esi)
     asm.xor(.edx, .edx)
     asm.mov(.eax, 2, "open")
     asm.syscall()
     asm.cmp(.rax, 0)
-    asm.jcc(.less, "untold")
+    asm.jcc(.less, untold)
     asm.mov(.rdi, .rax)
     asm.mov(.rsi, "text")
-    asm.mov(.edx, 512)
+    asm.mov(.edx, Self.textSize)
     asm.mov(.eax, 0, "read")
     asm.syscall()
     asm.cmp(.rax, 0)
-    asm.jcc(.lessOrEqual, "untold")
+    asm.jcc(.lessOrEqual, untold)
     asm.mov(.rcx, .rax)
     asm.mov(.rsi, "text")
     asm.mov(.edx, Doorbell.textPort)
     asm.rep(.outsb)
-    asm.bind("untold")
+    asm.bind(untold)
   }
 
-  /// Times a body in short and long samples by turns, and tells the time stamps.
+  /// Times a body in alternating short and long samples, and writes the time stamps to the data port.
   private func measure(_ block: Block, _ asm: inout Assembler, _ body: (inout Assembler) -> Void) {
     let name = "\(block)"
     mark(block.mark, &asm)
@@ -211,7 +221,7 @@ struct InitProgram {
     asm.rep(.outsd)
   }
 
-  /// The time-stamp counter, ordered against what is before and behind, to a place in the results.
+  /// Stores the time-stamp counter in the results, ordered against the instructions before and after it.
   private func stamp(_ offset: Int, _ asm: inout Assembler) {
     asm.lfence()
     asm.rdtsc()
@@ -228,7 +238,7 @@ struct InitProgram {
     asm.add(.r14, 4096)
   }
 
-  /// Memory for every page of a block, in pages of 4 KiB.
+  /// Maps memory for every page of a block, in pages of 4 KiB.
   private func makeRegion(_ asm: inout Assembler) {
     asm.xor(.edi, .edi)
     asm.mov(.esi, regionSize)
@@ -261,7 +271,7 @@ struct InitProgram {
 
   // MARK: The other process
 
-  /// A byte to the other process, and one back.
+  /// Sends a byte to the other process and waits for one back.
   private func pingPong(_ asm: inout Assembler) {
     asm.mov(.edi, .rip("there", 4))
     asm.mov(.rsi, "byte")
@@ -273,7 +283,7 @@ struct InitProgram {
     asm.syscall()
   }
 
-  /// Two pipes, and a process that sends back every byte.
+  /// Makes two pipes, and a process that sends back every byte.
   private func makePeer(_ asm: inout Assembler) {
     for label in ["there", "back"] as [Label] {
       asm.mov(.rdi, label)

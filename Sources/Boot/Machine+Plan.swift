@@ -1,12 +1,13 @@
-// A plan becomes a machine's memory and its vCPU's first state.
+// Loads a boot plan into a machine: its memory and the initial state of its vCPU.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment types), 10.8.5 (IA-32e mode); KVM API document, section 4.13 (kvm_sregs).
 
 import CKVM
+import Experiments
 import Hypervisor
 import Images
 
 extension Machine where P: ~Copyable {
-  /// Gives a machine without memory its memory, the guest's contents, and the state that it begins in.
+  /// Adds a machine's memory, loads the guest's contents, and sets the vCPU's initial state.
   ///
   /// - Throws: `GuestFileError`, `GuestMemoryError` or `KVMError`.
   mutating func load(_ plan: BootPlan, of image: GuestFile, initrd: GuestFile?, memory: UInt64) throws {
@@ -49,8 +50,8 @@ extension kvm_sregs {
     case .protected:
       cr0 = Self.protectedCR0
       (cr4, efer) = (0, 0)
-      beginFlat(code: 8, data: 0x10, isLong: false)
-      tr = .taskState
+      setFlatSegments(code: 8, data: 0x10, isLong: false)
+      tr = .taskState(limit: 0x67)
     case .long(_, _, let pageTables, let table, let limit):
       cr0 = Self.protectedCR0 | 1 << 31  // paging
       cr3 = pageTables
@@ -61,37 +62,8 @@ extension kvm_sregs {
       // No exception can be handled yet.
       idt.base = 0
       idt.limit = 0
-      beginFlat(code: 0x10, data: 0x18, isLong: true)
-      tr = .taskState
+      setFlatSegments(code: 0x10, data: 0x18, isLong: true)
+      tr = .taskState(limit: 0x67)
     }
-  }
-
-  private mutating func beginFlat(code: UInt16, data: UInt16, isLong: Bool) {
-    cs = .flat(code, type: 0xb, isLong: isLong)
-    let segment = kvm_segment.flat(data, type: 3, isLong: false)
-    (ds, es, fs, gs, ss) = (segment, segment, segment, segment, segment)
-  }
-}
-
-extension kvm_segment {
-  /// 4 GiB from 0 on, in ring 0.
-  fileprivate static func flat(_ selector: UInt16, type: UInt8, isLong: Bool) -> kvm_segment {
-    var segment = kvm_segment()
-    segment.limit = .max
-    segment.selector = selector
-    segment.type = type
-    (segment.present, segment.s, segment.g) = (1, 1, 1)
-    segment.l = isLong ? 1 : 0
-    segment.db = isLong ? 0 : 1
-    return segment
-  }
-
-  /// A busy task-state segment at 0, which no processor enters a guest without.
-  fileprivate static var taskState: kvm_segment {
-    var segment = kvm_segment()
-    segment.limit = 0x67
-    segment.type = 0xb
-    segment.present = 1
-    return segment
   }
 }

@@ -1,26 +1,26 @@
-// A PC's devices around one vCPU: which of them stands behind which port.
+// The devices of a PC around one vCPU, and the ports of each.
 
 import Devices
 import Hypervisor
 
-/// The other end of a guest's serial line.
+/// The host's end of a guest's serial line.
 public protocol SerialLine: AnyObject, Sendable {
-  /// Whether each byte is wanted at once; otherwise lines are, or what comes together.
+  /// Whether each byte is passed on at once; otherwise bytes are passed on in lines or larger pieces.
   var isPrompt: Bool { get }
-  /// Bytes come out of the guest.
+  /// Takes bytes from the guest.
   func put(_ bytes: [UInt8])
-  /// The next byte that goes into the guest, nil where there is none; whoever puts one there has raised the port's
+  /// Returns the next byte for the guest; nil if there is none. The sender of a byte must have raised the port's
   /// interrupt.
   func take() -> UInt8?
 }
 
-/// The devices, as the run loop asks them.
+/// The devices as the run loop's handler of exits.
 struct PC: ExitHandler, ~Copyable {
-  /// How a guest ended by a port.
+  /// A guest's end by a port access.
   enum End: Equatable {
     /// It wrote this to the status port.
     case status(UInt32)
-    /// Spectrap's own first process is done.
+    /// Spectrap's own first process has finished.
     case done
     /// It reset the machine.
     case reset
@@ -32,40 +32,40 @@ struct PC: ExitHandler, ~Copyable {
   private(set) var doorbell = Doorbell()
   private(set) var tail = SerialTail()
   private(set) var end: End?
-  /// Why the serial port could not interrupt.
+  /// Why a device could not interrupt.
   private(set) var failure: KVMError?
 
   private let line: any SerialLine
-  /// What came out of the serial port and has not been handed on: the first so many bytes.
+  /// The bytes from the serial port that were not passed on yet; `pendingCount` of them are valid.
   ///
-  /// In the value itself: a byte costs no look at an array's owner.
+  /// They are stored inline, because an array's uniqueness check would cost time at each byte.
   private var pending = InlineArray<4096, UInt8>(repeating: 0)
   private var pendingCount = 0
-  /// So many bytes are handed on at once, ended or not.
+  /// The number of bytes that are passed on even if the line has not ended.
   private let mostPending: Int
-  private let interrupt: InterruptLine
+  private let interrupts: InterruptInputs
   private var isInterrupting = false
   /// `Serial8250.transmitsAlone`, as of the last access that could change it.
   private var transmitsAlone: Bool
 
-  init(memory: UInt64, line: any SerialLine, interrupt: consuming InterruptLine) {
+  init(memory: UInt64, line: any SerialLine, interrupts: consuming InterruptInputs) {
     firmware = FirmwareConfiguration(memory: memory)
     self.line = line
     mostPending = line.isPrompt ? 1 : pending.count
     transmitsAlone = serial.transmitsAlone
-    self.interrupt = interrupt
+    self.interrupts = interrupts
   }
 
-  /// Takes back that the guest has come to its end, and what it has told of its figures: it goes on.
-  mutating func goOn() {
+  /// Forgets the guest's end and the data that it wrote, so that it can run again.
+  mutating func resume() {
     end = nil
-    doorbell.takeBackData()
+    doorbell.clearData()
   }
 
   // MARK: Ports
 
   @inline(__always) mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
-    // Of all accesses the most frequent, by far.
+    // The most frequent access by far.
     if transmitsAlone, let byte = cpu.byte(of: access, to: Serial8250.firstPort) {
       transmit(byte)
       return .resume
@@ -86,13 +86,15 @@ struct PC: ExitHandler, ~Copyable {
       case RealTimeClock.indexPort: clock.select(UInt8(truncatingIfNeeded: value))
       case FirmwareConfiguration.selectorPort: firmware.select(UInt16(truncatingIfNeeded: value))
       case StatusPort.port: end = end ?? .status(value)
-      case Doorbell.dataPort: doorbell.tell(value)
-      case Doorbell.textPort: doorbell.tell(text: UInt8(truncatingIfNeeded: value))
+      case Doorbell.dataPort: doorbell.append(value)
+      case Doorbell.textPort: doorbell.append(text: UInt8(truncatingIfNeeded: value))
       case Doorbell.endPort: end = end ?? .done
-      default: if StatusPort.resets(access.port, value) { end = end ?? .reset }
+      case let port:
+        if let input = TestInterruptLines.input(at: port) { set(input, value != 0) }
+        if StatusPort.resets(port, value) { end = end ?? .reset }
       }
     }
-    return end == nil ? .resume : .stop
+    return end == nil && failure == nil ? .resume : .stop
   }
 
   mutating func portIn(_ access: PortAccess, to cpu: inout VirtualCPU) -> Disposition {
@@ -110,7 +112,7 @@ struct PC: ExitHandler, ~Copyable {
     return .resume
   }
 
-  // MARK: Memory without memory
+  // MARK: Addresses without memory
 
   mutating func mmioWrite(_ access: MMIOAccess) -> Disposition { .resume }
 
@@ -131,7 +133,7 @@ struct PC: ExitHandler, ~Copyable {
     if byte == UInt8(ascii: "\n") || pendingCount == mostPending { flush() }
   }
 
-  /// Hands on what came out of the serial port.
+  /// Passes the pending bytes to the line.
   @inline(never) mutating func flush() {
     guard pendingCount > 0 else { return }
     // Safe: the bytes are copied while the span lives.
@@ -141,11 +143,11 @@ struct PC: ExitHandler, ~Copyable {
     line.put(bytes)
   }
 
-  /// Lets a byte in that waits outside.
+  /// Moves a waiting byte from the line into the port.
   private mutating func feed() {
     guard serial.takesInput, let byte = line.take() else { return }
     serial.receive(byte)
-    // Whoever brought it has raised the line.
+    // The sender has raised the interrupt.
     isInterrupting = true
   }
 
@@ -153,10 +155,13 @@ struct PC: ExitHandler, ~Copyable {
     transmitsAlone = serial.transmitsAlone
     guard serial.interrupts != isInterrupting else { return .resume }
     isInterrupting.toggle()
-    do { try interrupt.set(isInterrupting) } catch {
-      failure = error
-      return .stop
-    }
-    return .resume
+    set(UInt32(Serial8250.interrupt), isInterrupting)
+    return failure == nil ? .resume : .stop
+  }
+
+  // MARK: Interrupts
+
+  private mutating func set(_ input: UInt32, _ isHigh: Bool) {
+    do { try interrupts.set(input, isHigh) } catch { failure = failure ?? error }
   }
 }

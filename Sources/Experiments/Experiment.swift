@@ -11,6 +11,10 @@ public struct Experiment: Sendable {
   public var policy: PolicyName
   /// The MSR of the policy, and of the workload unless it has its own.
   public var msr: MSR
+  /// Counts the guest's exits by KVM's reasons for them; nil where that was not asked for.
+  ///
+  /// It was begun on the thread that runs the guest.
+  public var exitReasonTrace: ExitReasonTrace?
   /// What the guest is told; nil for the policy's contract on this host.
   public var contract: GuestContract?
   /// The image that runs, where it was given; nil for the one that is made of workload and entry.

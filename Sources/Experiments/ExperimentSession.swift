@@ -18,6 +18,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   private let subjectAtStart: SubjectValue
   private let statisticsAtStart: SecondWitness
   private var statistics = SecondWitness.silent("the guest has not run")
+  private var exitReasons: [String: UInt64]?
   /// Whether the guest has not yet reached its pause.
   private var awaitsPause: Bool
   private var ports: GuestPorts
@@ -95,6 +96,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     // A guest that continues after its pause does not pause again.
     ports = GuestPorts(for: experiment.workload, awaitingPause: awaitsPause)
     let end: Machine<P>.End
+    let reasonsBefore = try experiment.exitReasonTrace?.counts()
     switch observation {
     case .nothing:
       var observer = NoObserver()
@@ -112,6 +114,9 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     }
     // KVM's count comes first: it must not include finishing the last exit and reading registers.
     statistics = SecondWitness(of: machine.vcpu)
+    if let reasonsBefore, let reasons = try experiment.exitReasonTrace?.counts() {
+      exitReasons = reasons.growth(since: reasonsBefore)
+    }
     if ports.isPaused {
       machine.discountPortOut()
       awaitsPause = false
@@ -136,6 +141,7 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   ) throws(RunError) -> Machine<P>.End {
     let before = ThreadTime.now()
     let interruptions = machine.counters.interruptions
+    let outs = machine.counters[.portOut]
     let began = ckvm_ordered_rdtsc()
     let end: Machine<P>.End
     do {
@@ -150,7 +156,9 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
     // The last interruption of a stopped run is its stop.
     let stops: UInt64 = end == .finished ? 0 : 1
     let signals = machine.counters.interruptions &- interruptions
-    disturbance.signals += signals > stops ? signals - stops : 0
+    // Those that the guest is built to cause are no disturbance.
+    let ordered = stops + (experiment.workload.perIteration.interruptions > 0 ? machine.counters[.portOut] &- outs : 0)
+    disturbance.signals += signals > ordered ? signals - ordered : 0
     return end
   }
 
@@ -161,14 +169,15 @@ struct ExperimentSession<P: Policy & ~Copyable>: ~Copyable {
   /// - Throws: `ExperimentError.contradiction` when the witnesses disagree.
   func record(stopped: RunControl.Stop?, snapshot: ExperimentSnapshot? = nil) throws -> RunRecord {
     let record = RunRecord(
-      experiment: experiment, protection: protection, stopped: stopped, interceptsSubject: interceptsSubject,
+      experiment: experiment, protection: protection, mechanism: P.mechanism, stopped: stopped,
+      interceptsSubject: interceptsSubject,
       counters: machine.counters, kvmStatistics: kvmStatistics, whyNoStatistics: whyNoStatistics,
       mailbox: try machine.mailbox(), samples: try samples(), firstOwnSample: firstOwnSample,
       subjectAtStart: subjectAtStart,
       subjectAtEnd: try machine.subjectValue(), contract: machine.contract, hostCycles: totalHostCycles,
       hostCyclesHere: stay.map { $0.end &- $0.start } ?? 0, rates: rates, disturbance: disturbance,
       roundTrips: roundTrips, tally: tally,
-      origin: resumed?.origin, warnings: resumed?.warnings ?? [], snapshot: snapshot)
+      origin: resumed?.origin, warnings: resumed?.warnings ?? [], snapshot: snapshot, exitReasons: exitReasons)
     try record.verify()
     return record
   }
@@ -324,14 +333,4 @@ private enum SecondWitness {
 
   var statistics: Statistics? { if case .counters(let statistics) = self { statistics } else { nil } }
   var silence: String? { if case .silent(let why) = self { why } else { nil } }
-}
-
-extension Statistics {
-  /// The growth of each counter.
-  fileprivate func growth(since before: Statistics) -> [String: UInt64] {
-    values.reduce(into: [:]) { growth, statistic in
-      guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
-      growth[statistic.key] = statistic.value[0] - old
-    }
-  }
 }

@@ -12,6 +12,8 @@ struct GuestPorts: ExitHandler {
   private let resumesHalts: Bool
   /// Whether the guest's work is to store where there is no memory.
   private let takesStores: Bool
+  /// Whether each exit is to be followed by a KVM_RUN that enters no guest.
+  private let interrupts: Bool
   /// Whether the guest has a pause that it has not reached.
   private let awaitsPause: Bool
   /// Whether the guest has reached its pause.
@@ -22,6 +24,7 @@ struct GuestPorts: ExitHandler {
     awaitsPause = awaitingPause
     resumesHalts = (workload?.perIteration.halts ?? 0) > 0
     takesStores = (workload?.perIteration.stores ?? 0) > 0
+    interrupts = (workload?.perIteration.interruptions ?? 0) > 0
   }
 
   @inline(__always) mutating func portOut(_ access: PortAccess, from cpu: borrowing VirtualCPU) -> Disposition {
@@ -29,6 +32,7 @@ struct GuestPorts: ExitHandler {
     case UInt16(Port.chatter): .resume
     case UInt16(Port.doorbell): .stop
     case UInt16(Port.pause): pause()
+    case UInt16(Port.interrupt): interrupt(cpu)
     default: .unanswered
     }
   }
@@ -37,6 +41,12 @@ struct GuestPorts: ExitHandler {
     guard awaitsPause else { return .unanswered }
     isPaused = true
     return .stop
+  }
+
+  @inline(never) private func interrupt(_ cpu: borrowing VirtualCPU) -> Disposition {
+    guard interrupts else { return .unanswered }
+    cpu.interruptNextEntry()
+    return .resume
   }
 
   @inline(__always) mutating func mmioWrite(_ access: MMIOAccess) -> Disposition {

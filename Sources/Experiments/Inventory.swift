@@ -11,10 +11,10 @@ public struct Inventory: Encodable, Sendable {
     public let name: String
     public let summary: String
     /// The entries of a workload; absent for the others.
-    public var entries: [String]?
-    @Nullable public var works: Bool?
+    public let entries: [String]?
+    @Nullable public private(set) var works: Bool?
     /// What was seen when it was tried, in a sentence without a full stop.
-    @Nullable public var seen: String?
+    @Nullable public private(set) var seen: String?
   }
 
   private enum CodingKeys: String, CodingKey { case schemaVersion, workloads, primitives, entries, policies, images }
@@ -33,14 +33,17 @@ public struct Inventory: Encodable, Sendable {
   public static func prove(on kvm: consuming KVM?) -> Inventory { Inventory(on: kvm) }
 
   private init(on kvm: consuming KVM?) {
-    var host = HostReport()
+    var trials: HostTrials?
     var refusals: [Workload.Name: String] = [:]
     var untried: [Workload.Name: String] = [:]
     var failure: (any Error)?
     var hasInterruptControllers: Bool?
     if let kvm {
       hasInterruptControllers = try? kvm.has(.irqchip) && kvm.has(.pit2)
-      do { try host.addProofs(on: kvm) } catch { failure = error }
+      do {
+        trials = try HostTrials.prove(on: kvm)
+        _ = try trials?.complete()
+      } catch { failure = error }
       for name in Workload.Name.allCases {
         do { refusals[name] = try Workload(name).proveRefusal(on: kvm) } catch {
           untried[name] = "not known: \(error)"
@@ -49,15 +52,16 @@ public struct Inventory: Encodable, Sendable {
       }
     }
     self.failure = failure
+    let host = HostReport(trials: trials)
     let entries = Entry.allCases.map { Item($0, on: host) }
     self.entries = entries
     policies = PolicyName.allCases.map { policy in
       let fact = host.policies?[.known(policy)]
-      return Item(name: policy.rawValue, summary: policy.summary, works: fact?.works, seen: fact?.seen)
+      return Item(name: policy.rawValue, summary: policy.summary, entries: nil, works: fact?.works, seen: fact?.seen)
     }
     images = BootableKind.allCases.map { kind in
       let fact = kind.fact(syscall: host.entries?[.known(.syscall)], hasInterruptControllers: hasInterruptControllers)
-      return Item(name: kind.rawValue, summary: kind.summary, works: fact?.works, seen: fact?.seen)
+      return Item(name: kind.rawValue, summary: kind.summary, entries: nil, works: fact?.works, seen: fact?.seen)
     }
     let guests = Workload.Name.allCases.map { name in
       (
@@ -75,7 +79,7 @@ extension Inventory.Item {
     let fact =
       entry == .none
       ? host.entries.map { _ in HostReport.Fact(works: true, seen: "needs no entry") } : host.entries?[.known(entry)]
-    self.init(name: entry.rawValue, summary: entry.summary, works: fact?.works, seen: fact?.seen)
+    self.init(name: entry.rawValue, summary: entry.summary, entries: nil, works: fact?.works, seen: fact?.seen)
   }
 
   /// A workload runs here if one of its entries does and nothing refuses it.

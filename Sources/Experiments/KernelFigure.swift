@@ -2,6 +2,7 @@
 // wrote: what a kernel is known to do at least, and what its interrupts add at most.
 
 public import Hypervisor
+import Measurement
 
 /// One work of a kernel: samples by the guest's clock, and what was counted while they were taken.
 public struct KernelFigure: Equatable, Sendable {
@@ -17,13 +18,13 @@ public struct KernelFigure: Equatable, Sendable {
   /// Counts between two points of a guest's run.
   public struct Counts: Equatable, Sendable {
     /// Writes of the subject MSR that reached the VMM.
-    public var writes: UInt64
+    public let writes: UInt64
     /// Exits to the VMM.
-    public var exits: UInt64
+    public let exits: UInt64
     /// Exits by KVM's count; nil where it has none.
-    public var kvmExits: UInt64?
+    public let kvmExits: UInt64?
     /// Interrupts that KVM gave the guest; nil where it does not count them, or the processor delivers some by itself.
-    public var interrupts: UInt64?
+    public let interrupts: UInt64?
 
     public init(writes: UInt64, exits: UInt64, kvmExits: UInt64?, interrupts: UInt64? = nil) {
       self.writes = writes
@@ -52,21 +53,17 @@ public struct KernelFigure: Equatable, Sendable {
   /// Cycles of one repetition by each pair of samples: what the long one takes more than the short one.
   public var costs: [Double] { zip(short, long).map { (Double($1) - Double($0)) / Double(repetitions) } }
   /// Cycles of one repetition: what a long sample takes more than a short one, by their medians.
-  public var median: Double { (Self.median(long) - Self.median(short)) / Double(repetitions) }
+  public var median: Double {
+    // Not `Double.init`, which is also the initialiser from a bit pattern.
+    func median(_ samples: [UInt64]) -> Double { samples.map { Double($0) }.median ?? 0 }
+    return (median(long) - median(short)) / Double(repetitions)
+  }
   /// The same by the smallest samples.
   public var minimum: Double {
     (Double(long.min() ?? 0) - Double(short.min() ?? 0)) / Double(repetitions)
   }
   /// Writes of the subject MSR that reached the VMM, for each repetition.
   public var writesPerRepetition: Double { Double(counts.writes) / Double(max(1, total)) }
-
-  private static func median(_ samples: [UInt64]) -> Double {
-    let sorted = samples.sorted()
-    guard !sorted.isEmpty else { return 0 }
-    let middle = sorted.count / 2
-    return sorted.count.isMultiple(of: 2)
-      ? Double(sorted[middle - 1]) / 2 + Double(sorted[middle]) / 2 : Double(sorted[middle])
-  }
 }
 
 extension KernelFigure {

@@ -76,17 +76,19 @@ extension kvm_sregs {
     gdt.limit = StartState.gdt.limit
     idt.base = StartState.idt.base
     idt.limit = StartState.idt.limit
-    cs = .flat(Selector.kernelCode, type: 0xb, isLong: true)
-    let data = kvm_segment.flat(Selector.kernelData, type: 0x3, isLong: false)
-    (ds, es, fs, gs, ss) = (data, data, data, data, data)
-    tr = kvm_segment()
-    tr.base = StartState.tss.base
-    tr.limit = StartState.tss.limit
-    tr.selector = Selector.taskState
-    tr.type = 0xb
-    tr.present = 1
+    setFlatSegments(code: Selector.kernelCode, data: Selector.kernelData, isLong: true)
+    tr = .taskState(Selector.taskState, at: StartState.tss.base, limit: StartState.tss.limit)
     ldt = kvm_segment()
     ldt.unusable = 1
+  }
+}
+
+extension kvm_sregs {
+  /// Sets CS and the data segments to segments over all of memory, in ring 0.
+  package mutating func setFlatSegments(code: UInt16, data: UInt16, isLong: Bool) {
+    cs = .flat(code, type: 0xb, isLong: isLong)
+    let segment = kvm_segment.flat(data, type: 0x3, isLong: false)
+    (ds, es, fs, gs, ss) = (segment, segment, segment, segment, segment)
   }
 }
 
@@ -102,6 +104,17 @@ extension kvm_segment {
     segment.g = 1
     segment.l = isLong ? 1 : 0
     segment.db = isLong ? 0 : 1
+    return segment
+  }
+
+  /// A busy task-state segment; a VM entry needs one.
+  package static func taskState(_ selector: UInt16 = 0, at base: UInt64 = 0, limit: UInt32) -> kvm_segment {
+    var segment = kvm_segment()
+    segment.base = base
+    segment.limit = limit
+    segment.selector = selector
+    segment.type = 0xb
+    segment.present = 1
     return segment
   }
 }

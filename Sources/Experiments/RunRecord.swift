@@ -9,6 +9,8 @@ public import Migration
 public struct RunRecord: Sendable {
   public let experiment: Experiment
   public let protection: Protection
+  /// Who carried out a mechanism of the hardware that the policy names; nil if it names none.
+  public internal(set) var mechanism: PolicyMechanism?
   /// Why the guest did not run to its end; nil when it did.
   public let stopped: RunControl.Stop?
   /// When accesses of the MSR exit to the VMM under this policy.
@@ -45,6 +47,8 @@ public struct RunRecord: Sendable {
   public internal(set) var warnings: [String]
   /// The paused guest; nil when it ended, or was stopped for another reason.
   public let snapshot: ExperimentSnapshot?
+  /// The exits on this host by KVM's reasons for them; nil where that was not asked for.
+  public var exitReasons: [String: UInt64]?
 
   /// How a guest was kept from running.
   public struct Disturbance: Sendable {
@@ -124,6 +128,10 @@ extension RunRecord {
       contradictions.append("\(msr) reached the VMM, which intercepts \(experiment.msr) alone")
     }
     compare("OUTs", counters[.portOut], expected.outs + 1)
+    if completed, counters.interruptions < expected.interruptions {
+      contradictions.append(
+        "KVM_RUN returned \(counters.interruptions) times without an exit, \(expected.interruptions) expected")
+    }
     if expected.stores > 0 { compare("stores without memory", counters[.mmioWrite], expected.stores) }
     if expected.halts > 0 { compare("HLTs", counters[.halt], expected.halts) }
     let answers =
@@ -139,7 +147,11 @@ extension RunRecord {
     if completed && samples.count != experiment.iterationsPerSample.count {
       contradictions.append("\(samples.count) of \(experiment.iterationsPerSample.count) samples were taken")
     }
-    if protection.level == .always, (subjectAtEnd.register ?? 0) & SpecCtrl.ibrs.rawValue == 0 {
+    // Where VMX's mask keeps it on, KVM reads the guest's own value of a register that is not intercepted.
+    let isIntercepted = interceptsSubject == .always || (interceptsSubject == .atTimes && tally["openAtEnd"] != 1)
+    if protection.level == .always, isIntercepted,
+      (subjectAtEnd.register ?? 0) & SpecCtrl.ibrs.rawValue == 0
+    {
       let end = subjectAtEnd.register.map { "holds \(SpecCtrl(rawValue: $0))" } ?? "cannot be read"
       contradictions.append("IBRS was to be kept on, and \(experiment.msr) \(end) at the end")
     }

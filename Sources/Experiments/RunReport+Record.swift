@@ -6,19 +6,21 @@ public import Measurement
 
 extension RunReport {
   /// The report of a record, on this host, with the reason for its entry.
-  public init(_ record: RunRecord, host: HostReport?, entryChoice: String) {
+  public init(_ record: RunRecord, identity: ResultIdentity? = nil, host: HostReport?, entryChoice: String) {
     let experiment = record.experiment
     self.init(
-      host: host, workload: experiment.workload.name, parameters: experiment.workload.resultParameters,
+      identity: identity, host: host, workload: experiment.workload.name,
+      parameters: experiment.workload.resultParameters,
       entry: .known(experiment.entry),
-      entryChoice: entryChoice, policy: .known(experiment.policy), iterations: record.iterations,
+      entryChoice: entryChoice, policy: .known(experiment.policy),
+      mechanism: record.mechanism.map(Known.known), iterations: record.iterations,
       samples: experiment.iterationsPerSample.count,
       protection: Protection(level: .known(record.protection.level), reason: record.protection.reason),
       warnings: record.warnings, origin: record.origin, completed: record.completed,
       stopped: record.stopped.map { "\($0)" }, exits: Exits(record.counters),
       kvm: KVM(
         exits: record.kvmExits, lightExits: record.lightExits, statistics: record.kvmStatistics,
-        whyNone: record.kvmStatistics == nil ? record.whyNoStatistics : nil),
+        whyNone: record.kvmStatistics == nil ? record.whyNoStatistics : nil, exitReasons: record.exitReasons),
       guest: Guest(record),
       vmm: VMM(cyclesPerExit: record.hostCyclesPerExit, roundTrips: record.roundTrips),
       msr: Register(
@@ -27,11 +29,6 @@ extension RunReport {
         registerEnd: record.subjectAtEnd.register),
       policyTally: record.tally)
   }
-}
-
-extension RunReport.Protection {
-  /// The level and its reason.
-  public var text: String { "\(level.value?.summary ?? level.text); \(reason)" }
 }
 
 extension RunReport.Exits {

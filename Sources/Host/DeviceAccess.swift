@@ -43,9 +43,7 @@ extension DeviceAccess {
     guard unsafe device.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return nil }
     mode = status.st_mode
     group = status.st_gid
-    let line = (files.text("etc/group") ?? "").split(separator: "\n").lazy
-      .map { $0.split(separator: ":", omittingEmptySubsequences: false) }
-      .first { $0.count == 4 && gid_t($0[2]) == status.st_gid }
+    let line = Self.line(of: status.st_gid, inGroupFile: files.text("etc/group") ?? "")
     groupName = line.map { String($0[0]) }
     members = Set((line?[3] ?? "").split(separator: ",").map(String.init))
     isRoot = geteuid() == 0
@@ -55,5 +53,14 @@ extension DeviceAccess {
     groups = Set(own.prefix(Int(max(0, count)))).union([getegid()])
     // Safe: the string is copied before anything could change the environment.
     user = unsafe getenv("USER").map { unsafe String(cString: $0) }
+  }
+
+  /// The four fields of a group's line in /etc/group: name, password, number, members.
+  private static func line(of group: gid_t, inGroupFile text: String) -> [Substring]? {
+    for line in text.split(separator: "\n") {
+      let fields: [Substring] = line.split(separator: ":", omittingEmptySubsequences: false)
+      if fields.count == 4, gid_t(fields[2]) == group { return fields }
+    }
+    return nil
   }
 }

@@ -76,15 +76,34 @@ public struct HostKernel: Hashable, Sendable {
   /// Below another root it comes only from a file.
   public static func release(files: HostFiles = HostFiles()) -> String? {
     if let release = files.value("proc/sys/kernel/osrelease") { return release }
-    guard files.isOfThisHost else { return nil }
+    // Safe: the bytes are the structure's field.
+    return files.isOfThisHost ? unameText { unsafe withUnsafeBytes(of: $0.release) { unsafe Array($0) } } : nil
+  }
+
+  /// The machine's hostname, as `uname -n` shows it; nil if unknown.
+  public static func hostname(files: HostFiles = HostFiles()) -> String? {
+    if let name = files.value("proc/sys/kernel/hostname") { return name }
+    // Safe: as above.
+    return files.isOfThisHost ? unameText { unsafe withUnsafeBytes(of: $0.nodename) { unsafe Array($0) } } : nil
+  }
+
+  /// A field of uname(2) up to its zero; nil where it is empty or cannot be had.
+  private static func unameText(_ field: (utsname) -> [UInt8]) -> String? {
     var names = utsname()
     // Safe: the structure is a local variable.
     guard unsafe uname(&names) == 0 else { return nil }
-    // Safe: the bytes are the structure's field, which ends with a zero.
-    let release = unsafe withUnsafeBytes(of: names.release) { bytes in
-      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
-    return release.isEmpty ? nil : release
+    let text = String(decoding: field(names).prefix { $0 != 0 }, as: UTF8.self)
+    return text.isEmpty ? nil : text
+  }
+
+  /// Whether the kernel uses AMD's automatic IBRS.
+  ///
+  /// It says "Enhanced / Automatic IBRS" on either vendor's processors (arch/x86/kernel/cpu/bugs.c,
+  /// spectre_v2_strings).
+  public static func usesAutomaticIBRS(files: HostFiles = HostFiles()) -> Bool {
+    let account = files.value("sys/devices/system/cpu/vulnerabilities/spectre_v2") ?? ""
+    return ["AuthenticAMD", "HygonGenuine"].contains(ProcessorBlock(files: files)["vendor_id"])
+      && account.contains("Automatic IBRS")
   }
 
   /// The state of one vulnerability; nil if unknown.

@@ -4,6 +4,8 @@
 // parameters, used or not; only a loaded one has `initstate`. KVM takes one vendor module at a time
 // (arch/x86/kvm/x86.c, kvm_x86_vendor_init).
 
+public import Registers
+
 /// KVM's vendor module on this host.
 public struct VendorModule: Hashable, Sendable {
   /// Which module it is.
@@ -52,7 +54,24 @@ public struct VendorModule: Hashable, Sendable {
 
   /// A parameter of the vendor module, or else of `kvm`; nil if neither has it.
   public subscript(parameter name: String) -> String? {
-    (parameters + coreParameters).first { $0.name == name }?.value
+    // One file is read, not the folder: there can be a hundred.
+    for module in [.none, .unknown].contains(kind) ? ["kvm"] : ["\(kind)", "kvm"] {
+      if let value = VendorModule.value(of: name, of: module, files) { return value }
+    }
+    return nil
+  }
+
+  /// How kvm-intel switches IA32_SPEC_CTRL: what its parameter `spec_ctrl_mode` says, and by hand where it has none;
+  /// nil for another module, and for a value that is not known here.
+  public var specCtrlMode: SpecCtrlMode? {
+    guard kind == .kvmIntel else { return nil }
+    return self[parameter: "spec_ctrl_mode"].map(SpecCtrlMode.init(parameter:)) ?? .byHand
+  }
+
+  /// The bits of IA32_SPEC_CTRL that VMX's mask keeps set in every guest's register; nil where KVM uses no mask.
+  public var specCtrlMask: SpecCtrl? {
+    guard specCtrlMode == .maskAndShadow else { return nil }
+    return self[parameter: "spec_ctrl_mask"].flatMap(SpecCtrl.init(parsing:))
   }
 
   /// The candidate in use: a loaded module, else the built-in one for this CPU.
@@ -66,10 +85,13 @@ public struct VendorModule: Hashable, Sendable {
   }
 
   private static func parameters(of module: String, _ files: HostFiles) -> [Parameter] {
-    let folder = "sys/module/\(module)/parameters"
-    return files.names(in: folder).compactMap { name in
-      files.text("\(folder)/\(name)").map { Parameter(name: name, value: String($0.trimmed)) }
+    files.names(in: "sys/module/\(module)/parameters").compactMap { name in
+      value(of: name, of: module, files).map { Parameter(name: name, value: $0) }
     }
+  }
+
+  private static func value(of name: String, of module: String, _ files: HostFiles) -> String? {
+    files.text("sys/module/\(module)/parameters/\(name)").map { String($0.trimmed) }
   }
 }
 

@@ -64,7 +64,7 @@ struct Block {
 
 extension FixedWidthInteger {
   /// The bytes, the lowest first.
-  var littleEndianBytes: [UInt8] {
+  package var littleEndianBytes: [UInt8] {
     (0..<MemoryLayout<Self>.size).map { UInt8(truncatingIfNeeded: self >> Self($0 * 8)) }
   }
 }

@@ -44,7 +44,7 @@ package enum Decimal {
 
   /// A ratio with three significant digits.
   package static func ratio(_ value: Double) -> String {
-    text(value, digits: abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0)
+    text(value, digits: abs(value) < 0.1 && value != 0 ? 3 : abs(value) < 10 ? 2 : abs(value) < 100 ? 1 : 0)
   }
 
   /// A count per entry: whole where it is whole.

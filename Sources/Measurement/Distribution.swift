@@ -1,8 +1,4 @@
-// Order statistics of samples, and an interval for the median that assumes no distribution.
-// Facts: the number of samples below the median is binomial with p = 1/2, whatever the distribution (Conover,
-// "Practical Nonparametric Statistics", 3.2).
-
-import Glibc
+// The statistics of samples, and an interval for their median.
 
 /// The order statistics of a set of samples.
 public struct Distribution: Equatable, Sendable, Codable {
@@ -34,23 +30,22 @@ public struct Distribution: Equatable, Sendable, Codable {
     self.mean = mean.isCost ? mean : nil
     let fences = OuterFences.around(sorted)
     outliers = sorted.count { !fences.contains($0) }
-    medianInterval95 = Self.medianRank(count: sorted.count).map {
-      Interval(sorted[$0], sorted[sorted.count - 1 - $0])
-    }
+    medianInterval95 = OrderStatistics(samples)?.medianInterval()
   }
 
   /// The statistics of samples that were taken in rounds, nil when there are none; they are what something costs.
   ///
   /// Samples of a round resemble each other: where there are rounds enough, the median's interval is drawn from those.
   /// No cost is below zero, and neither is the interval.
-  init?(rounds: [[Double]], generator: SeededGenerator) {
+  init?(rounds: [[Double]], isExact: Bool, generator: SeededGenerator) {
     guard var statistics = Self(rounds.flatMap { $0 }) else { return nil }
     var generator = generator
     let rounds = rounds.filter { !$0.isEmpty }
     let bootstrap =
       rounds.count < RatioEstimate.fewestRounds
-      ? nil : MedianBootstrap(rounds, rounds, replicates: 1000, generator: &generator)
-    let interval = bootstrap?.interval(confidence: 0.95) { median, _ in median } ?? statistics.medianInterval95
+      ? nil : MedianBootstrap(rounds, rounds, replicates: 1000, isExact: isExact, generator: &generator)
+    let interval =
+      bootstrap?.interval(confidence: 0.95, of: .cost) { median, _ in median } ?? statistics.medianInterval95
     statistics.medianInterval95 = interval.flatMap { $0.upper > 0 ? Interval(max(0, $0.lower), $0.upper) : nil }
     self = statistics
   }
@@ -58,21 +53,5 @@ public struct Distribution: Equatable, Sendable, Codable {
   /// The smallest sample that at least this share of the samples does not exceed.
   private static func quantile(_ share: Double, _ sorted: [Double]) -> Double {
     sorted[max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1)]
-  }
-
-  /// The largest k for which the k-th sample from below and from above (counted from 0) enclose the median with at
-  /// least 95 % confidence; nil when not even the extremes do.
-  static func medianRank(count: Int) -> Int? {
-    // P(X <= k) for X binomial(count, 1/2), summed in units of the first term to stay in range for large counts.
-    var rank: Int?
-    var cumulative = 0.0
-    var logTerm = -Double(count) * 0.693147180559945309
-    for k in 0..<count {
-      cumulative += exp(logTerm)
-      guard cumulative <= 0.025 else { break }
-      rank = k
-      logTerm += log(Double(count - k)) - log(Double(k + 1))
-    }
-    return rank
   }
 }

@@ -1,5 +1,5 @@
-// What a kernel adds, against speculation, to each exit, each exit to user space and each entry: a part of what an exit
-// costs that has nothing to do with virtualisation, and that a parameter may switch off.
+// A kernel's mitigations around guests: its work at each exit, each exit to user space, and each entry. It is part of
+// the cost of an exit, although it has nothing to do with virtualisation, and parameters of the kernel can turn it off.
 //
 // Facts: Linux arch/x86/kernel/cpu/bugs.c (the words of the files under /sys/devices/system/cpu/vulnerabilities, and
 // spectre_v2_determine_rsb_fill_type_at_vmexit), arch/x86/kvm/vmx/vmenter.S and vmx.c (SPEC_CTRL, RSB, BHB, VERW, L1D),
@@ -19,26 +19,26 @@ public struct ExitWork: Equatable, Sendable {
   public let moment: Moment
   /// What is done.
   public let name: String
-  /// Whether this kernel does it; nil where it does not say.
+  /// Whether this kernel does it; nil where it does not report it.
   public let isDone: Bool?
-  /// Where that stands, and the words there; nil where there are none.
+  /// The file that reports it, and its text; nil where there is none.
   public let source: String?
-  /// What switches it.
+  /// The parameter that turns it on or off.
   public let switchedBy: String
 }
 
 extension HostReport {
-  /// What this kernel adds around guests, and what it does not.
+  /// The kinds of work around guests, and whether this kernel does each.
   public var exitWork: [ExitWork] { Self.exitWorkRules.map { $0.judge(self) } }
 
-  /// Whether each exit to user space carries an IBPB; nil where the kernel does not say.
+  /// Whether each exit to user space includes an IBPB; nil where the kernel does not report it.
   package var hasBarrierBeforeUserSpace: Bool? { exitWork.first { $0.moment == .exitToUserSpace }?.isDone }
 
-  /// The vulnerability file that tells of a kind of work, and how its words are read.
+  /// A kind of work: the files that report it, and how their text is read.
   private struct Rule {
     let moment: ExitWork.Moment
     let name: String
-    /// The files, of which each is a reason for the work by itself.
+    /// The files that may report it; each is a sufficient reason.
     let files: [String]
     let switchedBy: String
     let isDone: @Sendable (String) -> Bool

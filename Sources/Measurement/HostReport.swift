@@ -3,50 +3,55 @@
 public import Registers
 
 /// A host and its abilities.
+///
+/// A report is made once, whole. (Tests of this module change copies.)
 public struct HostReport: Codable, Equatable, Sendable {
   /// The Linux kernel's release.
-  @Nullable public var kernel: String?
+  @Nullable public internal(set) var kernel: String?
   /// `kvm_intel`, `kvm_amd`, `kvm_pvm`, another module's name, or `none`.
-  public var module: String
-  public var moduleParameters: [String: String]
-  public var cpu: CPU
+  public internal(set) var module: String
+  public internal(set) var moduleParameters: [String: String]
+  public internal(set) var cpu: CPU
   /// Whether this host is a virtual machine itself.
-  public var isVirtualised: Bool
+  public internal(set) var isVirtualised: Bool
   /// Its hypervisor's signature, where it is one.
-  @Nullable public var hypervisor: String?
+  @Nullable public internal(set) var hypervisor: String?
   /// The kernel's report, by file name under /sys/devices/system/cpu/vulnerabilities.
-  public var vulnerabilities: [String: String]
-  public var tsc: TSC
+  public internal(set) var vulnerabilities: [String: String]
+  public internal(set) var tsc: TSC
   /// `on`, `off`, …: SMT as the kernel controls it; null where it does not say.
-  @Nullable public var smt: String?
+  @Nullable public internal(set) var smt: String?
   /// Every scaling governor in use; empty where the kernel has none.
-  public var governors: [String]
-  @Nullable public var turbo: Bool?
+  public internal(set) var governors: [String]
+  @Nullable public internal(set) var turbo: Bool?
   /// The speculation controls of this process (prctl).
-  public var processStoreBypass: String
-  public var processIndirectBranch: String
+  public internal(set) var processStoreBypass: String
+  public internal(set) var processIndirectBranch: String
   /// The features that the processor, KVM and a guest have.
-  public var speculation: Speculation
-  /// What the host's kernel keeps set in its own SPEC_CTRL, and what of it stays set for guests; null where nobody
-  /// tells.
-  @Nullable public var hostSpecCtrl: HostBits? = nil
+  public internal(set) var speculation: Speculation
+  /// The bits that the host's kernel keeps set in its own SPEC_CTRL, and those that stay set for guests; null if they
+  /// cannot be read.
+  @Nullable public internal(set) var hostSpecCtrl: HostBits?
+  /// How KVM switches SPEC_CTRL between host and guest; null where the module is not kvm-intel, and in results of older
+  /// versions.
+  @Nullable public internal(set) var specCtrlMode: Known<SpecCtrlMode>?
   /// The proof that a vCPU's SPEC_CTRL holds a value, in a sentence; null where KVM was not asked.
-  @Nullable public var specCtrlProof: Fact? = nil
+  @Nullable public internal(set) var specCtrlProof: Fact?
   /// Each kernel entry, proved by a guest; null where that was not asked for.
-  @Nullable public var entries: [Known<Entry>: Fact]? = nil
+  @Nullable public internal(set) var entries: [Known<Entry>: Fact]?
   /// Each policy; null where that was not asked for.
-  @Nullable public var policies: [Known<PolicyName>: Fact]? = nil
+  @Nullable public internal(set) var policies: [Known<PolicyName>: Fact]?
   /// KVM's capabilities that are there, with their values; null where KVM was not asked.
-  @Nullable public var capabilities: [String: Int]? = nil
+  @Nullable public internal(set) var capabilities: [String: Int]?
 
   public struct CPU: Codable, Equatable, Sendable {
-    @Nullable public var vendor: String?
-    @Nullable public var model: String?
-    @Nullable public var family: Int?
-    @Nullable public var modelNumber: Int?
-    @Nullable public var stepping: Int?
-    @Nullable public var microcode: String?
-    @Nullable public var logicalCount: Int?
+    @Nullable public internal(set) var vendor: String?
+    @Nullable public internal(set) var model: String?
+    @Nullable public internal(set) var family: Int?
+    @Nullable public internal(set) var modelNumber: Int?
+    @Nullable public internal(set) var stepping: Int?
+    @Nullable public internal(set) var microcode: String?
+    @Nullable public internal(set) var logicalCount: Int?
 
     public init(
       vendor: String?, model: String?, family: Int?, modelNumber: Int?, stepping: Int?, microcode: String?,
@@ -63,15 +68,15 @@ public struct HostReport: Codable, Equatable, Sendable {
   }
 
   public struct TSC: Codable, Equatable, Sendable {
-    @Nullable public var hertz: Double?
+    @Nullable public internal(set) var hertz: Double?
     /// Where the frequency is from.
-    @Nullable public var source: String?
+    @Nullable public internal(set) var source: String?
     /// Whether it runs at one rate in all states (CPUID 8000_0007).
-    public var invariant: Bool
+    public internal(set) var invariant: Bool
     /// Whether it is the kernel's clocksource.
-    public var isClocksource: Bool
+    public internal(set) var isClocksource: Bool
     /// The kernel's clocksource; null where that is not known, and in older results.
-    @Nullable public var clocksource: String?
+    @Nullable public internal(set) var clocksource: String?
 
     public init(hertz: Double?, source: String?, invariant: Bool, isClocksource: Bool, clocksource: String? = nil) {
       self.hertz = hertz
@@ -83,11 +88,11 @@ public struct HostReport: Codable, Equatable, Sendable {
   }
 
   public struct Speculation: Codable, Equatable, Sendable {
-    public var cpu: SpeculationView
+    public internal(set) var cpu: SpeculationView
     /// What KVM offers guests; null where KVM was not asked.
-    @Nullable public var kvm: SpeculationView?
+    @Nullable public internal(set) var kvm: SpeculationView?
     /// What a guest saw; null where none was run.
-    @Nullable public var guest: SpeculationView?
+    @Nullable public internal(set) var guest: SpeculationView?
 
     public init(cpu: SpeculationView, kvm: SpeculationView?, guest: SpeculationView?) {
       self.cpu = cpu
@@ -98,11 +103,11 @@ public struct HostReport: Codable, Equatable, Sendable {
 
   /// Bits of SPEC_CTRL that the host's kernel keeps set while it runs.
   public struct HostBits: Codable, Equatable, Sendable {
-    public var value: UInt64
-    /// Who says so: `register`, or `kernel`, which names IBRS and BHI_DIS_S alone.
-    public var source: String
-    /// Those that a policy keeps set for a guest, proved by reading them back; null where that was not tried.
-    @Nullable public var kept: UInt64?
+    public internal(set) var value: UInt64
+    /// The source: `register`, or `kernel`, which reports IBRS and BHI_DIS_S only.
+    public internal(set) var source: String
+    /// The bits that a policy keeps set for a guest, proved by reading them back; null where that was not tried.
+    @Nullable public internal(set) var kept: UInt64?
 
     public init(value: UInt64, source: String, kept: UInt64? = nil) {
       self.value = value
@@ -114,22 +119,31 @@ public struct HostReport: Codable, Equatable, Sendable {
   /// Whether something works here, and what was seen.
   public struct Fact: Codable, Equatable, Sendable {
     /// Null where it could not be tried; then `seen` says why.
-    @Nullable public var works: Bool?
-    public var seen: String
-    /// How far a policy protects; null for what is no policy, where it does not work, and in results of older versions.
-    @Nullable public var protects: Known<ProtectionLevel>?
+    @Nullable public internal(set) var works: Bool?
+    public internal(set) var seen: String
+    /// How far a policy protects; null for other facts, where it does not work, and in results of older versions.
+    @Nullable public internal(set) var protects: Known<ProtectionLevel>?
+    /// Who carries out a policy that names a mechanism of the hardware; null for all else, and in results of older
+    /// versions.
+    @Nullable public internal(set) var mechanism: Known<PolicyMechanism>?
 
-    public init(works: Bool?, seen: String, protects: Known<ProtectionLevel>? = nil) {
+    public init(
+      works: Bool?, seen: String, protects: Known<ProtectionLevel>? = nil, mechanism: Known<PolicyMechanism>? = nil
+    ) {
       self.works = works
       self.seen = seen
       self.protects = protects
+      self.mechanism = mechanism
     }
   }
 
   public init(
     kernel: String?, module: String, moduleParameters: [String: String], cpu: CPU, isVirtualised: Bool,
     hypervisor: String?, vulnerabilities: [String: String], tsc: TSC, smt: String?, governors: [String], turbo: Bool?,
-    processStoreBypass: String, processIndirectBranch: String, speculation: Speculation
+    processStoreBypass: String, processIndirectBranch: String, speculation: Speculation, hostSpecCtrl: HostBits? = nil,
+    specCtrlMode: Known<SpecCtrlMode>? = nil,
+    specCtrlProof: Fact? = nil, entries: [Known<Entry>: Fact]? = nil, policies: [Known<PolicyName>: Fact]? = nil,
+    capabilities: [String: Int]? = nil
   ) {
     self.kernel = kernel
     self.module = module
@@ -145,6 +159,12 @@ public struct HostReport: Codable, Equatable, Sendable {
     self.processStoreBypass = processStoreBypass
     self.processIndirectBranch = processIndirectBranch
     self.speculation = speculation
+    self.hostSpecCtrl = hostSpecCtrl
+    self.specCtrlMode = specCtrlMode
+    self.specCtrlProof = specCtrlProof
+    self.entries = entries
+    self.policies = policies
+    self.capabilities = capabilities
   }
 }
 
@@ -157,25 +177,30 @@ extension HostReport.Speculation {
 /// A view of speculation control; null where something cannot be seen.
 public struct SpeculationView: Codable, Equatable, Sendable {
   /// IBRS, and with it SPEC_CTRL: CPUID 7 EDX 26, or AMD's 8000_0008 EBX 14.
-  public var ibrs: Bool
-  public var stibp: Bool
-  public var ssbd: Bool
+  public internal(set) var ibrs: Bool
+  public internal(set) var stibp: Bool
+  public internal(set) var ssbd: Bool
   /// IBPB, the barrier of IA32_PRED_CMD.
-  public var ibpb: Bool
+  public internal(set) var ibpb: Bool
   /// IA32_ARCH_CAPABILITIES.IBRS_ALL.
-  @Nullable public var ibrsAll: Bool?
+  @Nullable public internal(set) var ibrsAll: Bool?
   /// IA32_ARCH_CAPABILITIES as it reads.
-  @Nullable public var archCapabilities: UInt64?
+  @Nullable public internal(set) var archCapabilities: UInt64?
   /// The newer controls of SPEC_CTRL, CPUID 7, subleaf 2, EDX: BHI_CTRL, RRSBA_CTRL, IPRED_CTRL, and PSFD (AMD's is
   /// 8000_0008 EBX 28); null in results of older versions.
-  @Nullable public var bhiCtrl: Bool?
-  @Nullable public var rrsbaCtrl: Bool?
-  @Nullable public var ipredCtrl: Bool?
-  @Nullable public var psfd: Bool?
+  @Nullable public internal(set) var bhiCtrl: Bool?
+  @Nullable public internal(set) var rrsbaCtrl: Bool?
+  @Nullable public internal(set) var ipredCtrl: Bool?
+  @Nullable public internal(set) var psfd: Bool?
+  /// AMD's automatic IBRS, which a kernel turns on once in IA32_EFER (CPUID 8000_0021 EAX 8), and its hardware shadow
+  /// of SPEC_CTRL for guests (V_SPEC_CTRL, 8000_000A EDX 20); null in results of older versions.
+  @Nullable public internal(set) var automaticIBRS: Bool?
+  @Nullable public internal(set) var virtualSpecCtrl: Bool?
 
   public init(
     ibrs: Bool, stibp: Bool, ssbd: Bool, ibpb: Bool, ibrsAll: Bool?, archCapabilities: UInt64?, bhiCtrl: Bool? = nil,
-    rrsbaCtrl: Bool? = nil, ipredCtrl: Bool? = nil, psfd: Bool? = nil
+    rrsbaCtrl: Bool? = nil, ipredCtrl: Bool? = nil, psfd: Bool? = nil, automaticIBRS: Bool? = nil,
+    virtualSpecCtrl: Bool? = nil
   ) {
     self.ibrs = ibrs
     self.stibp = stibp
@@ -187,5 +212,7 @@ public struct SpeculationView: Codable, Equatable, Sendable {
     self.rrsbaCtrl = rrsbaCtrl
     self.ipredCtrl = ipredCtrl
     self.psfd = psfd
+    self.automaticIBRS = automaticIBRS
+    self.virtualSpecCtrl = virtualSpecCtrl
   }
 }

@@ -6,9 +6,13 @@ public import Registers
 /// One guest's run under one policy.
 public struct RunReport: Codable, Equatable, Sendable {
   /// The version of this schema.
-  public static let currentSchemaVersion = 1
+  public static let currentSchemaVersion = 2
+  /// The versions that this program reads: version 1 has no identity.
+  public static let readableSchemaVersions = 1...currentSchemaVersion
 
   public let schemaVersion: Int
+  /// The host, the moment and the run; null in results of version 1.
+  @Nullable public private(set) var identity: ResultIdentity?
   /// The host; null where it was not requested.
   @Nullable public private(set) var host: HostReport?
   public let workload: Known<WorkloadName>
@@ -18,6 +22,9 @@ public struct RunReport: Codable, Equatable, Sendable {
   /// Why this entry: given, or the best that works here.
   public let entryChoice: String
   public let policy: Known<PolicyName>
+  /// Who carries the policy out where it names a mechanism of the hardware (`autoload`, `shadow`); null for any other
+  /// policy, and in results of older versions.
+  @Nullable public private(set) var mechanism: Known<PolicyMechanism>?
   /// Iterations in all, over all samples.
   public let iterations: UInt64
   public let samples: Int
@@ -83,12 +90,18 @@ public struct RunReport: Codable, Equatable, Sendable {
     @Nullable public private(set) var statistics: [String: UInt64]?
     /// Why there are none, in a sentence; null where there are.
     @Nullable public private(set) var whyNone: String?
+    /// The exits by the reason that the processor gave KVM; null where that was not asked for.
+    @Nullable public private(set) var exitReasons: [String: UInt64]?
 
-    public init(exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?, whyNone: String? = nil) {
+    public init(
+      exits: UInt64?, lightExits: UInt64?, statistics: [String: UInt64]?, whyNone: String? = nil,
+      exitReasons: [String: UInt64]? = nil
+    ) {
       self.exits = exits
       self.lightExits = lightExits
       self.statistics = statistics
       self.whyNone = whyNone
+      self.exitReasons = exitReasons
     }
   }
 
@@ -202,19 +215,23 @@ public struct RunReport: Codable, Equatable, Sendable {
   }
 
   public init(
-    host: HostReport?, workload: Known<WorkloadName>, parameters: [String: Int] = [:], entry: Known<Entry>,
-    entryChoice: String, policy: Known<PolicyName>, iterations: UInt64,
-    samples: Int, protection: Protection, warnings: [String] = [], origin: String? = nil, completed: Bool,
+    identity: ResultIdentity? = nil, host: HostReport?, workload: Known<WorkloadName>, parameters: [String: Int] = [:],
+    entry: Known<Entry>,
+    entryChoice: String, policy: Known<PolicyName>, mechanism: Known<PolicyMechanism>? = nil,
+    iterations: UInt64, samples: Int, protection: Protection, warnings: [String] = [], origin: String? = nil,
+    completed: Bool,
     stopped: String?, exits: Exits, kvm: KVM, guest: Guest,
     vmm: VMM, msr: Register, policyTally: [String: UInt64]
   ) {
     schemaVersion = Self.currentSchemaVersion
+    self.identity = identity
     self.host = host
     self.workload = workload
     self.parameters = parameters
     self.entry = entry
     self.entryChoice = entryChoice
     self.policy = policy
+    self.mechanism = mechanism
     self.iterations = iterations
     self.samples = samples
     self.protection = protection

@@ -109,6 +109,8 @@ extension CPUFeature {
   public static let sysenter = CPUFeature("SEP", leaf: 1, .edx, bit: 11)
   /// VMX: Intel's virtualisation.
   public static let vmx = CPUFeature("VMX", leaf: 1, .ecx, bit: 5)
+  /// PCID: process-context identifiers in CR3.
+  public static let pcid = CPUFeature("PCID", leaf: 1, .ecx, bit: 17)
   /// X2APIC: the local APIC through MSRs.
   public static let x2APIC = CPUFeature("X2APIC", leaf: 1, .ecx, bit: 21)
   /// TSC_DEADLINE: IA32_TSC_DEADLINE exists.
@@ -133,7 +135,7 @@ extension CPUFeature {
     .mdClear, .specCtrl, .stibp, .l1dFlush, .archCapabilities, .ssbd, .psfd, .ipredCtrl, .rrsbaCtrl, .ddpdU, .bhiCtrl,
     .mcdtNo, .amdIBPB, .amdIBRS, .amdSTIBP, .amdIBRSAlwaysOn, .amdSTIBPAlwaysOn, .amdIBRSPreferred, .amdIBRSSameMode,
     .amdSSBD, .virtSSBD, .amdSSBNo, .amdPSFD, .vSpecCtrl, .lfenceSerialising, .automaticIBRS, .sbpb, .tsc, .msr,
-    .sysenter, .vmx, .x2APIC, .tscDeadlineTimer, .hypervisor, .tscAdjust, .svm, .syscall, .rdtscp, .longMode,
+    .sysenter, .vmx, .pcid, .x2APIC, .tscDeadlineTimer, .hypervisor, .tscAdjust, .svm, .syscall, .rdtscp, .longMode,
     .invariantTSC,
   ]
 }

@@ -92,9 +92,11 @@ enum Filter {
   /// Sets the filter for every thread of this process, and returns what this kernel lacks.
   ///
   /// - Throws: `SandboxError` when the kernel refuses.
-  static func install() throws(SandboxError) -> [String] {
+  static func install(awaiting children: [CInt]) throws(SandboxError) -> [String] {
     Refusal.installHandler()
-    let program = program(SystemCallRule.allowed(in: UInt32(getpid())))
+    let program = program(
+      SystemCallRule.allowed(
+        in: UInt32(getpid()), awaiting: children.map { UInt32(bitPattern: $0) }))
     // Safe: the program is valid during the call, with its own length.
     let result = unsafe program.withUnsafeBufferPointer {
       unsafe chost_set_filter(UInt(SECCOMP_FILTER_FLAG_TSYNC), $0.baseAddress, UInt16($0.count))

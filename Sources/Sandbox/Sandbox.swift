@@ -23,15 +23,16 @@ public struct Sandbox: OptionSet, Sendable {
   /// The filter of system calls applies to every thread, Landlock to the calling thread and its later children (to
   /// every thread since Linux 7.0). A call that the filter refuses ends the process with a message and status 70.
   ///
+  /// - Parameter children: the processes whose end may still be waited for.
   /// - Throws: `SandboxError` when the kernel has a layer and refuses it.
-  public func enter() throws(SandboxError) -> [String] {
+  public func enter(awaiting children: [CInt] = []) throws(SandboxError) -> [String] {
     var lacks: [String] = []
     if contains(.noNewPrivileges) {
       let result = chost_prctl(Int(PR_SET_NO_NEW_PRIVS), 1)
       guard result == 0 else { throw SandboxError("PR_SET_NO_NEW_PRIVS", result) }
     }
     if contains(.landlock) { lacks += try Landlock.denyEverything() }
-    if contains(.seccomp) { lacks += try Filter.install() }
+    if contains(.seccomp) { lacks += try Filter.install(awaiting: children) }
     return lacks
   }
 }

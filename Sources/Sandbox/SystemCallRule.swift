@@ -37,9 +37,13 @@ extension SystemCallRule {
   private static let eacces: UInt16 = 13
   private static let enosys: UInt16 = 38
 
-  /// The rules, the most frequent call first; `process` is this process's number.
-  static func allowed(in process: UInt32) -> [SystemCallRule] {
-    [
+  /// The rules, the most frequent call first.
+  ///
+  /// - Parameters:
+  ///   - process: this process's number.
+  ///   - children: the numbers of its children, whose end it waits for.
+  static func allowed(in process: UInt32, awaiting children: [UInt32] = []) -> [SystemCallRule] {
+    let usual = [
       // KVM_RUN and other requests to the VM and its vCPU; the terminal's width, and restoring the terminal's settings
       // that a guest's console changed.
       SystemCallRule(16, .argument(1, isOneOf: requests + terminalQuestions + terminalSettings)),
@@ -99,6 +103,8 @@ extension SystemCallRule {
       SystemCallRule(98),  // getrusage
       SystemCallRule(318),  // getrandom
     ]
+    // The command that carries a move.
+    return children.isEmpty ? usual : usual + [SystemCallRule(61, .argument(0, isOneOf: children))]  // wait4
   }
 
   /// TCGETS, TCGETS2 and TIOCGWINSZ, which change nothing (asm-generic/ioctls.h).

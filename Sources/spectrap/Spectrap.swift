@@ -6,13 +6,19 @@ import Glibc
 
 @main
 struct Spectrap: ParsableCommand {
+  /// The version in results; the release script changes this line.
+  static let version = "0.1.0"
+
   static let configuration = CommandConfiguration(
     commandName: "spectrap",
     abstract: "Measures what it costs to virtualise IA32_SPEC_CTRL, on this host, under the policy you choose.",
-    version: "0.1.0",
+    discussion: Help.text(
+      Help.statuses, examples: ["spectrap probe", "spectrap bench", "spectrap help bench"],
+      more: "README.md; each command's help names its page"),
+    version: Build.text(of: version),
     subcommands: [
       Probe.self, List.self, Run.self, BootCommand.self, Resume.self, Inspect.self, Contract.self, Migrate.self,
-      Receive.self, BenchCommand.self, Compare.self, Plot.self, Disassemble.self,
+      Receive.self, BenchCommand.self, FleetGroup.self, Compare.self, Report.self, Plot.self, Disassemble.self,
     ])
 
   /// What stands before each error, whoever found it.
@@ -37,9 +43,14 @@ struct Spectrap: ParsableCommand {
   ///
   /// - Throws: What the argument parser throws, and `ValidationError` for an unknown command.
   private static func parse(_ words: [String]) throws -> any ParsableCommand {
-    let names = configuration.subcommands.map { $0._commandName }
-    if let word = words.first(where: { $0 != "help" }), !word.hasPrefix("-"), !names.contains(word) {
-      throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.text(for: word, among: names))")
+    // A word that is no command, of this program or of one of its groups of commands.
+    var commands = configuration.subcommands
+    for word in words.drop(while: { $0 == "help" }).prefix(while: { !$0.hasPrefix("-") }) where !commands.isEmpty {
+      let names = commands.map { $0._commandName }
+      guard let command = commands.first(where: { $0._commandName == word }) else {
+        throw ValidationError("there is no command \"\(word)\"; give \(Suggestion.text(for: word, among: names))")
+      }
+      commands = command.configuration.subcommands
     }
     return try parseAsRoot(NegativeNumbers.joined(words))
   }

@@ -107,6 +107,9 @@ struct MadeGuestTests {
     #expect(try read(0x71, .al) { $0.out([0xa], to: 0x70) } == 0x26)
     let ports: [(UInt16, Accumulator, UInt32)] = [(0xcfc, .eax, .max), (0x64, .al, 0xff), (0x1234, .ax, 0xffff)]
     for (port, width, value) in ports { #expect(try read(port, width) == value, "\(port)") }
+    // The request of an edge stays after it: the guest reads it of the first 8259.
+    #expect(try read(0x20, .al) & 0x20 == 0)
+    #expect(try read(0x20, .al) { $0.out([1, 0], to: 0x2005) } & 0x20 == 0x20)
     let processors = try read(0x511, .al) { asm in
       asm.mov(.edx, 0x510)
       asm.mov(.eax, 5)

@@ -24,7 +24,7 @@ struct BenchKernelTests {
   func files() throws {
     try bench("--kernel", folder["missing"]).expectFailure(66, saying: "missing", "cannot be read")
     try bench("--kernel", folder["damaged"]).expectFailure(65, saying: "damaged")
-    try bench("--kernel", folder["other"]).expectFailure(65, saying: "no Linux kernel")
+    try bench("--kernel", folder["other"]).expectFailure(65, saying: "not a Linux kernel")
   }
 
   @Test("that this host cannot run is refused with the reason that `boot` gives: 69")

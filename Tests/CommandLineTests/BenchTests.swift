@@ -19,10 +19,10 @@ struct BenchTests {
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 100 })
 
     let report = try JSONValue(parsing: try #require(folder.text(of: "json")))
-    #expect(report["schemaVersion"]?.count == 1 && report["kind"] == .string("bench"))
+    #expect(report["schemaVersion"]?.count == 2 && report["kind"] == .string("bench"))
     #expect(report["partial"] == .bool(false))
     let verdicts = (report["verdicts"]?.elements ?? []).compactMap { $0["claim"] }
-    #expect(verdicts == (1...8).map { .string("C\($0)") })
+    #expect(verdicts == (1...9).map { .string("C\($0)") })
     let cells = report["cells"]?.elements ?? []
     #expect(cells.contains { $0["workload"] == .string("ibrs") && $0["status"] == .string("measured") })
     #expect(Set(cells.compactMap { $0["workload"]?.name }) == ["bare", "ibrs"])
@@ -62,6 +62,14 @@ struct BenchTests {
     }
     for text in ["0", "-1", "many"] {
       try Spectrap.run("bench", "--rounds=\(text)").expectUsageError(saying: ["--rounds"])
+    }
+  }
+
+  @Test("refuses to spread no number of rounds, and over a time that is none")
+  func spread() throws {
+    try Spectrap.run("bench", "--spread", "5").expectUsageError(saying: ["--spread", "--rounds"])
+    for text in ["-1", "1e9", "nan", "long"] {
+      try Spectrap.run("bench", "--rounds", "5", "--spread=\(text)").expectUsageError(saying: ["--spread"])
     }
   }
 
@@ -163,7 +171,7 @@ struct BenchTests {
   /// What a benchmark warns of that `disturb` does something to once it is under way.
   private func warnings(_ disturb: (pid_t) -> Void) throws -> [String] {
     let json = try TemporaryFile()
-    let arguments = ["--rounds", "200", "--workload", "out", "--entry", "none", "--json", json.path]
+    let arguments = ["--rounds", "200", "--spread", "0", "--workload", "out", "--entry", "none", "--json", json.path]
     let deadline = ContinuousClock.now + Spectrap.patience
     let child = try Child([Spectrap.path, "bench"] + arguments)
     try child.awaitBlocked(SIGINT, by: deadline)

@@ -118,7 +118,7 @@ struct BootTests {
     #expect(outcome.status == 70)
     #expect(TemporaryFile.text(of: serial) == "not\u{1b}[2Jfine\n")
     let result = try JSONValue(parsing: TemporaryFile.text(of: json) ?? "")
-    #expect(result["schemaVersion"]?.count == 1)
+    #expect(result["schemaVersion"]?.count == 2)
     let guest = try #require(result["guests"]?.elements.first)
     #expect(guest["end.status"]?.count == 1 && guest["end.verdict"] == .string("fail"))
     #expect(guest["timer"] == .string("none") && guest["format"] == .string("multiboot"))

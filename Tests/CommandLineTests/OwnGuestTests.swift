@@ -120,7 +120,8 @@ struct OwnGuestTests {
       try run().expectFailure(69, saying: "entry syscall does not work on this host")
     }
     let outcome = try Spectrap.run(
-      "bench", "--workload", "bare", "--policy", "emulate", "--rounds", "1", "--guest", "mine=\(folder["entry.elf"])")
+      "bench", "--workload", "bare", "--policy", "emulate", "--rounds", "1", "--guest", "mine=\(folder["entry.elf"])",
+      "--verbose")
     #expect(outcome.status == 0, "\(outcome.errors)")
     #expect(outcome.output.contains("mine/syscall/emulate") != works && outcome.output.contains("\nmine ") == works)
   }

@@ -210,7 +210,8 @@ struct PlaceTests {
       print(child.wait(), text.rstrip().endswith(b"}"), len(text) > 8192)' "$@"
       """
     let outcome = try folder.run(
-      script, ["bench", "--rounds", "40", "--workload", "out", "--entry", "none", "--json", "-"])
+      script,
+      ["bench", "--rounds", "40", "--spread", "0", "--workload", "out", "--entry", "none", "--json", "-"])
     #expect(outcome.output == "0 True True\n", "\(outcome.output) \(outcome.errors)")
   }
 

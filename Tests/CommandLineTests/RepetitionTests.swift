@@ -23,8 +23,8 @@ extension BenchesInTurn {
     private static func measured(seed: Int) throws -> TemporaryFile {
       let file = try TemporaryFile()
       let outcome = try Spectrap.run(
-        "bench", "--rounds", "5", "--seed", "\(seed)", "--workload", "out", "--policy", "emulate", "--entry", "none",
-        "--json", file.path)
+        "bench", "--rounds", "5", "--spread", "0", "--seed", "\(seed)", "--workload", "out", "--policy", "emulate",
+        "--entry", "none", "--json", file.path)
       guard outcome.status == 0 else { throw ChildError(description: "no benchmark: \(outcome.errors)") }
       return file
     }

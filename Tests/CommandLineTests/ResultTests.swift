@@ -16,7 +16,8 @@ struct ResultTests {
   func keys() throws {
     let result = try json("run", "ibrs", "--iterations", "20")
     for path in [
-      "schemaVersion", "host", "workload", "parameters", "entry", "entryChoice", "policy", "iterations", "samples",
+      "schemaVersion", "identity", "host", "workload", "parameters", "entry", "entryChoice", "policy", "iterations",
+      "samples",
       "protection.level",
       "protection.reason", "completed", "stopped", "exits.total", "exits.byReason", "exits.byMSR",
       "exits.interruptions", "kvm.exits", "kvm.lightExits", "kvm.statistics", "kvm.whyNone", "guest.cyclesPerIteration",
@@ -174,7 +175,7 @@ struct ResultTests {
   @Test("of `probe` tells each proof with what was seen, the same that `list` tells")
   func probe() throws {
     let (probe, list) = (try json("probe"), try json("list"))
-    #expect(probe["schemaVersion"]?.count == 1 && list["schemaVersion"]?.count == 1)
+    #expect(probe["schemaVersion"]?.count == 2 && list["schemaVersion"]?.count == 1)
     for (key, part) in [("entries", "entries"), ("policies", "policies")] {
       let facts = try #require(probe["host.\(key)"]).members
       #expect(!facts.isEmpty)

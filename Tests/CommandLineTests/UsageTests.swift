@@ -1,5 +1,6 @@
 // Command lines that make no sense: status 64 (EX_USAGE), and what would make sense.
 
+import FoundationEssentials
 import TestSupport
 import Testing
 
@@ -50,7 +51,7 @@ struct UsageTests {
   @Test("chooses writes or exits of a workload that has no such choice, or more than there can be")
   func perEntry() throws {
     for option in ["--writes-per-entry", "--exits-per-entry"] {
-      try Spectrap.run("run", "bare", option, "1").expectUsageError(saying: [option, "is for the workload ibrs"])
+      try Spectrap.run("run", "bare", option, "1").expectUsageError(saying: [option, "is for the workload", "ibrs"])
       for count in ["-1", "1001"] {
         try Spectrap.run("run", "ibrs", "\(option)=\(count)").expectUsageError(saying: [option, "from 0 to 1000"])
       }
@@ -166,5 +167,46 @@ struct UsageTests {
       try Spectrap.run("compare", "none\(end)spectrap: all is well", "none")
         .expectFailure(66, saying: "none\u{fffd}spectrap: all is well")
     }
+  }
+}
+
+@Suite("The help")
+struct HelpTests {
+  private static let commands = [
+    "probe", "list", "run", "boot", "resume", "inspect", "contract", "migrate", "receive", "bench", "fleet", "compare",
+    "report", "plot", "disassemble",
+  ]
+
+  @Test("of every command has two examples of it, and a page to read that is there", arguments: commands)
+  func examples(command: String) throws {
+    let outcome = try Spectrap.run("help", command)
+    #expect(outcome.status == 0)
+    let lines = outcome.output.split(separator: "\n").map(String.init)
+    #expect(lines.count { $0.hasPrefix("  spectrap \(command)") } >= 2, "\(outcome.output)")
+    let more = try #require(lines.first { $0.hasPrefix("More: ") })
+    let pages = more.split(separator: " ").map { $0.trimmingSuffix { ".;".contains($0) } }.filter {
+      $0.hasSuffix(".md")
+    }
+    #expect(!pages.isEmpty)
+    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL
+    for page in pages { #expect(FileManager.default.fileExists(atPath: root.appending(path: String(page)).path)) }
+  }
+
+  @Test("of the program names every command and what the exit statuses mean")
+  func program() throws {
+    let outcome = try Spectrap.run("--help")
+    for command in Self.commands { #expect(outcome.output.contains("\n  \(command) "), "\(command)") }
+    for status in ["64 ", "65 ", "66 ", "69 ", "70 ", "71 ", "74 ", "75 ", "77 ", "130 "] {
+      #expect(outcome.output.contains("\n  \(status)"), "\(status)")
+    }
+  }
+}
+
+extension Substring {
+  /// The text without characters of a kind at its end.
+  fileprivate func trimmingSuffix(_ isOfKind: (Character) -> Bool) -> Substring {
+    var text = self
+    while let last = text.last, isOfKind(last) { text = text.dropLast() }
+    return text
   }
 }

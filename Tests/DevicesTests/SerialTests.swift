@@ -119,7 +119,7 @@ struct DeviceTests {
   @Test("The doorbell keeps what a guest tells, and no more than its limit")
   func doorbell() {
     var doorbell = Doorbell()
-    for word in 0..<UInt32(Doorbell.limit + 5) { doorbell.tell(word) }
+    for word in 0..<UInt32(Doorbell.limit + 5) { doorbell.append(word) }
     #expect(doorbell.data.count == Doorbell.limit && doorbell.data.last == UInt32(Doorbell.limit - 1))
   }
 

@@ -33,7 +33,10 @@ struct ArchitectureTests {
 
   @Test("a policy: its name, and the switches beside the policies")
   func policies() {
-    let expected: Set = ["Registers/Vocabulary/PolicyName.swift", "Hypervisor/Policies/PolicyName+Policies.swift"]
+    let expected: Set = [
+      "Registers/Vocabulary/PolicyName.swift", "Registers/Vocabulary/PolicyMechanism.swift",
+      "Hypervisor/Policies/PolicyName+Policies.swift",
+    ]
     #expect(lists(of: PolicyName.allCases.map { "\($0)" }) == expected)
   }
 

@@ -36,7 +36,7 @@ struct ClockWitnessTests {
     #expect(RunReport(self.record([500, 500], hostCycles: 1000), host: nil, entryChoice: "").guest.distribution != nil)
   }
 
-  @Test("of the samples that were timed elsewhere are not held against this host's clock")
+  @Test("of the samples that were timed elsewhere are not compared with this host's clock")
   func elsewhere() {
     let stamps = [90_000, 500].map { SampleRecord(iterations: 5, start: 100, end: 100 + $0) }
     #expect(RunRecord.made(stamps: stamps, firstOwnSample: 1, hostCycles: 1000).clockDoubt == nil)

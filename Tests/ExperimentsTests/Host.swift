@@ -29,8 +29,7 @@ struct Host: Sendable {
 
   private init() throws {
     let kvm = try KVM()
-    var report = HostReport()
-    let proofs = try report.addProofs(on: kvm)
+    let proofs = try HostTrials.prove(on: kvm).complete()
     self.proofs = proofs
     entries = proofs.entries.filter(\.works).map(\.entry) + [.none]
     var refusals: [Workload.Name: String] = [:]

@@ -129,6 +129,21 @@ struct WitnessTests {
     try RunRecord.made(registerAtEnd: nil).verify()
   }
 
+  @Test("agree where VMX's mask keeps IBRS on and a register that is not intercepted reads as the guest wrote it")
+  func ibrsKeptOnByTheMask() throws {
+    let always = Protection(.always, "made up")
+    try RunRecord.made(trapped: false, writes: 0, protection: always, registerAtEnd: 0).verify()
+    let opened: [String: UInt64] = ["opens": 1, "closes": 0, "openAtEnd": 1]
+    try RunRecord.made(
+      intercepts: .atTimes, writes: 1, tally: opened, protection: always, registerAtEnd: 0
+    ).verify()
+    let closed: [String: UInt64] = ["opens": 1, "closes": 1, "openAtEnd": 0]
+    #expect(
+      contradictions(
+        of: .made(intercepts: .atTimes, writes: 2, tally: closed, protection: always, registerAtEnd: 0)
+      ).contains { $0.hasPrefix("IBRS was to be kept on") })
+  }
+
   @Test("are all heard: every contradiction is told")
   func all() { #expect(contradictions(of: .made(writes: 19, kernelEntries: 9, kvmExits: 1, samples: 0)).count == 4) }
 

@@ -173,7 +173,7 @@ public struct HandOver {
       asm.mov(.absolute(Self.slot(index) + 8), .ecx)
     }
     asm.out(Self.endPort, .al)
-    asm.bind("refused", "#GP: the access is refused, as ECX then says")
+    asm.bind("refused", "#GP: marks the access as refused, in ECX")
     asm.mov(.bp, .sp)
     asm.add(.word, .at(.bp).through(.ss), 2, "steps over the RDMSR or WRMSR")
     asm.mov(.ecx, Self.mark)

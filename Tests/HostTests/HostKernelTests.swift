@@ -2,6 +2,7 @@
 
 import Glibc
 import Host
+import Registers
 import TestSupport
 import Testing
 
@@ -103,6 +104,29 @@ struct VendorModuleTests {
     #expect(module[parameter: "nested"] == "Y")
     #expect(module[parameter: "ignore_msrs"] == "N")
     #expect(module[parameter: "no_such"] == nil)
+  }
+
+  @Test(
+    "says how it switches SPEC_CTRL: kvm-intel by hand unless its parameter says otherwise",
+    arguments: [
+      ("kvm_intel", nil, SpecCtrlMode.byHand), ("kvm_intel", "0", .byHand), ("kvm_intel", "1", .lists),
+      ("kvm_intel", "2", .maskAndShadow), ("kvm_intel", "3", nil), ("kvm_amd", nil, nil), ("kvm_pvm", "1", nil),
+    ] as [(String, String?, SpecCtrlMode?)])
+  func switching(name: String, value: String?, mode: SpecCtrlMode?) throws {
+    var tree = ["sys/module/\(name)/parameters/nested": "Y\n"]
+    tree["sys/module/\(name)/parameters/spec_ctrl_mode"] = value.map { "\($0)\n" }
+    let fixture = try FixtureTree(tree)
+    #expect(VendorModule(files: fixture.files).specCtrlMode == mode)
+  }
+
+  @Test(
+    "says which bits VMX's mask keeps, where it uses one",
+    arguments: [("2", "0x000401\n", SpecCtrl(rawValue: 0x401)), ("1", "0x000401\n", nil), ("2", "none\n", nil)]
+      as [(String, String, SpecCtrl?)])
+  func mask(mode: String, text: String, mask: SpecCtrl?) throws {
+    let folder = "sys/module/kvm_intel/parameters"
+    let tree = try FixtureTree(["\(folder)/spec_ctrl_mode": mode, "\(folder)/spec_ctrl_mask": text])
+    #expect(VendorModule(files: tree.files).specCtrlMask == mask)
   }
 
   @Test("is none where KVM has none")

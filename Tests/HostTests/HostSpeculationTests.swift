@@ -48,6 +48,18 @@ struct HostSpecCtrlTests {
     #expect(told == expected.map { HostSpecCtrl(bits: $0, source: .kernel) })
   }
 
+  @Test("is automatic IBRS, in IA32_EFER, where AMD's kernel says so, and on no processor of Intel's")
+  func automaticIBRS() throws {
+    for (text, vendor, uses) in [
+      ("Mitigation: Enhanced / Automatic IBRS; IBPB: conditional", "AuthenticAMD", true),
+      ("Mitigation: Enhanced / Automatic IBRS; IBPB: conditional", "GenuineIntel", false),
+      ("Mitigation: Retpolines; IBPB: conditional", "AuthenticAMD", false),
+    ] {
+      let tree = try FixtureTree([Self.spectre: text + "\n", "proc/cpuinfo": "vendor_id : \(vendor)\n"])
+      #expect(HostKernel.usesAutomaticIBRS(files: tree.files) == uses, "\(text), \(vendor)")
+    }
+  }
+
   @Test("is the register's own value where that can be read, without what is a single thread's")
   func register() throws {
     let tree = try FixtureTree([Self.spectre: "Mitigation: Enhanced IBRS\n"])

@@ -73,9 +73,10 @@ struct FailingKVMTests {
       guard case ExperimentError.unproved(let untried) = error else { return false }
       return untried.map(\.what) == ["entry syscall"]
     }
-    var report = HostReport()
+    let trials = try HostTrials.prove(on: kvm)
+    let report = HostReport(trials: trials)
     #expect {
-      try report.addProofs(on: kvm)
+      try trials.complete()
     } throws: { error in
       guard case ExperimentError.unproved(let untried) = error else { return false }
       return untried.count == 2 + Entry.ringSwitching.count
@@ -103,8 +104,10 @@ struct FailingKVMTests {
   func memory() throws {
     let count = 3 * GuestPage.size
     let address: UInt64
+    let cpu: VirtualCPU
     do {
       var vm = try KVM().makeVM()
+      cpu = try vm.makeVCPU()
       try vm.addMemory(at: 0x5000, count: count)
       try vm.write([0x5a], at: 0x5000)
       address = try #require(vm.slots[0]?.region(flags: 0).userspace_addr)
@@ -123,6 +126,24 @@ struct FailingKVMTests {
     #expect(VirtualMachine.KeptMemory.warning(of: []) == nil)
     // Safe: nobody else knows the mapping.
     unsafe _ = munmap(UnsafeMutableRawPointer(bitPattern: UInt(address)), count)
+    _ = consume cpu
+  }
+
+  @Test("memory of a VM without vCPUs is unmapped without asking KVM")
+  func memoryWithoutVCPU() throws {
+    let count = 5 * GuestPage.size
+    let address: UInt64
+    do {
+      var vm = try KVM().makeVM()
+      _ = try vm.makeVCPU()
+      try vm.addMemory(at: 0x5000, count: count)
+      address = try #require(vm.slots[0]?.region(flags: 0).userspace_addr)
+      try DeadEnd().replace(vm.descriptor)
+    }
+    #expect(!VirtualMachine.keptMemory.contains { $0.range.count == count })
+    let end = (address + UInt64(count)).hexDigits(1)
+    let maps = HostFiles().text("proc/self/maps", limit: 4 << 20) ?? ""
+    #expect(!maps.split(separator: "\n").contains { $0.hasPrefix("\(address.hexDigits(1))-\(end) ") })
   }
 
   @Test("a guest that cannot be looked at is not said to owe nothing")

@@ -6,7 +6,7 @@ import Registers
 import TestSupport
 import Testing
 
-@Suite("adaptive on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("adaptive on kvm_intel", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct AdaptiveTests {
   @Test(arguments: ["adaptive", "adaptive-more"])
   func `traps as many writes as make up the price, and then none`(command: String) async throws {

@@ -6,7 +6,7 @@ import Registers
 import TestSupport
 import Testing
 
-@Suite("kvm_intel without SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_intel without SPEC_CTRL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct OldIntelTests {
   let host = LabHost.intelOld
 
@@ -35,7 +35,7 @@ struct OldIntelTests {
   }
 }
 
-@Suite("kvm_amd without SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_amd without SPEC_CTRL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct AMDTests {
   let host = LabHost.amd
 
@@ -62,7 +62,8 @@ struct AMDTests {
     "phases": Exits(reason: "writeMSR", each: 1, outs: 500),
     "wrmsr": Exits(reason: "writeMSR", each: 1, entry: .none), "rdmsr": Exits(reason: "readMSR", each: 1, entry: .none),
     "cpuid": Exits(entry: .none),
-    "out": Exits(each: 1, entry: .none), "mmio": Exits(reason: "mmioWrite", each: 1, entry: .none),
+    "out": Exits(each: 1, entry: .none), "out-twice": Exits(each: 2, entry: .none),
+    "out-interrupted": Exits(each: 1, entry: .none), "mmio": Exits(reason: "mmioWrite", each: 1, entry: .none),
     "hlt": Exits(reason: "halt", each: 1, entry: .none), "delay": Exits(entry: .none),
   ]
   /// What a guest of this host cannot do: it has no IA32_PRED_CMD, and no SSBD in SPEC_CTRL.

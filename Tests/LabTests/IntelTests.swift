@@ -5,7 +5,7 @@ import Registers
 import TestSupport
 import Testing
 
-@Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_intel with SPEC_CTRL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct IntelTests {
   let host = LabHost.intel
 
@@ -89,7 +89,7 @@ struct IntelTests {
     let result = try await host.result("delay")
     try #require(result.status == 0, "\(result.error)")
     let rows = result.output.split(separator: "\n").map { $0.split(separator: " ").prefix(7) }
-    #expect(rows.contains(["delay", "emulate", "-", "100", "100", "to", "100"]), "\(result.output)")
+    #expect(rows.contains(["delay", "100"]), "\(result.output)")
   }
 
   @Test func `a benchmark gives the same figures in another order and at another time, every cell of it`() async throws
@@ -115,7 +115,7 @@ struct IntelTests {
   }
 }
 
-@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_intel with SPEC_CTRL and without IBRS_ALL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct IBRSTests {
   let host = LabHost.intelIBRS
 

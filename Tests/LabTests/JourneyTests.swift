@@ -7,7 +7,7 @@ import Registers
 import TestSupport
 import Testing
 
-@Suite("A guest on its way between hosts", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("A guest on its way between hosts", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct JourneyTests {
   private static let iterations: UInt64 = 1000
 

@@ -26,7 +26,9 @@ struct KernelCostTests {
     return (head, rows)
   }
 
-  private func check(_ change: (inout [Row]) -> Void = { _ in }) async throws -> Command {
+  private func check(
+    guests: [String] = [], _ change: (inout [Row]) -> Void = { _ in }
+  ) async throws -> Command {
     var (head, rows) = try checkedIn()
     change(&rows)
     let folder = try TemporaryFolder()
@@ -34,7 +36,8 @@ struct KernelCostTests {
     let lines = head + rows.map { "cell " + $0.joined(separator: " ") }
     let file = try folder.write(lines.joined(separator: "\n") + "\n", to: "figures")
     return try await Command.run(
-      "scripts/lab-cost", ["--linux", "--check", "--measured", file], timeLimit: .seconds(60))
+      "scripts/lab-cost", ["--linux", "--check", "--measured", file] + guests.flatMap { ["--guest", $0] },
+      timeLimit: .seconds(60))
   }
 
   /// Multiplies the cost in a row of the kernel that writes IBRS, trapped.
@@ -52,10 +55,10 @@ struct KernelCostTests {
   @Test func `a work that rises by 1 % passes, one by 3 % fails and is named, and one that falls is told`() async throws
   {
     #expect(try await check { scale(&$0, by: 1.01) }.status == 0)
-    let dearer = try await check { scale(&$0, by: 1.03) }
-    #expect(dearer.status == 70 && dearer.error.contains("intel, told ibrs, emulate: getppid rose by more than 2 %"))
-    let cheaper = try await check { scale(&$0, by: 0.9) }
-    #expect(cheaper.status == 0 && cheaper.error.contains("scripts/lab-cost --linux --update"))
+    let slower = try await check { scale(&$0, by: 1.03) }
+    #expect(slower.status == 70 && slower.error.contains("intel, told ibrs, emulate: getppid rose by more than 2 %"))
+    let faster = try await check { scale(&$0, by: 0.9) }
+    #expect(faster.status == 0 && faster.error.contains("scripts/lab-cost --linux --update"))
   }
 
   @Test func `another number of writes fails, however small the difference, and so does a kernel that does otherwise`()
@@ -73,6 +76,17 @@ struct KernelCostTests {
   @Test func `a row that is no longer measured fails`() async throws {
     let result = try await check { $0.removeFirst() }
     #expect(result.status == 70 && result.error.contains("in the table, but not measured"))
+  }
+
+  @Test func `of chosen kernels only their rows must be there, and all of them`() async throws {
+    let isChosen = { (row: Row) in row[0] == "intel" && row[1] == "ibrs" }
+    let result = try await check(guests: ["intel:ibrs"]) { rows in rows.removeAll { !isChosen($0) } }
+    #expect(result.status == 0, "\(result.error)")
+    let fewer = try await check(guests: ["intel:ibrs", "intel:auto"]) { rows in rows.removeAll { !isChosen($0) } }
+    #expect(fewer.status == 70 && fewer.error.contains("intel, told auto"))
+    let unknown = try await Command.run(
+      "scripts/lab-cost", ["--linux", "--check", "--guest", "intel:none"], timeLimit: .seconds(60))
+    #expect(unknown.status == 64 && unknown.error.contains("intel-ibrs:auto"))
   }
 
   @Test func `the README shows the table's figures`() throws {

@@ -10,7 +10,7 @@ import Testing
 
 extension LabHost {
   /// What the lab's own kernel is told as well, for the emulator's sake (docs/lab.md), and silence.
-  fileprivate static let words =
+  static let words =
     "loglevel=4 cryptomgr.notests ipv6.disable=1 clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves "
     + "initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register,init_evm,"
     + "init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init"
@@ -71,7 +71,7 @@ extension BootReport {
   fileprivate func figure(_ name: String) throws -> Figure { try #require(kernel.first { $0.name == name }) }
 }
 
-@Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("A stock kernel on kvm_intel", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct IntelKernelTests {
   private let host = LabHost.intelKernel
 
@@ -135,7 +135,7 @@ struct IntelKernelTests {
   }
 }
 
-@Suite("A stock kernel in a benchmark on kvm_intel", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("A stock kernel in a benchmark on kvm_intel", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct KernelBenchTests {
   private func report() async throws -> BenchReport {
     let result = try await LabHost.intelKernelBench.result("bench")
@@ -180,14 +180,17 @@ struct KernelBenchTests {
       let tolerance = work == .getppid ? 0.005 : 0.25
       #expect(abs(medians[0] - medians[1]) < tolerance * medians[0], "\(cell.id): \(medians)")
     }
-    let second = try #require(report.verdicts.first { $0.claim == .c2 }?.kernel)
-    // 17 times as dear where the VMM ends the writes, and without them by what IBRS costs there.
-    #expect((10...30).contains(try #require(second.figures.first?.value)))
-    #expect(report.verdicts.first { $0.claim == .c6 }?.kernel?.reason.contains("costs 1.00 times") == true)
+    let second = try #require(report.verdicts.first { $0.claim == .c2 })
+    // With two light traps in it, which small guests measured.
+    let raised = try #require(second.figures.first { $0.name.hasPrefix("getppid of a kernel") })
+    #expect((5...20).contains(raised.value), "\(raised)")
+    // Each kernel boots by itself and has pages of its own, so two are some instructions apart.
+    let policies = try #require(report.verdicts.first { $0.claim == .c6 }?.kernel).figures
+    #expect(!policies.isEmpty && policies.allSatisfy { (0.98...1.02).contains($0.value) }, "\(policies)")
   }
 }
 
-@Suite("A stock kernel on kvm_intel without IBRS_ALL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("A stock kernel on kvm_intel without IBRS_ALL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct IntelIBRSKernelTests {
   private let host = LabHost.intelIBRSKernel
 
@@ -234,7 +237,7 @@ struct IntelIBRSKernelTests {
   }
 }
 
-@Suite("A stock kernel on kvm_amd without IBPB", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("A stock kernel on kvm_amd without IBPB", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct AMDKernelTests {
   private let host = LabHost.amdKernel
 

@@ -3,7 +3,7 @@
 import TestSupport
 import Testing
 
-@Suite("scripts/lab", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("scripts/lab", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct ScriptTests {
   private func lab(_ arguments: String...) async throws -> Command {
     // The program may have to be built first.

@@ -6,7 +6,7 @@ import Registers
 import TestSupport
 import Testing
 
-@Suite("kvm_intel whose kernel keeps BHI_DIS_S", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_intel whose kernel keeps BHI_DIS_S", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct SapphireRapidsTests {
   let host = LabHost.intelSPR
 
@@ -53,7 +53,7 @@ struct SapphireRapidsTests {
   }
 }
 
-@Suite("kvm_amd with SPEC_CTRL", .whenAskedFor, .needsTheLab, .bounded)
+@Suite("kvm_amd with SPEC_CTRL", .whenAskedFor, .needsTheLab, .boundedByMachines)
 struct AMDWithSpecCtrlTests {
   let host = LabHost.amdIBRS
 

@@ -76,14 +76,14 @@ struct DistributionTests {
         guard 40 * sum <= 1 << UInt128(count) else { break }
         exact = k
       }
-      #expect(Distribution.medianRank(count: count) == exact, "\(count) samples")
+      #expect(OrderStatistics.rank(count: count, confidence: 0.95) == exact, "\(count) samples")
     }
   }
 
   @Test(
     "has an interval as wide as the normal approximation says, for many samples", arguments: [1000, 30_000, 1_000_000])
   func largeRanks(count: Int) throws {
-    let rank = Double(try #require(Distribution.medianRank(count: count)))
+    let rank = Double(try #require(OrderStatistics.rank(count: count, confidence: 0.95)))
     #expect(abs(rank - (Double(count) / 2 - 1.96 * sqrt(Double(count)) / 2)) < 3)
   }
 

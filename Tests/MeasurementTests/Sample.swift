@@ -6,12 +6,12 @@ import Registers
 enum Sample {
   private static let view = SpeculationView(
     ibrs: true, stibp: true, ssbd: false, ibpb: true, ibrsAll: true, archCapabilities: .max, bhiCtrl: true,
-    rrsbaCtrl: true, ipredCtrl: true, psfd: false)
+    rrsbaCtrl: true, ipredCtrl: true, psfd: false, automaticIBRS: false, virtualSpecCtrl: false)
   private static let blindView = SpeculationView(
     ibrs: false, stibp: false, ssbd: false, ibpb: false, ibrsAll: nil, archCapabilities: nil)
 
   private static var host: HostReport {
-    var host = HostReport(
+    HostReport(
       kernel: "6.18.0", module: "kvm_intel", moduleParameters: ["nested": "Y"],
       cpu: HostReport.CPU(
         vendor: "GenuineIntel", model: "a CPU", family: 6, modelNumber: 0x8f, stepping: 8, microcode: "0x2b",
@@ -20,13 +20,19 @@ enum Sample {
       tsc: HostReport.TSC(hertz: 2.5e9, source: "CPUID", invariant: true, isClocksource: true, clocksource: "tsc"),
       smt: "off",
       governors: ["performance"], turbo: false, processStoreBypass: "enabled", processIndirectBranch: "enabled",
-      speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view))
-    host.hostSpecCtrl = HostReport.HostBits(value: 0x401, source: "kernel", kept: 0x401)
-    host.specCtrlProof = HostReport.Fact(works: true, seen: "read back", protects: .known(.notApplicable))
-    host.entries = ["syscall": HostReport.Fact(works: true, seen: "ring 0", protects: .known(.notApplicable))]
-    host.policies = ["emulate": HostReport.Fact(works: true, seen: "protects", protects: .known(.always))]
-    host.capabilities = ["KVM_CAP_X86_MSR_FILTER": 1]
-    return host
+      speculation: HostReport.Speculation(cpu: view, kvm: view, guest: view),
+      hostSpecCtrl: HostReport.HostBits(value: 0x401, source: "kernel", kept: 0x401),
+      specCtrlMode: .known(.byHand),
+      specCtrlProof: HostReport.Fact(
+        works: true, seen: "read back", protects: .known(.notApplicable), mechanism: .known(.model)),
+      entries: [
+        "syscall": HostReport.Fact(
+          works: true, seen: "ring 0", protects: .known(.notApplicable), mechanism: .known(.model))
+      ],
+      policies: [
+        "emulate": HostReport.Fact(works: true, seen: "protects", protects: .known(.always), mechanism: .known(.model))
+      ],
+      capabilities: ["KVM_CAP_X86_MSR_FILTER": 1])
   }
 
   private static let blindHost = HostReport(
@@ -39,14 +45,18 @@ enum Sample {
     speculation: HostReport.Speculation(cpu: blindView, kvm: nil, guest: nil))
 
   static let full = RunReport(
-    host: host, workload: "ibrs", entry: "syscall", entryChoice: "the best", policy: "emulate", iterations: 100,
+    identity: ResultIdentity(host: "rack 7", began: "2026-11-30T10:00:00Z", run: 7), host: host, workload: "ibrs",
+    entry: "syscall", entryChoice: "the best", policy: "emulate", mechanism: "model",
+    iterations: 100,
     samples: 10, protection: RunReport.Protection(level: "always", reason: "IBRS_ALL"), origin: "elsewhere",
     completed: false,
     stopped: "timeLimit",
     exits: RunReport.Exits(
       total: 201, byReason: ["writeMSR": 200, "portOut": 1],
       byMSR: ["0x48": RunReport.Accesses(reads: 0, writes: 200)], interruptions: 1),
-    kvm: RunReport.KVM(exits: 205, lightExits: 4, statistics: ["exits": 205], whyNone: "known all the same"),
+    kvm: RunReport.KVM(
+      exits: 205, lightExits: 4, statistics: ["exits": 205], whyNone: "known all the same",
+      exitReasons: ["CPUID": 4]),
     guest: RunReport.Guest(
       cyclesPerIteration: 123.5, distribution: Distribution([1, 2, 3, 4, 5, 6]), clockDoubt: "too long",
       kernelEntries: 100,

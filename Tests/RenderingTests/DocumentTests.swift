@@ -1,3 +1,4 @@
+import Measurement
 import Testing
 
 @testable import Rendering
@@ -17,7 +18,7 @@ struct DocumentTests {
           [.table(table), .list(caption: "Beside a neighbour", ["chatty: 2.00"])]),
         .init("Not measured", [.groups([.init("no such register", ["ibrs/manual", "ibrs/autoload"])])]),
         .init(
-          "Claims", [.judgements([.init(name: "C1", claim: "It is slow", outcome: "holds", reason: "See above.")])]),
+          "Claims", [.judgements([.init(name: "C1", claim: "It is slow", outcome: .holds, reason: "See above.")])]),
         .init(
           .init("Spread", note: "Per iteration."), [.paragraph("Nothing is dropped."), .paragraph("But warm-up.")]),
       ])
@@ -116,5 +117,32 @@ struct DocumentTests {
       Listing.text(listing, width: 30)
         == "10000  90  nop\n          ; a remark that is\n            rather long for\n            its line\nplain\n")
     #expect(Listing.text(listing, width: 100) == listing)
+  }
+
+  @Test("In colours the text is the same text; what a result says orders no terminal")
+  func colours() {
+    let coloured = document.colouredText(width: 100)
+    #expect(coloured.contains("\u{1b}[1mCosts, in cycles\u{1b}[0m\n"))
+    #expect(coloured.contains("\u{1b}[33mWARNING\u{1b}[0m  it is busy\n"))
+    #expect(coloured.contains("C1  \u{1b}[32mHOLDS\u{1b}[0m: It is slow\n"))
+    var plain = coloured
+    for code in [0, 1, 32, 33] { plain = plain.replacing("\u{1b}[\(code)m", with: "") }
+    #expect(plain == document.text())
+    let hostile = Document([.init([.facts([.warning("\u{1b}[31mred")])])])
+    #expect(hostile.colouredText(width: 100) == "\u{1b}[33mWARNING\u{1b}[0m  \u{fffd}[31mred\n")
+  }
+
+  @Test("A table without a head has an empty one in Markdown, which knows no other")
+  func headless() {
+    var table = Table(hasHead: false)
+    table.add("HOLDS", "C1")
+    #expect(table.markdown == "|  |  |\n| --- | --- |\n| HOLDS | C1 |\n")
+  }
+
+  @Test("A command is a line that can be copied")
+  func command() {
+    let document = Document([.init([.command("spectrap bench --seed 1")])])
+    #expect(document.text(width: 10) == "  spectrap bench --seed 1\n")
+    #expect(document.markdown == "```sh\nspectrap bench --seed 1\n```\n")
   }
 }

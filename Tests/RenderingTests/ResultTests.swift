@@ -3,11 +3,11 @@
 import Experiments
 import FoundationEssentials
 import Hypervisor
-import Measurement
 import Migration
 import Testing
 
 @testable import Rendering
+@testable import Measurement
 
 @Suite("A result")
 struct ResultTests {
@@ -81,6 +81,7 @@ struct ResultTests {
         stopped           1    2.0
 
         The guest runs at a?b. It was stopped for 2.0 ms, 0.5 ms of which were expected for its last page.
+        Its memory was sent at 810.0 MiB/s.
 
         """)
     #expect(try MoveJSON(report).jsonText().contains("\"milliseconds\" : 1.234567"))

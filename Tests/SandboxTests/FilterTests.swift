@@ -49,6 +49,15 @@ struct FilterTests {
   private let rules = SystemCallRule.allowed(in: 4711)
   private var program: [sock_filter] { Filter.program(rules) }
 
+  @Test("lets a process wait for the children that it has named, and for no other")
+  func children() throws {
+    let program = Filter.program(SystemCallRule.allowed(in: 4711, awaiting: [4712]))
+    func wait(_ child: UInt64) throws -> UInt32 { try verdict(program, on: Call(number: 61, arguments: [child])) }
+    #expect(try wait(4712) == Filter.Verdict.allow.code)
+    // Any child is -1.
+    for child in [4711, 4713, 0, UInt64(UInt32.max)] { #expect(try wait(child) == Filter.Verdict.trap.code) }
+  }
+
   @Test("traps every call that no rule names, by every number")
   func others() throws {
     let named = Set(rules.map(\.number))

@@ -1,92 +1,94 @@
-// What a benchmark measures: which cells there are on this host, what each is held against, and what cannot be measured
-// here and why. Nothing vanishes from the plan in silence.
+// Plans a benchmark: the cells for this host, the baseline of each, and the reason for each cell that cannot be
+// measured here. No cell is dropped without a reason.
 
 public import GuestImages
 public import Hypervisor
 import Measurement
 
-/// What the user wants measured.
+/// The user's selection of cells.
 public struct BenchSelection: Sendable {
   /// Empty for all.
   public var workloads: Set<Workload.Name> = []
   /// Empty for all.
   public var policies: Set<PolicyName> = []
-  /// Empty for the best that works here.
+  /// Empty for the preferred entry of those that work here.
   public var entries: Set<Entry> = []
-  /// Every entry that works here, not only the best.
+  /// Every entry that works here, not only the preferred one.
   public var allEntries = false
   public var msr: MSR = .specCtrl
-  /// Images that follow the ABI, measured beside the workloads; each is called as its workload.
+  /// Images that follow the ABI, measured beside the workloads under their own workloads' names.
   public var guests: [GuestImage] = []
-  /// Whether the policy `adaptive` may give up a protection that the host could give.
+  /// Whether the policy `adaptive` may give up protection that the host offers.
   public var acceptsUnprotected = false
 
-  /// Everything, with the best entry, about IA32_SPEC_CTRL.
+  /// Everything, with the preferred entry, for IA32_SPEC_CTRL.
   public init() {}
 }
 
 extension BenchSelection {
-  /// Makes sure that something can come of the selection on any host.
+  /// Checks that the selection does not contradict itself, whatever the host.
   ///
-  /// - Throws: `ExperimentError.nothingToMeasure` with what contradicts what.
+  /// - Throws: `ExperimentError.nothingToMeasure` with the contradiction.
   fileprivate func validate(against kernelWork: [Workload.Name]) throws(ExperimentError) {
     let primitives = BenchPlan.primitives
-    func words(_ names: [Workload.Name]) -> String { names.map(\.rawValue).joined(separator: ", ") }
+    func list(_ names: [Workload.Name]) -> String { names.map(\.rawValue).joined(separator: ", ") }
     let unknown = workloads.subtracting(kernelWork).subtracting(primitives)
     guard unknown.isEmpty else {
       throw .nothingToMeasure(
-        "workload \(words(unknown.sorted { $0.rawValue < $1.rawValue })) is no loop that could be timed; "
-          + "choose from \(words(kernelWork + primitives))")
+        "workload \(list(unknown.sorted { $0.rawValue < $1.rawValue })) is not a loop that can be timed; "
+          + "choose from \(list(kernelWork + primitives))")
     }
     guard entries != [.none] || workloads.isEmpty || !workloads.isDisjoint(with: primitives) else {
       throw .nothingToMeasure(
-        "with entry none there is no kernel entry for \(words(kernelWork.filter(workloads.contains))); "
+        "with entry none there is no kernel entry for \(list(kernelWork.filter(workloads.contains))); "
           + "choose an entry (\(Entry.ringSwitching.map(\.rawValue).joined(separator: ", "))) "
-          + "or a primitive (\(words(primitives)))")
+          + "or a primitive (\(list(primitives)))")
     }
   }
 }
 
-/// A cell that is to be measured, or the reason why it cannot be.
+/// A cell to measure, or the reason why it cannot be measured.
 struct PlannedCell {
-  /// What it is, without what is measured; where it cannot be measured, why.
+  /// Its description; if it cannot be measured, also the reason.
   let cell: CellRecord
   /// Nil for a cell that cannot be measured here.
   let experiment: Experiment?
   let terms: Terms
   /// Where the neighbour VM runs; nil if the cell has none.
   let neighbour: NeighbourPlace?
-  /// Whether the selection names it; else it is there for what others are held against.
-  var isAsked = true
+  /// Whether the selection asks for it; otherwise it is a baseline of other cells only.
+  var isSelected = true
 }
 
-/// The plan: cells in a fixed order, and what was found out about the host while it was made.
+/// The planned cells in a fixed order, and the proofs of entries that they use.
 struct BenchPlan {
   private(set) var cells: [PlannedCell] = []
   private(set) var entries: [EntryProof] = []
 
-  private let selection: BenchSelection
-  /// On which terms cells about each MSR run.
+  let selection: BenchSelection
+  /// The terms for the cells of each MSR.
   private var terms: [MSR: Terms] = [:]
-  /// The most that any policy's guest is told here.
+  /// The contract with the most features that any policy gives its guest on this host.
   private let fullestContract: GuestContract
 
-  /// Writes and exits per entry of the cells from which the cost per write and per exit is drawn.
+  /// Writes and exits per entry of the cells that the cost per write and per exit is fitted on.
   private static let costGrid = [(1, 0), (4, 0), (2, 1), (2, 4), (4, 4)]
-  /// Indirect branches in user mode before each entry, of the cells that show what IBRS costs there: enough to be seen
-  /// beside an entry, few enough for an entry to matter beside them.
+  /// Indirect branches in user mode before each entry, for the cells that show the cost of IBRS there.
+  ///
+  /// So many are noticeable beside an entry, and the entry is noticeable beside them.
   private static let userBranches = 100
 
-  /// The guests' work that is measured at kernel entries, and the single instructions that are measured alone.
+  /// The workloads that are measured at kernel entries, and the instructions that are measured alone.
   private static let kernelWork = Workload.Name.allCases.filter { $0.kind == .workload && Workload($0).isUniform }
-  fileprivate static let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
+  static let primitives = Workload.Name.allCases.filter { $0.kind == .primitive }
 
-  /// Plans what `selection` asks for on the host of these proofs; what else it needs to know of other MSRs is proved
-  /// now.
+  /// Plans the selection for the host that `proofs` describe.
   ///
-  /// - Throws: What the proofs throw; `ExperimentError.noEntry` when no entry switches rings and none was asked for;
-  ///   `ExperimentError.nothingToMeasure` when the selection contradicts itself; `ExperimentError.nothingMeasurable`
-  ///   when this host can run nothing of what it names.
+  /// Other MSRs are proved here as needed.
+  ///
+  /// - Throws: What the proofs throw; `ExperimentError.noEntry` if no entry switches rings and none was asked for;
+  ///   `ExperimentError.nothingToMeasure` if the selection contradicts itself; `ExperimentError.nothingMeasurable` if
+  ///   this host can measure nothing of what it names.
   init(_ selection: BenchSelection, by proofs: HostProofs, on kvm: borrowing KVM, canPlaceNeighbours: Bool) throws {
     self.selection = selection
     try selection.validate(against: Self.kernelWork)
@@ -96,7 +98,7 @@ struct BenchPlan {
       terms[msr] = Terms(
         try known ?? .prove(msr, on: kvm), acceptsUnprotected: selection.acceptsUnprotected)
     }
-    // Once for all cells: measuring is no part of what they cost.
+    // Measured once for all cells, outside of their samples.
     for policy in policies {
       terms[selection.msr] = try terms[selection.msr]!.measured(for: policy, on: kvm)
     }
@@ -111,50 +113,54 @@ struct BenchPlan {
     if selection.entries.contains(.none) { working.append(.none) }
     guard !working.isEmpty else { throw ExperimentError.noEntry(entries.map { ($0.entry, $0.seen) }) }
 
-    // The empty loop: what an entry costs is what it costs beside it.
-    try plan(Workload(.bare), .none, .emulate, on: kvm, isAsked: false)
+    // The empty loop is the baseline of an entry's own cost.
+    try plan(Workload(.bare), .none, .emulate, on: kvm, isSelected: false)
     for entry in working where entry != .none { try planWorkloads(entry, on: kvm, neighbours: canPlaceNeighbours) }
     for proof in entries where !proof.works {
       try plan(
         Workload(.bare), proof.entry, .emulate, on: kvm,
-        refusal: "this entry does not switch to ring 0 here: \(proof.seen)", isAsked: !selection.entries.isEmpty)
+        refusal: "this entry does not switch to ring 0 here: \(proof.seen)", isSelected: !selection.entries.isEmpty)
     }
+    if selection.entries.isEmpty, !selection.allEntries { try planIsolated(by: proofs, on: kvm) }
     try planPrimitives(on: kvm)
     for guest in selection.guests { try plan(guest, by: proofs, on: kvm) }
     try checkPossible()
   }
 
-  /// Makes sure that something which the selection names can be measured here, where it names anything.
+  /// Checks that at least one cell that the selection names can be measured here.
   private func checkPossible() throws(ExperimentError) {
-    let asked = cells.filter(\.isAsked)
-    guard !selection.workloads.isEmpty || !selection.policies.isEmpty, asked.allSatisfy({ $0.experiment == nil }) else {
+    let selected = cells.filter(\.isSelected)
+    guard !selection.workloads.isEmpty || !selection.policies.isEmpty,
+      selected.allSatisfy({ $0.experiment == nil })
+    else {
       return
     }
-    throw .nothingMeasurable(asked.map { ($0.cell.id, $0.cell.reason ?? "") })
+    throw .nothingMeasurable(selected.map { ($0.cell.id, $0.cell.reason ?? "") })
   }
 
   // MARK: Workloads
 
   private mutating func planWorkloads(_ entry: Entry, on kvm: borrowing KVM, neighbours: Bool) throws {
     let bare = try plan(
-      Workload(.bare), entry, .emulate, on: kvm, isAsked: wants(.bare) && policies.contains(.emulate))
+      Workload(.bare), entry, .emulate, on: kvm, isSelected: wants(.bare) && policies.contains(.emulate))
     if wants(.ibrs), policies.contains(.passthrough) {
-      // Two writes at each entry that KVM ends by itself, as the thread's hypervisor would have done with SPEC_CTRL.
+      // Two writes at each entry that KVM completes by itself, as the hypervisor of the 2018 discussion would do for
+      // SPEC_CTRL.
       try plan(
         Workload(.ibrs, msr: .standIn), entry, .passthrough, on: kvm, msr: .standIn, against: bare,
-        isAsked: isPossible(.passthrough))
+        isSelected: isPossible(.passthrough))
     }
     for policy in policies {
       for name in Self.kernelWork where name != .ibpb && wants(name) {
         if name == .bare && policy == .emulate { continue }
-        // Under the others the VMM ends its writes, as those of `ibrs`, or nobody does.
+        // Under the other policies its writes reach the VMM as those of `ibrs` do, or do not exit at all.
         if name == .ibrsZero && policy != .passthrough { continue }
         try plan(Workload(name, msr: selection.msr), entry, policy, on: kvm, against: bare)
       }
       if wants(.ibpb) {
         try plan(
           Workload(.ibpb), entry, policy, on: kvm, msr: .predCmd, against: bare,
-          isAsked: isPossible(policy) || selection.workloads.contains(.ibpb))
+          isSelected: isPossible(policy) || selection.workloads.contains(.ibpb))
       }
       if wants(.chatty) {
         let alone = CellRecord.identifier(
@@ -170,12 +176,40 @@ struct BenchPlan {
           try plan(.ibrs(selection.msr, writes: writes, exits: exits), entry, policy, on: kvm, against: bare)
         }
       }
-      // Only where the guest's writes reach the register does user mode run as the guest has set it.
+      // A policy does its work at exits, so that a guest without exits may not feel it.
+      if wants(.retpoline) { try plan(.retpoline(exits: 1), entry, policy, on: kvm, against: bare) }
+      // User mode runs with the guest's own value only if the guest's writes reach the register.
       if policy == .passthrough { try planBranches(entry, policy, on: kvm, against: bare) }
     }
   }
 
-  /// The guests that differ in what IBRS is in user mode, with work there that feels it.
+  /// What claims about a system call of 2018 need of the isolated entry: an empty one, two writes in the register, two
+  /// that KVM ends, two that reach the VMM.
+  private mutating func planIsolated(by proofs: HostProofs, on kvm: borrowing KVM) throws {
+    let entry = Entry.isolated
+    guard wants(.bare) || wants(.ibrs) || wants(.ibrsZero),
+      let proof = try proofs.entries.first(where: { $0.entry == entry })?.made(), !entries.contains(proof)
+    else { return }
+    let refusal = proof.works ? nil : "this entry does not switch to ring 0 here: \(proof.seen)"
+    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm, refusal: refusal, isSelected: false)
+    guard proof.works else { return }
+    if wants(.ibrs) {
+      for policy in policies where policy == .passthrough || policy == .emulate {
+        try plan(Workload(.ibrs, msr: selection.msr), entry, policy, on: kvm, against: bare)
+      }
+    }
+    guard policies.contains(.passthrough) else { return }
+    if wants(.ibrsZero) {
+      try plan(Workload(.ibrsZero, msr: selection.msr), entry, .passthrough, on: kvm, against: bare)
+    }
+    if wants(.ibrs) {
+      try plan(
+        Workload(.ibrs, msr: .standIn), entry, .passthrough, on: kvm, msr: .standIn, against: bare,
+        isSelected: isPossible(.passthrough))
+    }
+  }
+
+  /// Plans the guests that differ in the value of IBRS in user mode, with branches there that it slows down.
   private mutating func planBranches(
     _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, against bare: String
   ) throws {
@@ -186,9 +220,11 @@ struct BenchPlan {
     ] where workload.name.value.map(wants) == true { try plan(workload, entry, policy, on: kvm, against: bare) }
   }
 
-  // MARK: Guests of the user's
+  // MARK: The user's own guests
 
-  /// An image under each policy: beside a bare entry of its kind, or the empty loop where it has no user mode.
+  /// Plans an image under each policy.
+  ///
+  /// Its baseline is a bare entry of the same kind, or the empty loop if it has no user mode.
   private mutating func plan(_ image: GuestImage, by proofs: HostProofs, on kvm: borrowing KVM) throws {
     let (workload, entry) = (image.workload, image.entry)
     var refusal: String?
@@ -196,7 +232,7 @@ struct BenchPlan {
       let proof = try proofs.entries.first { $0.entry == entry }?.made()
       if proof?.works != true { refusal = "its entry does not switch to ring 0 here: \(proof?.seen ?? "not tried")" }
     }
-    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm, refusal: refusal, isAsked: false)
+    let bare = try plan(Workload(.bare), entry, .emulate, on: kvm, refusal: refusal, isSelected: false)
     let msr = workload.accessesMSR ? workload.msr : selection.msr
     for policy in policies {
       try plan(
@@ -205,73 +241,29 @@ struct BenchPlan {
     }
   }
 
-  // MARK: Primitives
+  // MARK: One cell
 
-  private mutating func planPrimitives(on kvm: borrowing KVM) throws {
-    if wants(.wrmsr) {
-      for policy in policies {
-        try planPrimitive(.wrmsr(selection.msr), policy, on: kvm)
-      }
-      if policies.contains(.passthrough) {
-        try planPrimitive(
-          .wrmsr(.standIn, value: 0), .passthrough, on: kvm, msr: .standIn,
-          isAsked: isPossible(.passthrough))
-      }
-    }
-    if wants(.rdmsr) {
-      // Trapped by KVM as long as the guest writes nothing, and by the VMM.
-      for policy in policies where policy == .passthrough || policy == .emulate {
-        try planPrimitive(.rdmsr(selection.msr), policy, on: kvm)
-      }
-    }
-    for name in Self.primitives where wants(name) && ![.wrmsr, .rdmsr, .delay].contains(name) {
-      try planPrimitive(Workload(name), anyPolicy, on: kvm)
-    }
-    // A delay says nothing about the host: it is there to test the measuring, when it is asked for.
-    if selection.workloads.contains(.delay) { try planPrimitive(Workload(.delay), anyPolicy, on: kvm) }
-  }
-
-  /// The policy of the primitives that cost the same under each: `emulate` where it is wanted, else the first that is
-  /// possible.
-  private var anyPolicy: PolicyName {
-    let possible = policies.filter(isPossible)
-    let candidates = possible.isEmpty ? policies : possible
-    return candidates.contains(.emulate) ? .emulate : candidates[0]
-  }
-
-  /// Whether this host can run a policy of the MSR that was asked about: what runs under it of another MSR is no
-  /// answer.
-  private func isPossible(_ policy: PolicyName) -> Bool {
+  /// Whether this host supports a policy for the selected MSR.
+  ///
+  /// A cell about another MSR is no answer for the selection.
+  func isPossible(_ policy: PolicyName) -> Bool {
     if case .supported = policy.support(on: terms[selection.msr]!) { true } else { false }
   }
 
-  private mutating func planPrimitive(
-    _ workload: Workload, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil, isAsked: Bool = true
-  ) throws {
-    guard let loop = workload.baseline else { return }
-    let id = CellRecord.identifier(
-      workload: workload.name, entry: .known(.none), policy: .known(policy), msr: .known(msr ?? selection.msr))
-    let baseline = "\(id)/loop"
-    try plan(loop, .none, policy, on: kvm, msr: msr, id: baseline, isAsked: false)
-    try plan(workload, .none, policy, on: kvm, msr: msr, against: baseline, use: .subtract, id: id, isAsked: isAsked)
-  }
-
-  // MARK: One cell
-
-  private var policies: [PolicyName] {
+  var policies: [PolicyName] {
     PolicyName.allCases.filter { selection.policies.isEmpty || selection.policies.contains($0) }
   }
 
-  private func wants(_ name: Workload.Name) -> Bool {
+  func wants(_ name: Workload.Name) -> Bool {
     selection.workloads.isEmpty || selection.workloads.contains(name)
   }
 
   @discardableResult
-  private mutating func plan(
+  mutating func plan(
     _ workload: Workload, _ entry: Entry, _ policy: PolicyName, on kvm: borrowing KVM, msr: MSR? = nil,
     neighbour: NeighbourPlace? = nil,
     against baseline: String? = nil, use: CellRecord.BaselineUse = .divide, id: String? = nil,
-    refusal: String? = nil, isAsked: Bool = true, image: GuestImage? = nil
+    refusal: String? = nil, isSelected: Bool = true, image: GuestImage? = nil
   ) throws -> String {
     let msr = msr ?? selection.msr
     let terms = terms[msr]!
@@ -281,7 +273,8 @@ struct BenchPlan {
       msr: workload.accessesMSR ? .known(msr) : nil,
       neighbour: neighbour.flatMap { CellRecord.Neighbour(rawValue: $0.rawValue) },
       writesPerEntry: Int(workload.perIteration.writes), exitsPerEntry: Int(exits),
-      userBranches: workload.parameters[.userBranches], baseline: baseline,
+      userBranches: workload.parameters[.userBranches],
+      mechanism: terms.abilities.mechanism(of: policy).map(Known.known), baseline: baseline,
       baselineUse: baseline == nil ? nil : use)
     var experiment: Experiment?
     if let refusal {
@@ -291,7 +284,7 @@ struct BenchPlan {
       cell.status = .unsupported
       cell.reason = reason
     } else {
-      // A proof that could not be made is no reason: it ends the plan.
+      // A proof that could not be made is an error of the whole plan, not a reason of this cell.
       let refusal = try self.refusal(of: workload, on: kvm)
       do throws(ExperimentError) {
         if let refusal { throw .workloadRefused(workload.name, refusal) }
@@ -309,12 +302,14 @@ struct BenchPlan {
     }
     if !cells.contains(where: { $0.cell.id == cell.id }) {
       cells.append(
-        PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: neighbour, isAsked: isAsked))
+        PlannedCell(cell: cell, experiment: experiment, terms: terms, neighbour: neighbour, isSelected: isSelected))
     }
     return cell.id
   }
 
-  /// Why no guest here would run a workload, nil when one would: by a proof that is made once for all cells.
+  /// Why no guest on this host would run a workload; nil if one would.
+  ///
+  /// Each MSR is proved once for all cells.
   private mutating func refusal(of workload: Workload, on kvm: borrowing KVM) throws -> String? {
     if let own = workload.ownMSR(besides: .specCtrl) {
       let known = try terms[own] ?? .prove(own, on: kvm)

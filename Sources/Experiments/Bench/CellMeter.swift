@@ -17,6 +17,9 @@ struct CellMeter {
   private(set) var failure: (status: CellRecord.Status, reason: String)?
   private var disturbance: CellRecord.Disturbance?
   private var counted: (iterations: UInt64, vmm: UInt64, kvm: UInt64?, emulated: UInt64) = (0, 0, 0, 0)
+  /// By how much KVM's statistics grew in all rounds; nil where it has none.
+  private var statistics: [String: UInt64]?
+  private var exitReasonsPerEntry: [String: Double]?
 
   /// Pairs of samples in one round.
   private static let pairs = 8
@@ -117,15 +120,34 @@ struct CellMeter {
     let settled = Array(record.samples.dropFirst(settling.count))
     rounds.append(sampling.costs(of: settled, iterations: iterations))
     counted.iterations += record.iterations
-    var disturbance = disturbance ?? CellRecord.Disturbance()
-    disturbance.add(record.disturbance)
-    self.disturbance = disturbance
+    let run = CellRecord.Disturbance(record.disturbance)
+    disturbance = disturbance.map { $0 + run } ?? run
     // Exits that are not the settled workload's: the doorbell at the end, and accesses trapped before the register was
     // opened.
     let others = 1 + record.trappedBeforeOpening
     counted.vmm += record.counters.total - others
     counted.kvm = counted.kvm.flatMap { sum in record.kvmExits.map { sum + $0 - others } }
     counted.emulated += record.kvmStatistics?["insn_emulation"] ?? 0
+    if let growth = record.kvmStatistics { statistics = (statistics ?? [:]).merging(growth, uniquingKeysWith: &+) }
+  }
+
+  /// Counts the exits of an iteration by their reasons, in two runs that give no figures: what the longer has more is
+  /// that of its iterations.
+  ///
+  /// A cell beside a neighbour is left out.
+  ///
+  /// - Throws: `ExitReasonTraceError`, and what running a guest throws.
+  mutating func countExits(by trace: ExitReasonTrace, on kvm: borrowing KVM, control: RunControl) throws {
+    guard isActive, plan.neighbour == nil, let iterations, var experiment = plan.experiment else { return }
+    experiment.exitReasonTrace = trace
+    let counts = try [1, 2].map { times -> [String: UInt64]? in
+      experiment.iterationsPerSample = settling + [UInt32](repeating: iterations, count: times * Self.pairs)
+      let record = try experiment.run(on: kvm, terms: plan.terms, control: control)
+      return record.completed ? record.exitReasons : nil
+    }
+    guard let fewer = counts[0], let more = counts[1] else { return }
+    let entries = Double(Self.pairs) * Double(iterations)
+    exitReasonsPerEntry = more.growth(since: fewer).mapValues { Double($0) / entries }
   }
 
   /// One run of the guest; nil when it failed, with the reason in the cell, or when it was cancelled.
@@ -162,6 +184,8 @@ struct CellMeter {
     cell.rounds = rounds
     cell.vmmExitsPerEntry = exitsPerEntry(counted.vmm)
     cell.kvmExitsPerEntry = exitsPerEntry(counted.kvm)
+    cell.kvmStatisticsPerEntry = statistics?.mapValues { Double($0) / Double(max(1, counted.iterations)) }
+    cell.exitReasonsPerEntry = exitReasonsPerEntry
     cell.disturbance = disturbance
     return cell
   }
@@ -188,9 +212,9 @@ struct CellMeter {
 }
 
 extension CellRecord.Disturbance {
-  /// Adds a run's disturbance.
-  fileprivate mutating func add(_ run: RunRecord.Disturbance) {
-    add(seconds: run.seconds, waited: run.waited, preemptions: run.preemptions, signals: run.signals)
+  /// A run's disturbance.
+  fileprivate init(_ run: RunRecord.Disturbance) {
+    self.init(seconds: run.seconds, waited: run.waited, preemptions: run.preemptions, signals: run.signals)
   }
 }
 

@@ -1,18 +1,18 @@
-// A Linux kernel that a benchmark measures beside its own guests. Who boots it stands in Boot: here is what a benchmark
-// asks of it.
+// A Linux kernel that a benchmark measures beside its own guests. The module Boot boots it; this is what a benchmark
+// needs from it.
 
 public import Hypervisor
 
-/// A kernel that is to be measured under each policy.
+/// A kernel to measure under each policy.
 public struct KernelOrder: Sendable {
-  /// What it is told to do against Spectre v2, in a guest each.
+  /// The mitigations of Spectre v2 to ask it for, with a guest for each.
   public var mitigations: [KernelMitigation]
-  /// Makes a guest of it under a policy, ready to begin.
+  /// Makes a guest of it under a policy, ready to run.
   ///
-  /// Throws `ExperimentError.kernelRefused` where this host cannot run it so.
+  /// Throws `ExperimentError.kernelRefused` if this host cannot run it.
   public var prepare: @Sendable (PolicyName, KernelMitigation, borrowing KVM, Terms) throws -> KernelGuest
 
-  /// A kernel that `prepare` makes guests of.
+  /// A kernel whose guests `prepare` makes.
   public init(
     _ mitigations: [KernelMitigation],
     preparing prepare: @escaping @Sendable (PolicyName, KernelMitigation, borrowing KVM, Terms) throws -> KernelGuest
@@ -22,35 +22,38 @@ public struct KernelOrder: Sendable {
   }
 }
 
-/// A kernel in a machine of its own, which is kept and measured again and again.
+/// A kernel in a machine of its own, which is measured again and again.
 public struct KernelGuest {
-  /// Runs it on until it has measured all its work once more; the first time it boots before.
+  /// Runs the guest until it has measured all its work once more; the first call boots it.
   ///
-  /// Throws `ExperimentError.kernelEnded` when it ends in any other way.
+  /// Throws `ExperimentError.kernelEnded` if the guest ends instead.
   public let measure: (RunControl) throws -> KernelRound
 
-  /// A guest that is run so.
+  /// A guest that `measure` runs.
   public init(measuring measure: @escaping (RunControl) throws -> KernelRound) { self.measure = measure }
 }
 
-/// What a kernel told when it had measured its work once.
+/// The result of measuring a kernel's work once.
 public struct KernelRound: Sendable {
-  /// Why it did not come to that; nil where it did.
+  /// Why the run was stopped; nil if the measurement is complete.
   public var stopped: RunControl.Stop?
-  /// What it says of Spectre v2; nil where it does not say.
+  /// The kernel's own report on Spectre v2; nil if there is none.
   public var says: String?
+  /// Whether it isolates its page tables from user mode; nil where it does not say.
+  public var isIsolated: Bool?
   public var figures: [KernelFigure]
   /// When its writes of the MSR exit to the VMM.
   public var interception: RunRecord.Interception
-  /// How often a signal that nobody here had ordered ended KVM_RUN.
+  /// How often a foreign signal ended KVM_RUN.
   public var signals: UInt64
 
   public init(
-    stopped: RunControl.Stop?, says: String?, figures: [KernelFigure], interception: RunRecord.Interception,
-    signals: UInt64
+    stopped: RunControl.Stop?, says: String?, isIsolated: Bool? = nil, figures: [KernelFigure],
+    interception: RunRecord.Interception, signals: UInt64
   ) {
     self.stopped = stopped
     self.says = says
+    self.isIsolated = isIsolated
     self.figures = figures
     self.interception = interception
     self.signals = signals

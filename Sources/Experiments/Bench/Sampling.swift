@@ -44,9 +44,13 @@ struct Sampling {
   /// and the median has no interrupts as long as samples are shorter than half of their period; most differences of
   /// such samples would include one.
   func costs(of samples: [SampleRecord], iterations: UInt32) -> [Double] {
-    if let fixedCost { return samples.map { (Double($0.ticks) - fixedCost) / Double($0.iterations) } }
-    return stride(from: 0, to: samples.count - 1, by: 2).map { index in
-      (Double(samples[index + 1].ticks) - Double(samples[index].ticks)) / Double(iterations)
+    if let fixedCost {
+      return samples.map { sample -> Double in (Double(sample.ticks) - fixedCost) / Double(sample.iterations) }
+    }
+    return stride(from: 0, to: samples.count - 1, by: 2).map { (index: Int) -> Double in
+      let short = Double(samples[index].ticks)
+      let long = Double(samples[index + 1].ticks)
+      return (long - short) / Double(iterations)
     }
   }
 }

@@ -6,8 +6,17 @@ public import SystemPackage
 
 /// A request to move a guest.
 public struct MoveRequest: Codable, Sendable {
-  /// The bytes of the destination's path: a JSON string can hold only UTF-8.
-  private let pathBytes: [UInt8]
+  /// Where the destination is; bytes, because a JSON string can hold only UTF-8.
+  enum Place: Codable {
+    /// The path of its socket.
+    case path([UInt8])
+    /// The shell command that leads there.
+    case command([UInt8])
+  }
+
+  let place: Place
+  /// Whether the socket belongs to a forwarder such as `ssh -L`, which may end while both sides live.
+  public var isForwarded = false
   /// The policy at the destination; nil for the guest's own.
   public var policy: PolicyName?
   /// Whether the guest may go where it is worse protected than here.
@@ -17,10 +26,10 @@ public struct MoveRequest: Codable, Sendable {
   public var peers = PeerRule()
 
   /// A move to the destination that waits at a path.
-  public init(to path: FilePath) { pathBytes = path.bytes }
+  public init(to path: FilePath) { place = .path(path.bytes) }
 
-  /// The path of the destination's socket.
-  public var path: FilePath { FilePath(bytes: pathBytes) }
+  /// A move to the destination at the other end of a shell command's standard input and output.
+  public init(through command: [UInt8]) { place = .command(command) }
 }
 
 /// A connected destination and its offer.
@@ -32,7 +41,12 @@ struct Destination: Sendable {
   ///
   /// - Throws: `TransferError` when nobody waits there, or when no offer comes.
   init(_ request: MoveRequest, unless isCancelled: () -> Bool = { false }) throws(TransferError) {
-    sender = try Sender(to: request.path, of: request.peers, unless: isCancelled)
+    switch request.place {
+    case .path(let bytes):
+      sender = try Sender(
+        to: FilePath(bytes: bytes), of: request.peers, isForwarded: request.isForwarded, unless: isCancelled)
+    case .command(let command): sender = try Sender(through: command)
+    }
     offer = try sender.offer(unless: isCancelled)
   }
 }
@@ -49,6 +63,13 @@ public struct MoveReport: Codable, Sendable {
   public let lastPages: Int
   /// From the guest's last instruction here to the destination's message that it runs there.
   public let downTime: Duration
+
+  /// The memory that the rounds sent, in bytes per second; nil where they sent nothing.
+  public var bytesPerSecond: Double? {
+    let pages = rounds.reduce(0) { $0 + $1.pages }
+    let seconds = rounds.reduce(Duration.zero) { $0 + $1.duration } / .seconds(1)
+    return pages > 0 && seconds > 0 ? Double(pages) * 4096 / seconds : nil
+  }
 }
 
 /// The result of a move.

@@ -16,7 +16,7 @@ extension AdaptiveCosts {
 
   /// Measures the costs on a new VM, whose guests must have the register.
   ///
-  /// The open register has each value of its lowest bit in turn, and the dearer one counts: KVM need not write a value
+  /// The open register has each value of its lowest bit in turn, and the slower one counts: KVM need not write a value
   /// that equals the host's.
   ///
   /// - Throws: What making a VM throws, and `PolicyError.refused` when its guest fails.

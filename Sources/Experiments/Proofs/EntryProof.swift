@@ -38,14 +38,24 @@ public struct EntryProof: Equatable, Sendable {
   ///
   /// - Throws: `GuestImageError` when there is no such guest.
   public static func prove(_ entry: Entry, on kvm: borrowing KVM) throws -> EntryProof {
-    let image = try GuestImage(.entryProof, entry: entry)
+    let isIsolated = entry == .isolated
+    let image = try GuestImage(isIsolated ? .isolationProof : .entryProof, entry: entry)
     do {
+      if entry.needsPCID, !(try kvm.supportedCPUID().has(.pcid)) {
+        return EntryProof(
+          of: entry, result: .fails,
+          seen: "guests of this KVM have no \(CPUFeature.pcid), which this entry's CR3 writes need")
+      }
       let mailbox = try run(image, on: kvm)
       let ring = mailbox.entryCS & 3
-      let works = ring == 0 && mailbox.kernelEntries == UInt64(iterations)
+      let isEntered = ring == 0 && mailbox.kernelEntries == UInt64(iterations)
+      let works = isEntered && (!isIsolated || mailbox.showsIsolation)
+      let tables = "CR3 was \(mailbox.entryCR3.hex) in the kernel and \(mailbox.userCR3.hex) in user mode"
       return EntryProof(
         of: entry, result: works ? .works : .fails,
-        seen: works ? "the kernel was entered in ring 0" : "the kernel's code ran in ring \(ring)")
+        seen: isEntered && isIsolated
+          ? "the kernel was entered in ring 0; \(tables)"
+          : works ? "the kernel was entered in ring 0" : "the kernel's code ran in ring \(ring)")
     } catch {
       if let failure = error as? ProofFailure ?? ProofFailure(behind: error) {
         return EntryProof(of: entry, result: .unknown(failure), seen: "not known: \(failure)")

@@ -1,12 +1,12 @@
-// Fills the host's report from its files, from KVM's offer, and from proofs by tiny guests.
+// Makes the host's report from its files, from KVM's offer, and from proofs by small guests.
 
 public import GuestImages
 public import Hypervisor
 public import Measurement
 
 extension HostReport {
-  /// The report without KVM: what the host's files say.
-  public init(files: HostFiles = HostFiles()) {
+  /// The report of this host: from its files, and from what KVM offers and what was proved, where that is given.
+  public init(files: HostFiles = HostFiles(), offer: KVMOffer? = nil, trials: HostTrials? = nil) {
     let cpuid = CPUIDModel.ofThisProcess()
     let kernel = HostKernel(files: files)
     let module = VendorModule(files: files)
@@ -21,27 +21,44 @@ extension HostReport {
       isVirtualised: cpu.isVirtualised, hypervisor: cpu.hypervisorVendor,
       vulnerabilities: Dictionary(kernel.vulnerabilities.map { ($0.name, $0.text) }, uniquingKeysWith: { $1 }),
       tsc: TSC(
-        hertz: cpu.tscFrequency.map { Double($0.hertz) }, source: cpu.tscFrequency?.source.rawValue,
+        hertz: offer?.tscHertz ?? cpu.tscFrequency.map { Double($0.hertz) },
+        source: offer?.tscHertz.map { _ in "KVM_GET_TSC_KHZ" } ?? cpu.tscFrequency?.source.rawValue,
         invariant: cpu.invariantTSC, isClocksource: kernel.clocksource == "tsc", clocksource: kernel.clocksource),
       smt: kernel.smt.control, governors: kernel.governors, turbo: kernel.turbo,
       processStoreBypass: "\(process.storeBypass)", processIndirectBranch: "\(process.indirectBranch)",
       speculation: Speculation(
-        cpu: SpeculationView(cpuid, archCapabilities: HostMSR.read(.archCapabilities, files: files)), kvm: nil,
-        guest: nil))
-    hostSpecCtrl = HostSpecCtrl(files: files).map { HostBits(value: $0.bits.rawValue, source: $0.source.rawValue) }
+        cpu: SpeculationView(cpuid, archCapabilities: HostMSR.read(.archCapabilities, files: files)),
+        kvm: offer?.speculation, guest: trials?.guestView),
+      hostSpecCtrl: HostSpecCtrl(files: files).map {
+        HostBits(value: $0.bits.rawValue, source: $0.source.rawValue, kept: trials?.abilities?.keptOn.rawValue)
+      },
+      specCtrlMode: module.specCtrlMode.map(Known.known), specCtrlProof: trials?.specCtrlFact,
+      entries: trials?.entryFacts, policies: trials?.policies,
+      capabilities: offer?.capabilities)
   }
 
-  /// The host in a few words (processor, module, kernel), without reading a whole report.
+  /// The host in a few words (processor, module, its mode unless that is by hand, kernel), without a whole report.
   public static func summary(files: HostFiles = HostFiles()) -> String {
-    "\(CPUIDModel.brandOfThisProcess ?? "?"), \(VendorModule(files: files).kind), "
+    let module = VendorModule(files: files)
+    let mode = module.specCtrlMode.flatMap { $0 == .byHand ? nil : $0 }.map { " (SPEC_CTRL \($0.summary))" } ?? ""
+    return "\(CPUIDModel.brandOfThisProcess ?? "?"), \(module.kind)\(mode), "
       + "Linux \(HostKernel.release(files: files) ?? "?")"
   }
+}
 
-  /// Adds what KVM offers.
+/// What KVM offers guests, as a report tells it.
+public struct KVMOffer: Sendable {
+  let speculation: SpeculationView
+  /// The capabilities that are there, with their values.
+  let capabilities: [String: Int]
+  /// The frequency of a guest's time-stamp counter; nil if KVM does not report it.
+  let tscHertz: Double?
+
+  /// Asks KVM.
   ///
   /// - Throws: `KVMError` when KVM fails.
-  public mutating func addOffer(of kvm: borrowing KVM) throws {
-    speculation.kvm = SpeculationView(
+  public init(of kvm: borrowing KVM) throws {
+    speculation = SpeculationView(
       try kvm.supportedCPUID(), archCapabilities: try kvm.featureMSR(.archCapabilities))
     var present: [String: Int] = [:]
     for capability in Capability.all {
@@ -49,19 +66,30 @@ extension HostReport {
       if value > 0 { present["\(capability)"] = value }
     }
     capabilities = present
-    if let kilohertz = try kvm.makeVM().makeVCPU().tscFrequency() {
-      tsc.hertz = Double(kilohertz) * 1000
-      tsc.source = "KVM_GET_TSC_KHZ"
-    }
+    tscHertz = try kvm.makeVM().makeVCPU().tscFrequency().map { Double($0) * 1000 }
   }
+}
 
-  /// Adds the proofs of the register, of each kernel entry and each policy, and a guest's view of the processor.
+/// What was tried on this host: the proofs of the register, of each kernel entry and each policy, and a guest's view of
+/// the processor.
+///
+/// A proof that could not be made is not known, with the reason; the others were made all the same.
+public struct HostTrials: Sendable {
+  /// What the host can do with IA32_SPEC_CTRL; nil if that could not be tried.
+  let abilities: HostAbilities?
+  let policies: [Known<PolicyName>: HostReport.Fact]
+  /// The entries that switch rings, the preferred one first.
+  private let entries: [EntryProof]
+  /// A guest's view of the processor; nil if no guest could be run.
+  let guestView: SpeculationView?
+  private let untried: [(what: String, failure: ProofFailure)]
+
+  /// Tries everything.
   ///
-  /// - Returns: the proofs, so that they need not be made again.
-  /// - Throws: `ExperimentError.unproved` when something could not be tried: it was added as not known, with the
-  ///   reason, and all else was added too. And what making a machine throws.
-  @discardableResult
-  public mutating func addProofs(on kvm: borrowing KVM) throws -> HostProofs {
+  /// - Throws: What making a machine throws.
+  public static func prove(on kvm: borrowing KVM) throws -> HostTrials { try HostTrials(on: kvm) }
+
+  private init(on kvm: borrowing KVM) throws {
     var untried: [(what: String, failure: ProofFailure)] = []
     /// Makes a proof; notes the reason and returns nil where it could not be made.
     func tried<T>(_ what: String, _ proof: () throws -> T) throws -> T? {
@@ -71,29 +99,39 @@ extension HostReport {
         return nil
       }
     }
-    let abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
-    if let abilities {
-      specCtrlProof = Fact(works: abilities.register.isHeld, seen: abilities.register.text)
-      hostSpecCtrl?.kept = abilities.keptOn.rawValue
-      policies = Dictionary(
-        uniqueKeysWithValues: try PolicyName.allCases.map {
-          (.known($0), Fact(try $0.support(on: Terms(abilities), tellingOn: kvm)))
-        })
-    } else if let failure = untried.last?.failure {
-      let unknown = Fact(works: nil, seen: "not known: \(failure)")
-      specCtrlProof = unknown
-      policies = Dictionary(uniqueKeysWithValues: PolicyName.allCases.map { (.known($0), unknown) })
+    abilities = try tried("SPEC_CTRL") { try HostAbilities.prove(on: kvm) }
+    var policies: [Known<PolicyName>: HostReport.Fact] = [:]
+    for policy in PolicyName.allCases {
+      policies[.known(policy)] =
+        try abilities.map {
+          HostReport.Fact(try policy.support(on: Terms($0), tellingOn: kvm), by: $0.mechanism(of: policy))
+        } ?? HostReport.Fact(unknown: untried.last?.failure)
     }
-    let entries = try Entry.ringSwitching.map { try EntryProof.prove($0, on: kvm) }
+    self.policies = policies
+    entries = try Entry.ringSwitching.map { try EntryProof.prove($0, on: kvm) }
     for proof in entries {
       if case .unknown(let failure) = proof.result { untried.append(("entry \(proof.entry.rawValue)", failure)) }
     }
-    self.entries = Dictionary(uniqueKeysWithValues: entries.map { (.known($0.entry), Fact($0)) })
-    if let mailbox = try tried("what a guest sees", { try EntryProof.report(on: kvm) }) {
-      speculation.guest = SpeculationView(mailbox)
-    }
-    guard let abilities, untried.isEmpty else { throw ExperimentError.unproved(untried) }
+    guestView = try tried("what a guest sees", { try EntryProof.report(on: kvm) }).map { SpeculationView($0) }
+    self.untried = untried
+  }
+
+  /// The proofs.
+  ///
+  /// - Throws: `ExperimentError.unproved` when something could not be tried.
+  public func complete() throws(ExperimentError) -> HostProofs {
+    guard let abilities, untried.isEmpty else { throw .unproved(untried) }
     return HostProofs(abilities: abilities, entries: entries)
+  }
+
+  /// The proof of the register as a fact.
+  var specCtrlFact: HostReport.Fact {
+    abilities.map { HostReport.Fact(works: $0.register.isHeld, seen: $0.register.text) }
+      ?? HostReport.Fact(unknown: untried.first?.failure)
+  }
+
+  var entryFacts: [Known<Entry>: HostReport.Fact] {
+    Dictionary(uniqueKeysWithValues: entries.map { (.known($0.entry), HostReport.Fact($0)) })
   }
 }
 
@@ -117,11 +155,18 @@ extension HostReport.Fact {
     self.init(works: works, seen: proof.seen)
   }
 
+  /// A fact that could not be tried, for this reason.
+  fileprivate init(unknown failure: ProofFailure?) {
+    self.init(works: nil, seen: "not known: \(failure.map { "\($0)" } ?? "it was not tried")")
+  }
+
   /// A policy's support as a fact, with its protection as text.
-  public init(_ support: PolicySupport) {
+  public init(_ support: PolicySupport, by mechanism: PolicyMechanism?) {
     switch support {
     case .supported(let protection):
-      self.init(works: true, seen: "protects: \(protection.text)", protects: .known(protection.level))
+      self.init(
+        works: true, seen: "protects: \(protection.level.summary); \(protection.reason)",
+        protects: .known(protection.level), mechanism: mechanism.map(Known.known))
     case .refused(let reason): self.init(works: false, seen: reason)
     }
   }
@@ -152,14 +197,15 @@ extension PolicyName {
   }
 }
 
-extension Protection {
-  /// The level and its reason.
-  public var text: String { "\(level.summary); \(reason)" }
-}
-
 extension SpeculationView {
   /// The features in a CPUID model and IA32_ARCH_CAPABILITIES (nil where it cannot be read).
   public init(_ cpuid: CPUIDModel, archCapabilities: UInt64?) {
+    self.init(
+      cpuid, archCapabilities: archCapabilities, automaticIBRS: cpuid.has(.automaticIBRS),
+      virtualSpecCtrl: cpuid.has(.vSpecCtrl))
+  }
+
+  private init(_ cpuid: CPUIDModel, archCapabilities: UInt64?, automaticIBRS: Bool?, virtualSpecCtrl: Bool?) {
     // Without the announcement in CPUID there is no such register.
     let capabilities = cpuid.has(.archCapabilities) ? archCapabilities : 0
     self.init(
@@ -168,7 +214,8 @@ extension SpeculationView {
       ibpb: cpuid.has(.specCtrl) || cpuid.has(.amdIBPB),
       ibrsAll: capabilities.map { ArchCapabilities(rawValue: $0).contains(.ibrsAll) },
       archCapabilities: capabilities, bhiCtrl: cpuid.has(.bhiCtrl), rrsbaCtrl: cpuid.has(.rrsbaCtrl),
-      ipredCtrl: cpuid.has(.ipredCtrl), psfd: cpuid.has(.psfd) || cpuid.has(.amdPSFD))
+      ipredCtrl: cpuid.has(.ipredCtrl), psfd: cpuid.has(.psfd) || cpuid.has(.amdPSFD),
+      automaticIBRS: automaticIBRS, virtualSpecCtrl: virtualSpecCtrl)
   }
 
   /// The features that a guest reports in its mailbox.
@@ -179,20 +226,9 @@ extension SpeculationView {
     sevenTwo.edx = mailbox.leaf7Subleaf2EDX
     var amd = CPUIDEntry(function: 0x8000_0008)
     amd.ebx = mailbox.amdLeafEBX
-    self.init(CPUIDModel([seven, sevenTwo, amd]), archCapabilities: mailbox.archCapabilities)
-  }
-
-  /// The features that are present and those that are missing, as text.
-  public var text: String {
-    let bits = [
-      ("SPEC_CTRL", ibrs), ("STIBP", stibp), ("SSBD", ssbd), ("IBPB", ibpb), ("IBRS_ALL", ibrsAll ?? false),
-    ]
-    let has = bits.filter(\.1).map(\.0)
-    let lacks = bits.filter { !$0.1 }.map(\.0)
-    let parts = [
-      has.joined(separator: ", "),
-      lacks.isEmpty ? "" : (lacks.count == 1 ? "no " : "none of ") + lacks.joined(separator: ", "),
-    ]
-    return parts.filter { !$0.isEmpty }.joined(separator: "; ")
+    // The guest does not read the leaves of the last two.
+    self.init(
+      CPUIDModel([seven, sevenTwo, amd]), archCapabilities: mailbox.archCapabilities, automaticIBRS: nil,
+      virtualSpecCtrl: nil)
   }
 }

@@ -22,10 +22,14 @@ extension HostAbilities {
     let isNeeded = policy?.needsRegister(hasIBRSAll: hasIBRSAll) ?? true
     let register: RegisterProof = isNeeded ? try .prove(subject, on: kvm) : .untried
     let isHeld = subject == .specCtrl && register.isHeld
+    let module = VendorModule(files: files)
     return HostAbilities(
       subject: subject, register: register, hasIBRSAll: hasIBRSAll,
       canInterceptMSRs: try kvm.has(.userSpaceMSR) && kvm.has(.msrFilter),
-      hostBits: isHeld ? try bits(of: HostSpecCtrl(files: files)?.bits ?? .ibrs, heldOn: kvm) : .ibrs)
+      hostBits: isHeld ? try bits(of: HostSpecCtrl(files: files)?.bits ?? .ibrs, heldOn: kvm) : .ibrs,
+      specCtrlMode: module.specCtrlMode, hardwareMask: isHeld ? module.specCtrlMask ?? [] : [],
+      hasAutomaticIBRS: try subject == .specCtrl && HostKernel.usesAutomaticIBRS(files: files)
+        && kvm.supportedCPUID().has(.automaticIBRS))
   }
 
   /// Those of the host's bits that a vCPU takes beside IBRS, each written and read back.

@@ -1,10 +1,10 @@
-// The arithmetic instructions that share one encoding (Intel SDM vol. 2: ADD, AND, XOR, CMP; OR, ADC, SBB and SUB are
+// The arithmetic instructions that share one encoding (Intel SDM vol. 2: ADD, OR, AND, XOR, CMP; ADC, SBB and SUB are
 // its other numbers): the operation's number is bits 5..3 of the opcode with a register, and the digit in ModRM with a
 // constant.
 
 /// An operation; the raw value is its number in the encoding.
 private enum Arithmetic: UInt8 {
-  case add = 0, and = 4, xor = 6, cmp = 7
+  case add = 0, or = 1, and = 4, xor = 6, cmp = 7
 }
 
 extension Assembler {
@@ -17,6 +17,11 @@ extension Assembler {
   /// `add memory, constant`; a qword takes a sign-extended 32-bit constant.
   public mutating func add(_ size: OperandSize, _ d: Memory, _ value: some BinaryInteger, _ comment: String = "") {
     arith(.add, size, .memory(d, size), value, comment)
+  }
+
+  /// `or register, constant`; a 64-bit register takes a sign-extended 32-bit constant.
+  public mutating func or<R: GeneralRegister>(_ d: R, _ value: some BinaryInteger, _ comment: String = "") {
+    arith(.or, R.size, .rm(AnyRegister(d)), value, comment)
   }
 
   /// `and register, constant`; a 64-bit register takes a sign-extended 32-bit constant.

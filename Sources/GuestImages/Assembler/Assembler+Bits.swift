@@ -1,4 +1,4 @@
-// Operations on one register: INC, DEC, SHL, BT (Intel SDM vol. 2).
+// Operations on one register: INC, DEC, SHL, BT, BTS (Intel SDM vol. 2).
 
 extension Assembler {
   /// `inc register`.
@@ -21,5 +21,11 @@ extension Assembler {
   public mutating func bt<R: WideRegister>(_ d: R, _ bit: UInt8, _ comment: String = "") {
     let number = Operand.immediate(Immediate(bit, .byte), bytes: 1)
     sized("bt", [0x0F, 0xBA], R.size, digit: 4, [.rm(AnyRegister(d)), number], comment)
+  }
+
+  /// `bts register, bit`: the bit goes to the carry flag, and is set.
+  public mutating func bts<R: WideRegister>(_ d: R, _ bit: UInt8, _ comment: String = "") {
+    let number = Operand.immediate(Immediate(bit, .byte), bytes: 1)
+    sized("bts", [0x0F, 0xBA], R.size, digit: 5, [.rm(AnyRegister(d)), number], comment)
   }
 }

@@ -22,6 +22,10 @@ extension Assembler {
   public mutating func rdmsr(_ comment: String = "") { plain("rdmsr", [0x0F, 0x32], comment) }
   /// `wrmsr`: edx:eax to MSR ecx.
   public mutating func wrmsr(_ comment: String = "") { plain("wrmsr", [0x0F, 0x30], comment) }
+  /// `swapgs`: GS's base and IA32_KERNEL_GS_BASE change places; 64-bit code only.
+  public mutating func swapgs(_ comment: String = "") {
+    emit(Instruction(name: "swapgs", opcode: [0x0F, 0x01, 0xF8], width: .native(.qword)), comment)
+  }
   /// `int3`: the breakpoint exception.
   public mutating func int3(_ comment: String = "") { plain("int3", [0xCC], comment) }
   /// `ud2`: the invalid-opcode exception.

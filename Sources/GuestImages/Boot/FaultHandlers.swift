@@ -24,8 +24,8 @@ enum FaultHandlers {
       asm.jmp("fault")
     }
     if pause != nil {
-      asm.bind("paused", "user mode asks for the pause that the VMM ordered")
-      asm.out(Port.pause, .al, "the VMM may take the guest away here")
+      asm.bind("paused", "user mode asks for the pause that the VMM wants")
+      asm.out(Port.pause, .al, "the VMM may save or move the guest here")
       asm.add(.rsp, 8, "the error code")
       asm.add(.qword, .at(.rsp), 1, "steps over the HLT")
       asm.iretq("back to ring 3")

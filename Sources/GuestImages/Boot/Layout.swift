@@ -15,6 +15,8 @@ public enum Layout {
   static let pageTable: UInt64 = 0x4000
   static let gdt: UInt64 = 0x5000
   static let tss: UInt64 = 0x5100
+  /// Two words of the entry `isolated`, in the page of the GDT: user mode's RSP, and the top of the kernel's stack.
+  static let entryWords: UInt64 = 0x5800
   static let idt: UInt64 = 0x6000
   /// The start of the kernel's stack, which grows down.
   static let kernelStackTop: UInt64 = 0x8000
@@ -29,6 +31,12 @@ public enum Layout {
   public static let image: Range<UInt64> = kernelText..<userTextEnd
   /// The page that the guest and the VMM share.
   public static let mailbox: UInt64 = 0x3_0000
+  /// The kernel's stack and first table, and user mode's four tables, of the entry `isolated`.
+  ///
+  /// User mode's first table lies behind the kernel's, so that one bit of CR3 tells them apart, as in Linux.
+  static let isolatedStackTop: UInt64 = 0x3_2000
+  static let isolatedPML4: UInt64 = 0x3_2000
+  static let userPML4: UInt64 = 0x3_3000
   /// The sample records, to the end of memory.
   public static let samples: UInt64 = 0x4_0000
 
@@ -50,4 +58,6 @@ public enum Port {
   public static let chatter: UInt8 = 0xf5
   /// Written before a sample whose record requests a pause: between two samples, outside the timed part.
   public static let pause: UInt8 = 0xf6
+  /// Written by the guest whose exits are each followed by a KVM_RUN that enters no guest.
+  public static let interrupt: UInt8 = 0xf7
 }

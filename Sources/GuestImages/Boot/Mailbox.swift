@@ -30,6 +30,10 @@ public struct Mailbox: Equatable, Sendable {
     static let archCapabilities = 0x58
     /// CPUID leaf 8000_0008, EBX (AMD's bits); 0 if the guest has no such leaf.
     static let amdLeafEBX = 0x60
+    /// CR3 at the kernel's entry, stored by the guest that proves an isolated entry.
+    static let entryCR3 = 0x68
+    /// CR3 when user mode has ended, stored by every guest with an isolated entry.
+    static let userCR3 = 0x70
     /// The steps of the workload `probe`: `ProbeStep` records of two words.
     static let probeSteps = 0x100
   }
@@ -42,6 +46,9 @@ public struct Mailbox: Equatable, Sendable {
   public let state: State
   public let kernelEntries: UInt64
   public let entryCS: UInt16
+  /// CR3 at the kernel's entry, and when user mode had ended; 0 for a guest that does not store it.
+  public let entryCR3: UInt64
+  public let userCR3: UInt64
   /// The exception that ended the guest; nil if there was none.
   public let fault: GuestFault?
   public let leaf7EDX: UInt32
@@ -59,6 +66,8 @@ public struct Mailbox: Equatable, Sendable {
     self.state = state
     kernelEntries = word(Offset.kernelEntries)
     entryCS = UInt16(truncatingIfNeeded: word(Offset.entryCS))
+    entryCR3 = word(Offset.entryCR3)
+    userCR3 = word(Offset.userCR3)
     fault =
       state == .faulted
       ? GuestFault(
@@ -73,6 +82,12 @@ public struct Mailbox: Equatable, Sendable {
       return ProbeStep.Outcome(step: step, faulted: word(offset) != 0, value: word(offset + 8))
     }
   }
+}
+
+extension Mailbox {
+  /// Whether the kernel of an isolated entry ran under its own page tables, and user mode under others, each with its
+  /// PCID.
+  public var showsIsolation: Bool { entryCR3 == IsolatedEntry.kernelCR3 && userCR3 == IsolatedEntry.userCR3 }
 }
 
 /// An exception that ended a guest.

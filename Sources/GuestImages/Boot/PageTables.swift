@@ -13,18 +13,38 @@ enum PageTables {
 
   /// The same, with or without the page at `Layout.device`.
   static func image(mappingDevice: Bool) -> MemoryImage {
-    // The upper levels allow everything; the page table decides.
-    let table = present | writable | user | accessed
+    let pages = Layout.memorySize / Layout.pageSize + (mappingDevice ? 1 : 0)
+    return tables(at: Layout.pml4) { $0 < UInt64(pages * Layout.pageSize) }
+  }
+
+  /// The tables of the entry `isolated` beside those of every guest: the kernel's first table, which maps all of memory
+  /// by the others, and user mode's four, which map user mode's pages and of the kernel's what an entry needs: its
+  /// code, the descriptor tables and the stack that exceptions arrive on.
+  static func isolated(kernelText: Range<UInt64>) -> [MemoryImage] {
+    let descriptors = Layout.gdt..<Layout.kernelStackTop
+    return [
+      MemoryImage(address: Layout.isolatedPML4, words: [Layout.pageDirectoryPointers | table]),
+      tables(at: Layout.userPML4) { page in
+        Layout.isUser(page) || descriptors.contains(page)
+          || kernelText.overlaps(page..<page + UInt64(Layout.pageSize))
+      },
+    ]
+  }
+
+  /// What an entry of an upper level has: those allow everything, and the page table decides.
+  private static let table = present | writable | user | accessed
+
+  /// Four tables, one after the other, that map the pages of the first 2 MiB that are asked for.
+  private static func tables(at address: UInt64, mapping isMapped: (UInt64) -> Bool) -> MemoryImage {
+    let size = UInt64(Layout.pageSize)
     var words = [UInt64](repeating: 0, count: 4 * 512)
-    words[0] = Layout.pageDirectoryPointers | table
-    words[512] = Layout.pageDirectory | table
-    words[2 * 512] = Layout.pageTable | table
-    for page in 0..<Layout.memorySize / Layout.pageSize + (mappingDevice ? 1 : 0) {
-      let address = UInt64(page * Layout.pageSize)
-      words[3 * 512 + page] =
-        address | present | writable | accessed | dirty | (Layout.isUser(address) ? user : 0)
+    for level in 0..<3 { words[level * 512] = address + UInt64(level + 1) * size | table }
+    for page in 0..<512 {
+      let address = UInt64(page) * size
+      guard isMapped(address) else { continue }
+      words[3 * 512 + page] = address | present | writable | accessed | dirty | (Layout.isUser(address) ? user : 0)
     }
-    return MemoryImage(address: Layout.pml4, words: words)
+    return MemoryImage(address: address, words: words)
   }
 }
 

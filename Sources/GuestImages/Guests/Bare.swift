@@ -10,7 +10,7 @@ extension Workload {
     var workload = Workload(name: .chatty, summary: "exits once at each kernel entry (OUT), never touches the MSR")
     workload.perIteration.outs = 1
     workload.body = { asm in
-      asm.out(Port.chatter, .al, "an exit that is none of the policy's business")
+      asm.out(Port.chatter, .al, "an exit that no policy handles")
     }
     return workload
   }()

@@ -1,14 +1,14 @@
-// A guest whose code was made elsewhere: Spectrap gives it the tables of every guest, and handlers that report an
-// exception. What it has to do in return is the ABI of docs/guest-abi.md.
+// A guest with foreign code. Spectrap adds the tables that every guest has, and handlers that report an exception. The
+// guest must follow the ABI in docs/guest-abi.md.
 
 public import Registers
 
 extension GuestImage {
-  /// An image that follows the ABI: what stands in its memory, where it begins, and what it promises to do.
+  /// An image that follows the ABI: its contents, its start address, and the actions that it promises.
   ///
   /// It starts in 64-bit mode in ring 0. `entry` says how its user mode enters its kernel.
   ///
-  /// - Throws: `GuestImageError.image` when something of it lies where no image may, and `AssemblyError`.
+  /// - Throws: `GuestImageError.image` if a part lies outside of `Layout.image`, and `AssemblyError`.
   public init(
     _ contents: [MemoryImage], startingAt start: UInt64, promising workload: Workload, entry: Entry
   ) throws {
@@ -38,7 +38,7 @@ extension GuestImage {
 }
 
 extension GuestImageError {
-  /// A part of an image lies where none may.
+  /// A part of an image lies outside of `Layout.image`.
   package static func outside(_ address: UInt64, _ size: UInt64) -> GuestImageError {
     .image(
       "its part of \(size) bytes at \(address.hex) is not in the memory of an image, which is from "

@@ -1,4 +1,4 @@
-// A guest as a value: what stands in its memory, where it starts, what it will do.
+// A guest as a value: its memory contents, its start state, and the actions that it will take.
 
 public import Registers
 
@@ -6,15 +6,15 @@ public import Registers
 public struct GuestImage: Sendable {
   public let workload: Workload
   public let entry: Entry
-  /// What stands in memory before the start.
+  /// The memory contents before the start.
   public let contents: [MemoryImage]
   public let start: StartState
-  /// The programs, each with what it is: for a person to read.
+  /// The programs with their titles, for listings.
   public let programs: [(title: String, program: Program)]
 
   /// The guest of a workload under an entry.
   ///
-  /// - Throws: `GuestImageError` when the two make no sense together, and `AssemblyError` when the code cannot be
+  /// - Throws: `GuestImageError` if the workload does not run with the entry, and `AssemblyError` if the code cannot be
   ///   encoded.
   public init(_ workload: Workload, entry: Entry) throws {
     guard workload.entries.contains(entry) else { throw GuestImageError.noSuchEntry(workload, entry) }
@@ -37,7 +37,7 @@ public struct GuestImage: Sendable {
     self.programs = programs
   }
 
-  /// Where the labels of the kernel are.
+  /// The addresses of the kernel's labels.
   public var labels: [Label: UInt64] { programs.first?.program.labels ?? [:] }
 
   /// The memory that the VMM writes before the start: the number of samples, the iterations of each, and the sample
@@ -58,7 +58,7 @@ public struct GuestImage: Sendable {
   }
 }
 
-/// A guest that makes no sense.
+/// A guest that cannot be built.
 public enum GuestImageError: Error, CustomStringConvertible {
   /// The workload does not run under the entry.
   case noSuchEntry(Workload, Entry)
@@ -66,9 +66,9 @@ public enum GuestImageError: Error, CustomStringConvertible {
   case noUserMode(Workload)
   /// The code does not fit where the layout puts it.
   case tooLong(String)
-  /// A workload cannot be called so: why.
+  /// A workload's name is not valid: why.
   case name(String, String)
-  /// An image from elsewhere does not follow the ABI: how.
+  /// A foreign image does not follow the ABI: how.
   case image(String)
 
   public var description: String {
@@ -77,8 +77,8 @@ public enum GuestImageError: Error, CustomStringConvertible {
       "workload \(workload.name.text) does not run with entry \(entry.rawValue); "
         + "it runs with \(workload.entries.map(\.rawValue).joined(separator: ", "))"
     case .noUserMode(let workload):
-      "workload \(workload.name.text) makes its \(workload.userBranches) indirect branches in user mode, and with entry "
-        + "none there is none"
+      "workload \(workload.name.text) makes its \(workload.userBranches) indirect branches in user mode, and entry "
+        + "none has no user mode"
     case .name(let name, let reason): "a guest cannot be called \"\(name)\": \(reason)"
     case .image(let reason): reason
     case .tooLong(let what): "the \(what) does not fit into the place that the layout gives it"

@@ -1,4 +1,4 @@
-// ibpb: the kernel that empties the indirect branch predictors at each switch between two tasks. Every entry is a
+// ibpb: the kernel that flushes the indirect branch predictors at each switch between two tasks. Every entry is a
 // switch.
 // Facts: Intel SDM vol. 4, IA32_PRED_CMD, bit 0 (IBPB): writes only, and a write of 0 does nothing.
 
@@ -12,7 +12,7 @@ extension Workload {
     workload.writtenBits = 1
     workload.perIteration.writes = 1
     workload.body = { asm in
-      asm.writeMSR(msr, 1, "the other task's turn: forget what this one taught the predictors")
+      asm.writeMSR(msr, 1, "a switch of tasks: flush the branch predictors")
     }
     return workload
   }

@@ -1,6 +1,5 @@
-// ibrs: the guest that restricts indirect branches by hand, IBRS = 1 at each kernel entry and 0 at each exit; or with
-// another number of writes, with exits to the VMM while the kernel runs, and with indirect branches in user mode, where
-// IBRS is 0.
+// ibrs: the guest that sets IBRS = 1 at each kernel entry and 0 at each exit. Parameters change the number of writes,
+// and add exits to the VMM in the kernel and indirect branches in user mode, where IBRS is 0.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL, bit 0.
 
 public import Registers
@@ -9,8 +8,8 @@ extension Workload {
   /// Writes 1, 0, 1, 0 … at each kernel entry, `writes` in all; makes `exits` OUTs to `Port.chatter` after the first
   /// write.
   ///
-  /// As many as the kernel's place in memory holds: an image with more is refused. With two writes and no exits it is
-  /// what kernels do that know IBRS and not IBRS_ALL.
+  /// An image whose code does not fit the kernel's place in memory is refused. Two writes and no exits are what kernels
+  /// do that use IBRS without IBRS_ALL.
   public static func ibrs(
     _ msr: MSR = .specCtrl, writes: Int = Parameter.writesPerEntry.usual, exits: Int = Parameter.exitsPerEntry.usual,
     userBranches: Int = Parameter.userBranches.usual
@@ -25,7 +24,7 @@ extension Workload {
       if writes > 0 { asm.writeMSR(msr, 1, "on entry: IBRS on") }
       for _ in 0..<exits { asm.out(Port.chatter, .al, "an exit while the kernel runs") }
       for write in 1..<max(1, writes) {
-        asm.writeMSR(msr, write.isMultiple(of: 2) ? 1 : 0, write == writes - 1 ? "on exit" : "once more")
+        asm.writeMSR(msr, write.isMultiple(of: 2) ? 1 : 0, write == writes - 1 ? "on exit" : "again")
       }
     }
     return workload

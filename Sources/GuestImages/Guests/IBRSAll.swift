@@ -1,5 +1,6 @@
-// ibrs-all: the guest that knows enhanced IBRS and turns it on once, at boot. On a processor without IBRS_ALL the same
-// guest is one that was told it falsely: IBRS stays set, in user mode as well, and nothing else is done.
+// ibrs-all: the guest that uses enhanced IBRS and turns it on once, at boot. On a processor without IBRS_ALL the same
+// guest stands for one that was told of IBRS_ALL falsely: IBRS stays set, in user mode as well, and is not written
+// again.
 // Facts: Intel SDM vol. 4, IA32_ARCH_CAPABILITIES.IBRS_ALL (bit 1), IA32_SPEC_CTRL.
 
 public import Registers

@@ -1,13 +1,13 @@
-// ibrs-forced: what it would cost to fake IBRS_ALL so that the guest is protected as it believes.
+// ibrs-forced: the cost of a fake IBRS_ALL that really protects the guest.
 //
-// A guest that was told IBRS_ALL writes IBRS once, at boot. Where the processor has no IBRS_ALL, two things are
-// missing. The bit alone does not restrict what was learnt before a kernel entry: the write is also a barrier, and must
-// be made again after each entry, even though the bit is set. And nobody clears the bit again: user mode runs with IBRS
-// set, which is slow on such processors, because they restrict by predicting fewer indirect branches.
+// A guest that was told of IBRS_ALL writes IBRS once, at boot. Without IBRS_ALL in the processor, two things are
+// missing. First, the set bit does not restrict predictions that were learnt before a kernel entry: the write is also a
+// barrier, and must be repeated after each entry, even though the bit is set. Second, nobody clears the bit: user mode
+// runs with IBRS set, which is slow on such processors, because they restrict by predicting fewer indirect branches.
 //
-// No hypervisor can make that write for the guest: a kernel entry is no exit. So this guest's own kernel makes it, one
-// write of IBRS = 1 at each entry and none at the exit. It is the least that a fake could cost, not one that exists;
-// `ibrs-all` on the same host is the fake without the barrier, `ibrs` what a guest does that was told the truth.
+// No hypervisor can make that write for the guest, because a kernel entry is no exit. So this guest's own kernel makes
+// it: one write of IBRS = 1 at each entry and none at the exit. That is the least that a fake could cost. `ibrs-all` on
+// the same host is the fake without the barrier; `ibrs` is the guest with correct CPUID.
 // Facts: Intel, "Speculative Execution Side Channel Mitigations", 2.4.1 (IBRS: set it after each transition to a more
 // privileged mode regardless of its previous value); the kernel's mailing list, 2018-02-16 ("No you can't; it's also a
 // barrier").

@@ -1,4 +1,5 @@
-// indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline.
+// indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline, the latter with exits
+// to the VMM besides.
 // Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten,
 // and the capture loop for the return predictor.
 
@@ -19,10 +20,15 @@ extension Workload {
     return workload
   }()
 
-  static let retpoline: Workload = {
+  /// Makes `exits` OUTs to `Port.chatter` before the call.
+  public static func retpoline(exits: Int = Parameter.exitsPerEntry.usual) -> Workload {
+    precondition(exits >= 0)
     var workload = Workload(name: .retpoline, summary: "one indirect call at each kernel entry, through a retpoline")
+    workload.parameters = [.exitsPerEntry: exits]
+    workload.perIteration.outs = UInt64(exits)
     workload.needsStack = true
     workload.body = { asm in
+      for _ in 0..<exits { asm.out(Port.chatter, .al, "an exit while the kernel runs") }
       asm.mov(.rax, "target", "the address that is called")
       asm.call("thunk")
     }
@@ -40,5 +46,5 @@ extension Workload {
       asm.ret()
     }
     return workload
-  }()
+  }
 }

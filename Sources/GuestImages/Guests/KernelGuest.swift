@@ -1,5 +1,5 @@
-// The 64-bit guest around every workload: a kernel that boots, enters user mode, and is entered again and again; and
-// the user code that takes the time.
+// The 64-bit guest around every workload: a kernel that boots and enters user mode, and user code that enters the
+// kernel again and again and takes the time.
 //
 // Registers, by agreement between both sides (user code may be 32-bit, so it uses the low halves only):
 //   RBX the sample record, RBP the iterations left, RDI the samples left, R13 the kernel entries so far;
@@ -29,12 +29,14 @@ struct KernelGuest {
     }
     var programs = [(title: "kernel, ring 0", program: kernel)]
     if let user { programs.append((title: "user, ring 3", program: user)) }
+    let text = kernel.origin..<kernel.origin + UInt64(kernel.bytes.count)
     return GuestImage(
       workload: workload, entry: entry,
       contents: [
         PageTables.image(mappingDevice: workload.perIteration.stores > 0), DescriptorTables.gdt, DescriptorTables.tss,
         DescriptorTables.idt(handlers: handlers),
-      ] + programs.map { MemoryImage(address: $0.program.origin, bytes: $0.program.bytes) },
+      ] + (entry == .isolated ? IsolatedEntry.contents(kernelText: text) : [])
+        + programs.map { MemoryImage(address: $0.program.origin, bytes: $0.program.bytes) },
       start: .kernel, programs: programs)
   }
 
@@ -46,7 +48,7 @@ struct KernelGuest {
     emitSamples(&asm, pause: { $0.hlt("not allowed in ring 3: the #GP tells the kernel to pause") }) { asm in
       emitUserBranches(&asm)
       switch entry {
-      case .syscall: asm.syscall("into the kernel")
+      case .syscall, .isolated: asm.syscall("into the kernel")
       case .sysenter: asm.sysenter("into the kernel")
       case .breakpoint: asm.int3("into the kernel")
       case .undefined: asm.ud2("into the kernel")
@@ -63,10 +65,10 @@ struct KernelGuest {
     return program
   }
 
-  /// Indirect jumps, one after the other to one place: predicted where prediction is allowed.
+  /// Indirect jumps to one target, which are predicted where prediction is allowed.
   private func emitUserBranches(_ asm: inout Assembler) {
     guard workload.userBranches > 0 else { return }
-    asm.mov(.esi, UInt32(workload.userBranches), "so many indirect branches")
+    asm.mov(.esi, UInt32(workload.userBranches), "the number of indirect branches")
     asm.bind("branch")
     if entry.userMode == .bits64 {
       asm.mov(.rax, "landed")
@@ -94,12 +96,12 @@ struct KernelGuest {
       asm.mov(record(offset + 4), .edx)
     }
     asm.bind("sample")
-    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "has the VMM ordered a pause?")
+    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "does the VMM want a pause?")
     asm.jcc(.equal, "timed")
     asm.bind("pause")
     pause(&asm)
     asm.bind("timed")
-    asm.mov(.ebp, record(SampleRecord.Offset.iterations), "how many iterations the VMM ordered")
+    asm.mov(.ebp, record(SampleRecord.Offset.iterations), "the number of iterations, from the VMM")
     stamp(&asm, SampleRecord.Offset.start, "the time before")
     asm.bind("iteration")
     iteration(&asm)
@@ -119,7 +121,7 @@ struct KernelGuest {
     emitReport(&asm)
     emitEntrySetup(&asm)
     workload.boot(&asm)
-    asm.mov(.edi, mailbox(Mailbox.Offset.samples), "how many samples the VMM ordered")
+    asm.mov(.edi, mailbox(Mailbox.Offset.samples), "the number of samples, from the VMM")
     asm.mov(.ebx, Layout.samples, "the first record")
     asm.xor(.r13d, .r13d, "no kernel entry yet")
     if let user {
@@ -127,12 +129,16 @@ struct KernelGuest {
       asm.bind("entry", "the kernel's entry from ring 3")
       emitHandler(&asm, resume: user.labels["resume"] ?? 0)
     } else {
-      emitSamples(&asm, pause: { $0.out(Port.pause, .al, "the VMM may take the guest away here") }) { asm in
+      emitSamples(&asm, pause: { $0.out(Port.pause, .al, "the VMM may save or move the guest here") }) { asm in
         asm.inc(.r13d, "counts the iteration")
         workload.body?(&asm)
       }
     }
     asm.bind("done")
+    if entry == .isolated {
+      asm.mov(.rax, .cr3, "user mode's, by whose #GP it comes here")
+      asm.mov(mailbox(Mailbox.Offset.userCR3), .rax)
+    }
     asm.mov(mailbox(Mailbox.Offset.kernelEntries), .r13)
     asm.mov(.dword, mailbox(Mailbox.Offset.state), Mailbox.State.done.rawValue)
     asm.out(Port.doorbell, .al, "the VMM takes over")
@@ -144,7 +150,7 @@ struct KernelGuest {
 
   private func mailbox(_ offset: Int) -> Memory { .absolute(Layout.mailbox + UInt64(offset)) }
 
-  /// Writes into the mailbox what this guest sees of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES.
+  /// Writes the guest's view of SPEC_CTRL in CPUID and IA32_ARCH_CAPABILITIES to the mailbox.
   private func emitReport(_ asm: inout Assembler) {
     asm.mov(.dword, mailbox(Mailbox.Offset.state), Mailbox.State.running.rawValue)
     asm.mov(.eax, Self.amdLeaf & 0xf000_0000)
@@ -180,7 +186,7 @@ struct KernelGuest {
     asm.bind("reported")
   }
 
-  /// Tells the processor where the entry is, for the entries that have MSRs of their own.
+  /// Sets the MSRs of entries that have some.
   private func emitEntrySetup(_ asm: inout Assembler) {
     /// WRMSR of a label's address.
     func write(_ msr: MSR, _ label: Label, _ comment: String) {
@@ -189,8 +195,9 @@ struct KernelGuest {
       asm.xor(.edx, .edx)
       asm.wrmsr()
     }
+    if entry == .isolated { IsolatedEntry.emitBoot(&asm) }
     switch entry {
-    case .syscall:
+    case .syscall, .isolated:
       asm.writeMSR(.star, Selector.star, "\(MSR.star): the selectors of SYSCALL and SYSRET")
       write(.lstar, "entry", "\(MSR.lstar): where SYSCALL goes")
       asm.writeMSR(.fmask, 0x200, "\(MSR.fmask): no interrupts in the kernel")
@@ -214,11 +221,13 @@ struct KernelGuest {
     asm.push(0x202, "RFLAGS: interrupts on")
     asm.push(entry.userCode, "CS: ring 3")
     asm.push(user, "RIP")
+    if entry == .isolated { IsolatedEntry.emitUserCR3(&asm, by: .rax) }
     asm.iretq("into user mode")
   }
 
   /// What runs at each entry: the count, the workload's body, and the way back.
   private func emitHandler(_ asm: inout Assembler, resume: UInt64) {
+    if entry == .isolated { return IsolatedEntry.emitHandler(&asm, body: workload.body) }
     asm.inc(.r13d, "counts the entry")
     if let body = workload.body {
       if entry == .syscall {
@@ -244,7 +253,7 @@ struct KernelGuest {
     case .undefined:
       asm.add(.qword, .at(.rsp), 2, "steps over the UD2")
       asm.iretq("back to ring 3")
-    case .none: break
+    case .none, .isolated: break
     }
   }
 }

@@ -1,4 +1,4 @@
-// What can be chosen of a workload beside its MSR: each parameter said once, for whoever reads, checks or explains it.
+// The parameters of workloads: one row each, with the meaning, the valid values and the default.
 
 public import Registers
 
@@ -11,8 +11,7 @@ extension Workload {
     case phaseLength
     case instructions
 
-    /// More writes or exits would be no kernel entry any more, and with more branches user mode would hardly ever enter
-    /// the kernel.
+    /// The limits keep a kernel entry recognisable: with more branches, user mode would hardly ever enter the kernel.
     private var row: (meaning: String, values: ClosedRange<Int>, usual: Int) {
       switch self {
       case .writesPerEntry: ("writes of the MSR at each kernel entry", 0...1000, 2)
@@ -23,11 +22,11 @@ extension Workload {
       }
     }
 
-    /// What it counts.
+    /// What the value counts.
     public var meaning: String { row.meaning }
-    /// The values that it takes.
+    /// The valid values.
     public var values: ClosedRange<Int> { row.values }
-    /// The value that it has unless another is chosen.
+    /// The default value.
     public var usual: Int { row.usual }
 
     /// The workloads that have it.

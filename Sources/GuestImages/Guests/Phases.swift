@@ -1,5 +1,5 @@
-// phases: the guest that changes its ways, as guests do: for some kernel entries it writes IBRS = 1 and 0 like `ibrs`,
-// then for as many it is quiet and exits like `chatty`, and so on. It is what a policy that adapts has to follow.
+// phases: the guest that alternates between two kinds of work. For some kernel entries it writes IBRS = 1 and 0 like
+// `ibrs`, for as many it exits like `chatty` and does not write. A policy that adapts has to follow it.
 
 public import Registers
 
@@ -9,7 +9,7 @@ extension Workload {
     precondition(Parameter.phaseLength.values.contains(length))
     var workload = Workload(
       name: .phases,
-      summary: "alternates: so many entries write like ibrs, then as many are quiet and exit like chatty",
+      summary: "alternates: some entries write like ibrs, then as many exit like chatty and do not write",
       msr: msr)
     workload.parameters = [.phaseLength: length]
     workload.writtenBits = SpecCtrl.ibrs.rawValue
@@ -27,7 +27,7 @@ extension Workload {
       asm.writeMSR(msr, 0, "on exit")
       asm.jmp("counted")
       asm.bind("quiet")
-      asm.out(Port.chatter, .al, "an exit that is none of the policy's business")
+      asm.out(Port.chatter, .al, "an exit that no policy handles")
       asm.bind("counted")
       asm.dec(.r12d)
       asm.jcc(.notZero, "same phase")

@@ -1,4 +1,4 @@
-// The primitives: one instruction in a loop without user mode, to be compared with the same loop without it.
+// The primitives: one instruction in a loop without user mode, compared with the same loop without the instruction.
 // Facts: Intel SDM vol. 2, WRMSR, CPUID (changes RAX, RBX, RCX, RDX), OUT; vol. 3C, 26.1.2 (CPUID exits
 // unconditionally); KVM API document, section 5 (KVM_EXIT_MMIO, KVM_EXIT_HLT).
 
@@ -18,7 +18,7 @@ extension Workload {
     return workload
   }
 
-  /// One read of an MSR; KVM traps it and ends it as long as the guest has not written anything but 0.
+  /// One read of an MSR; KVM traps it and completes it until the guest has written a value other than 0.
   public static func rdmsr(_ msr: MSR) -> Workload {
     Workload(
       primitive: .rdmsr, "one RDMSR of the MSR", msr: msr, actions: Actions(reads: 1),
@@ -29,7 +29,7 @@ extension Workload {
       })
   }
 
-  /// One CPUID, which KVM ends by itself on VMX and SVM: a light exit.
+  /// One CPUID, which KVM completes by itself on VMX and SVM: a light exit.
   static let cpuid = Workload(
     primitive: .cpuid, "one CPUID of leaf 0, which KVM ends by itself", actions: Actions(cpuids: 1),
     baseline: { asm in aroundCPUID(&asm) { _ in } },
@@ -45,27 +45,44 @@ extension Workload {
 
   /// One OUT, which exits to the VMM.
   static let out = Workload(primitive: .out, "one OUT of a byte, to the VMM", actions: Actions(outs: 1)) { asm in
-    asm.out(Port.chatter, .al, "nobody cares what")
+    asm.out(Port.chatter, .al, "the value does not matter")
   }
 
-  /// One store to an address without memory, which KVM decodes and hands to the VMM.
+  /// Two OUTs, one after the other: what the second one costs is an exit with nothing of the guest's in between.
+  static let outTwice = Workload(
+    primitive: .outTwice, "two OUTs of a byte in a row, to the VMM", actions: Actions(outs: 2)
+  ) { asm in
+    asm.out(Port.chatter, .al, "the value does not matter")
+    asm.out(Port.chatter, .al, "at once again")
+  }
+
+  /// One OUT, after which the VMM calls KVM_RUN once with immediate_exit set, so that it returns without entering the
+  /// guest, before it enters it.
+  static let outInterrupted = Workload(
+    primitive: .outInterrupted, "one OUT of a byte, and a KVM_RUN that enters no guest (immediate_exit)",
+    actions: Actions(outs: 1, interruptions: 1)
+  ) { asm in
+    asm.out(Port.interrupt, .al, "KVM_RUN returns at once, then enters")
+  }
+
+  /// One store to an address without memory, which KVM decodes and passes to the VMM.
   static let mmio = Workload(
     primitive: .mmio, "one store of four bytes to an address without memory, to the VMM", actions: Actions(stores: 1)
   ) { asm in
-    asm.mov(.absolute(Layout.device), .eax, "nobody cares what")
+    asm.mov(.absolute(Layout.device), .eax, "the value does not matter")
   }
 
-  /// One HLT, which exits to the VMM where there is no interrupt controller in the kernel; the VMM lets the guest go
-  /// on.
+  /// One HLT, which exits to the VMM if KVM has no interrupt controller in the kernel; the VMM resumes the guest.
   static let hlt = Workload(primitive: .hlt, "one HLT, to the VMM, which resumes the guest", actions: Actions(halts: 1))
   {
-    $0.hlt("the VMM goes on with the next instruction")
+    $0.hlt("the VMM resumes at the next instruction")
   }
 
-  /// Adds `instructions` register instructions, each of which needs the one before it, to an empty iteration: to test
-  /// that a measurement finds them.
+  /// A loop of `instructions` register instructions, each of which depends on the one before.
   ///
-  /// As many as the kernel's place in memory holds: an image with more is refused.
+  /// It tests that a measurement finds a known cost.
+  ///
+  /// An image whose code does not fit the kernel's place in memory is refused.
   public static func delay(_ instructions: Int = Parameter.instructions.usual) -> Workload {
     precondition(instructions >= 0)
     var workload = Workload(

@@ -1,4 +1,4 @@
-// probe: reads and writes the MSR in every way that tells something, in real mode, and survives each fault.
+// probe: reads and writes the MSR in real mode, with valid and reserved values, and survives each #GP.
 // Facts: Intel SDM vol. 2, RDMSR and WRMSR (both two bytes long; #GP also in real mode); vol. 3A, 20.1.4 (real-mode
 // vectors).
 
@@ -14,16 +14,16 @@ public enum ProbeStep: Int, CaseIterable, Sendable {
   case writeZero
   case readAtEnd
 
-  /// What came of a step.
+  /// The result of a step.
   public struct Outcome: Equatable, Sendable {
     public let step: ProbeStep
     /// Whether the access raised #GP.
     public let faulted: Bool
-    /// What was read; for a write, what was to be written.
+    /// The value that was read, or was to be written.
     public let value: UInt64
   }
 
-  /// What the step writes, nil when it reads.
+  /// The value that the step writes; nil if it reads.
   public var written: UInt64? {
     switch self {
     case .writeOne: 1
@@ -33,7 +33,7 @@ public enum ProbeStep: Int, CaseIterable, Sendable {
     }
   }
 
-  /// A bit that no SPEC_CTRL has: the highest.
+  /// The highest bit, which is reserved in every SPEC_CTRL.
   public static let reservedBit: UInt64 = 1 << 63
 }
 
@@ -51,9 +51,9 @@ extension Workload {
 
 // MARK: The guest
 
-/// The real-mode guest of the workload `probe`: it stays at address 0 with its code, and DS shows the mailbox.
+/// The real-mode guest of the workload `probe`: CS stays 0, and DS points to the mailbox.
 enum ProbeGuest {
-  /// What the #GP handler leaves in ECX: a number that no MSR has.
+  /// The value that the #GP handler leaves in ECX; no MSR has this number.
   private static let refused: UInt32 = .max
 
   static func image(_ workload: Workload, msr: MSR) throws -> GuestImage {
@@ -80,20 +80,20 @@ enum ProbeGuest {
     var asm = Assembler(origin: Layout.kernelText, mode: .bits16)
     asm.bind("boot", "real mode begins here")
     asm.mov(.ax, UInt16(Layout.mailbox >> 4))
-    asm.mov(.ds, .ax, "DS shows the mailbox")
+    asm.mov(.ds, .ax, "DS points to the mailbox")
     asm.mov(.dword, field(Mailbox.Offset.state), Mailbox.State.running.rawValue)
-    asm.mov(.edi, field(Mailbox.Offset.samples), "how many samples the VMM ordered")
+    asm.mov(.edi, field(Mailbox.Offset.samples), "the number of samples, from the VMM")
     asm.mov(.ax, UInt16(Layout.samples >> 4))
-    asm.mov(.es, .ax, "ES shows the records")
+    asm.mov(.es, .ax, "ES points to the records")
     asm.xor(.bx, .bx, "the first record")
     asm.xor(.esi, .esi, "no pass yet")
 
     asm.bind("sample")
-    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "has the VMM ordered a pause?")
+    asm.cmp(.dword, record(SampleRecord.Offset.pause), 0, "does the VMM want a pause?")
     asm.jcc(.equal, "timed")
-    asm.out(Port.pause, .al, "the VMM may take the guest away here")
+    asm.out(Port.pause, .al, "the VMM may save or move the guest here")
     asm.bind("timed")
-    asm.mov(.ebp, record(SampleRecord.Offset.iterations), "how many passes the VMM ordered")
+    asm.mov(.ebp, record(SampleRecord.Offset.iterations), "the number of passes, from the VMM")
     stamp(&asm, SampleRecord.Offset.start, "the time before")
     asm.bind("pass")
     asm.inc(.esi, "counts the pass")
@@ -117,7 +117,7 @@ enum ProbeGuest {
     asm.out(Port.doorbell, .al, "the VMM takes over")
     asm.hlt()
 
-    asm.bind("refused", "#GP: the access is refused, as ECX then says")
+    asm.bind("refused", "#GP: marks the access as refused, in ECX")
     asm.push(.bp)
     asm.mov(.bp, .sp)
     asm.add(.word, .at(.bp, 2), 2, "steps over the RDMSR or WRMSR")
@@ -140,7 +140,7 @@ enum ProbeGuest {
     asm.mov(field(offset + 12), .edx)
     asm.mov(.ecx, msr.rawValue)
     if step.written == nil { asm.rdmsr() } else { asm.wrmsr() }
-    // The handler's mark, or the MSR's number where the access went through.
+    // ECX is the handler's mark, or still the MSR's number if the access succeeded.
     asm.cmp(.ecx, refused)
     asm.jcc(.equal, done)
     asm.xor(.ecx, .ecx)

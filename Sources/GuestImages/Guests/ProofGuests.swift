@@ -1,5 +1,4 @@
-// The guests that try what a host can do: kernels like those of every workload, with the same boot and the same fault
-// handlers.
+// Guests that prove what a host can do. Their kernels have the boot code and the fault handlers of every workload.
 
 public import Registers
 
@@ -14,6 +13,19 @@ extension Workload {
     return workload
   }()
 
+  /// The workload that proves an isolated entry: its kernel stores the CS and the CR3 that it runs under.
+  public static let isolationProof: Workload = {
+    var workload = Workload(
+      name: .bare, summary: "stores CS and CR3 in the kernel: proves that page tables are isolated")
+    workload.body = { asm in
+      asm.mov(.eax, .cs)
+      asm.mov(.absolute(Layout.mailbox + UInt64(Mailbox.Offset.entryCS)), .eax)
+      asm.mov(.rax, .cr3)
+      asm.mov(.absolute(Layout.mailbox + UInt64(Mailbox.Offset.entryCR3)), .rax)
+    }
+    return workload
+  }()
+
   /// The workload that proves a register: its kernel writes a value to an MSR once, at the label `registerProof`.
   public static func registerProof(of msr: MSR, writing value: UInt64) -> Workload {
     var workload = Workload(
@@ -22,7 +34,7 @@ extension Workload {
     workload.boot = { asm in
       asm.prepareWriteMSR(msr, value, "the MSR to prove")
       asm.bind(Label.registerProof)
-      asm.wrmsr("a #GP here says that guests do not have it")
+      asm.wrmsr("a #GP here means that guests do not have the MSR")
     }
     return workload
   }
@@ -30,13 +42,14 @@ extension Workload {
   /// The writes before each OUT of the loop at `costOfWrites`.
   public static let writesPerCost = 2
 
-  /// The workload that shows what `adaptive` weighs: two loops without end, of an OUT alone at the label `costOfOuts`,
-  /// and of writes of an MSR before an OUT at `costOfWrites`.
+  /// The workload that measures the costs for `adaptive`: two endless loops.
   ///
-  /// What is written last before each OUT is `resting`; the other writes differ from it in the lowest bit.
+  /// The one at the label `costOfOuts` makes OUTs; the one at `costOfWrites` makes writes of an MSR before each OUT.
+  ///
+  /// The last value before each OUT is `resting`; the other writes differ from it in the lowest bit.
   public static func adaptiveCosts(of msr: MSR, resting: UInt64) -> Workload {
     var workload = Workload(
-      name: .bare, summary: "OUTs alone, and writes of an MSR before an OUT: shows what adaptive weighs",
+      name: .bare, summary: "OUTs alone, and writes of an MSR before an OUT: measures the costs for adaptive",
       entries: [.none], msr: msr)
     workload.boot = { asm in
       asm.bind(Label.costOfOuts)

@@ -1,5 +1,5 @@
-// Workloads that are not ours: code of an embedder's, or the promise of an image that was made elsewhere. What one does
-// is counted, and held against what it says here, as with every other.
+// Workloads of users: the code of an embedding program, or the declared actions of a foreign image. The actions are
+// counted and compared with the declared ones, as for every workload.
 
 public import Registers
 
@@ -8,11 +8,10 @@ extension Workload {
   ///
   /// `boot` runs once, before user mode; it may change RAX, RBX, RCX and RDX, and leave something in R12 and R14 for
   /// `body`. `body` runs at each kernel entry; it may change RAX, RCX and RDX, and R8 under the entry `none`. Their
-  /// labels must be none of the kernel's. `perIteration` and `atBoot` say what they do that can be counted: a run that
-  /// counts something else is no result. `writtenBits` are the bits that it sets in the MSR: a guest that is not told
-  /// of them is refused.
+  /// labels must not be the kernel's. `perIteration` and `atBoot` declare the countable actions: a run with other
+  /// counts fails. `writtenBits` are the bits that it sets in the MSR: a guest whose CPUID lacks them is refused.
   ///
-  /// - Throws: `GuestImageError.name` when it cannot be called so.
+  /// - Throws: `GuestImageError.name` if the name is not valid.
   public init(
     named name: String, summary: String = "", entries: [Entry] = Entry.allCases, msr: MSR = .specCtrl,
     writtenBits: UInt64 = 0, atBoot: Actions = Actions(), perIteration: Actions, usesStack: Bool = false,
@@ -27,9 +26,9 @@ extension Workload {
     needsStack = usesStack
   }
 
-  /// What an image that was made elsewhere promises to do, which has its code with it.
+  /// The declared actions of a foreign image, which brings its own code.
   ///
-  /// - Throws: `GuestImageError.name` when it cannot be called so.
+  /// - Throws: `GuestImageError.name` if the name is not valid.
   public init(
     named name: String, summary: String = "", entries: [Entry], msr: MSR = .specCtrl, writtenBits: UInt64 = 0,
     atBoot: Actions = Actions(), perIteration: Actions
@@ -40,7 +39,7 @@ extension Workload {
     self.perIteration = perIteration
   }
 
-  /// A name that stands in results and in the ids of cells, and is no other workload's.
+  /// Checks a name for results and the ids of cells; it must not be the name of another workload.
   private static func checked(_ name: String) throws(GuestImageError) -> Known<Name> {
     let isWord = name.utf8.allSatisfy {
       (0x30...0x39).contains($0) || (0x41...0x5a).contains($0 & ~0x20) || [0x2d, 0x2e, 0x5f].contains($0)

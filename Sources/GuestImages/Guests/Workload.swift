@@ -1,4 +1,4 @@
-// What a guest's kernel does at each entry, as a value: code, and the arithmetic of what it will do.
+// The work of a guest's kernel at each entry, as a value: its code, and the number of its countable actions.
 
 public import Registers
 
@@ -6,7 +6,7 @@ public import Registers
 public struct Workload: Sendable {
   public typealias Name = WorkloadName
 
-  /// What it is good for.
+  /// The kind of a workload.
   public enum Kind: String, CaseIterable, Sendable {
     /// What a kernel does at its entries.
     case workload
@@ -14,22 +14,26 @@ public struct Workload: Sendable {
     case primitive
   }
 
-  /// What a stretch of guest code does that can be counted from outside.
+  /// The actions of guest code that can be counted from outside.
   public struct Actions: Equatable, Sendable {
     /// RDMSR and WRMSR of the workload's MSR.
     public var reads: UInt64 = 0
     public var writes: UInt64 = 0
-    /// OUT to `Port.chatter`.
+    /// OUT to `Port.chatter`, or to `Port.interrupt`.
     public var outs: UInt64 = 0
+    /// Of those, to `Port.interrupt`: KVM_RUN is called once more for each, and enters no guest.
+    public var interruptions: UInt64 = 0
     /// Stores to `Layout.device`.
     public var stores: UInt64 = 0
     public var halts: UInt64 = 0
-    /// CPUID, which KVM ends by itself where it exits.
+    /// CPUID, which KVM completes by itself where it exits.
     public var cpuids: UInt64 = 0
 
-    /// So many of each.
+    /// These numbers of actions.
     public init(
-      reads: UInt64 = 0, writes: UInt64 = 0, outs: UInt64 = 0, stores: UInt64 = 0, halts: UInt64 = 0, cpuids: UInt64 = 0
+      reads: UInt64 = 0, writes: UInt64 = 0, outs: UInt64 = 0, stores: UInt64 = 0, halts: UInt64 = 0,
+      cpuids: UInt64 = 0,
+      interruptions: UInt64 = 0
     ) {
       self.reads = reads
       self.writes = writes
@@ -37,45 +41,45 @@ public struct Workload: Sendable {
       self.stores = stores
       self.halts = halts
       self.cpuids = cpuids
+      self.interruptions = interruptions
     }
   }
 
-  /// A stretch of entries at which the kernel does something else.
+  /// A number of entries at which the kernel does something else.
   public struct Phase: Equatable, Sendable {
     /// The entries of this phase, and of those before and after it.
     public let length: UInt64
     public let perIteration: Actions
 
-    /// How many of so many entries fall into phases of this kind, the other kind coming first.
+    /// How many of the first `iterations` entries fall into phases of this kind; the other kind comes first.
     func entries(of iterations: UInt64) -> UInt64 {
       let (pairs, rest) = iterations.quotientAndRemainder(dividingBy: 2 * length)
       return pairs * length + (rest > length ? rest - length : 0)
     }
   }
 
-  /// Its name in results: one of ours, or any other word.
+  /// Its name in results; a user's own guest may have any name.
   public let name: Known<Name>
-  /// What it is good for.
   public let kind: Kind
-  /// One line for a person.
+  /// A description in one line.
   public let summary: String
-  /// The entries that make sense, the default one for a host where all work first.
+  /// The entries that it runs with, the preferred one first.
   public let entries: [Entry]
-  /// The MSR that the workload is about, where it is about one.
+  /// The MSR that the workload accesses, if it accesses one.
   public private(set) var msr: MSR
-  /// What can be chosen beside the MSR, and was.
+  /// The chosen parameters.
   public internal(set) var parameters: [Parameter: Int] = [:]
-  /// Whether it is a loop whose iterations are alike, so that the time of one says something.
+  /// Whether all iterations do the same work, so that the time of one is meaningful.
   public internal(set) var isUniform = true
   /// Whether this is the loop of a primitive without its instruction.
   public private(set) var isBaseline = false
-  /// The bits that its writes set: a guest that is not told of them would not write them.
+  /// The bits that its writes set; a guest whose CPUID lacks them would not write them.
   public internal(set) var writtenBits: UInt64 = 0
   /// What the kernel does once, before user mode runs.
   public var atBoot = Actions()
   /// What the kernel does at each entry.
   public var perIteration = Actions()
-  /// What it does instead in every second phase, where it has phases.
+  /// What it does in every second phase; nil if it has no phases.
   public internal(set) var otherPhase: Phase?
 
   /// The code that the kernel runs once; may change RAX, RBX, RCX and RDX, and leave something in R12 and R14 for the
@@ -84,15 +88,17 @@ public struct Workload: Sendable {
   /// The code that the kernel runs at each entry; may change RAX, RCX and RDX, and R8 under the entry `none`; R12 and
   /// R14 are its own.
   var body: (@Sendable (inout Assembler) -> Void)?
-  /// What a primitive's loop does beside its instruction: the body of its baseline.
+  /// A primitive's loop without its instruction: the body of its baseline.
   var baselineBody: (@Sendable (inout Assembler) -> Void)?
   /// Code that the body calls.
   var routines: @Sendable (inout Assembler) -> Void = { _ in }
   /// Whether the body uses the stack, which SYSCALL does not switch.
   var needsStack = false
 
-  /// The workload of this name, about this MSR: IA32_SPEC_CTRL unless it has one of its own; a parameter has its usual
-  /// value unless another is chosen, which has to be one that it takes.
+  /// The workload of this name.
+  ///
+  /// The MSR is IA32_SPEC_CTRL unless one is given or the workload has its own. A parameter that is not chosen has its
+  /// default; a chosen value must be valid.
   public init(_ name: Name, msr: MSR? = nil, choosing chosen: [Parameter: Int] = [:]) {
     let msr = msr ?? name.ownMSR ?? .specCtrl
     func value(_ parameter: Parameter) -> Int { chosen[parameter] ?? parameter.usual }
@@ -104,7 +110,7 @@ public struct Workload: Sendable {
     case .ibrsAll: self = .ibrsAll(msr, userBranches: value(.userBranches))
     case .ibrsForced: self = .ibrsForced(msr, userBranches: value(.userBranches))
     case .ibrsZero: self = .ibrsZero(msr)
-    case .retpoline: self = .retpoline
+    case .retpoline: self = .retpoline(exits: value(.exitsPerEntry))
     case .indirect: self = .indirect
     case .ibpb: self = .ibpb(msr)
     case .ssbd: self = .ssbd(msr)
@@ -115,6 +121,8 @@ public struct Workload: Sendable {
     case .rdmsr: self = .rdmsr(msr)
     case .cpuid: self = .cpuid
     case .out: self = .out
+    case .outTwice: self = .outTwice
+    case .outInterrupted: self = .outInterrupted
     case .mmio: self = .mmio
     case .hlt: self = .hlt
     case .delay: self = .delay(value(.instructions))
@@ -136,7 +144,7 @@ public struct Workload: Sendable {
     self.msr = msr
   }
 
-  /// How many indirect branches user mode makes before each kernel entry.
+  /// The number of indirect branches in user mode before each kernel entry.
   public var userBranches: Int { parameters[.userBranches] ?? 0 }
 
   /// Whether it accesses its MSR at all.
@@ -144,7 +152,7 @@ public struct Workload: Sendable {
     [atBoot, perIteration].contains { $0.reads + $0.writes > 0 }
   }
 
-  /// What the guest does in all, over `iterations` iterations.
+  /// The guest's actions in all, over `iterations` iterations.
   public func actions(iterations: UInt64) -> Actions {
     let others = otherPhase?.entries(of: iterations) ?? 0
     func total(_ part: KeyPath<Actions, UInt64>) -> UInt64 {
@@ -153,7 +161,7 @@ public struct Workload: Sendable {
     }
     return Actions(
       reads: total(\.reads), writes: total(\.writes), outs: total(\.outs), stores: total(\.stores),
-      halts: total(\.halts), cpuids: total(\.cpuids))
+      halts: total(\.halts), cpuids: total(\.cpuids), interruptions: total(\.interruptions))
   }
 }
 
@@ -169,7 +177,7 @@ extension Workload {
     self.body = body
   }
 
-  /// The same loop without the instruction that a primitive is about; nil for what is no primitive, and for a baseline.
+  /// The same loop without the primitive's instruction; nil for a workload that is no primitive, and for a baseline.
   public var baseline: Workload? {
     guard kind == .primitive, !isBaseline else { return nil }
     var workload = self
@@ -182,10 +190,13 @@ extension Workload {
 }
 
 extension WorkloadName {
-  /// Whether it is a guest's work, or one instruction alone.
+  /// Whether it is the work of a kernel or a single instruction.
   public var kind: Workload.Kind { Workload(self).kind }
 
-  /// The MSR that it is about whatever the policy is about, nil where it is the policy's.
+  /// The single instructions whose cost describes the host.
+  public static var hostPrimitives: [Self] { allCases.filter { $0.kind == .primitive && $0 != .delay } }
+
+  /// The MSR that it always accesses; nil if it accesses the policy's MSR.
   public var ownMSR: MSR? { self == .ibpb ? .predCmd : nil }
 }
 
@@ -196,7 +207,7 @@ extension Assembler {
     wrmsr()
   }
 
-  /// What stands before a WRMSR of a constant.
+  /// Loads the registers for a WRMSR of a constant.
   mutating func prepareWriteMSR(_ msr: MSR, _ value: UInt64, _ comment: String) {
     mov(.ecx, msr.rawValue, comment)
     mov(.eax, UInt32(truncatingIfNeeded: value))

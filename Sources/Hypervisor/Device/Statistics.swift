@@ -15,6 +15,14 @@ public struct Statistics: Sendable, Equatable {
 
   /// All exits of the guest, heavy and light: the vCPU statistic `exits`.
   public var exits: UInt64? { self["exits"] }
+
+  /// The growth of each counter that grew, since an earlier reading.
+  public func growth(since before: Statistics) -> [String: UInt64] {
+    values.reduce(into: [:]) { growth, statistic in
+      guard statistic.value.count == 1, let old = before[statistic.key], statistic.value[0] > old else { return }
+      growth[statistic.key] = statistic.value[0] - old
+    }
+  }
 }
 
 extension Statistics {

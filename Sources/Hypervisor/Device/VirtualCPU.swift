@@ -12,9 +12,12 @@ public import SystemPackage
 @safe public struct VirtualCPU: ~Copyable, Sendable {
   @usableFromInline let descriptor: Descriptor
   @usableFromInline var page: Mapping
+  /// Tells the VM that this vCPU can still run.
+  private let membership: VMUserCount.Membership
 
-  init(descriptor: consuming Descriptor, page: consuming Mapping) {
+  init(descriptor: consuming Descriptor, page: consuming Mapping, membership: VMUserCount.Membership) {
     precondition(page.count >= MemoryLayout<kvm_run>.size)
+    self.membership = membership
     self.descriptor = descriptor
     self.page = page
   }
@@ -72,6 +75,12 @@ public import SystemPackage
     defer { unsafe state.pointee.immediate_exit = 0 }
     let exit = try run()
     return exit == .interrupted ? nil : exit
+  }
+
+  /// Makes the next KVM_RUN return without entering the guest; what the last exit left undone is finished by it.
+  public func interruptNextEntry() {
+    // Safe: by the invariant.
+    unsafe state.pointee.immediate_exit = 1
   }
 
   /// Makes a pending MSR access fault in the guest if it ever runs again.

@@ -29,26 +29,38 @@ public struct MachineHardware: Equatable, Sendable {
   public static let bare = MachineHardware()
 }
 
-/// One input of a VM's interrupt controllers.
+/// The inputs of a VM's interrupt controllers.
 ///
-/// It keeps KVM's VM alive, but not its memory.
-public struct InterruptLine: ~Copyable, Sendable {
+/// They keep KVM's VM alive, but not its memory.
+public struct InterruptInputs: ~Copyable, Sendable {
   private let vm: Descriptor
+
+  init(of vm: consuming Descriptor) { self.vm = vm }
+
+  /// Raises or lowers the input of this number; callable from any thread.
+  ///
+  /// - Throws: `KVMError` when the VM has no interrupt controllers, or they no such input.
+  public func set(_ number: UInt32, _ isHigh: Bool) throws(KVMError) {
+    // struct kvm_irq_level: the input's number, then its level, 32 bits each.
+    var level = UInt64(number) | (isHigh ? 1 << 32 : 0)
+    try vm.request(.irqLine, &level)
+  }
+}
+
+/// One input of a VM's interrupt controllers.
+public struct InterruptLine: ~Copyable, Sendable {
+  private let inputs: InterruptInputs
   private let number: UInt32
 
-  init(_ number: Int, of vm: consuming Descriptor) {
-    self.vm = vm
+  init(_ number: Int, of inputs: consuming InterruptInputs) {
+    self.inputs = inputs
     self.number = UInt32(number)
   }
 
   /// Raises or lowers the line; callable from any thread.
   ///
   /// - Throws: `KVMError` when the VM has no interrupt controllers.
-  public func set(_ isHigh: Bool) throws(KVMError) {
-    // struct kvm_irq_level: the input's number, then its level, 32 bits each.
-    var level = UInt64(number) | (isHigh ? 1 << 32 : 0)
-    try vm.request(.irqLine, &level)
-  }
+  public func set(_ isHigh: Bool) throws(KVMError) { try inputs.set(number, isHigh) }
 }
 
 extension VirtualMachine {
@@ -69,6 +81,13 @@ extension VirtualMachine {
   ///
   /// - Throws: `KVMError` when this process has no descriptor left.
   public func interruptLine(_ number: Int) throws(KVMError) -> InterruptLine {
-    InterruptLine(number, of: try descriptor.duplicate())
+    InterruptLine(number, of: try interruptInputs())
+  }
+
+  /// All inputs.
+  ///
+  /// - Throws: `KVMError` when this process has no descriptor left.
+  public func interruptInputs() throws(KVMError) -> InterruptInputs {
+    InterruptInputs(of: try descriptor.duplicate())
   }
 }

@@ -7,9 +7,9 @@ import SystemPackage
 
 /// A virtual machine.
 ///
-/// Invariant: no guest can reach memory that the VMM has unmapped. The slots are removed from the VM before their
-/// mappings go, even when a vCPU outlives this value; if KVM does not remove a slot, its mapping stays until the
-/// process ends.
+/// Invariant: no guest can reach memory that the VMM has unmapped. When a vCPU or a view outlives this value, the slots
+/// are removed from the VM before their mappings go; if KVM does not remove a slot, its mapping stays until the process
+/// ends. Otherwise nothing runs, and the slots go with the VM: their removal would wait milliseconds for KVM.
 public struct VirtualMachine: ~Copyable, Sendable {
   /// How many memory slots a VM can have.
   public static let maximumMemorySlots = 32
@@ -17,6 +17,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
   let descriptor: Descriptor
   private let vcpuMapSize: Int
   var slots: [32 of MemorySlot?] = .init { _ in nil }
+  let users = VMUserCount()
 
   init(descriptor: consuming Descriptor, vcpuMapSize: Int) {
     self.descriptor = descriptor
@@ -24,6 +25,7 @@ public struct VirtualMachine: ~Copyable, Sendable {
   }
 
   deinit {
+    if users.isZero { return }
     for index in slots.indices where slots[index] != nil {
       var region = kvm_userspace_memory_region()
       region.slot = UInt32(index)
@@ -134,11 +136,33 @@ public struct VirtualMachine: ~Copyable, Sendable {
   public func makeVCPU(id: Int = 0) throws(KVMError) -> VirtualCPU {
     let cpu = Descriptor(owning: try descriptor.request(.createVCPU, UInt(bitPattern: id)))
     let page = try Mapping(count: vcpuMapSize, of: cpu)
-    return VirtualCPU(descriptor: cpu, page: page)
+    return VirtualCPU(descriptor: cpu, page: page, membership: users.join())
   }
 
   /// KVM's own statistics of this VM; nil if this KVM has none.
   public func statistics() throws(KVMError) -> Statistics? { try Statistics(of: descriptor) }
+}
+
+/// How many vCPUs and memory views of a VM there are.
+final class VMUserCount: Sendable {
+  private let count = Atomic(0)
+
+  /// One vCPU or view, counted as long as the value lives.
+  final class Membership: Sendable {
+    private let users: VMUserCount
+
+    fileprivate init(_ users: VMUserCount) {
+      self.users = users
+      users.count.add(1, ordering: .relaxed)
+    }
+
+    // Releasing: whoever sees the count without this vCPU sees it after its last run.
+    deinit { users.count.subtract(1, ordering: .releasing) }
+  }
+
+  func join() -> Membership { Membership(self) }
+
+  var isZero: Bool { count.load(ordering: .acquiring) == 0 }
 }
 
 extension VirtualMachine.KeptMemory {

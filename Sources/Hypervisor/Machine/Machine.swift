@@ -8,8 +8,9 @@ import SystemPackage
 ///
 /// The loop is specialised for the policy, so that an exit costs no dynamic call and no allocation.
 public struct Machine<P: Policy & ~Copyable>: ~Copyable {
-  public var vm: VirtualMachine
+  // The vCPU stands first: it goes first, and the VM need not remove its memory slots then.
   @usableFromInline var cpu: VirtualCPU
+  public var vm: VirtualMachine
   @usableFromInline var policy: P
   @usableFromInline var exitCounters: ExitCounters
   /// The contract that was requested of KVM.

@@ -143,6 +143,10 @@ extension Adaptive {
     guard abilities.subject == .specCtrl else {
       return .supported(Protection(closed.level, closed.reason + costs))
     }
+    if abilities.hardwareMask.contains(.ibrs) {
+      return .supported(
+        Protection(closed.level, "\(closed.reason); while the register is open, VMX's mask keeps IBRS on" + costs))
+    }
     return .supported(
       abilities.hasIBRSAll
         ? Protection(

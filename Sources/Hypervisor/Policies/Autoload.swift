@@ -9,6 +9,7 @@ import CKVM
 /// While the guest runs, the vCPU's registers hold the guest's values; otherwise the host's.
 public struct Autoload: Policy, ~Copyable {
   public static var name: String { PolicyName.autoload.rawValue }
+  public static var mechanism: PolicyMechanism? { .model }
   public let subject: MSR
   public var intercepts: [MSR] { [] }
   /// How often each list was processed completely.

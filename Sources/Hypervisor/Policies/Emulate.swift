@@ -1,11 +1,11 @@
-// emulate: the register is the host's. The guest's writes are trapped, kept in a shadow for its reads, and change
-// nothing. The guest is told IBRS_ALL, so that it need not write at all.
+// emulate: the register stays the host's. The guest's writes are trapped and change only a shadow value, which the
+// guest's reads return. The guest is told of IBRS_ALL, so that it need not write at all.
 // Facts: Intel SDM vol. 4, IA32_SPEC_CTRL; vol. 2, CPUID leaf 7; Linux arch/x86/kvm/x86.c (kvm_spec_ctrl_test_value).
 
 /// The policy `emulate`.
 ///
-/// It intercepts the subject alone. IA32_PRED_CMD stays with KVM: a write there is a barrier, and dropping it would be
-/// a hole.
+/// It intercepts the subject alone. IA32_PRED_CMD stays with KVM: a write there is a barrier, and the guest relies on
+/// it.
 public struct Emulate: Policy {
   public let subject: MSR
   @inlinable public var intercepts: [MSR] { [subject] }
@@ -13,16 +13,18 @@ public struct Emulate: Policy {
   @usableFromInline var shadow: UInt64 = 0
   /// The bits whose write faults.
   @usableFromInline var reserved: UInt64 = 0
-  /// What keeps the hardware's restrictions on while the guest runs, empty where there are none to keep.
+  /// The bits that stay set in the vCPU's register while the guest runs; empty if there are none.
   private var alwaysOn: SpecCtrl
 
   public static var name: String { PolicyName.emulate.rawValue }
 
-  /// A guest whose accesses of this MSR are emulated; on a host that can keep IBRS on (see `support`), it is kept on,
-  /// with what else the host's kernel keeps on for itself.
+  /// The policy for accesses of this MSR.
+  ///
+  /// On a host that can keep IBRS on (see `support`), it is kept on for the guest, with the other bits that the host's
+  /// kernel keeps set for itself.
   public init(subject: MSR = .specCtrl) { self.init(subject: subject, keeping: []) }
 
-  /// The same, where it is known what can be kept on.
+  /// The policy with these bits kept set.
   package init(subject: MSR = .specCtrl, keeping bits: SpecCtrl) {
     self.subject = subject
     alwaysOn = subject == .specCtrl ? bits : []
@@ -32,8 +34,8 @@ public struct Emulate: Policy {
 
   /// Adds SPEC_CTRL and IBRS_ALL to what the guest is told, whatever the host has.
   ///
-  /// CPUID's SPEC_CTRL bit stands for IBPB, too. On a host without it the guest's IA32_PRED_CMD still faults: a barrier
-  /// that is not there must not seem to be.
+  /// CPUID's SPEC_CTRL bit stands for IBPB as well. On a host without IBPB the guest's write of IA32_PRED_CMD still
+  /// faults: a barrier must not seem to work where there is none.
   public func contract(from offer: GuestContract) -> GuestContract {
     guard subject == .specCtrl else { return offer }
     var contract = offer
@@ -49,9 +51,9 @@ public struct Emulate: Policy {
 
   /// Puts the host's bits into the vCPU's register before the first entry, and reads them back.
   ///
-  /// KVM loads the vCPU's SPEC_CTRL at every entry, and a new vCPU's is 0: without this the guest would run with IBRS
-  /// off on hardware that could keep it on, while it is told that it is always on. A value that is the host's spares
-  /// KVM the loading, too.
+  /// KVM loads the vCPU's SPEC_CTRL at every entry, and a new vCPU's is 0. Without this the guest would run with IBRS
+  /// off on hardware that could keep it on, although it was told that IBRS is always on. KVM also skips the load if the
+  /// value equals the host's.
   public mutating func prepare(_ cpu: inout VirtualCPU) throws(PolicyError) {
     guard !alwaysOn.isEmpty else { return }
     let held: UInt64
@@ -85,6 +87,14 @@ public struct Emulate: Policy {
     if let refusal = PolicySupport.refusalToIntercept(on: abilities) { return refusal }
     guard abilities.subject == .specCtrl else { return .supported(.ofTrappedWrites(abilities.subject)) }
     guard abilities.hasIBRSAll else {
+      // SVM loads a guest's own IA32_EFER: the host's automatic IBRS does not hold for it, its own does.
+      if abilities.hasAutomaticIBRS {
+        return .supported(
+          Protection(
+            .guest,
+            "the guest's writes change nothing; automatic IBRS, which this host uses and offers, restricts a guest whose "
+              + "kernel turns it on in IA32_EFER"))
+      }
       return .supported(
         Protection(
           .none,
@@ -102,7 +112,8 @@ public struct Emulate: Policy {
 }
 
 extension PolicyName {
-  /// Whether something depends on a vCPU holding the register: `emulate` never hands it over, and keeps IBRS on in it
-  /// only on a host with IBRS_ALL.
+  /// Whether the policy needs a vCPU that holds the register.
+  ///
+  /// `emulate` never gives the register to the guest, and keeps IBRS on in it only on a host with IBRS_ALL.
   package func needsRegister(hasIBRSAll: Bool) -> Bool { self != .emulate || hasIBRSAll }
 }

@@ -7,6 +7,8 @@
 public protocol Policy: ~Copyable {
   /// The policy's name in messages.
   static var name: String { get }
+  /// Who carries out a mechanism of the hardware that the policy names; nil if it names none.
+  static var mechanism: PolicyMechanism? { get }
   /// The MSR that the policy virtualises.
   var subject: MSR { get }
   /// The MSRs whose accesses by the guest exit to the VMM.
@@ -58,6 +60,7 @@ public protocol Policy: ~Copyable {
 
 extension Policy where Self: ~Copyable {
   public static var name: String { "custom" }
+  public static var mechanism: PolicyMechanism? { nil }
   public var otherRegisters: [MSR] { [] }
   public var weighsCosts: Bool { false }
   public mutating func settle(on terms: Terms) throws(PolicyError) {}
@@ -154,7 +157,8 @@ extension PolicySupport {
   static func ofOwnedRegister(_ abilities: HostAbilities) -> PolicySupport {
     if let reason = abilities.register.refusal(of: abilities.subject) { return .refused(reason) }
     guard abilities.subject == .specCtrl else { return .supported(.notApplicable(abilities.subject)) }
-    return .supported(Protection(.guest, "the guest's own writes reach the register"))
+    return .supported(
+      abilities.hardwareProtection ?? Protection(.guest, "the guest's own writes reach the register"))
   }
 }
 

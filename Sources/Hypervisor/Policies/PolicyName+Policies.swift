@@ -7,9 +7,12 @@ extension PolicyName {
     switch self {
     case .passthrough: "the guest owns the register and KVM switches it; nothing is intercepted"
     case .emulate: "writes are trapped and only stored; the guest is told IBRS_ALL, so that it need not write"
-    case .autoload: "MSR lists are saved and loaded around every KVM_RUN, as VMX does at every entry"
+    case .autoload:
+      "MSR lists are saved and loaded around every KVM_RUN, as VMX does at every entry; by VMX where KVM uses its lists"
     case .manual: "around every KVM_RUN the register is read, and written only if guest's and host's values differ"
-    case .shadow: "writes are trapped: the guest reads what it wrote, the host keeps its bits (IBRS), the rest passes"
+    case .shadow:
+      "the guest reads what it wrote, the host keeps its bits (IBRS), the rest passes; writes are trapped unless KVM uses "
+        + "VMX's mask and shadow"
     case .adaptive: "starts as emulate; opens the register while the guest writes often"
     }
   }
@@ -19,9 +22,11 @@ extension PolicyName {
     switch self {
     case .passthrough: Passthrough.support(on: terms)
     case .emulate: Emulate.support(on: terms)
-    case .autoload: Autoload.support(on: terms)
+    case .autoload:
+      terms.abilities.mechanism(of: self) == .hardware ? HardwareLists.support(on: terms) : Autoload.support(on: terms)
     case .manual: Manual.support(on: terms)
-    case .shadow: Shadow.support(on: terms)
+    case .shadow:
+      terms.abilities.mechanism(of: self) == .hardware ? HardwareShadow.support(on: terms) : Shadow.support(on: terms)
     case .adaptive: Adaptive.support(on: terms)
     }
   }
@@ -79,7 +84,10 @@ extension PolicyName {
   ) throws -> V.Result {
     _ = try protection(on: terms)
     let subject = terms.abilities.subject
+    let isHardware = terms.abilities.mechanism(of: self) == .hardware
     return switch self {
+    case .autoload where isHardware: try visitor.visit(HardwareLists(), on: kvm)
+    case .shadow where isHardware: try visitor.visit(HardwareShadow(), on: kvm)
     case .passthrough: try visitor.visit(Passthrough(subject: subject), on: kvm)
     case .emulate: try visitor.visit(Emulate(subject: subject), on: kvm)
     case .autoload: try visitor.visit(Autoload(subject: subject), on: kvm)

@@ -43,6 +43,7 @@ public struct Shadow: Policy {
   }
 
   public static var name: String { PolicyName.shadow.rawValue }
+  public static var mechanism: PolicyMechanism? { .model }
 
   public mutating func settle(on terms: Terms) {
     hasRegister = terms.abilities.register.isHeld

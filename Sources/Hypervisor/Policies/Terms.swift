@@ -52,7 +52,9 @@ public struct Terms: Equatable, Sendable {
 
 extension Terms {
   /// Whether opening the register would end a protection that `emulate` gives, without consent.
-  var wouldEndProtection: Bool { abilities.canKeepIBRSOn && !acceptsUnprotected }
+  var wouldEndProtection: Bool {
+    abilities.canKeepIBRSOn && !acceptsUnprotected && !abilities.hardwareMask.contains(.ibrs)
+  }
 
   /// Whether `adaptive` may open the register; then it needs `adaptiveCosts`.
   public var mayOpen: Bool {

@@ -12,9 +12,13 @@ import SystemPackage
 public struct MemoryView: ~Copyable, Sendable {
   private let descriptor: Descriptor
   private var slots: [32 of MemorySlot?]
+  private let membership: VMUserCount.Membership
 
-  init(descriptor: consuming Descriptor, slots: consuming [32 of MemorySlot?]) {
+  init(
+    descriptor: consuming Descriptor, slots: consuming [32 of MemorySlot?], membership: VMUserCount.Membership
+  ) {
     self.descriptor = descriptor
+    self.membership = membership
     self.slots = slots
   }
 
@@ -66,7 +70,7 @@ extension VirtualMachine {
   public func makeMemoryView() throws(KVMError) -> MemoryView {
     var views: [32 of MemorySlot?] = .init { _ in nil }
     for index in slots.indices where slots[index] != nil { views[index] = try slots[index]!.duplicate() }
-    return MemoryView(descriptor: try descriptor.duplicate(), slots: views)
+    return MemoryView(descriptor: try descriptor.duplicate(), slots: views, membership: users.join())
   }
 
   /// Turns KVM's log of the pages that the guest writes on or off; not while a vCPU runs.

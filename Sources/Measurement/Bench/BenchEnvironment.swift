@@ -9,7 +9,8 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   @Nullable public private(set) var loadAfter: Double?
   /// The share of that CPU's time which another virtual machine took: 0.01 is 1 %.
   @Nullable public private(set) var stealShare: Double?
-  /// The share of the time in which another thread of that CPU's core was busy, of the busiest; null where it has none.
+  /// The share of the time in which the busiest other thread of that CPU's core was busy; null where the core has no
+  /// other.
   @Nullable public private(set) var siblingShare: Double?
   /// Interrupts on that CPU during the run.
   @Nullable public private(set) var interrupts: UInt64?
@@ -18,8 +19,7 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
   /// Degrees Celsius; null where there is no sensor.
   @Nullable public private(set) var temperatureBefore: Double?
   @Nullable public private(set) var temperatureAfter: Double?
-  /// Whether the time-stamp counter counts instructions, as in an emulator that is driven so; null where that was not
-  /// found out.
+  /// Whether the time-stamp counter counts instructions, as some emulators let it; null if unknown.
   @Nullable public private(set) var countsInstructions: Bool?
   /// That CPU's kind; null where the thread was not pinned, and in results of older versions.
   @Nullable public private(set) var processor: Processor?
@@ -31,9 +31,9 @@ public struct BenchEnvironment: Codable, Equatable, Sendable {
     public let cpu: Int
     /// `performance` or `efficiency`; null where the host has one kind.
     @Nullable public private(set) var core: String?
-    /// Its capacity, of which the host's strongest has 1024; null where the kernel does not say.
+    /// Its capacity relative to 1024, that of the host's strongest; null where the kernel does not report it.
     @Nullable public private(set) var capacity: Int?
-    /// Null where the kernel does not say.
+    /// Null where the kernel does not report it.
     @Nullable public private(set) var maximumMegahertz: Double?
 
     public init(cpu: Int, core: String?, capacity: Int?, maximumMegahertz: Double?) {

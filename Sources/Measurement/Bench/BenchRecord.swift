@@ -2,6 +2,8 @@
 
 /// The record of a benchmark.
 public struct BenchRecord: Sendable {
+  /// The host, the moment and the run; nil in results of version 1.
+  public var identity: ResultIdentity?
   /// The version of the program.
   public var version: String
   public var ended: BenchReport.Ending
@@ -24,12 +26,45 @@ public struct BenchRecord: Sendable {
   /// The clock, with doubts from its own samples.
   public var clock: BenchReport.Clock
   public var cells: [CellRecord]
+  /// The same host's records with kvm-intel in other modes of switching SPEC_CTRL, beside which this one is judged.
+  public var otherModes: [BenchRecord] = []
+  /// What a round of a cell is.
+  package var unit = Unit.rounds
+
+  /// What is repeated in a record, and differs by chance.
+  package enum Unit: Sendable {
+    /// Rounds of one host.
+    case rounds
+    /// Hosts of a class: each round is one host, and its only sample is that host's median.
+    case hosts
+
+    /// What one and many of them are called.
+    var name: (one: String, many: String) {
+      switch self {
+      case .rounds: ("round", "rounds")
+      case .hosts: ("host", "hosts")
+      }
+    }
+
+    /// The fewest for an interval of this confidence.
+    ///
+    /// Rounds are drawn; the median of hosts lies between two of them, so that the extremes must leave it out rarely
+    /// enough.
+    func fewest(confidence: Double) -> Int {
+      switch self {
+      case .rounds: RatioEstimate.fewestRounds(confidence: confidence)
+      case .hosts: OrderStatistics.fewest(confidence: confidence)
+      }
+    }
+  }
 
   public init(
-    version: String, ended: BenchReport.Ending, seed: UInt64, precision: Double?, timeBudget: Double?,
+    identity: ResultIdentity? = nil, version: String, ended: BenchReport.Ending, seed: UInt64, precision: Double?,
+    timeBudget: Double?,
     roundBudget: Int? = nil, elapsed: Double, host: HostReport, msr: BenchReport.Subject = .specCtrl,
     environment: BenchEnvironment, warnings: [String] = [], clock: BenchReport.Clock, cells: [CellRecord]
   ) {
+    self.identity = identity
     self.version = version
     self.ended = ended
     self.seed = seed
@@ -49,7 +84,7 @@ public struct BenchRecord: Sendable {
   func cell(_ id: String) -> CellRecord? { cells.first { $0.id == id } }
 
   /// The comparisons between its cells.
-  var estimates: Estimates { Estimates(seed: seed) }
+  var estimates: Estimates { Estimates(seed: seed, isExact: environment.isExact, unit: unit) }
 
   /// The measured cells with their measured baselines, for one use of the baseline or for all.
   func pairs(for use: CellRecord.BaselineUse? = nil) -> [(cell: CellRecord, baseline: CellRecord)] {

@@ -24,11 +24,17 @@ extension BenchReport {
 
 extension BenchReport.Cell {
   /// The cell of a record; the seed draws the interval of its median.
-  init(_ record: CellRecord, seed: UInt64) {
+  init(_ record: CellRecord, seed: UInt64, isExact: Bool, unit: BenchRecord.Unit) {
+    guard unit == .rounds else {
+      // A host's median is no sample, and the first host is no warm-up.
+      let medians = record.isMeasured ? Distribution(record.rounds.compactMap(\.first)) : nil
+      self.init(record: record, warmUp: record.rounds.map { _ in 0 }, summary: medians)
+      return
+    }
     let summary =
       record.isMeasured
       ? Distribution(
-        rounds: record.settledRounds, generator: SeededGenerator(seed: seed, stream: record.id)) : nil
+        rounds: record.settledRounds, isExact: isExact, generator: SeededGenerator(seed: seed, stream: record.id)) : nil
     self.init(record: record, warmUp: WarmUp.lengths(record.rounds), summary: summary)
   }
 

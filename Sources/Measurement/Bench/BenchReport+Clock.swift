@@ -15,7 +15,7 @@ extension BenchReport {
   static func doubtOfClock(_ cells: [Cell]) -> String? {
     let measured = cells.filter(\.isMeasured).compactMap { cell in cell.summary.map { (cell: cell, summary: $0) } }
     if let (cell, summary) = measured.first(where: { $0.summary.medianAtMost <= 0 }) {
-      return "\(cell.id) costs \(Decimal.text(summary.median, digits: 1)) ticks, and nothing takes no time"
+      return "\(cell.id) costs \(Decimal.text(summary.median, digits: 1)) ticks, but everything takes time"
     }
     let quick = measured.first { $0.cell.leavesItsRing && $0.summary.medianAtMost < fewestTicksOfEntry }
     if let (cell, summary) = quick {
@@ -25,7 +25,7 @@ extension BenchReport {
     let intervals = measured.compactMap(\.summary.medianInterval95)
     let withoutWidth = intervals.count { $0.width == 0 }
     if intervals.count >= fewestCells, 2 * withoutWidth > intervals.count {
-      return "\(withoutWidth) of \(intervals.count) intervals have no width, and time is never the same number"
+      return "\(withoutWidth) of \(intervals.count) intervals have no width, but times always vary"
     }
     return nil
   }

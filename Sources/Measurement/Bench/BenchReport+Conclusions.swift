@@ -1,4 +1,4 @@
-// What the cells say: comparisons of two cells, and verdicts on the claims.
+// The conclusions from the cells: comparisons of two cells, and verdicts on the claims.
 
 extension BenchReport {
   /// A cell's cost over its baseline's.
@@ -13,6 +13,10 @@ extension BenchReport {
     public let interval: Interval
     /// Whether the interval leaves out 1.
     public let differs: Bool
+    /// The difference of the medians, in the clock's unit; missing in results of older versions.
+    public let difference: Double?
+    /// Its 95 % interval.
+    public let differenceInterval: Interval?
   }
 
   /// What the measurement says about a claim of 2018.
@@ -22,10 +26,10 @@ extension BenchReport {
     public let figures: [Figure]
     /// One sentence.
     public let reason: String
-    /// What a real kernel's work says of it; missing where none was measured, and of claims about something else.
+    /// The verdict of a real kernel's work; missing where none was measured, and for claims about something else.
     public let kernel: Confirmation?
 
-    /// What became of a claim.
+    /// The outcome for a claim.
     public enum Outcome: String, Codable, CaseIterable, Sendable {
       case holds
       case doesNotHold
@@ -33,17 +37,17 @@ extension BenchReport {
       case cannotBeTested
       /// This benchmark did not measure it.
       case notMeasured
-      /// More rounds would tell.
+      /// More rounds would decide it.
       case notEnoughRounds
       /// The intervals are too wide, or the clock cannot be believed.
       case notDecided
     }
 
-    /// A second witness of a claim: the work of a kernel that nobody here wrote.
+    /// A second witness of a claim: the work of a Linux kernel.
     public struct Confirmation: Codable, Equatable, Sendable {
-      /// What becomes of the claim by the kernel's figures alone.
+      /// The outcome by the kernel's figures alone.
       public let outcome: Outcome
-      /// Whether the kernel's figures and those of the small guests say the same; null where either decide nothing.
+      /// Whether the kernel's figures and those of the small guests agree; null where either are undecided.
       @Nullable public private(set) var agrees: Bool?
       public let figures: [Figure]
       /// One sentence.
@@ -68,7 +72,7 @@ extension BenchReport {
     }
   }
 
-  /// A number that a verdict stands on.
+  /// A number that a verdict is based on.
   public struct Figure: Codable, Equatable, Sendable {
     public let name: String
     public let value: Double
@@ -88,5 +92,6 @@ extension BenchReport {
     case c6 = "C6"
     case c7 = "C7"
     case c8 = "C8"
+    case c9 = "C9"
   }
 }

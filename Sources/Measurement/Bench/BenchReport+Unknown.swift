@@ -45,7 +45,8 @@ extension BenchReport {
       case .subtract:
         if let net = estimates.difference(cell.record, minus: baseline.record), !net.isCost {
           open.append(
-            Unknown(cell: cell.id, figure: .netCost, reason: "the rounds do not tell it from the loop around it"))
+            Unknown(
+              cell: cell.id, figure: .netCost, reason: "the rounds do not distinguish it from the loop around it"))
         }
       }
       return open

@@ -4,33 +4,33 @@ extension CellRecord {
   /// How a cell's guests were kept from running while they were measured.
   public struct Disturbance: Codable, Equatable, Sendable {
     /// The duration of its runs, in seconds.
-    public var seconds: Double
+    public let seconds: Double
     /// How long its thread did not run meanwhile, in seconds.
-    public var waited: Double
+    public let waited: Double
     /// The longest such time in one run, in seconds.
-    public var longestWait: Double
+    public let longestWait: Double
     /// How often its thread was preempted.
-    public var preemptions: UInt64
+    public let preemptions: UInt64
     /// How often a foreign signal ended KVM_RUN.
-    public var signals: UInt64
+    public let signals: UInt64
 
+    /// The disturbance of one run, unless `longestWait` is given.
     public init(
-      seconds: Double = 0, waited: Double = 0, longestWait: Double = 0, preemptions: UInt64 = 0, signals: UInt64 = 0
+      seconds: Double = 0, waited: Double = 0, longestWait: Double? = nil, preemptions: UInt64 = 0, signals: UInt64 = 0
     ) {
       self.seconds = seconds
       self.waited = waited
-      self.longestWait = longestWait
+      self.longestWait = longestWait ?? waited
       self.preemptions = preemptions
       self.signals = signals
     }
 
-    /// Adds one run.
-    public mutating func add(seconds: Double, waited: Double, preemptions: UInt64, signals: UInt64) {
-      self.seconds += seconds
-      self.waited += waited
-      longestWait = max(longestWait, waited)
-      self.preemptions += preemptions
-      self.signals += signals
+    /// The disturbance of the runs of both.
+    public static func + (one: Self, other: Self) -> Self {
+      Self(
+        seconds: one.seconds + other.seconds, waited: one.waited + other.waited,
+        longestWait: max(one.longestWait, other.longestWait), preemptions: one.preemptions + other.preemptions,
+        signals: one.signals + other.signals)
     }
   }
 }

@@ -6,10 +6,14 @@ public import Registers
 /// One benchmark: its cells, their comparisons, and the verdicts on the claims.
 public struct BenchReport: Codable, Equatable, Sendable {
   /// The version of this schema.
-  public static let currentSchemaVersion = 1
+  public static let currentSchemaVersion = 2
+  /// The versions that this program reads: version 1 has no identity.
+  public static let readableSchemaVersions = 1...currentSchemaVersion
 
   public let schemaVersion: Int
   public let kind: String
+  /// The host, the moment and the run; null in results of version 1.
+  @Nullable public private(set) var identity: ResultIdentity?
   /// The version of the program that measured.
   public let version: String
   /// Whether it ended early.
@@ -91,11 +95,14 @@ public struct BenchReport: Codable, Equatable, Sendable {
 
   /// The report of a benchmark: statistics, warnings, comparisons, verdicts, break-even.
   public init(_ record: BenchRecord) {
-    let cells = record.cells.map { Cell($0, seed: record.seed) }
+    let cells = record.cells.map {
+      Cell($0, seed: record.seed, isExact: record.environment.isExact, unit: record.unit)
+    }
     let doubt = record.clock.doubt ?? (record.environment.isExact ? nil : Self.doubtOfClock(cells))
     let words = doubt.map { "the clock cannot be believed, and nothing is decided by it: \($0)" }
     schemaVersion = Self.currentSchemaVersion
     kind = "bench"
+    identity = record.identity
     version = record.version
     partial = record.ended == .cancelled
     ended = record.ended
@@ -109,21 +116,24 @@ public struct BenchReport: Codable, Equatable, Sendable {
     environment = record.environment
     warnings =
       ([words].compactMap { $0 } + record.warnings + Self.deviations(of: record.cells) + Self.warnings(of: cells)
-      + [record.lackOfRounds].compactMap { $0 }).uniqued
+      + [record.lackOfRounds, record.briefness].compactMap { $0 }).uniqued
     clock = Clock(overheadCycles: record.clock.overheadCycles, hertz: record.clock.hertz, doubt: doubt)
     self.cells = cells
     unknown = Self.openFigures(of: cells, record.estimates)
     comparisons = record.comparisons(isDoubted: doubt != nil)
-    breakEven = BreakEven(
-      cells: record.cells, isExact: record.environment.isExact, seed: record.seed, doubtOfClock: doubt)
+    // The cost model is fitted to the rounds of one host.
+    breakEven =
+      record.unit == .rounds
+      ? BreakEven(
+        cells: record.cells, isExact: record.environment.isExact, seed: record.seed, doubtOfClock: doubt) : nil
     verdicts = Claim.allCases.map { Verdict(on: $0, from: record, doubtOfClock: doubt) }
     recommendations = record.recommendations(doubtOfClock: doubt)
   }
 
   /// The record from which the report was made.
-  var record: BenchRecord {
+  package var record: BenchRecord {
     BenchRecord(
-      version: version, ended: ended, seed: seed, precision: precision, timeBudget: timeBudget,
+      identity: identity, version: version, ended: ended, seed: seed, precision: precision, timeBudget: timeBudget,
       roundBudget: roundBudget, elapsed: elapsed, host: host, msr: msr, environment: environment, warnings: warnings,
       clock: clock, cells: cells.map(\.record))
   }
@@ -132,7 +142,7 @@ public struct BenchReport: Codable, Equatable, Sendable {
   public var unit: String { environment.unit }
 
   /// The comparisons between its cells.
-  package var estimates: Estimates { Estimates(seed: seed) }
+  package var estimates: Estimates { Estimates(seed: seed, isExact: environment.isExact) }
 
   /// The comparison of this cell with its baseline.
   public func comparison(of cell: Cell) -> Comparison? {
@@ -148,20 +158,39 @@ extension BenchRecord {
   fileprivate var lackOfRounds: String? {
     guard !environment.isExact,
       let rounds = cells.filter(\.isMeasured).map({ $0.rounds.count { !$0.isEmpty } }).min(),
-      rounds < RatioEstimate.fewestRounds
+      rounds < unit.fewest(confidence: 0.95)
     else { return nil }
-    return "a cell was measured in no more than \(rounds) \(rounds == 1 ? "round" : "rounds"): intervals of fewer than "
-      + "\(RatioEstimate.fewestRounds) are not to be relied on"
+    let (few, fewest) = (rounds == 1 ? unit.name.one : unit.name.many, unit.fewest(confidence: 0.95))
+    switch unit {
+    case .rounds:
+      return "a cell was measured in no more than \(rounds) \(few): intervals of fewer than \(fewest) are not to be "
+        + "relied on"
+    case .hosts: return "too few hosts: \(rounds), and an interval needs \(fewest); ranges stand in their place"
+    }
   }
+
+  /// A warning about a benchmark that saw few moments of the machine; nil where the clock has no noise, of hosts, and
+  /// where `lackOfRounds` says more.
+  fileprivate var briefness: String? {
+    guard unit == .rounds, !environment.isExact, lackOfRounds == nil, cells.contains(where: \.isMeasured),
+      elapsed < Self.fewMoments
+    else { return nil }
+    return "the benchmark lasted \(Decimal.text(elapsed, digits: 1)) s: costs change from one moment to the next, and "
+      + "the intervals of costs and differences show only the moments in that time; give more --time or --spread"
+  }
+
+  /// A benchmark that is shorter than this many seconds shows few moments of the machine.
+  private static var fewMoments: Double { 4 }
 
   /// Each cell that is divided by a baseline, over that.
   fileprivate func comparisons(isDoubted: Bool) -> [BenchReport.Comparison] {
     pairs(for: .divide).compactMap { cell, baseline in
-      estimates.ratio(cell, over: baseline).map {
-        BenchReport.Comparison(
-          cell: cell.id, baseline: baseline.id, ratio: $0.ratio, interval: $0.interval,
-          differs: $0.differs && !isDoubted)
-      }
+      guard let ratio = estimates.ratio(cell, over: baseline) else { return nil }
+      let difference = estimates.difference(cell, minus: baseline)
+      return BenchReport.Comparison(
+        cell: cell.id, baseline: baseline.id, ratio: ratio.ratio, interval: ratio.interval,
+        differs: ratio.differs && !isDoubted, difference: difference?.difference,
+        differenceInterval: difference?.interval)
     }
   }
 }

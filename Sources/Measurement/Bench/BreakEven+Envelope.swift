@@ -17,13 +17,13 @@ extension BreakEven {
     var crossings: [Crossing] = []
     for (index, one) in models.enumerated() {
       for other in models[(index + 1)...] {
-        let dearest = max(abs(one.perWrite), abs(other.perWrite))
-        guard abs(one.perWrite - other.perWrite) > sameCost * dearest else { continue }
+        let larger = max(abs(one.perWrite), abs(other.perWrite))
+        guard abs(one.perWrite - other.perWrite) > sameCost * larger else { continue }
         let below = one.perWrite > other.perWrite ? one : other
         let above = one.perWrite > other.perWrite ? other : one
         guard let start = below.crossing(above, exits: 0), let slope = below.crossingPerExit(above) else { continue }
         let startInterval = replicates?.interval(below.policy, above.policy) { $0.crossing($1, exits: 0) }
-        // Where noise leaves open whose writes are cheaper, nothing crosses.
+        // Where noise leaves open whose writes cost less, nothing crosses.
         guard replicates == nil || startInterval != nil else { continue }
         let crossing = Crossing(
           below: below.policy, above: above.policy, atNoExit: start, atNoExitInterval: startInterval,
@@ -87,7 +87,7 @@ extension BreakEven {
 extension BreakEven {
   // MARK: Checks by the cells
 
-  /// Whether measurements confirm a crossing: on each side some guest, measured under both policies, is cheaper under
+  /// Whether measurements confirm a crossing: on each side some guest, measured under both policies, costs less under
   /// the policy that the crossing names for that side.
   ///
   /// The interval of the ratio decides; where the clock has no noise, the ratio.
@@ -96,10 +96,10 @@ extension BreakEven {
     let pairs = cells(crossing.below).compactMap { below in
       cells(crossing.above).first { $0.guest == below.guest }.map { (below: below, above: $0) }
     }
-    func isCheaper(_ one: CellRecord, _ other: CellRecord) -> Bool {
+    func costsLess(_ one: CellRecord, _ other: CellRecord) -> Bool {
       guard
         let ratio = try? RatioEstimate(
-          of: other.settledRounds, over: one.settledRounds,
+          of: other.settledRounds, over: one.settledRounds, isExact: isExact,
           generator: SeededGenerator(seed: seed, stream: "crossing \(other.id) over \(one.id)"))
       else { return false }
       return isExact ? ratio.ratio > 1 : ratio.differs && ratio.ratio > 1
@@ -107,15 +107,17 @@ extension BreakEven {
     func isBelow(_ cell: CellRecord) -> Bool {
       Double(cell.writesPerEntry) < crossing.atNoExit + crossing.perExit * Double(cell.exitsPerEntry)
     }
-    return pairs.contains { isBelow($0.below) && isCheaper($0.below, $0.above) }
-      && pairs.contains { !isBelow($0.below) && isCheaper($0.above, $0.below) }
+    return pairs.contains { isBelow($0.below) && costsLess($0.below, $0.above) }
+      && pairs.contains { !isBelow($0.below) && costsLess($0.above, $0.below) }
   }
 
-  /// The points at which the policy that the model names was measured dearer than another.
+  /// The points at which the policy that the model names was measured to cost more than another.
   ///
-  /// Only the cheapest other is named. It has to be cheaper by more than a tie, and the interval of the ratio, round by
+  /// Only the cheapest other is named. It has to cost less by more than a tie, and the interval of the ratio, round by
   /// round, to leave out 1.
-  static func contradictions(_ cells: [CellRecord], _ winners: [Winner], seed: UInt64) -> [Contradiction] {
+  static func contradictions(
+    _ cells: [CellRecord], _ winners: [Winner], isExact: Bool, seed: UInt64
+  ) -> [Contradiction] {
     var contradictions: [Contradiction] = []
     var seen: Set<Guest> = []
     for cell in cells where seen.insert(cell.guest).inserted {
@@ -125,7 +127,7 @@ extension BreakEven {
         let cheapest = measured.min(by: { $0.median ?? .infinity < $1.median ?? .infinity }),
         cheapest.policy != named.policy,
         let estimate = try? RatioEstimate(
-          of: own.settledRounds, over: cheapest.settledRounds,
+          of: own.settledRounds, over: cheapest.settledRounds, isExact: isExact,
           generator: SeededGenerator(seed: seed, stream: "break-even \(own.id) over \(cheapest.id)")),
         estimate.differs, estimate.ratio > 1 + tie
       else { continue }
@@ -139,7 +141,7 @@ extension BreakEven {
 }
 
 extension BreakEven.Model {
-  /// From how many writes on another policy is cheaper; nil where its writes are no cheaper.
+  /// From how many writes on another policy costs less; nil where its writes cost no less.
   func crossing(_ other: Self, exits: Double) -> Double? {
     guard perWrite > other.perWrite else { return nil }
     let writes = (other.cost(writes: 0, exits: exits) - cost(writes: 0, exits: exits)) / (perWrite - other.perWrite)

@@ -16,9 +16,9 @@ extension BreakEven {
   /// The break-even of those cells that have the most in common: one entry, one MSR, no neighbour.
   ///
   /// `bare` and `chatty` count as guests that do not write. The policy `adaptive` has no cost of its own for a write or
-  /// an exit: it takes one side of the break-even or the other, and is left out. `isExact` says that the clock has no
-  /// noise, so that figures decide by themselves. The seed draws the intervals. By a clock that cannot be believed
-  /// (`doubtOfClock` says why) no winner is named. Nil where fewer than two policies have cells enough.
+  /// an exit, because it takes one side of the break-even or the other, so it is left out. `isExact` says that the
+  /// clock has no noise, so that figures decide without intervals. The seed draws the intervals. If the clock cannot be
+  /// believed (`doubtOfClock` is the reason), no winner is named. Nil where fewer than two policies have enough cells.
   public init?(
     cells: [CellRecord], isExact: Bool = false, seed: UInt64 = 0, doubtOfClock: String? = nil
   ) {
@@ -58,7 +58,8 @@ extension BreakEven {
     }
     self.init(
       models: models, checks: checks, crossings: crossings, winners: winners,
-      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, seed: seed), leftOut: leftOut,
+      contradictions: Self.contradictions(fitted.flatMap(\.cells), winners, isExact: isExact, seed: seed),
+      leftOut: leftOut,
       withheld: nil)
   }
 
@@ -123,9 +124,6 @@ extension BreakEven {
     }
     return firstThat { $0.model != nil && !$0.checks.isEmpty } ?? firstThat { $0.model != nil }
   }
-
-  /// The largest relative error on cells that the models had not seen; nil where there were none.
-  public var worstError: Double? { checks.map { abs($0.relativeError) }.max() }
 
   /// The properties that the cells of one break-even share.
   private struct Group: Equatable {
@@ -202,8 +200,9 @@ extension CellRecord {
 // MARK: Intervals
 
 // Rounds are drawn with replacement, and every policy is fitted anew. The rounds of all cells are drawn together, since
-// those of one index were measured under the same circumstances (as in `MedianBootstrap`). The intervals show how noise
-// moves the lines; the checks show how far costs are from straight lines.
+// those of one index were measured under the same circumstances (as in `MedianBootstrap`). An interval also reaches as
+// far as the fits of four stretches of the run differ (`Stretches`). The intervals show how noise moves the lines; the
+// checks show how far costs are from straight lines.
 extension BreakEven {
   /// The models of every replicate, and the intervals that follow.
   struct Replicates {
@@ -211,6 +210,9 @@ extension BreakEven {
 
     /// The models of a replicate by policy.
     private let models: [[Known<PolicyName>: Model]]
+    /// The models of all rounds, and those of each stretch of the run.
+    private let whole: [Known<PolicyName>: Model]
+    private let stretches: [[Known<PolicyName>: Model]]
     private let rounds: Int
 
     /// Draws rounds of each policy's cells; nil where there are too few rounds to tell how they differ.
@@ -221,13 +223,21 @@ extension BreakEven {
         let most = cells.flatMap({ $0.cells.map(\.rounds.count) }).max()
       else { return nil }
       rounds = fewest
+      func fit(_ draws: [Int]) -> [Known<PolicyName>: Model]? {
+        let models = rows.compactMap { policy, rows in Model(policy, rows.compactMap { $0.point(draws) }) }
+        guard models.count == rows.count else { return nil }
+        return Dictionary(models.map { ($0.policy, $0) }, uniquingKeysWith: { first, _ in first })
+      }
+      guard let whole = fit([Int](repeating: 1, count: most)) else { return nil }
+      self.whole = whole
+      stretches = Stretches.ranges(of: most).compactMap { stretch in
+        fit((0..<most).map { stretch.contains($0) ? 1 : 0 })
+      }
       var generator = SeededGenerator(seed: seed, stream: "break-even")
       models = (0..<Self.count).compactMap { _ in
         var draws = [Int](repeating: 0, count: most)
         for _ in 0..<most { draws[generator.index(below: most)] += 1 }
-        let models = rows.compactMap { policy, rows in Model(policy, rows.compactMap { $0.point(draws) }) }
-        guard models.count == rows.count else { return nil }
-        return Dictionary(models.map { ($0.policy, $0) }, uniquingKeysWith: { first, _ in first })
+        return fit(draws)
       }
     }
 
@@ -235,14 +245,19 @@ extension BreakEven {
     func interval(
       _ one: Known<PolicyName>, _ other: Known<PolicyName>, of figure: (Model, Model) -> Double?
     ) -> Interval? {
-      let values = models.compactMap { models -> Double? in
+      func value(_ models: [Known<PolicyName>: Model]) -> Double? {
         guard let one = models[one], let other = models[other] else { return nil }
         return figure(one, other).flatMap { $0.isNaN ? nil : $0 }
-      }.sorted()
-      // A replicate without the figure could lie anywhere: as many as lie outside the interval are borne, and no more.
+      }
+      let values = models.compactMap(value).sorted()
+      // A replicate without the figure could lie anywhere, so only as many are accepted as lie outside the interval.
       let outside = Int((MedianBootstrap.tail(confidence: 0.95, rounds: rounds) * Double(models.count)).rounded(.down))
       guard models.count - values.count <= outside, values.count > 2 * outside else { return nil }
-      return Interval(values[outside], values[values.count - 1 - outside])
+      let (low, high) = (values[outside], values[values.count - 1 - outside])
+      guard let centre = value(whole),
+        let reach = Stretches.reach(of: stretches.map { value($0) ?? .infinity }, confidence: 0.95)
+      else { return nil }
+      return Interval(min(low, centre - reach), max(high, centre + reach))
     }
   }
 

@@ -41,9 +41,9 @@ public struct BreakEven: Codable, Equatable, Sendable {
 
   /// The line writes = atNoExit + perExit × exits on which two policies cost the same.
   public struct Crossing: Codable, Equatable, Sendable {
-    /// The policy that is cheaper below the line: with fewer writes.
+    /// The policy that costs less below the line: with fewer writes.
     public let below: Known<PolicyName>
-    /// The policy that is cheaper above it.
+    /// The policy that costs less above it.
     public let above: Known<PolicyName>
     /// Writes per entry at which they cost the same without an exit.
     public let atNoExit: Double
@@ -60,17 +60,17 @@ public struct BreakEven: Codable, Equatable, Sendable {
     /// Exits per entry.
     public let exits: Int
     public let policy: Known<PolicyName>
-    /// The policies that cost hardly more (2 %), or no more than noise tells apart, at both ends of the range.
+    /// The policies that cost at most 2 % more, or whose difference is within the noise, at both ends of the range.
     public let equals: [Known<PolicyName>]
     /// Writes per entry from which on it wins.
     public let from: Double
     /// Writes per entry up to which it wins; null where it wins up to the most that were measured.
     @Nullable public private(set) var to: Double?
-    /// The 95 % interval of that; null where there are too few rounds, or noise leaves open whose writes are cheaper.
+    /// The 95 % interval of that; null where there are too few rounds, or noise leaves open whose writes cost less.
     @Nullable public private(set) var toInterval: Interval?
   }
 
-  /// A point at which another policy was measured cheaper than the one that the model names.
+  /// A point at which another policy was measured to cost less than the one that the model names.
   public struct Contradiction: Codable, Equatable, Sendable {
     /// Exits and writes per entry of the measured cells.
     public let exits: Int
@@ -79,7 +79,7 @@ public struct BreakEven: Codable, Equatable, Sendable {
     public let named: Known<PolicyName>
     /// The policy whose cell is the cheapest.
     public let cheaper: Known<PolicyName>
-    /// The named policy's cell over the cheaper one's.
+    /// The named policy's cell over the cheapest one's.
     public let ratio: Double
     /// Its 95 % interval.
     public let interval: Interval

@@ -1,54 +1,56 @@
-// A cell in which a Linux kernel that nobody here wrote does the work.
+// A cell in which a Linux kernel does the work.
 
 public import Registers
 
 extension CellRecord {
-  /// What there is to tell of a kernel, beside what all cells have.
+  /// The data of a kernel's cell, beside those of every cell.
   public struct Kernel: Codable, Equatable, Sendable {
-    /// What it does in each iteration.
-    public var work: Known<KernelWork>
-    /// What it was told to do against Spectre v2.
-    public var mitigation: Known<KernelMitigation>
-    /// What it does, by what it says; null where that has no name here, and where it did not come to say it.
-    @Nullable public var taken: Known<KernelMitigation>?
-    /// What it says of Spectre v2, word for word; null where it did not come to say it.
-    @Nullable public var says: String?
+    /// The work of each iteration.
+    public let work: Known<KernelWork>
+    /// The mitigation of Spectre v2 that it was told to use.
+    public let mitigation: Known<KernelMitigation>
+    /// The mitigation that it uses, by its own report; null if that has no name here, or was not read.
+    @Nullable public private(set) var taken: Known<KernelMitigation>?
+    /// Its own report on Spectre v2, verbatim; null if it was not read.
+    @Nullable public private(set) var says: String?
+    /// Whether it isolates its page tables from user mode (PTI), by its own report; null if that was not read, and in
+    /// results of older versions.
+    @Nullable public private(set) var isIsolated: Bool?
     /// All iterations in which writes were counted.
-    public var iterations: UInt64
+    public let iterations: UInt64
     /// Writes of the MSR in them that reached the VMM.
-    public var writes: UInt64
-    /// The interrupts that can have been in them, at most: each that comes in user mode enters the kernel, too; null
-    /// where nobody counts them.
-    @Nullable public var interrupts: UInt64?
+    public let writes: UInt64
+    /// The most interrupts that can have come in them; null if they are not counted.
+    ///
+    /// Each one in user mode enters the kernel as well.
+    @Nullable public private(set) var interrupts: UInt64?
 
-    /// A kernel that is yet to be booted.
-    public init(_ work: KernelWork, told mitigation: KernelMitigation) {
+    /// A kernel that reports this of Spectre v2, with the counts of some iterations.
+    public init(
+      _ work: KernelWork, told mitigation: KernelMitigation, says: String? = nil, isIsolated: Bool? = nil,
+      iterations: UInt64 = 0, writes: UInt64 = 0, interrupts: UInt64? = nil
+    ) {
       self.work = .known(work)
       self.mitigation = .known(mitigation)
-      (taken, says, interrupts) = (nil, nil, nil)
-      (iterations, writes) = (0, 0)
-    }
-
-    /// Adds what was counted in some more iterations of a kernel that says this of Spectre v2.
-    public mutating func add(iterations: UInt64, writes: UInt64, interrupts: UInt64?, says: String?) {
+      self.iterations = iterations
+      self.writes = writes
       self.says = says
+      self.isIsolated = isIsolated
       taken = says.flatMap(KernelMitigation.init(reported:)).map(Known.known)
-      self.iterations &+= iterations
-      self.writes &+= writes
-      self.interrupts = interrupts.map { (self.interrupts ?? 0) &+ $0 }
+      self.interrupts = interrupts
     }
 
-    /// Whether it does what it was told; nil where that cannot be told.
+    /// Whether it uses the mitigation that it was told to use; nil if unknown.
     public var hasTaken: Bool? {
       guard says != nil else { return nil }
       return mitigation == .auto || taken == mitigation
     }
   }
 
-  /// The workload of every kernel's cell; which work it is stands where the entry stands.
+  /// The workload of every kernel's cell; the work's name takes the entry's place.
   private static let linux = "linux"
 
-  /// A cell of a kernel under a policy, held against the same kernel under `passthrough`.
+  /// A cell of a kernel under a policy, compared with the same kernel under `passthrough`.
   public init(_ kernel: Kernel, under policy: PolicyName) {
     self.init(
       id: Self.identifier(kernel.work, .known(policy), kernel.mitigation), workload: Known(Self.linux),
@@ -67,7 +69,7 @@ extension CellRecord {
 }
 
 extension BenchReport {
-  /// The kernels that say something else than they were told, each in a sentence.
+  /// Warnings about kernels that report another mitigation than they were told to use.
   static func deviations(of cells: [CellRecord]) -> [String] {
     let deviating = cells.filter { $0.kernel?.hasTaken == false }
     return deviating.compactMap(\.kernel).map { "\($0.mitigation): \($0.says ?? "")" }.uniqued.compactMap { key in
@@ -75,8 +77,8 @@ extension BenchReport {
       guard let kernel = alike.first?.kernel else { return nil }
       let policies = alike.map(\.policy.text).uniqued.joined(separator: ", ")
       return
-        "the kernel that was told \(kernel.mitigation) says \"\(kernel.says ?? "")\" under \(policies): its cells are of "
-        + "what it says, not of what it was told"
+        "the kernel that was told \(kernel.mitigation) says \"\(kernel.says ?? "")\" under \(policies): its cells are "
+        + "those of the mitigation that it says"
     }
   }
 }

@@ -1,17 +1,20 @@
-// One cell of the benchmark as it was measured: a guest under a policy, and its samples. Nothing here is derived from
-// anything else here.
+// One cell of a benchmark as it was measured: a guest under a policy, and its samples. No property is derived from
+// others.
 
 public import Registers
 
 /// A workload, an entry and a policy that were measured together, or why they were not.
 public struct CellRecord: Codable, Equatable, Sendable {
-  /// What it is, in a stable string that `identifier` makes.
+  /// Its stable name, which `identifier` makes.
   public var id: String
   /// A workload or a primitive.
   public var workload: Known<WorkloadName>
   /// How user mode reaches the kernel; `none` where there is no user mode, as in every primitive.
   public var entry: Known<Entry>
   public var policy: Known<PolicyName>
+  /// Who carries the policy out where it names a mechanism of the hardware (`autoload`, `shadow`); null for any other
+  /// policy, and in results of older versions.
+  @Nullable public var mechanism: Known<PolicyMechanism>?
   /// The MSR that it writes; null where it writes none.
   @Nullable public var msr: Known<MSR>?
   /// The VM that writes the MSR all the time beside it; null where it is alone.
@@ -24,7 +27,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
   @Nullable public var userBranches: Int?
   /// Where its writes of the MSR end; `none` where it writes none.
   ///
-  /// Where the instruction of a primitive that writes no MSR ends, its exits say: `end`.
+  /// For a primitive that writes no MSR, `end` says where its instruction ends.
   public var place: Place
   public var status: Status
   /// Why it was not measured or does not count, in a sentence; null where it was measured.
@@ -39,9 +42,13 @@ public struct CellRecord: Codable, Equatable, Sendable {
   @Nullable public var vmmExitsPerEntry: Double?
   /// Exits per iteration as KVM counted them, those to the VMM included; null where KVM does not count.
   @Nullable public var kvmExitsPerEntry: Double?
-  /// The id of the cell that this one is held against.
+  /// By how much each of KVM's statistics grew per iteration, all of a run included; missing where KVM has none.
+  public var kvmStatisticsPerEntry: [String: Double]?
+  /// Exits per iteration by the reason that the processor gave KVM; missing where that was not asked for.
+  public var exitReasonsPerEntry: [String: Double]?
+  /// The id of the cell that this one is compared with.
   @Nullable public var baseline: String?
-  /// How: a primitive's baseline loop is subtracted, a workload is divided by its bare entry.
+  /// How the baseline is used: a primitive's loop is subtracted, a workload is divided by its bare entry.
   @Nullable public var baselineUse: BaselineUse?
   /// What kept its guests from running while they were measured; null where it was not measured.
   @Nullable public var disturbance: Disturbance?
@@ -66,7 +73,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
     case none
   }
 
-  /// What became of the cell.
+  /// Whether the cell was measured.
   public enum Status: String, Codable, CaseIterable, Sendable {
     case measured
     /// This host cannot do it.
@@ -77,7 +84,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
     case failed
   }
 
-  /// What a baseline is for.
+  /// How a baseline is used.
   public enum BaselineUse: String, Codable, CaseIterable, Sendable {
     case subtract
     case divide
@@ -87,9 +94,10 @@ public struct CellRecord: Codable, Equatable, Sendable {
   public init(
     id: String? = nil, workload: Known<WorkloadName>, entry: Known<Entry>, policy: Known<PolicyName>,
     msr: Known<MSR>? = nil, neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0,
-    userBranches: Int? = nil, place: Place = .none, status: Status = .measured, reason: String? = nil,
-    iterationsPerSample: Int = 0, rounds: [[Double]] = [], vmmExitsPerEntry: Double? = nil,
-    kvmExitsPerEntry: Double? = nil, baseline: String? = nil, baselineUse: BaselineUse? = nil
+    userBranches: Int? = nil, mechanism: Known<PolicyMechanism>? = nil, place: Place = .none,
+    status: Status = .measured, reason: String? = nil, iterationsPerSample: Int = 0, rounds: [[Double]] = [],
+    vmmExitsPerEntry: Double? = nil, kvmExitsPerEntry: Double? = nil, baseline: String? = nil,
+    baselineUse: BaselineUse? = nil
   ) {
     self.id =
       id
@@ -99,6 +107,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
     self.workload = workload
     self.entry = entry
     self.policy = policy
+    self.mechanism = mechanism
     self.msr = msr
     self.neighbour = neighbour
     self.writesPerEntry = writesPerEntry
@@ -113,6 +122,8 @@ public struct CellRecord: Codable, Equatable, Sendable {
     self.kvmExitsPerEntry = kvmExitsPerEntry
     self.baseline = baseline
     self.baselineUse = baselineUse
+    kvmStatisticsPerEntry = nil
+    exitReasonsPerEntry = nil
     disturbance = nil
     kernel = nil
   }
@@ -133,14 +144,14 @@ extension CellRecord {
     if workload == .ibrs {
       if writesPerEntry != 2 { parts.append("w\(writesPerEntry)") }
       if exitsPerEntry != 0 { parts.append("x\(exitsPerEntry)") }
-    } else if workload == .chatty, exitsPerEntry != 1 {
+    } else if workload == .chatty || workload == .retpoline, exitsPerEntry != (workload == .chatty ? 1 : 0) {
       parts.append("x\(exitsPerEntry)")
     }
     if userBranches > 0 { parts.append("b\(userBranches)") }
     return parts.joined(separator: "/") + (neighbour.map { "+neighbour-\($0.rawValue)" } ?? "")
   }
 
-  /// Whether it was measured and there is something to say about it.
+  /// Whether it was measured and has samples.
   public var isMeasured: Bool { status == .measured && rounds.contains { !$0.isEmpty } }
 
   /// The rounds without their warm-up.
@@ -149,7 +160,7 @@ extension CellRecord {
   /// The median of all samples that are not warm-up; nil where there are none.
   var median: Double? { settledRounds.flatMap { $0 }.median }
 
-  /// Where its instruction ends: its place, and for a primitive that writes no MSR what the exits say.
+  /// Where its instruction ends: its place, or for a primitive that writes no MSR the place that its exits show.
   ///
   /// A primitive does one thing per iteration; half an exit tells one from none whatever disturbs the count.
   public var end: Place {
@@ -166,4 +177,18 @@ extension CellRecord {
 
   /// Whether it writes SPEC_CTRL itself.
   package var writesSpecCtrl: Bool { msr == nil || msr?.value == .specCtrl }
+}
+
+extension CodingUserInfoKey {
+  /// Set to decode results without their samples, which are most of them: what is left are statistics.
+  public static let withoutSamples = CodingUserInfoKey(rawValue: "withoutSamples")
+}
+
+extension KeyedDecodingContainer {
+  /// Called by the synthesised decoding of a cell; no rounds where the samples are not wanted.
+  func decode(_ type: [[Double]].Type, forKey key: Key) throws -> [[Double]] {
+    let decoder = try superDecoder(forKey: key)
+    if let key = CodingUserInfoKey.withoutSamples, decoder.userInfo[key] != nil { return [] }
+    return try [[Double]](from: decoder)
+  }
 }

@@ -1,9 +1,9 @@
-// What each policy costs whom: the guest that writes SPEC_CTRL at each entry, the guest that never writes it, and the
-// guest that exits.
+// The cost of each policy for the guest that writes SPEC_CTRL at each entry, for the guest that never writes it, and
+// for the guest that exits.
 
 package import Registers
 
-/// The cells that tell what one policy costs.
+/// The cells that show the cost of one policy.
 package struct PolicyCost {
   package let policy: Known<PolicyName>
   /// The guest `ibrs`: two writes at each entry.
@@ -17,10 +17,10 @@ package struct PolicyCost {
 }
 
 extension BenchRecord {
-  /// The entry by which kernels were entered, the first where there were several; nil where none was.
+  /// The entry of the cells, the first where there are several; nil where there is none.
   var entryOfCosts: Known<Entry>? { cells.first { $0.isMeasured && $0.kernel == nil && !$0.isPrimitive }?.entry }
 
-  /// What each measured policy costs: those known here in their usual order, then the others.
+  /// The cost of each measured policy: those known here in their usual order, then the others.
   var policyCosts: [PolicyCost] {
     let measured = cells.filter { $0.isMeasured && $0.kernel == nil && $0.neighbour == nil && $0.entry == entryOfCosts }
     let policies = measured.map(\.policy).uniqued
@@ -39,7 +39,7 @@ extension BenchRecord {
 }
 
 extension BenchReport {
-  /// What each measured policy costs.
+  /// The cost of each measured policy.
   package var policyCosts: [PolicyCost] { record.policyCosts }
 
   /// The entry of those costs.

@@ -1,11 +1,11 @@
-// Which policy the owner of this host should use, and why. It follows from how far each policy protects, which was
-// proved, and from what each costs, which was measured.
+// Which policy to use on this host, and why. It follows from the protection of each policy, which was proved, and from
+// its cost, which was measured.
 
 public import Registers
 
-/// What is recommended for guests that may be told IBRS_ALL, or for those that may not.
+/// The recommendation for guests that are told of IBRS_ALL, or for those that are not.
 public struct Recommendation: Codable, Equatable, Sendable {
-  /// What guests may be told decides what they do.
+  /// What guests are told determines what they write.
   public enum Situation: String, Codable, CaseIterable, Sendable {
     /// They are told IBRS_ALL: a kernel that knows it writes the register once.
     case toldIBRSAll
@@ -32,12 +32,12 @@ public struct Recommendation: Codable, Equatable, Sendable {
 }
 
 extension Recommendation {
-  /// How much dearer a policy may be and still count as costing the same: the default precision.
+  /// How much more a policy may cost and still count as costing the same: the default precision.
   static let sameCost = 1.02
 }
 
 extension BenchRecord {
-  /// What follows for each kind of guest; empty where the benchmark is not about SPEC_CTRL.
+  /// The recommendation for each kind of guest; empty where the benchmark is not about SPEC_CTRL.
   func recommendations(doubtOfClock: String?) -> [Recommendation] {
     guard msr.isSpecCtrl else { return [] }
     if doubtOfClock != nil {
@@ -50,8 +50,9 @@ extension BenchRecord {
     switch host.speculation.hasIBRSAll {
     case true?: break
     case false?:
-      return Recommendation(.toldIBRSAll, reason: "this host has no IBRS_ALL: a guest told so relies on nothing")
-    case nil: return Recommendation(.toldIBRSAll, reason: "nobody says whether this host has IBRS_ALL")
+      return Recommendation(
+        .toldIBRSAll, reason: "this host has no IBRS_ALL: a guest that is told of it would be unprotected")
+    case nil: return Recommendation(.toldIBRSAll, reason: "it is unknown whether this host has IBRS_ALL")
     }
     let candidates = costs(protecting: [.always])
     guard let best = cheapest(candidates, for: \.exiting) else {
@@ -84,7 +85,7 @@ extension BenchRecord {
       reason: [own, other, barrier].compactMap { $0 }.joined(separator: ", "))
   }
 
-  /// The costs of the policies that protect so far.
+  /// The costs of the policies with one of these levels of protection.
   private func costs(protecting levels: Set<ProtectionLevel>) -> [PolicyCost] {
     policyCosts.filter { level(of: $0.policy)?.value.map(levels.contains) ?? false }
   }
@@ -94,8 +95,8 @@ extension BenchRecord {
   /// Why there is none: nothing was measured, or `reason`.
   private func missing(_ candidates: [PolicyCost], _ reason: String) -> String {
     let possible = (host.policies ?? [:]).values.contains { $0.protects.map { $0 != .none } ?? false }
-    if host.policies == nil { return "nobody says how far a policy protects here" }
-    return candidates.isEmpty && !possible ? reason : "the guests that would tell were not measured"
+    if host.policies == nil { return "it is unknown how far each policy protects here" }
+    return candidates.isEmpty && !possible ? reason : "the guests that would decide it were not measured"
   }
 
   /// The first of those whose guest costs the least.
@@ -103,7 +104,7 @@ extension BenchRecord {
     equals(costs, for: guest).first
   }
 
-  /// Those whose guest costs the least, as far as noise tells them apart, in their order.
+  /// Those whose guest costs the least, within the noise, in their order.
   private func equals(_ costs: [PolicyCost], for guest: KeyPath<PolicyCost, CellRecord?>) -> [PolicyCost] {
     let known = costs.compactMap { cost in
       cost[keyPath: guest].flatMap { cell in cell.median.map { (cost: cost, cell: cell, median: $0) } }
@@ -117,7 +118,7 @@ extension BenchRecord {
     }.map(\.cost)
   }
 
-  /// What a guest's entry costs over a bare one, in words; nil where it is not known.
+  /// A guest's entry over a bare one, as text; nil where it is not known.
   private func factor(_ cell: CellRecord) -> String? {
     guard let id = cell.baseline, cell.baselineUse == .divide, let bare = self.cell(id) else { return nil }
     return estimates.ratio(cell, over: bare).map { Decimal.ratio($0.ratio) }

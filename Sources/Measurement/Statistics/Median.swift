@@ -2,7 +2,7 @@
 
 extension [Double] {
   /// The median; nil where there is no sample.
-  var median: Double? { sorted().middle }
+  package var median: Double? { sorted().middle }
 
   /// The median of samples that are in rank order; nil where there is none.
   var middle: Double? {

@@ -7,6 +7,11 @@
 // well. Intervals are percentile intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know
 // About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the A/A test calls too many equal cells
 // different.
+//
+// The bootstrap takes rounds to be independent of each other, so an interval also reaches as far as stretches of the
+// run differ (`Stretches`), unless the clock is exact.
+
+import Glibc
 
 /// Replicates of two medians from rounds.
 struct MedianBootstrap {
@@ -20,21 +25,27 @@ struct MedianBootstrap {
   let rounds: Int
   /// The medians of each replicate.
   private let replicates: [(first: Double, second: Double)]
+  /// Nil where there are too few rounds for them, and where the clock has no noise.
+  private let stretches: Stretches?
 
   /// Draws replicates; nil where a cell has no round, or a sample that is no finite number.
   ///
-  /// Rounds belong together by their index, and those that lack a cell are left out.
+  /// Rounds belong together by their index, and those that lack a cell are left out. Where the clock is exact, the
+  /// moments of a run do not differ.
   init?(
-    _ firstRounds: [[Double]], _ secondRounds: [[Double]], replicates count: Int, generator: inout SeededGenerator
+    _ firstRounds: [[Double]], _ secondRounds: [[Double]], replicates count: Int, isExact: Bool,
+    generator: inout SeededGenerator
   ) {
     let pairs = zip(firstRounds, secondRounds).filter { !$0.isEmpty && !$1.isEmpty }
-    var one = RankedSamples(pairs.map(\.0))
-    var other = RankedSamples(pairs.map(\.1))
+      .map { (first: $0, second: $1) }
+    var one = RankedSamples(pairs.map(\.first))
+    var other = RankedSamples(pairs.map(\.second))
     rounds = pairs.count
     guard rounds > 0, one.isFinite, other.isFinite else { return nil }
     first = one.median
     second = other.median
     let drawSamples = rounds < Self.roundsEnough
+    stretches = drawSamples || isExact ? nil : Stretches(pairs)
     replicates = (0..<count).map { _ in
       one.clear()
       other.clear()
@@ -47,12 +58,39 @@ struct MedianBootstrap {
     }
   }
 
+  /// What moments do to a figure of two medians.
+  enum Kind {
+    /// A cost, or a difference of costs: one moment's is higher than another's.
+    case cost
+    /// A ratio: a moment makes both cells slower, and the ratio hardly changes.
+    case ratio
+  }
+
   /// The interval that holds a figure of the two medians with this confidence; the figure is a number of any two
   /// medians.
+  func interval(confidence: Double, of kind: Kind, figure: (Double, Double) -> Double) -> Interval {
+    let drawn = interval(ofReplicates: figure, confidence: confidence)
+    guard let stretches else { return drawn }
+    let centre = figure(first, second)
+    switch kind {
+    case .ratio:
+      // What disturbs a ratio multiplies, so its logarithm is as far off either way.
+      let factor = exp(stretches.reach(confidence: confidence) { log(figure($0, $1)) } ?? .infinity)
+      return Interval(min(drawn.lower, centre / factor), max(drawn.upper, centre * factor))
+    case .cost:
+      let reach = stretches.reach(confidence: confidence, of: figure) ?? .infinity
+      let range = stretches.range(of: figure) ?? drawn
+      return Interval(
+        max(-.greatestFiniteMagnitude, min(drawn.lower, centre - reach, range.lower)),
+        min(.greatestFiniteMagnitude, max(drawn.upper, centre + reach, range.upper)))
+    }
+  }
+
+  /// The interval from the replicates alone.
   ///
   /// A tail that is thinner than one replicate lies beyond all of them. Its end is as far beyond the outermost one as
   /// it would be if the tails were the normal distribution's.
-  func interval(confidence: Double, of figure: (Double, Double) -> Double) -> Interval {
+  private func interval(ofReplicates figure: (Double, Double) -> Double, confidence: Double) -> Interval {
     let sorted = replicates.map { figure($0.first, $0.second) }.sorted()
     let tail = Self.tail(confidence: confidence, rounds: rounds)
     let last = Double(sorted.count - 1)
@@ -62,10 +100,10 @@ struct MedianBootstrap {
     guard tail < finest else { return Interval(low, high) }
     let stretch = normalQuantile(of: tail) / normalQuantile(of: finest)
     let centre = figure(first, second)
-    // A figure without bounds has none when it is stretched, either.
+    // An infinite end stays infinite.
     func stretched(_ end: Double) -> Double {
       guard end.isFinite else { return end }
-      // And one that is a number is none beyond all numbers.
+      // A finite end stays finite.
       let most = Double.greatestFiniteMagnitude
       return max(-most, min(most, centre + stretch * (end - centre)))
     }

@@ -27,6 +27,13 @@ public struct RatioEstimate: Equatable, Sendable {
   /// How many rounds hold both cells.
   public let rounds: Int
 
+  init(ratio: Double, interval: Interval, confidence: Double, rounds: Int) {
+    self.ratio = ratio
+    self.interval = interval
+    self.confidence = confidence
+    self.rounds = rounds
+  }
+
   /// Estimates from rounds that are paired by index, in the same unit; rounds that lack either cell are left out.
   ///
   /// The same seed gives the same interval.
@@ -34,14 +41,15 @@ public struct RatioEstimate: Equatable, Sendable {
   /// - Throws: `RatioUnknown` where no round has both, and where either cost may not be above zero.
   public init(
     of cell: [[Double]], over baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
-    generator: SeededGenerator
+    isExact: Bool = false, generator: SeededGenerator
   ) throws(RatioUnknown) {
     var generator = generator
     guard
-      let bootstrap = MedianBootstrap(cell, baseline, replicates: replicates, generator: &generator)
+      let bootstrap = MedianBootstrap(
+        cell, baseline, replicates: replicates, isExact: isExact, generator: &generator)
     else { throw .noCommonRound }
     ratio = try RatioUnknown.ratio(of: bootstrap.first, over: bootstrap.second).ratio
-    interval = bootstrap.interval(confidence: confidence) { $1 > 0 ? $0 / $1 : .infinity }
+    interval = bootstrap.interval(confidence: confidence, of: .ratio) { $1 > 0 ? $0 / $1 : .infinity }
     guard interval.lower > 0, interval.upper.isFinite else { throw .unbounded }
     self.confidence = confidence
     rounds = bootstrap.rounds
@@ -62,13 +70,6 @@ public struct RatioEstimate: Equatable, Sendable {
   public func reaches(precision: Double) -> Bool { standsOnEnoughRounds && relativeWidth <= precision }
 }
 
-/// Whether all ratios are known to this precision: 0.02 is 2 % from end to end of each interval.
-///
-/// A ratio that could not be estimated (nil) is not known.
-public func precisionReached(_ estimates: [RatioEstimate?], precision: Double) -> Bool {
-  estimates.allSatisfy { $0?.reaches(precision: precision) ?? false }
-}
-
 /// The difference of two cells' medians, with an interval from their interleaved rounds: a primitive without its loop.
 public struct DifferenceEstimate: Equatable, Sendable {
   /// The difference of the medians, in the cells' unit.
@@ -78,17 +79,24 @@ public struct DifferenceEstimate: Equatable, Sendable {
   /// How many rounds hold both cells.
   public let rounds: Int
 
+  init(difference: Double, interval: Interval, rounds: Int) {
+    self.difference = difference
+    self.interval = interval
+    self.rounds = rounds
+  }
+
   /// Estimates from rounds that are paired by index; nil where no round has both cells.
   public init?(
     of cell: [[Double]], minus baseline: [[Double]], confidence: Double = 0.95, replicates: Int = 1000,
-    generator: SeededGenerator
+    isExact: Bool = false, generator: SeededGenerator
   ) {
     var generator = generator
     guard
-      let bootstrap = MedianBootstrap(cell, baseline, replicates: replicates, generator: &generator)
+      let bootstrap = MedianBootstrap(
+        cell, baseline, replicates: replicates, isExact: isExact, generator: &generator)
     else { return nil }
     difference = bootstrap.first - bootstrap.second
-    interval = bootstrap.interval(confidence: confidence) { $0 - $1 }
+    interval = bootstrap.interval(confidence: confidence, of: .cost) { $0 - $1 }
     rounds = bootstrap.rounds
   }
 }

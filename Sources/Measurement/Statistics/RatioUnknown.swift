@@ -36,13 +36,13 @@ extension RatioUnknown {
 extension RatioUnknown: CustomStringConvertible {
   public var description: String { text(dividend: "the cell's median", divisor: "the baseline's median") }
 
-  /// The reason in a sentence without a full stop, the two costs called by these names.
+  /// The reason, as a sentence without a full stop; the two costs have these names.
   func text(dividend: String, divisor: String) -> String {
     switch self {
     case .noCommonRound: "no round has samples of both"
     case .notFinite: "a sample is no finite number"
-    case .dividend: "\(dividend) is not above zero, and no cost therefore"
-    case .divisor: "\(divisor) is not above zero, and no cost therefore"
+    case .dividend: "\(dividend) is not above zero, so it is not a cost"
+    case .divisor: "\(divisor) is not above zero, so it is not a cost"
     case .outOfRange: "the costs are too far apart for a ratio"
     case .unbounded: "the rounds disagree by more than the cost, so that its interval has no bounds"
     }

@@ -41,7 +41,7 @@ struct RunRatio: Equatable {
     guard
       let outside = RankSum(first: first.count, second: second.count).pairsOutside(confidence: confidence)
     else { return nil }
-    // A cost that noise put at or below zero is as small as can be; of two such ones the ratio could be anything.
+    // A cost that noise put at or below zero may be as small as can be; the ratio of two such costs could be anything.
     var (low, high): ([Double], [Double]) = ([], [])
     for below in first {
       for above in second {

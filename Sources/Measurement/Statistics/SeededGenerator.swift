@@ -11,9 +11,7 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable {
 
   /// The generator of this seed for one named purpose, independent of those for other names.
   public init(seed: UInt64, stream: String) {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in stream.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    var mixer = SeededGenerator(seed: seed ^ hash)
+    var mixer = SeededGenerator(seed: seed ^ FNV1a.hash(stream.utf8))
     state = mixer.next()
   }
 

@@ -11,13 +11,21 @@ struct ClaimRule: Sendable {
   let source: Source
   /// The claim in a few words.
   let wording: String
-  /// What must be so for the figures to say anything of it.
+  /// What must be so for the figures to say anything of it; the first that is missing is named first.
   let needs: [Need]
+  /// What still counts as what was claimed, and why; without a full stop.
+  let tolerance: String
+  /// Whether the length of a path, in instructions, says something of it.
+  ///
+  /// It does where two ways through KVM are compared. It says nothing of what a trap, a write or a branch costs in
+  /// time.
+  var isAboutPaths = false
   /// How many comparisons share its error of 5 % (Bonferroni).
   var comparisons: @Sendable (BenchRecord) -> Int = { _ in 1 }
   /// What the figures say.
   let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
-  /// What a real kernel's figures say; nil for a claim that is not about what kernels do.
+  /// What a real kernel's figures say where they are a second witness; nil for a claim that is not about what kernels
+  /// do, and for one whose own rule has them.
   var kernel: Kernel?
 
   /// The rule for the figures of a real kernel.
@@ -31,12 +39,15 @@ struct ClaimRule: Sendable {
   struct Source: Hashable, Sendable {
     let author: String
     let date: String
-    /// The message's identifier on the Linux kernel mailing list.
+    /// The message's identifier on the Linux kernel mailing list, or its subject.
     let message: String
 
     /// "x86/speculation: Support Enhanced IBRS on future CPUs", the answer that C1 to C8 are taken from.
     static let enhancedIBRS = Source(
       author: "David Woodhouse", date: "2018-02-16", message: "1518783021.7876.34.camel@infradead.org")
+    /// The answer to version 3 of the same patch, which C9 is taken from.
+    static let followUp = Source(
+      author: "Paolo Bonzini", date: "2018-02-20", message: "[PATCH v3] x86/speculation: Support Enhanced IBRS")
   }
 }
 
@@ -47,6 +58,8 @@ struct Ruling {
   var findings: [Evidence.Finding]
   /// Without a full stop.
   var reason: String
+  /// What instruction counts say instead where most of what is compared is microcode; without a full stop.
+  var ownCode: String?
 }
 
 extension BenchReport.Claim {
@@ -61,6 +74,7 @@ extension BenchReport.Claim {
     case .c6: .c6
     case .c7: .c7
     case .c8: .c8
+    case .c9: .c9
     }
   }
 

@@ -30,8 +30,8 @@ struct Evidence {
     var confidence: Double
     var rounds: Int
 
-    /// Whether there are enough rounds for the confidence.
-    var standsOnEnoughRounds: Bool { rounds >= RatioEstimate.fewestRounds(confidence: confidence) }
+    /// Whether there are enough rounds, or hosts, for the confidence.
+    func standsOnEnough(_ unit: BenchRecord.Unit) -> Bool { rounds >= unit.fewest(confidence: confidence) }
   }
 
   /// The first measured cell of this kind, in the record's order.
@@ -65,7 +65,7 @@ struct Evidence {
     record.cells.filter { $0.isMeasured && matches($0) }
   }
 
-  /// The bare entry that a cell is held against.
+  /// The bare entry that a cell is compared with.
   func bare(for cell: CellRecord) throws(Missing) -> CellRecord {
     if let id = cell.baseline, cell.baselineUse == .divide, let baseline = record.cell(id), baseline.isMeasured {
       return baseline
@@ -99,6 +99,43 @@ struct Evidence {
       throw Missing(reason: "no round holds both \(cell.id) and \(baseline.id)")
     }
     return finding(name, estimate.difference, estimate.interval, unit: record.environment.unit, rounds: estimate.rounds)
+  }
+
+  /// What a cell costs, in the clock's unit.
+  func cost(_ name: String, _ cell: CellRecord) throws(Missing) -> Finding {
+    guard let estimate = record.estimates.cost(cell, confidence: confidence) else {
+      throw Missing(reason: "no round holds \(cell.id)")
+    }
+    return finding(name, estimate.difference, estimate.interval, unit: record.environment.unit, rounds: estimate.rounds)
+  }
+
+  /// What cells cost, each in the result of its mode.
+  func instructions(_ cells: [(mode: SpecCtrlMode, cell: CellRecord)]) throws(Missing) -> [Double] {
+    var costs: [Double] = []
+    for (mode, cell) in cells {
+      guard let record = record.measured(in: mode) else {
+        throw Missing(reason: "KVM \(mode.summary) was not measured")
+      }
+      costs.append(try Evidence(record).cost(cell.id, cell).figure.value)
+    }
+    return costs
+  }
+
+  /// The ratio of two cells that were measured in two runs.
+  func ratio(_ name: String, _ cell: CellRecord, acrossRuns baseline: CellRecord) throws(Missing) -> Finding {
+    let estimate: RunRatio
+    do throws(RatioUnknown) {
+      estimate = try RunRatio(of: cell.settledRounds, over: baseline.settledRounds, confidence: confidence)
+    } catch {
+      throw Missing(
+        outcome: .notDecided, reason: "\(cell.id) in one result over that in another is not known: \(error)")
+    }
+    guard let interval = record.environment.isExact ? Interval(estimate.ratio, estimate.ratio) : estimate.interval
+    else {
+      throw Missing(
+        outcome: .notEnoughRounds, reason: "too few rounds of \(cell.id) were measured to compare two results")
+    }
+    return finding(name, estimate.ratio, interval, unit: "x", rounds: estimate.rounds)
   }
 
   /// What a cell costs without its baseline loop, in the clock's unit.

@@ -4,13 +4,17 @@ import Registers
 
 /// A condition without which figures say nothing about a claim.
 enum Need: Hashable, Sendable {
+  /// A KVM that uses VMX or SVM: the claims are about what those cost.
+  case hardwareVirtualisation
   /// The policies are about IA32_SPEC_CTRL.
   case specCtrl
   /// Hardware on which IBRS has to be written at each entry.
   case hardwareWithoutIBRSAll
-  /// A kernel that is entered by an instruction made for system calls.
-  case systemCall
-  /// Hardware that shadows the register, so that writes under the policy `shadow` make no exit.
+  /// VMX's own MSR lists, which only a changed kvm-intel uses for this register.
+  case hardwareLists
+  /// KVM's own exit path in two forms: with the conditional restore, and with something else in its place.
+  case severalModes
+  /// Hardware that shadows the register, so that a guest's writes change what it may change and make no exit.
   case hardwareShadow
   /// A clock that counts time.
   case clockOfTime
@@ -25,30 +29,38 @@ enum Need: Hashable, Sendable {
     var hidesFigures: Bool { need == .specCtrl }
   }
 
-  /// What is missing; nil where the condition holds, and where the cells that would show it were not measured.
+  /// What is missing; nil where the condition holds.
   func lack(in record: BenchRecord) -> Lack? {
     switch self {
+    case .hardwareVirtualisation:
+      guard record.host.isSoftwareKVM else { return nil }
+      return lack(of: "VMX and SVM", "\(record.host.module) uses neither", outcome: .notDecided)
     case .specCtrl:
-      if record.msr.isSpecCtrl { return nil }
-      return lack(of: "IA32_SPEC_CTRL", "this benchmark is about \(record.msr.name)")
+      return record.msr.isSpecCtrl ? nil : lack(of: "IA32_SPEC_CTRL", "this benchmark is about \(record.msr.name)")
     case .hardwareWithoutIBRSAll:
       switch record.host.speculation.hasIBRSAll {
       case false?: return nil
       case true?: return lack(of: "hardware without IBRS_ALL", "this host has it")
       case nil: return lack(of: "hardware without IBRS_ALL", "nobody says whether this host has it")
       }
-    case .systemCall:
-      guard let entry = Evidence(record).emptyEntry?.entry, !entry.isSystemCall else { return nil }
-      // One of which it is not known may work.
-      let mayWork = (record.host.entries ?? [:]).contains { $0.key.isSystemCall && $0.value.works != false }
+    case .hardwareLists:
+      guard !record.modes.contains(.lists) else { return nil }
       return lack(
-        of: "a system call", "the kernel was entered by \(entry)", outcome: mayWork ? .notMeasured : .cannotBeTested)
+        of: "VMX's own MSR lists",
+        "KVM does not use them for this register here: autoload is a model of them, four ioctls around each KVM_RUN, and "
+          + "manual a model of switching by hand, with two")
+    case .severalModes:
+      guard record.modes.count < 2 else { return nil }
+      let way = record.modes.first.map { " (\($0.summary))" } ?? ""
+      return lack(
+        of: "what KVM does at the exits of every guest",
+        "this host's KVM was measured in one form\(way): manual is a model of it around KVM_RUN")
     case .hardwareShadow:
-      guard let shadow = Evidence(record).shadow, shadow.place != .hardware else { return nil }
+      guard !record.modes.contains(.maskAndShadow), !record.host.usesVirtualSpecCtrl else { return nil }
       return lack(
         of: "hardware that shadows the register",
-        "KVM gives user space none to use (VMX \"virtualize IA32_SPEC_CTRL\", AMD V_SPEC_CTRL): under the policy shadow a "
-          + "write traps to \(shadow.place.text)")
+        "KVM uses none here (VMX \"virtualize IA32_SPEC_CTRL\", AMD V_SPEC_CTRL): under the policy shadow a write traps"
+      )
     case .clockOfTime:
       return record.environment.isExact ? lack(of: "time", "this host's clock counts instructions") : nil
     }
@@ -63,9 +75,46 @@ enum Need: Hashable, Sendable {
 
 extension [Need.Lack] {
   /// What becomes of a claim that lacks these; nil for one that lacks nothing.
+  ///
+  /// A software KVM decides nothing, whatever else is missing.
   var outcome: BenchReport.Verdict.Outcome? {
-    contains { $0.outcome == .cannotBeTested } ? .cannotBeTested : first?.outcome
+    first { $0.need == .hardwareVirtualisation }?.outcome ?? first?.outcome
   }
+}
+
+extension BenchRecord {
+  /// How KVM switched the register while this was measured, in its own mode first.
+  var modes: [SpecCtrlMode] { ofOneHost.compactMap { $0.host.specCtrlMode?.value }.uniqued }
+
+  /// This record, and those of the other modes whose clock counts the same.
+  private var ofOneHost: [BenchRecord] {
+    [self] + otherModes.filter { $0.environment.isExact == environment.isExact }
+  }
+
+  /// The measurements made in a mode; nil where there are none.
+  func measured(in mode: SpecCtrlMode) -> BenchRecord? {
+    ofOneHost.first { $0.host.specCtrlMode?.value == mode }
+  }
+}
+
+extension BenchReport {
+  /// Why a result cannot stand beside one of this host, as that of another mode of KVM's; nil where it can.
+  package func refusal(beside host: HostReport) -> String? {
+    if !msr.isSpecCtrl { return "it is about \(msr.name), not about IA32_SPEC_CTRL" }
+    guard let own = host.specCtrlMode?.value, let mode = self.host.specCtrlMode?.value else {
+      return "one of the two hosts has no kvm-intel that says how it switches IA32_SPEC_CTRL"
+    }
+    if mode == own {
+      return "KVM switches IA32_SPEC_CTRL \(own.summary) in both: load kvm-intel with another spec_ctrl_mode"
+    }
+    let same = self.host.cpu == host.cpu && self.host.kernel == host.kernel && self.host.module == host.module
+    return same ? nil : "it is of another host, kernel or microcode"
+  }
+}
+
+extension HostReport {
+  /// Whether AMD's hardware shadow of SPEC_CTRL is in use: KVM uses it for every guest that has the register.
+  var usesVirtualSpecCtrl: Bool { module == "kvm_amd" && speculation.cpu.virtualSpecCtrl == true }
 }
 
 extension Known<Entry> {

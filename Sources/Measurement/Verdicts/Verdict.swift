@@ -15,11 +15,11 @@ extension BenchReport.Verdict {
         reason: "the clock cannot be believed: \(doubtOfClock)".asSentence)
       return
     }
-    let own = Judgement(lacks, record, sharing: rule.comparisons(record), rule.judge)
+    let own = Judgement(lacks, record, rule, sharing: rule.comparisons(record), rule.judge)
     // What lacks is said once.
     let kernel = rule.kernel.flatMap { kernel in
       record.measuresKernels
-        ? Judgement(lacks, record, sharing: kernel.comparisons(record), tellsLacks: false, kernel.judge) : nil
+        ? Judgement(lacks, record, rule, sharing: kernel.comparisons(record), tellsLacks: false, kernel.judge) : nil
     }
     self.init(
       claim: claim, outcome: own.outcome, figures: own.figures, reason: own.reason,
@@ -43,40 +43,53 @@ private struct Judgement {
 
 extension Judgement {
   fileprivate init(
-    _ lacks: [Need.Lack], _ record: BenchRecord, sharing comparisons: Int, tellsLacks: Bool = true,
+    _ lacks: [Need.Lack], _ record: BenchRecord, _ rule: ClaimRule, sharing comparisons: Int, tellsLacks: Bool = true,
     _ judge: (Evidence) throws(Evidence.Missing) -> Ruling
   ) {
     do throws(Evidence.Missing) {
-      self = Self(try judge(Evidence(record, sharing: comparisons)), lacks, record, tellsLacks)
+      self = Self(try judge(Evidence(record, sharing: comparisons)), lacks, record, rule, tellsLacks)
     } catch {
       let reasons = (tellsLacks ? lacks.map(\.reason) : []) + [error.reason]
+      // What this host cannot do at all is said, where else only its clock is wrong.
+      let isImpossible = error.outcome == .cannotBeTested && !record.host.isSoftwareKVM
       self = Self(
-        outcome: lacks.outcome ?? error.outcome, byFigures: nil, figures: error.figures,
+        outcome: isImpossible ? error.outcome : lacks.outcome ?? error.outcome, byFigures: nil, figures: error.figures,
         reason: reasons.joined(separator: "; ").asSentence)
     }
   }
 
-  private init(_ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord, _ tellsLacks: Bool) {
-    let shaky = record.environment.isExact ? nil : ruling.findings.first { !$0.standsOnEnoughRounds }
-    var (outcome, reason) = (ruling.outcome, ruling.reason)
+  private init(
+    _ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord, _ rule: ClaimRule, _ tellsLacks: Bool
+  ) {
+    let shaky = record.environment.isExact ? nil : ruling.findings.first { !$0.standsOnEnough(record.unit) }
+    var outcome = ruling.outcome
+    var reason = "\(ruling.reason); the tolerance is \(rule.tolerance)"
     if let lack = lacks.outcome {
-      // What the rule makes of the figures is worth knowing where nothing lacks but time.
-      let byPathLengths = lacks.allSatisfy { $0.need == .clockOfTime }
       outcome = lack
-      let told = byPathLengths ? "by path lengths it \(ruling.outcome.text): \(reason)" : "here \(reason)"
-      reason = ((tellsLacks ? lacks.map(\.reason) : []) + [told]).joined(separator: "; ")
+      reason = ((tellsLacks ? lacks.map(\.reason) : []) + [Self.told(ruling, lacks, record, rule)]).joined(
+        separator: "; ")
     } else if let shaky {
-      (outcome, reason) = (.notEnoughRounds, shaky.lackOfRounds)
-    } else if record.host.isSoftwareKVM, outcome == .holds || outcome == .doesNotHold {
-      (outcome, reason) = (
-        .notDecided,
-        "the claim is about VMX and SVM, and \(record.host.module) has neither; here it \(ruling.outcome.text): \(reason)"
-      )
+      (outcome, reason) = (.notEnoughRounds, shaky.lack(of: record.unit))
     }
     if tellsLacks, let caveat = record.host.caveat { reason += "; measured \(caveat)" }
     self = Self(
       outcome: outcome, byFigures: shaky == nil ? ruling.outcome : nil, figures: ruling.findings.map(\.figure),
       reason: reason.asSentence)
+  }
+
+  /// What is said of the figures of a claim that lacks something.
+  private static func told(
+    _ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord, _ rule: ClaimRule
+  ) -> String {
+    guard record.environment.isExact else { return "here it \(ruling.outcome.text): \(ruling.reason)" }
+    // Of a time that was not measured there is nothing to judge.
+    guard rule.isAboutPaths else {
+      return "an instruction count says nothing of that: "
+        + ruling.findings.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
+    }
+    if let ownCode = ruling.ownCode { return ownCode }
+    let subject = lacks.allSatisfy { $0.need == .clockOfTime } ? "it" : "the model"
+    return "by path lengths \(subject) \(ruling.outcome.text): \(ruling.reason)"
   }
 }
 
@@ -128,12 +141,17 @@ extension BenchRecord {
 }
 
 extension Evidence.Finding {
-  /// Why its interval decides nothing: it stands on too few rounds.
-  fileprivate var lackOfRounds: String {
-    let needed = RatioEstimate.fewestRounds(confidence: confidence)
-    return "only \(rounds) \(rounds == 1 ? "round was" : "rounds were") measured, and "
-      + "\(Decimal.text(confidence * 100, digits: confidence > 0.95 ? 2 : 0)) % confidence needs \(needed): give --rounds "
-      + "\(needed), or more --time"
+  /// Why its interval decides nothing: it stands on too few rounds, or hosts.
+  fileprivate func lack(of unit: BenchRecord.Unit) -> String {
+    let needed = unit.fewest(confidence: confidence)
+    let measured = rounds == 1 ? "\(unit.name.one) was" : "\(unit.name.many) were"
+    let advice =
+      switch unit {
+      case .rounds: "give --rounds \(needed), or more --time"
+      case .hosts: "measure more hosts of the class"
+      }
+    return "only \(rounds) \(measured) measured, and "
+      + "\(Decimal.text(confidence * 100, digits: confidence > 0.95 ? 2 : 0)) % confidence needs \(needed): \(advice)"
   }
 }
 

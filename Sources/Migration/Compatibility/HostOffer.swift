@@ -11,6 +11,8 @@ public import Hypervisor
 public struct HostOffer: Equatable, Codable, Sendable {
   /// The host's name in messages.
   public var name: String
+  /// The id by which its results are told apart from those of other hosts; nil if unknown.
+  public var id: String?
   /// The processor's vendor in KVM's CPUID: `GenuineIntel`; empty if it has none.
   public var vendor: String
   /// The features that a guest is told if it is given everything that KVM offers.

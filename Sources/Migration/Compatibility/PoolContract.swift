@@ -29,6 +29,8 @@ public struct PoolContract: Equatable, Codable, Sendable {
   /// One host: the policy to use there, and what it costs the pool.
   public struct Host: Equatable, Codable, Sendable {
     public var name: String
+    /// The host's id; nil if its file does not say it.
+    public var id: String?
     public var policy: PolicyName
     public var protection: Protection.Level
     /// The reason for the protection, one sentence.
@@ -57,8 +59,10 @@ public struct PoolContract: Equatable, Codable, Sendable {
 /// Why a pool cannot have a contract.
 public enum PoolError: Error, Equatable, Sendable {
   case noHost, vendors([String])
-  /// Two hosts have the same name.
+  /// Two hosts have the same name, and no ids that tell them apart.
   case sameName(String)
+  /// Two offers are of one host.
+  case sameHost(id: String, String, String)
   /// No policy runs on this host.
   case noPolicy(String)
 }
@@ -69,6 +73,8 @@ extension PoolError: CustomStringConvertible {
     case .noHost: "a pool needs at least one host"
     case .vendors(let vendors): "a guest cannot run on processors of different vendors: \(vendors.list)"
     case .sameName(let name): "two hosts are called \(name)"
+    case .sameHost(let id, let first, let second):
+      "\(first) and \(second) are of one host, \(id): leave out one, or give the hosts ids (--host-id)"
     case .noPolicy(let name): "no policy can run on \(name)"
     }
   }
@@ -98,9 +104,8 @@ extension PoolContract {
   ///
   /// - Throws: `PoolError` when there is none.
   public init(of hosts: [HostOffer]) throws(PoolError) {
+    let hosts = try Self.distinct(hosts)
     guard let first = hosts.first else { throw .noHost }
-    var seen: Set<String> = []
-    for host in hosts where !seen.insert(host.name).inserted { throw .sameName(host.name) }
     let vendors = Set(hosts.map(\.vendor)).sorted()
     guard vendors.count == 1 else { throw .vendors(vendors) }
 
@@ -123,10 +128,27 @@ extension PoolContract {
       guard let choice = choice(at: host) else { throw .noPolicy(host.name) }
       self.hosts.append(
         Host(
-          name: host.name, policy: choice.policy, protection: choice.protection.level,
+          name: host.name, id: host.id, policy: choice.policy, protection: choice.protection.level,
           reason: choice.protection.reason,
           costs: Costs(of: host, among: hosts, sharing: tscKilohertz)))
     }
+  }
+
+  /// The hosts, each with a name of its own: those that share one are told apart by their ids.
+  private static func distinct(_ hosts: [HostOffer]) throws(PoolError) -> [HostOffer] {
+    var byID: [String: HostOffer] = [:]
+    for host in hosts {
+      guard let id = host.id, let other = byID.updateValue(host, forKey: id) else { continue }
+      throw .sameHost(id: id, other.name, host.name)
+    }
+    let named = hosts.map { host in
+      var host = host
+      if let id = host.id, hosts.contains(where: { $0.name == host.name && $0.id != id }) { host.name += " (\(id))" }
+      return host
+    }
+    var seen: Set<String> = []
+    for host in named where !seen.insert(host.name).inserted { throw .sameName(host.name) }
+    return named
   }
 
   /// The rate that all of these clocks can give a guest.

@@ -4,6 +4,8 @@
 public struct Deadlines: Equatable, Sendable {
   /// The source, from its connection until it has read the offer: another source's proposal may come first.
   public var offer = Duration.seconds(20)
+  /// The same where a command leads there, which may ask for a password first.
+  public var commandOffer = Duration.seconds(120)
   /// The destination, from the connection until it has read the proposal.
   public var proposal = Duration.seconds(10)
   /// Both sides, while memory is copied, plus a time for the memory's size.

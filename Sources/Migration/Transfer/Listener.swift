@@ -13,6 +13,7 @@ public import SystemPackage
 public struct Listener: ~Copyable, Sendable {
   private let socket: Connection
   private let peers: PeerRule
+  private let isForwarded: Bool
   /// Its file: without it no new process can connect.
   public let file: SocketFile
 
@@ -23,8 +24,11 @@ public struct Listener: ~Copyable, Sendable {
   ///
   /// The file of a socket without a listener is replaced.
   ///
+  /// - Parameter isForwarded: whether those who connect are forwarders such as `ssh -L`, and not sources themselves.
   /// - Throws: `SocketError` when the path is in use, or a socket cannot be made there.
-  public init(at path: FilePath, for peers: PeerRule = PeerRule()) throws(SocketError) {
+  public init(
+    at path: FilePath, for peers: PeerRule = PeerRule(), isForwarded: Bool = false
+  ) throws(SocketError) {
     var address = try sockaddr_un(path)
     let folder = try LockedFolder(of: path, within: Self.lockTimeout)
     defer { withExtendedLifetime(folder) {} }
@@ -55,6 +59,7 @@ public struct Listener: ~Copyable, Sendable {
     }
     self.socket = socket
     self.peers = peers
+    self.isForwarded = isForwarded
     file = SocketFile(path: path, identity: identity)
   }
 
@@ -73,7 +78,7 @@ public struct Listener: ~Copyable, Sendable {
       let descriptor = Glibc.accept(socket.descriptor, nil, nil)
       if descriptor >= 0 {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        let connection = Connection(owning: descriptor)
+        let connection = Connection(owning: descriptor, isForwarded: isForwarded)
         do throws(SocketError) {
           guard let stranger = try connection.stranger(among: peers) else { return connection }
           refusing(SocketError("user \(stranger) has connected", .permissionDenied))

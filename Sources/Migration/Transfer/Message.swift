@@ -2,6 +2,7 @@
 //
 //   source                                destination
 //                                    <-   offer      what the host offers (HostOffer as JSON), the protocol's version
+//   forwarded                        ->              (only where the stream may end while both sides live)
 //   proposal   the memory's ranges   ->              (the source has decided that the guest may go there)
 //   pages      while the guest runs  ->
 //   state      the guest has stopped ->
@@ -19,7 +20,7 @@ import Hypervisor
 
 /// A message's kind with its number on the stream.
 enum MessageKind: UInt32, Sendable {
-  case offer = 1, proposal, pages, state, ready, commit, running, refuse, abort, order, answer
+  case offer = 1, proposal, pages, state, ready, commit, running, refuse, abort, order, answer, forwarded
 
   /// The longest payload in bytes that is received.
   var limit: Int {
@@ -28,7 +29,7 @@ enum MessageKind: UInt32, Sendable {
     case .pages: Message.pagesInMessage * PageRecord.size
     case .state: SnapshotHeader.maximumStateLength
     case .refuse, .abort: 1 << 14
-    case .ready, .commit, .running: 0
+    case .ready, .commit, .running, .forwarded: 0
     }
   }
 }

@@ -6,14 +6,20 @@
 // without an `abort` before, it runs the guest, because nobody else has it. It sends `running` before the guest's first
 // instruction, so that the source gives up the guest first; if it cannot send that to a living source, it does not run
 // the guest.
+//
+// Where something stands between the two sides, as either of them may know, the end of the stream does not mean that
+// the source is dead: it then discards the guest unless `commit` has arrived.
 
 import FoundationEssentials
 public import Hypervisor
+import Synchronization
 
 /// The destination's side of one migration.
 public final class Receiver: Sendable {
   private let connection: Connection
   private let deadlines: Deadlines
+  /// Whether the end of the stream says nothing about the source.
+  private let isForwarded: Atomic<Bool>
   /// When the source must have proposed a guest.
   private let deadline: ContinuousClock.Instant
 
@@ -25,7 +31,8 @@ public final class Receiver: Sendable {
     unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
     self.init(hearing: connection, deadlines: deadlines)
-    let greeting = Message(kind: .offer, payload: try json(Greeting(offer)))
+    let words = Greeting(offer, isForwarded: isForwarded.load(ordering: .relaxed))
+    let greeting = Message(kind: .offer, payload: try json(words))
     do { try self.connection.send(greeting.bytes, by: deadline, unless: isCancelled) } catch {
       throw .socket(error.cause)
     }
@@ -33,6 +40,7 @@ public final class Receiver: Sendable {
 
   /// A destination whose offer has been sent.
   init(hearing connection: consuming Connection, deadlines: Deadlines = Deadlines()) {
+    isForwarded = Atomic(connection.isForwarded)
     self.connection = connection
     self.deadlines = deadlines
     deadline = .now + deadlines.proposal
@@ -78,7 +86,11 @@ public final class Receiver: Sendable {
   /// The memory of the proposed guest.
   private func proposal(unless isCancelled: () -> Bool) throws(TransferError) -> [GuestPhysicalRange] {
     do throws(TransferError) {
-      let message = try connection.message(by: deadline, unless: isCancelled)
+      var message = try connection.message(by: deadline, unless: isCancelled)
+      if message.kind == .forwarded {
+        isForwarded.store(true, ordering: .relaxed)
+        message = try connection.message(by: deadline, unless: isCancelled)
+      }
       switch message.kind {
       case .proposal: break
       case .abort: throw .nobody("the source keeps its guest: \(message.text)")
@@ -119,7 +131,10 @@ public final class Receiver: Sendable {
       default: return .forget("it sent \(message.kind) instead of commit")
       }
     } catch {
-      if case .socket(let error) = error, error.isEndOfStream { return .runAlone }
+      if case .socket(let error) = error, error.isEndOfStream {
+        guard isForwarded.load(ordering: .relaxed) else { return .runAlone }
+        return .forget("the stream ended before the source's decision, and the source may live (\(error))")
+      }
       // This process may have been stopped beyond the deadline, and the source may have given up the guest since.
       guard !isCancelled(), connection.hasReceived(Message(kind: .commit)) else {
         return .forget("no decision came from the source: \(error)")

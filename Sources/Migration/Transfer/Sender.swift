@@ -5,6 +5,9 @@
 // means that the source is dead, and it runs the guest. After `commit` two things decide: `running`, and the end of the
 // stream, which a destination causes before `running` only if it does not run the guest. Silence decides nothing: then
 // the guest must not continue here.
+//
+// Where something stands between the two sides, the end of the stream says nothing about the other side: a destination
+// then runs a guest only on `commit`, and after `commit` the end decides as little as silence.
 
 import FoundationEssentials
 public import Hypervisor
@@ -25,25 +28,41 @@ public final class Sender: Sendable {
     var isCut = false
     /// Whether the destination may hold a whole guest.
     var mayBeWhole = false
+    /// Whether the end of the stream says nothing about the destination.
+    var isForwarded = false
   }
 
   /// Connects to a destination that listens at a path.
   ///
+  /// - Parameter isForwarded: whether the listener is not the destination itself, but a forwarder such as `ssh -L`.
   /// - Throws: `TransferError.socket` when no process that the rule accepts listens there.
-  public init(
-    to path: FilePath, of peers: PeerRule = PeerRule(), deadlines: Deadlines = Deadlines(),
+  public convenience init(
+    to path: FilePath, of peers: PeerRule = PeerRule(), isForwarded: Bool = false, deadlines: Deadlines = Deadlines(),
     unless isCancelled: () -> Bool = { false }
   ) throws(TransferError) {
+    var connection: Connection
     do {
       connection = try Connection(to: path, of: peers, within: deadlines.offer, unless: isCancelled)
     } catch { throw .socket(error) }
-    self.deadlines = deadlines
+    connection.isForwarded = isForwarded
+    self.init(over: connection, deadlines: deadlines)
+  }
+
+  /// Starts a shell command whose standard input and output lead to the destination; SIGPIPE must be ignored.
+  ///
+  /// - Throws: `TransferError.socket` when it cannot be started.
+  public convenience init(through command: [UInt8]) throws(TransferError) {
+    var deadlines = Deadlines()
+    deadlines.offer = deadlines.commandOffer
+    do { self.init(over: try CarrierCommand.start(command), deadlines: deadlines) } catch { throw .socket(error) }
   }
 
   /// A source at one end of a stream.
   init(over connection: consuming Connection, deadlines: Deadlines = Deadlines()) {
+    let isForwarded = connection.isForwarded
     self.connection = connection
     self.deadlines = deadlines
+    progress.withLock { $0.isForwarded = isForwarded }
   }
 
   /// The destination's offer: its first message.
@@ -52,7 +71,10 @@ public final class Sender: Sendable {
   public func offer(unless isCancelled: () -> Bool = { false }) throws(TransferError) -> HostOffer {
     let message = try connection.message(by: .now + deadlines.offer, unless: isCancelled)
     switch message.kind {
-    case .offer: return try Greeting(decoding: message.payload).offer
+    case .offer:
+      let greeting = try Greeting(decoding: message.payload)
+      if greeting.isForwarded == true { progress.withLock { $0.isForwarded = true } }
+      return greeting.offer
     case .refuse: throw .ended("the destination refuses a guest: \(message.text)")
     default: throw .protocolError("\(message.kind) before its offer")
     }
@@ -66,6 +88,7 @@ public final class Sender: Sendable {
   ) throws(TransferError) {
     let deadline = ContinuousClock.now + deadlines.copying(memory.reduce(0) { $0 + $1.count })
     progress.withLock { $0.copying = deadline }
+    if connection.isForwarded { try post(Message(kind: .forwarded), by: deadline, unless: isCancelled) }
     try post(Message(kind: .proposal, payload: try json(memory)), by: deadline, unless: isCancelled)
   }
 
@@ -176,7 +199,8 @@ public final class Sender: Sendable {
         }
       } catch {
         switch error {
-        case .socket(let error) where error.isEndOfStream: return .kept("the destination died before it took over")
+        case .socket(let error) where error.isEndOfStream && !progress.withLock(\.isForwarded):
+          return .kept("the destination died before it took over")
         case .protocolError: continue
         default:
           return .unknown(
@@ -209,8 +233,13 @@ struct Greeting: Codable, Sendable {
   static let currentVersion = 1
   private var version = Self.currentVersion
   let offer: HostOffer
+  /// Whether the destination knows that something stands between the two sides; nil where it knows of nothing.
+  private(set) var isForwarded: Bool?
 
-  init(_ offer: HostOffer) { self.offer = offer }
+  init(_ offer: HostOffer, isForwarded: Bool = false) {
+    self.offer = offer
+    self.isForwarded = isForwarded ? true : nil
+  }
 
   /// Reads a greeting.
   ///

@@ -1,9 +1,9 @@
-// A stream between two processes of one machine: a Unix socket.
+// A stream between the two sides of a move: a Unix socket, or a descriptor to read from and one to write to.
 //
 // End of file, EPIPE and ECONNRESET mean that the other side has closed or is dead. Any other error says nothing about
 // it: a call that fails for lack of memory or buffers (ENOBUFS, ENOMEM), or was interrupted, is repeated until the
 // phase's deadline.
-// Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2).
+// Facts: unix(7), socket(2), connect(2), send(2) (MSG_NOSIGNAL), recv(2), poll(2), pipe(7).
 
 import Glibc
 import Hypervisor
@@ -15,8 +15,12 @@ public struct SocketError: Error, Equatable, CustomStringConvertible {
   public let what: String
   /// Nil if the other side has closed.
   public let code: Errno?
+  /// What became of the command that carried the stream; nil where none did.
+  public internal(set) var carrier: String?
 
-  public var description: String { "\(what): \(code.map { "\($0)" } ?? "the other side is gone")" }
+  public var description: String {
+    "\(what): \(code.map { "\($0)" } ?? "the other side is gone")\(carrier.map { "; \($0)" } ?? "")"
+  }
 }
 
 extension SocketError {
@@ -32,8 +36,8 @@ extension SocketError {
   var isCancellation: Bool { code == .canceled }
 
   /// The error of the call that has just failed.
-  init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno)) }
-  init(_ what: String, _ code: Errno?) { self.init(what: what, code: code) }
+  init(_ what: String) { self.init(what: what, code: Errno(rawValue: errno), carrier: nil) }
+  init(_ what: String, _ code: Errno?) { self.init(what: what, code: code, carrier: nil) }
 }
 
 extension Errno {
@@ -45,16 +49,44 @@ enum SocketCall: String, CaseIterable, Sendable { case send, receive, poll }
 
 /// One end of a stream; closed when the owner goes.
 public struct Connection: ~Copyable, Sendable {
+  /// What is read from.
   let descriptor: CInt
+  /// What is written to: the same for a socket.
+  let output: CInt
+  /// Whether something stands between the two sides that may end while both live: then the end of the stream says
+  /// nothing about the other side.
+  public internal(set) var isForwarded: Bool
+  /// The command that carries the stream, where one does.
+  let carrier: CarrierCommand?
   /// For tests: the error with which a call fails instead of being made.
   private let fault: (@Sendable (SocketCall) -> Errno?)?
 
-  init(owning descriptor: CInt, failing fault: (@Sendable (SocketCall) -> Errno?)? = nil) {
+  init(
+    owning descriptor: CInt, isForwarded: Bool = false, failing fault: (@Sendable (SocketCall) -> Errno?)? = nil
+  ) {
     self.descriptor = descriptor
+    output = descriptor
+    self.isForwarded = isForwarded
+    carrier = nil
     self.fault = fault
   }
 
-  deinit { close(descriptor) }
+  /// A stream of two descriptors, which do not wait from now on; SIGPIPE must be ignored.
+  init(reading input: CInt, writing output: CInt, through carrier: CarrierCommand? = nil) {
+    descriptor = input
+    self.output = output
+    isForwarded = true
+    self.carrier = carrier
+    fault = nil
+    for descriptor in [input, output] {
+      _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    }
+  }
+
+  deinit {
+    close(descriptor)
+    if output != descriptor { close(output) }
+  }
 
   /// A socket that is neither bound nor connected.
   static func make() throws(SocketError) -> Connection {
@@ -130,7 +162,7 @@ public struct Connection: ~Copyable, Sendable {
           last = code
           Self.rest()
         }
-      } catch { throw Cut(cause: error, sent: sent) }
+      } catch { throw Cut(cause: explained(error), sent: sent) }
     }
   }
 
@@ -148,15 +180,23 @@ public struct Connection: ~Copyable, Sendable {
       // The buffer grows with what arrives, not with what was announced.
       var part = [UInt8](repeating: 0, count: min(count - bytes.count, 1 << 16))
       switch take(into: &part) {
-      case .success(0): throw SocketError("receiving", nil)
+      case .success(0): throw explained(SocketError("receiving", nil))
       case .success(let received): bytes += part[..<received]
-      case .failure(let code) where code.isDeathOfPeer: throw SocketError("receiving", code)
+      case .failure(let code) where code.isDeathOfPeer: throw explained(SocketError("receiving", code))
       case .failure(let code):
         last = code
         Self.rest()
       }
     }
     return bytes
+  }
+
+  /// The error with what became of the command, if the stream has ended.
+  private func explained(_ error: SocketError) -> SocketError {
+    guard let carrier, error.isEndOfStream else { return error }
+    var error = error
+    error.carrier = carrier.fate(within: .milliseconds(200))
+    return error
   }
 
   /// Whether exactly this message has arrived, which it then takes: for use after the deadline, because this process
@@ -182,7 +222,7 @@ public struct Connection: ~Copyable, Sendable {
   /// Sends a message that decides who has the guest, and returns whether it was delivered.
   ///
   /// Such a message is short, and the kernel accepts it completely or not at all (Linux net/unix/af_unix.c,
-  /// unix_stream_sendmsg: one buffer).
+  /// unix_stream_sendmsg: one buffer; pipe(7), PIPE_BUF).
   func deliver(_ message: Message, by deadline: ContinuousClock.Instant) -> Delivery {
     let bytes = message.bytes
     var sent = 0
@@ -207,7 +247,9 @@ public struct Connection: ~Copyable, Sendable {
     if let code = fault?(.send) { return .failure(code) }
     // Safe: the slice is held for the length of the call. Without the flag a closed stream would be a signal.
     let sent = unsafe bytes.withUnsafeBytes {
-      unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+      output == descriptor
+        ? unsafe Glibc.send(output, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL) | CInt(MSG_DONTWAIT))
+        : unsafe Glibc.write(output, $0.baseAddress, $0.count)
     }
     return sent < 0 ? .failure(Errno(rawValue: errno)) : .success(sent)
   }
@@ -216,14 +258,16 @@ public struct Connection: ~Copyable, Sendable {
     if let code = fault?(.receive) { return .failure(code) }
     // Safe: the array is held for the length of the call, which writes at most its length.
     let received = unsafe bytes.withUnsafeMutableBytes {
-      unsafe recv(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
+      output == descriptor
+        ? unsafe recv(descriptor, $0.baseAddress, $0.count, CInt(MSG_DONTWAIT))
+        : unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
     }
     return received < 0 ? .failure(Errno(rawValue: errno)) : .success(received)
   }
 
   private func poll(_ events: CInt, milliseconds: CInt) -> Result<CInt, Errno> {
     if let code = fault?(.poll) { return .failure(code) }
-    var request = pollfd(fd: descriptor, events: CShort(events), revents: 0)
+    var request = pollfd(fd: events == POLLOUT ? output : descriptor, events: CShort(events), revents: 0)
     // Safe: one structure, this call's own.
     let ready = unsafe Glibc.poll(&request, 1, milliseconds)
     return ready < 0 ? .failure(Errno(rawValue: errno)) : .success(CInt(request.revents))

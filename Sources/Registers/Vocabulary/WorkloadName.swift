@@ -4,5 +4,5 @@
 public enum WorkloadName: String, CaseIterable, Sendable {
   case bare, ibrs, ibrsAll = "ibrs-all", ibrsForced = "ibrs-forced", ibrsZero = "ibrs-zero"
   case retpoline, indirect, ibpb, ssbd, chatty, phases
-  case probe, wrmsr, rdmsr, cpuid, out, mmio, hlt, delay
+  case probe, wrmsr, rdmsr, cpuid, out, outTwice = "out-twice", outInterrupted = "out-interrupted", mmio, hlt, delay
 }

@@ -57,7 +57,7 @@ extension BenchReport {
     (breakEven?.crossings ?? []).map { crossing in
       let start = Decimal.text(crossing.atNoExit, digits: 2) + crossing.atNoExitInterval.text(digits: 2)
       let slope = Decimal.text(crossing.perExit, digits: 2) + crossing.perExitInterval.text(digits: 2)
-      return "\(crossing.below) is cheaper than \(crossing.above) below \(start) plus \(slope) x exits writes per entry"
+      return "\(crossing.below) costs less than \(crossing.above) below \(start) plus \(slope) x exits writes per entry"
     }
   }
 }
@@ -81,8 +81,8 @@ extension BreakEven.Contradiction {
   /// The contradiction as a sentence.
   fileprivate var text: String {
     let bounds = "\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper))"
-    return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) is cheaper than \(named), "
-      + "which the model names (\(Decimal.ratio(ratio)) times as dear, \(bounds))"
+    return "measured at \(counted(exits, "exit")), \(counted(writes, "write")): \(cheaper) costs less than \(named), "
+      + "which the model names (at \(Decimal.ratio(ratio)) times the cost, \(bounds))"
   }
 }
 

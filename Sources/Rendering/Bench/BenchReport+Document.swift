@@ -4,44 +4,95 @@ public import Measurement
 import Registers
 
 extension BenchReport {
+  /// How much of a result a document shows.
+  public enum Detail: Comparable, Sendable {
+    /// The tables by policy, what was not measured in numbers, the verdicts and the break-even.
+    case brief
+    /// Each cell by itself, too, with its id, its interval and its samples.
+    case verbose
+    /// The interval of each ratio, the figures behind the verdicts and the sources of the claims, too.
+    case whole
+  }
+
   /// The result as text of the usual width.
-  public var text: String { document().text() }
+  public var text: String { document(.verbose).text() }
 
   /// The result as text of at most `width` columns.
-  public func text(width: Int) -> String { document().text(width: width) }
+  public func text(width: Int) -> String { document(.verbose).text(width: width) }
 
   /// The whole result as a page in GitHub's Markdown.
-  public var markdown: String { document(isWhole: true).markdown }
+  public var markdown: String { document(.whole).markdown }
 
-  /// The result as a document; with `isWhole`, it has the interval of each ratio and the sources of the claims.
-  public func document(isWhole: Bool = false) -> Document {
+  /// The result as a document.
+  public func document(_ detail: Detail) -> Document {
     Document(
       title: "spectrap bench",
-      [Document.Section([.facts(facts + warnings.map(Document.Fact.warning))])]
-        + workloadCells.map(\.entry).uniqued.map { costSection(entry: $0, isWhole: isWhole) }
+      [Document.Section([.facts(facts + warnings.map(Document.Fact.warning))])] + costSections(detail)
         + [
-          primitiveSection, kernelSection, groupSection("Not measured", absences),
-          groupSection("Not known, and shown as ?", unknownGroups), claimSection(isWhole: isWhole), breakEvenSection,
-          host.exitWorkSection, spreadSection,
+          exitPartsSection, exitReasonSection, absenceSection(detail), unknownSection(detail), claimSection(detail),
+          detail == .whole ? figureSection : nil, breakEvenSection, host.exitWorkSection,
+          detail == .brief ? nil : spreadSection,
         ].compactMap(\.self))
   }
 
-  private func costSection(entry: Known<Entry>, isWhole: Bool) -> Document.Section {
+  /// The claims, their verdicts, and the figures behind these.
+  package var claimDocument: Document { Document([claimSection(.whole), figureSection].compactMap(\.self)) }
+
+  /// Every table of figures.
+  package var tableDocument: Document {
+    let rest = [
+      absenceSection(.whole), groupSection("Not known, and shown as ?", unknownGroups), breakEvenSection, spreadSection,
+    ]
+    return Document(costSections(.whole) + rest.compactMap(\.self))
+  }
+
+  /// The tables of costs: by policy, then, unless it is to be brief, by cell.
+  private func costSections(_ detail: Detail) -> [Document.Section] {
+    let entries = workloadCells.map(\.entry).uniqued
+    let byCell =
+      detail == .brief
+      ? entries.compactMap(companySection)
+      : entries.map { costSection(entry: $0, detail) } + [primitiveSection].compactMap(\.self)
+    return entries.flatMap(policySections) + [primitivePolicySection, kernelSection].compactMap(\.self) + byCell
+  }
+
+  private func unknownSection(_ detail: Detail) -> Document.Section? {
+    let title = "Not known, and shown as ?"
+    guard detail == .brief else { return groupSection(title, unknownGroups) }
+    let counts = unknownGroups.map { group -> String in
+      let count = group.members.count
+      return "\(count) \(count == 1 ? "cell" : "cells"): \(group.reason)"
+    }
+    return counts.isEmpty ? nil : Document.Section(Document.Heading(title), [.list(counts)])
+  }
+
+  private func absenceSection(_ detail: Detail) -> Document.Section? {
+    guard detail == .brief else { return groupSection("Not measured", absences) }
+    return absenceCounts.isEmpty ? nil : Document.Section("Not measured", [.list(absenceCounts)])
+  }
+
+  private func costSection(entry: Known<Entry>, _ detail: Detail) -> Document.Section {
     let company = companyLines(entry: entry)
     return Document.Section(
       .init(
-        "Cost per kernel entry (\(entry))", remark: "; exits per entry as the VMM and KVM count them",
-        note: "Exits per entry as the VMM and KVM count them."),
-      [.table(costTable(entry: entry, withIntervals: isWhole))]
+        "Each cell (\(entry))", remark: ", \(unit); exits per entry as the VMM and KVM count them",
+        note: "\(unit.capitalised). Exits per entry as the VMM and KVM count them."),
+      [.table(costTable(entry: entry, withIntervals: detail == .whole))]
         + (company.isEmpty ? [] : [.list(caption: Self.companyTitle, company)]))
+  }
+
+  /// What bystanders pay, where the cells are not shown.
+  private func companySection(entry: Known<Entry>) -> Document.Section? {
+    let company = companyLines(entry: entry)
+    return company.isEmpty ? nil : Document.Section([.list(caption: Self.companyTitle, company)])
   }
 
   private var primitiveSection: Document.Section? {
     guard !primitiveCells.isEmpty else { return nil }
     return Document.Section(
       .init(
-        "Cost of single instructions", remark: ", the loop around them taken off",
-        note: "The loop around them is taken off."),
+        "Each single instruction", remark: ", the loop around it taken off",
+        note: "The loop around it is taken off."),
       [.table(primitiveTable)])
   }
 
@@ -49,16 +100,38 @@ extension BenchReport {
     groups.isEmpty ? nil : Document.Section(Document.Heading(title), [.groups(groups)])
   }
 
-  private func claimSection(isWhole: Bool) -> Document.Section? {
+  private func claimSection(_ detail: Detail) -> Document.Section? {
     guard !verdicts.isEmpty else { return nil }
     let judgements = verdicts.map {
       Document.Judgement(
-        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome.text, reason: $0.reason,
+        name: $0.claim.rawValue, claim: $0.claim.summary, outcome: $0.outcome, reason: $0.reason,
         second: $0.kernel?.text)
     }
     let sources = Claim.sources(of: verdicts.map(\.claim)).joined(separator: ", ")
     return Document.Section(
-      "The claims of 2018", [.judgements(judgements)] + (isWhole ? [.paragraph("Claimed by \(sources).")] : []))
+      "The claims of 2018", [.judgements(judgements)] + (detail == .whole ? [.paragraph("Claimed by \(sources).")] : [])
+    )
+  }
+
+  /// The figures that the verdicts stand on; nil where there are none.
+  private var figureSection: Document.Section? {
+    var table = Table(right: [2, 3])
+    table.add("claim", "figure", "value", "interval", "unit")
+    func add(_ figures: [Figure], to claim: Claim, _ whose: String) {
+      for figure in figures {
+        let isRatio = figure.unit == "x"
+        let text = isRatio ? Decimal.ratio : Decimal.cycles
+        let bounds = figure.interval.map {
+          isRatio ? "\(Decimal.ratio($0.lower)) to \(Decimal.ratio($0.upper))" : Decimal.costInterval($0)
+        }
+        table.add(claim.rawValue, whose + figure.name, text(figure.value), bounds ?? "-", figure.unit)
+      }
+    }
+    for verdict in verdicts {
+      add(verdict.figures, to: verdict.claim, "")
+      add(verdict.kernel?.figures ?? [], to: verdict.claim, "a real kernel: ")
+    }
+    return table.rows.count > 1 ? Document.Section("The figures behind the verdicts", [.table(table)]) : nil
   }
 
   private var breakEvenSection: Document.Section? {

@@ -8,30 +8,49 @@ extension BenchReport {
   /// The width of the first screen, in columns.
   public static let firstScreenWidth = 80
 
+  /// The height of the first screen, in lines.
+  public static let firstScreenHeight = 24
+
   /// What a person needs to choose a policy.
+  ///
+  /// It shows as many warnings as there is room for, and counts the others.
   public var firstScreen: Document {
-    var head: [Document.Block] = [.paragraph(Document.Paragraph(host.summary + (partial ? "; PARTIAL" : "")))]
-    if !policyCosts.isEmpty { head.append(.table(whoPays)) }
-    head += (recommendations ?? []).map { .paragraph($0.paragraph) }
-    head.append(.paragraph(Document.Paragraph(Claim.authors(of: verdicts.map(\.claim)) + ":")))
-    head.append(.table(claimLines))
-    head.append(.paragraph(Document.Paragraph(caveats + "All figures: --verbose or --json FILE.")))
-    return Document([Document.Section(head)])
+    for shown in stride(from: warnings.count, to: 0, by: -1) {
+      let screen = conclusions(showing: shown, closing: closing(hidden: warnings.count - shown))
+      let lines = screen.text(width: Self.firstScreenWidth).split(separator: "\n", omittingEmptySubsequences: false)
+      if lines.count - 1 <= Self.firstScreenHeight { return screen }
+    }
+    return conclusions(showing: 0, closing: closing(hidden: warnings.count))
+  }
+
+  /// The same with every warning, for a page on which the rest follows.
+  package var conclusions: Document { conclusions(showing: warnings.count, closing: caveats) }
+
+  /// The first screen with so many of the warnings.
+  private func conclusions(showing shown: Int, closing: [String]) -> Document {
+    var blocks: [Document.Block] = [.paragraph(Document.Paragraph(host.summary + (partial ? "; PARTIAL" : "")))]
+    blocks += warnings.prefix(shown).map { .paragraph(Document.Paragraph($0 + ".", label: "WARNING: ", indent: 2)) }
+    if !policyCosts.isEmpty { blocks.append(.table(whoPays)) }
+    blocks += (recommendations ?? []).map { .paragraph($0.paragraph) }
+    blocks.append(.paragraph(Document.Paragraph(Claim.authors(of: verdicts.map(\.claim)) + ":")))
+    blocks.append(.table(claimLines))
+    if !closing.isEmpty { blocks.append(.paragraph(Document.Paragraph(closing.joined(separator: " ")))) }
+    return Document([Document.Section(blocks)])
   }
 
   /// What each policy costs the guest that writes, the one that does not, and the host.
   private var whoPays: Table {
     var table = Table(right: [1, 2, 3, 4])
-    table.add(unit, "IBRS at each", "", "never", "never; one", "exits that")
     table.add(
-      "per \(entryOfCosts?.text ?? "entry")", "entry and exit", "x bare", "written", "exit each", "the host ends")
+      "\(unit)/\(entryOfCosts?.text ?? "entry")", "writes IBRS", "x bare", "never writes", "exits once", "host handles")
     func cost(_ cell: CellRecord?) -> String {
       cell.flatMap { self.cell($0.id) }.flatMap(\.summary).map { Decimal.cost($0.median) } ?? "-"
     }
     for policy in policyCosts {
       let ratio = policy.writer.flatMap { self.cell($0.id) }.flatMap(comparison).map { Decimal.ratio($0.ratio) }
       table.add(
-        policy.policy.text, cost(policy.writer), ratio ?? "-", cost(policy.quiet), cost(policy.exiting),
+        policy.writer?.policyText ?? policy.policy.text, cost(policy.writer), ratio ?? "-", cost(policy.quiet),
+        cost(policy.exiting),
         policy.writer.map(\.whereItsExitsEnd) ?? "-")
     }
     return table
@@ -39,7 +58,7 @@ extension BenchReport {
 
   /// The claims, a line each.
   private var claimLines: Table {
-    var table = Table()
+    var table = Table(hasHead: false)
     for verdict in verdicts {
       table.add(verdict.outcome.shortText.uppercased(), verdict.claim.rawValue, verdict.claim.summary)
     }
@@ -47,41 +66,52 @@ extension BenchReport {
   }
 
   /// What is to be known before the figures are used.
-  private var caveats: String {
-    let clock = environment.isExact ? "Path lengths, not time. " : ""
-    return clock + (warnings.isEmpty ? "" : "\(warnings.count) \(warnings.count == 1 ? "warning" : "warnings"). ")
+  private var caveats: [String] {
+    [environment.isExact ? "Path lengths, not time." : nil, absenceSummary].compactMap(\.self)
+  }
+
+  /// The same, with how many warnings are not shown, and where everything is.
+  private func closing(hidden: Int) -> [String] {
+    let more = hidden < warnings.count ? " more" : ""
+    return caveats + (hidden > 0 ? ["\(hidden)\(more) \(hidden == 1 ? "warning" : "warnings")."] : [])
+      + ["More: --verbose."]
   }
 }
 
 extension Recommendation {
   /// The recommendation as a sentence or two.
-  fileprivate var paragraph: Document.Paragraph {
+  var paragraph: Document.Paragraph {
     let label =
       switch situation {
       case .toldIBRSAll: "Guests told IBRS_ALL: "
       case .notToldIBRSAll: "Guests not told it: "
       }
-    let choice =
-      policy.map { "use \($0.text) (protects: \(protection?.value?.summary ?? protection?.text ?? "?")); " }
-      ?? "none; "
-    return Document.Paragraph(choice + reason + ".", label: label, indent: 2)
+    return Document.Paragraph("\(choice); \(reason).", label: label, indent: 2)
+  }
+
+  /// What is recommended, without the reason.
+  var choice: String {
+    policy.map { "use \($0.text) (protects: \(protection?.value?.summary ?? protection?.text ?? "?"))" } ?? "none"
   }
 }
 
 extension CellRecord {
-  /// How many exits of one kernel entry end where.
+  /// How many exits of one kernel entry the host has to handle, and where.
   fileprivate var whereItsExitsEnd: String {
+    func exits(_ count: Double, _ place: Place) -> String {
+      "\(Decimal.count(count)) \(place.rawValue) \(abs(count - 1) < 0.0005 ? "exit" : "exits")"
+    }
     guard let vmm = vmmExitsPerEntry else { return "?" }
     // Half an exit tells one from none, whatever disturbs the count.
-    if vmm > 0.5 { return "\(Decimal.count(vmm)) in the VMM" }
+    if vmm > 0.5 { return exits(vmm, .vmm) }
     guard let kvm = kvmExitsPerEntry else { return "?" }
-    return place == .kvm && kvm > 0.5 ? "\(Decimal.count(kvm)) in KVM" : "none"
+    return place == .kvm && kvm > 0.5 ? exits(kvm, .kvm) : "nothing"
   }
 }
 
 extension BenchReport.Verdict.Outcome {
   /// The outcome in one of four words: what would have to be measured further is not decided.
-  fileprivate var shortText: String {
+  var shortText: String {
     switch self {
     case .holds, .doesNotHold: text
     case .cannotBeTested: "not possible here"

@@ -25,7 +25,7 @@ extension BenchReport {
       guard let summary = cell.summary, let kernel = cell.kernel else { continue }
       let ratio = comparison(of: cell).map { Decimal.ratio($0.ratio) }
       table.add([
-        kernel.work.text, kernel.mitigation.text, cell.policy.text, cell.place == .none ? "-" : cell.place.rawValue,
+        kernel.work.text, kernel.mitigation.text, cell.policyText, cell.place == .none ? "-" : cell.place.rawValue,
         Decimal.cost(summary.median), summary.intervalText, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
         kernel.writesPerIteration.map(Decimal.count) ?? "?", cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
       ])

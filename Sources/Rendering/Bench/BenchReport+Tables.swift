@@ -13,17 +13,6 @@ extension BenchReport {
     return cells.filter { $0.isMeasured && $0.isPrimitive && !loops.contains($0.id) }
   }
 
-  /// The cells that were requested and not measured, grouped by reason.
-  var absences: [Document.Group] {
-    let absent = cells.filter { !$0.isMeasured }.map { cell in
-      let status = cell.status == .measured ? "not reached" : cell.status.rawValue
-      return (id: cell.id, why: status + (cell.reason.map { ", \($0)" } ?? ""))
-    }
-    return absent.map(\.why).uniqued.map { why in
-      Document.Group(why, absent.filter { $0.why == why }.map(\.id))
-    }
-  }
-
   /// The cells that failed or are void, grouped by cause, as a sentence; nil for none.
   package var failures: String? {
     let failed = cells.filter { $0.status == .failed || $0.status == .void }.map { cell in
@@ -36,7 +25,7 @@ extension BenchReport {
     return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
   }
 
-  /// The cost of each workload under each policy.
+  /// The cost of each workload under each policy, a row for each cell, with its interval.
   func costTable(entry: Known<Entry>, withIntervals: Bool) -> Table {
     var table = Table(right: [3, 4, 5, 6, 7])
     table.add(["workload", "policy", "ends in", unit, "95 % interval", "x bare", "VMM", "KVM"])
@@ -45,13 +34,12 @@ extension BenchReport {
       let comparison = comparison(of: cell)
       let ratio = comparison.map { comparison in
         let interval = comparison.interval
-        // A bystander beside a neighbour is compared with itself alone.
-        let other = self.cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
         return Decimal.ratio(comparison.ratio)
-          + (withIntervals ? " (\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper)))" : "") + other
+          + (withIntervals ? " (\(Decimal.ratio(interval.lower)) to \(Decimal.ratio(interval.upper)))" : "")
+          + company(in: comparison)
       }
       table.add([
-        cell.label, cell.policy.text, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
+        cell.label, cell.policyText, cell.place == .none ? "-" : cell.place.rawValue, Decimal.cost(summary.median),
         summary.intervalText, ratio ?? (isUnknown(.ratio, of: cell) ? "?" : "-"),
         cell.vmmExitsPerEntry.map(Decimal.count) ?? "?",
         cell.kvmExitsPerEntry.map(Decimal.count) ?? "?",
@@ -60,7 +48,7 @@ extension BenchReport {
     return table
   }
 
-  /// The cost of single instructions, without their loop.
+  /// The cost of single instructions, without their loop, a row for each cell.
   var primitiveTable: Table {
     var table = Table(right: [3, 4, 5, 6])
     table.add(["primitive", "policy", "ends in", unit, "95 % interval", "VMM", "KVM"])
@@ -70,7 +58,7 @@ extension BenchReport {
         cell.baselineUse == .subtract
         ? cell.baseline.flatMap { self.cell($0) }.flatMap { estimates.difference(cell.record, minus: $0.record) } : nil
       table.add([
-        cell.label + (net == nil ? " (with its loop)" : ""), cell.policy.text,
+        cell.label + (net == nil ? " (with its loop)" : ""), cell.policyText,
         cell.end == .none ? "-" : cell.end.rawValue,
         net.map { $0.isCost ? Decimal.cycles($0.difference) : "?" } ?? Decimal.cost(summary.median),
         net.map { Decimal.costInterval($0.interval) } ?? summary.intervalText,
@@ -172,8 +160,26 @@ extension BenchReport {
           + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) \(unit) per sample taken off")
       ),
       Document.Fact("seed", "\(seed)"),
-    ]
+    ] + switching
   }
+}
+
+extension BenchReport {
+  /// How KVM switches SPEC_CTRL, and who carries out the policies that name a mechanism of the hardware.
+  private var switching: [Document.Fact] {
+    let mechanisms = cells.compactMap { cell in
+      cell.mechanism.map { "\(cell.policy) \($0.value?.summary ?? $0.text)" }
+    }
+    return [
+      host.specCtrlMode.map { Document.Fact("SPEC_CTRL", "KVM switches it \($0.value?.summary ?? $0.text)") },
+      mechanisms.isEmpty ? nil : Document.Fact("mechanisms", mechanisms.uniqued.joined(separator: "; ")),
+    ].compactMap(\.self)
+  }
+}
+
+extension CellRecord {
+  /// Its policy, marked where the hardware carries it out.
+  var policyText: String { policy.text + (mechanism == .known(.hardware) ? " (VMX)" : "") }
 }
 
 extension CellRecord {
@@ -186,7 +192,7 @@ extension CellRecord {
     }
     var parts = [workload.text]
     if let msr, !writesSpecCtrl { parts[0] += " of \(msr.value.map { "\($0)" } ?? msr.text)" }
-    if workload == .ibrs || workload == .chatty {
+    if [.ibrs, .chatty, .retpoline].contains(workload.value) {
       if writesPerEntry != (workload == .ibrs ? 2 : 0) { parts.append(count(writesPerEntry, "write")) }
       if exitsPerEntry != (workload == .chatty ? 1 : 0) { parts.append(count(exitsPerEntry, "exit")) }
     }

@@ -3,13 +3,14 @@
 
 import Glibc
 public import Measurement
+import Registers
 
 extension ReportComparison {
   /// The comparison as text.
   ///
   /// - Parameters:
-  ///   - threshold: cells that became dearer by more than this share are marked.
-  ///   - bothWays: whether cells that became cheaper are marked too.
+  ///   - threshold: cells that became slower by more than this share are marked.
+  ///   - bothWays: whether cells that became faster are marked too.
   ///   - verbose: whether parameters and mitigations that differ are listed; otherwise they are counted.
   ///   - width: the columns of the text.
   public func text(
@@ -38,7 +39,10 @@ extension ReportComparison {
   /// Every cell that has a ratio.
   private func table(threshold: Double?, bothWays: Bool) -> Table {
     var table = Table(right: [1, 2, 3, 4])
-    table.add(["cell", "first", "second", "x", isExact ? "" : "interval", ""])
+    table.add([
+      "cell", modes?.first.heading ?? "first", modes?.second.heading ?? "second", "x",
+      isExact ? "" : "interval", "",
+    ])
     for (change, standing) in worstFirst(threshold ?? 0) {
       let interval = isExact ? nil : change.interval
       let bounds = interval.map { "\(Decimal.text($0.lower, digits: 3)) to \(Decimal.text($0.upper, digits: 3))" }
@@ -55,16 +59,16 @@ extension ReportComparison {
   private func mark(_ change: CellChange, _ standing: Standing, _ threshold: Double?, _ bothWays: Bool) -> String {
     switch standing {
     case .undecided: "undecided"
-    case .dearer where threshold != nil: "SLOWER"
-    case .cheaper where threshold != nil && bothWays: "FASTER"
+    case .slower where threshold != nil: "SLOWER"
+    case .faster where threshold != nil && bothWays: "FASTER"
     default: change.differs ? "differs" : ""
     }
   }
 
-  /// The cells with their standing: first those that became dearer, then the others; each part by falling ratio.
+  /// The cells with their standing: first those that became slower, then the others; each part by falling ratio.
   private func worstFirst(_ threshold: Double) -> [(change: CellChange, standing: Standing)] {
     cells.map { ($0, standing(of: $0, threshold: threshold)) }.sorted { one, other in
-      if (one.1 == .dearer) != (other.1 == .dearer) { return one.1 == .dearer }
+      if (one.1 == .slower) != (other.1 == .slower) { return one.1 == .slower }
       return (one.0.ratio, other.0.cell) > (other.0.ratio, one.0.cell)
     }
   }
@@ -108,7 +112,11 @@ extension ReportComparison {
 
   /// The conclusion, in sentences.
   private func conclusion(threshold: Double?, bothWays: Bool) -> [String] {
-    var sentences = [headline(threshold: threshold, bothWays: bothWays)]
+    let modes = modes.map {
+      "The first switches SPEC_CTRL \($0.first.value?.summary ?? $0.first.text), the second "
+        + "\($0.second.value?.summary ?? $0.second.text)."
+    }
+    var sentences = [modes, headline(threshold: threshold, bothWays: bothWays)].compactMap(\.self)
     let consequence = threshold == nil ? "." : ", which no threshold allows."
     func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
     if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
@@ -116,12 +124,13 @@ extension ReportComparison {
     if judgesSomething, !undecided.isEmpty { sentences.append(count(undecided.count, "undecided") + ".") }
     if let open = openText(threshold: threshold, bothWays: bothWays) { sentences.append(open) }
     if let suspected = suspectText(threshold: threshold, bothWays: bothWays) { sentences.append(suspected) }
+    if let shiftText { sentences.append(shiftText) }
     guard judgesSomething else { return sentences }
     sentences.append(
       isExact
         ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so the ratio alone decides."
         : "\((unit ?? "ticks").capitalised) per iteration. The intervals hold for all \(cells.count + void.count) cells at once "
-          + "with \(Decimal.percent(confidence)) confidence; a drift of the machine from one run to the other is in the ratios."
+          + "with \(Decimal.percent(confidence)) confidence, and allow for what the cells have in common."
     )
     return sentences
   }
@@ -134,19 +143,28 @@ extension ReportComparison {
         : "Nothing could be judged: no cell has \(roundsNeeded) rounds in both, which \(cells.count + void.count) "
           + "\(cells.count == 1 ? "cell needs" : "cells at once need"), and an interval. More --rounds or --time measure enough."
     }
-    let dearer = regressions(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
-    let cheaper = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let slower = regressions(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
+    let faster = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
     let amount = threshold.map { " by more than \(Decimal.percent($0))" } ?? ""
-    let worst = dearer.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
+    let worst = slower.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
     let judged = judgedCount(threshold: threshold, bothWays: bothWays)
     guard judged > 0 else {
       return "None of \(cells.counted) could be judged by \(Decimal.percent(threshold ?? 0))."
     }
     let all =
       judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
-    let first = "\(dearer.isEmpty ? "None" : "\(dearer.count)") of \(all) became dearer\(amount)\(worst ?? "")"
+    let first = "\(slower.isEmpty ? "None" : "\(slower.count)") of \(all) became slower\(amount)\(worst ?? "")"
     guard threshold == nil || bothWays else { return first + "." }
-    return "\(first); \(cheaper.count) became cheaper."
+    return "\(first); \(faster.count) became faster."
+  }
+
+  /// A sentence about cells that changed as all did; nil for none.
+  private var shiftText: String? {
+    guard let shift, !shifted.isEmpty else { return nil }
+    let change = shift < 1 ? "\(Decimal.percent(1 / shift - 1)) faster" : "\(Decimal.percent(shift - 1)) slower"
+    return
+      "\(shifted.count) \(shifted.count == 1 ? "cell" : "cells") changed no more than the others did, which together "
+      + "became \(change): the machine may have done that, or the program. Measure both again, in turn."
   }
 
   /// The cells whose intervals reach across the threshold.
@@ -169,7 +187,7 @@ extension ReportComparison {
     let suspects = suspects(threshold: threshold, bothWays: bothWays)
     guard let worst = suspects.max(by: { abs(log($0.ratio)) < abs(log($1.ratio)) }) else { return nil }
     let one = suspects.count == 1
-    let change = bothWays ? "changed" : "dearer"
+    let change = bothWays ? "changed" : "slower"
     return
       "\(suspects.count) of the open cells \(one ? "looks" : "look") \(change) by more than "
       + "\(Decimal.percent(threshold)), at worst \(worst.cell) at \(Decimal.ratio(worst.ratio)) times: the gate fails for "
@@ -183,6 +201,18 @@ extension ReportComparison {
     return
       "\(open.count) \(open.count == 1 ? "cell is" : "cells are") open: "
       + "\(open.count == 1 ? "its interval reaches" : "their intervals reach") beyond \(Decimal.percent(threshold))."
+  }
+}
+
+extension Known<SpecCtrlMode> {
+  /// The mode as a column's heading.
+  fileprivate var heading: String {
+    switch value {
+    case .byHand: "by hand"
+    case .lists: "lists"
+    case .maskAndShadow: "shadow"
+    case nil: text
+    }
   }
 }
 

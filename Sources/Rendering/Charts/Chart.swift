@@ -1,6 +1,7 @@
 // Charts of a benchmark as Vega-Lite 5 specifications (https://vega.github.io/schema/vega-lite/v5.json), with their
 // data. Each series has a colour and also a shape or a dash, so that the charts can be read in grey.
 
+import Glibc
 public import JSONValues
 public import Measurement
 import Registers
@@ -9,6 +10,8 @@ import Registers
 public struct Chart: Equatable, Sendable {
   /// The name of its file, without an extension.
   public var name: String
+  /// What it shows, in a sentence.
+  public var title: String
   /// The specification, to be encoded as JSON.
   public var specification: JSONValue
 
@@ -17,25 +20,36 @@ public struct Chart: Equatable, Sendable {
     [costByPolicy(of: report), latency(of: report), breakEven(of: report)].compactMap { $0 }
   }
 
-  /// A specification with the parts that all charts share: title, host, data, fonts and colours.
-  static func specification(
-    title: String, note: String? = nil, of report: BenchReport, data: [JSONValue], _ parts: [String: JSONValue]
-  ) -> JSONValue {
+  /// A chart with the parts that all share: title, host, data, fonts and colours.
+  init(
+    name: String, title: String, note: String? = nil, of report: BenchReport, data: [JSONValue],
+    _ parts: [String: JSONValue]
+  ) {
+    self.name = name
+    self.title = title
     var members = parts
     members["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+    let subtitle = Self.subtitle(of: report) + [note].compactMap(\.self)
     members["title"] = [
-      "text": .string(title),
-      "subtitle": .array((subtitle(of: report) + (note.map { [$0] } ?? [])).map(JSONValue.string)), "anchor": "start",
+      "text": .array(Self.lines(title, width: 72)),
+      "subtitle": .array(subtitle.flatMap { Self.lines($0, width: 105) }), "anchor": "start",
       "fontSize": 15, "subtitleFontSize": 12,
     ]
     members["data"] = ["values": .array(data)]
     members["background"] = "white"
+    // Room for texts that the viewer's font makes wider than the renderer's.
+    members["padding"] = ["left": 20, "top": 10, "right": 60, "bottom": 10]
     members["config"] = [
-      "axis": ["labelFontSize": 12, "titleFontSize": 12, "gridColor": "#e4e4e4"],
+      "axis": ["labelFontSize": 12, "titleFontSize": 12, "titlePadding": 12, "gridColor": "#e4e4e4"],
       "legend": ["labelFontSize": 12, "titleFontSize": 12, "symbolSize": 130, "labelLimit": 340],
       "header": ["labelFontSize": 12, "titleFontSize": 12],
     ]
-    return .object(members)
+    specification = .object(members)
+  }
+
+  /// A text in lines that are no wider than a chart.
+  private static func lines(_ text: String, width: Int) -> [JSONValue] {
+    text.wrapped(width: width).split(separator: "\n").map { .string(String($0)) }
   }
 
   private static func subtitle(of report: BenchReport) -> [String] {
@@ -70,22 +84,31 @@ public struct Chart: Equatable, Sendable {
     ]
 
     /// The series of these policies, in this order.
-    init(_ policies: [Known<PolicyName>]) {
+    init(_ policies: [Known<PolicyName>], hasLegend: Bool = true) {
+      self.init("policy", policies.map(\.text), like: policies, hasLegend: hasLegend)
+    }
+
+    /// The series of these values of a field, which look as these policies do.
+    init(_ field: String, _ values: [String], like policies: [Known<PolicyName>], hasLegend: Bool = true) {
       let positions = policies.enumerated().map { index, policy in
         policy.value.flatMap { Self.known.firstIndex(of: $0) } ?? index
       }
-      self.init("policy", policies.map(\.text), looks: positions)
+      self.init(field, values, looks: positions, hasLegend: hasLegend)
     }
 
     /// The series of these values of a field, in this order.
-    init(_ field: String, _ values: [String]) { self.init(field, values, looks: Array(values.indices)) }
+    init(_ field: String, _ values: [String]) {
+      self.init(field, values, looks: Array(values.indices), hasLegend: true)
+    }
 
-    private init(_ field: String, _ values: [String], looks positions: [Int]) {
+    private init(_ field: String, _ values: [String], looks positions: [Int], hasLegend: Bool) {
       func channel(_ look: (Int) -> JSONValue) -> JSONValue {
-        [
+        var channel: [String: JSONValue] = [
           "field": .string(field), "type": "nominal", "title": .string(field),
           "scale": ["domain": .array(values.map(JSONValue.string)), "range": .array(positions.map(look))],
         ]
+        if !hasLegend { channel["legend"] = .null }
+        return .object(channel)
       }
       let turn = Self.shapes.count
       // The colours shift by one with each repetition of the shapes.
@@ -95,11 +118,31 @@ public struct Chart: Equatable, Sendable {
     }
   }
 
-  /// A logarithmic scale that fits the values above zero, with a margin of 15 %.
-  static func logarithmic(_ values: [Double]) -> JSONValue {
+  /// A logarithmic scale that fits the values above zero, with a margin of 15 %, and its axis, each tick labelled.
+  ///
+  /// - Parameter room: how much of the axis is left free at its upper end, as a share, for figures beside the marks.
+  static func logarithmic(_ values: [Double], room: Double = 0) -> (scale: JSONValue, axis: JSONValue) {
     let costs = values.filter(\.isCost)
     let low = max((costs.min() ?? 1) / 1.15, .leastNormalMagnitude)
-    let high = min(costs.max() ?? 10, .greatestFiniteMagnitude / 1.15) * 1.15
-    return ["type": "log", "domain": [.number(low), .number(high)], "nice": false]
+    let top = min(costs.max() ?? 10, .greatestFiniteMagnitude / 1.15) * 1.15
+    let high = min(top * pow(top / low, room / (1 - room)), .greatestFiniteMagnitude)
+    let ticks = ticks(from: low, to: high)
+    var axis: [String: JSONValue] = ["labelOverlap": false, "format": ",~r"]
+    if !ticks.isEmpty { axis["values"] = .array(ticks.map(JSONValue.number)) }
+    return (["type": "log", "domain": [.number(low), .number(high)], "nice": false], .object(axis))
+  }
+
+  /// Round numbers in a range, few enough for each to have a label; none where the range has too few.
+  private static func ticks(from low: Double, to high: Double) -> [Double] {
+    let powers = log10(low).rounded(.down)...log10(high).rounded(.up)
+    for steps in [[1.0], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 8]] {
+      let ticks = stride(from: powers.lowerBound, through: powers.upperBound, by: 1).flatMap { power in
+        steps.map { $0 * pow(10, power) }
+      }.filter { (low...high).contains($0) }
+      if ticks.count >= 3 {
+        return ticks.count <= 12 ? ticks : ticks.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+      }
+    }
+    return []
   }
 }

@@ -32,6 +32,8 @@ extension Document.Block {
       return facts.map { "- **\($0.name)**: \($0.text)\n" }.joined()
     case .paragraph(let paragraph):
       return paragraph.label + paragraph.text + "\n"
+    case .command(let text):
+      return "```sh\n\(text.inOneLine)\n```\n"
     case .table(let table):
       return table.markdown
     case .list(let caption, let lines):
@@ -45,7 +47,7 @@ extension Document.Block {
       table.add("claim", "verdict", "why")
       for judgement in judgements {
         let why = [judgement.reason, judgement.second].compactMap(\.self).joined(separator: " ")
-        table.add("\(judgement.name): \(judgement.claim)", judgement.outcome, why)
+        table.add("\(judgement.name): \(judgement.claim)", judgement.outcome.shortText, why)
       }
       return table.markdown
     }

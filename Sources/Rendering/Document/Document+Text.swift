@@ -6,15 +6,16 @@ extension Document {
 
   /// The document as text of at most `width` columns.
   public func text(width: Int = usualWidth) -> String {
-    sections.map { $0.text(width: width) }.joined(separator: "\n")
+    sections.map { $0.titleText(width: width) + $0.bodyText(width: width) }.joined(separator: "\n")
   }
 }
 
 extension Document.Section {
-  fileprivate func text(width: Int) -> String {
-    let title = heading.map { ($0.title + $0.remark).wrapped(width: width) } ?? ""
-    return title + blocks.map { $0.text(width: width) }.joined()
-  }
+  /// The heading's lines.
+  func titleText(width: Int) -> String { heading.map { ($0.title + $0.remark).wrapped(width: width) } ?? "" }
+
+  /// The lines below the heading.
+  func bodyText(width: Int) -> String { blocks.map { $0.text(width: width) }.joined() }
 }
 
 extension Document.Block {
@@ -26,6 +27,9 @@ extension Document.Block {
       return table.text(width: width)
     case .paragraph(let paragraph):
       return paragraph.text.wrapped(width: width, first: paragraph.label, indent: paragraph.indent)
+    case .command(let text):
+      // A line that can be copied is not broken.
+      return "  \(text.inOneLine)\n"
     case .table(let table):
       return table.text(width: width)
     case .list(let caption, let lines):
@@ -40,7 +44,7 @@ extension Document.Block {
       return judgements.map { judgement in
         let indent = judgement.name.count + 2
         let lines = [judgement.reason] + [judgement.second].compactMap(\.self)
-        return "\(judgement.outcome.uppercased()): \(judgement.claim)"
+        return "\(judgement.outcome.shortText.uppercased()): \(judgement.claim)"
           .wrapped(width: width, first: judgement.name + "  ", indent: indent)
           + lines.map { $0.wrapped(width: width, first: String(repeating: " ", count: indent), indent: indent) }
           .joined()

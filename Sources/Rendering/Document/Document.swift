@@ -1,6 +1,8 @@
 // The content of a result for people, without its layout: sections of blocks. Only Document+Text.swift and
 // Document+Markdown.swift lay it out.
 
+package import Measurement
+
 /// A text for people, in sections.
 public struct Document: Equatable, Sendable {
   /// The title of a page; text on a terminal has none.
@@ -51,6 +53,8 @@ public struct Document: Equatable, Sendable {
     /// Names with their texts, indented by a number of columns.
     case facts([Fact], indent: Int = 0)
     case paragraph(Paragraph)
+    /// A command for a shell, in one line.
+    case command(String)
     case table(Table)
     case list(caption: String? = nil, [String])
     case groups([Group])
@@ -105,11 +109,11 @@ public struct Document: Equatable, Sendable {
 
   /// The verdict on a claim.
   public struct Judgement: Equatable, Sendable {
-    let name: String
-    let claim: String
-    let outcome: String
-    let reason: String
+    package let name: String
+    package let claim: String
+    package let outcome: BenchReport.Verdict.Outcome
+    package let reason: String
     /// What a second witness says of it; nil where there is none.
-    var second: String?
+    package var second: String?
   }
 }

@@ -3,12 +3,14 @@
 /// A table whose columns are separated by two spaces.
 public struct Table: Equatable, Sendable {
   /// The columns that are aligned right: numbers.
-  let rightColumns: Set<Int>
+  package let rightColumns: Set<Int>
+  /// Whether the first row is a head, not one of the others.
+  package let hasHead: Bool
   /// The width of columns in which longer cells are wrapped.
   let fixedColumns: [Int: Int]
   /// The indentation of each line.
   let indent: Int
-  private(set) var rows: [[String]] = []
+  package private(set) var rows: [[String]] = []
 
   /// A table; columns are numbered from 0.
   ///
@@ -16,8 +18,10 @@ public struct Table: Equatable, Sendable {
   ///   - right: columns that are aligned right.
   ///   - fixed: the width of columns in which longer cells are wrapped.
   ///   - indent: the indentation of each line.
-  public init(right: Set<Int> = [], fixed: [Int: Int] = [:], indent: Int = 0) {
+  ///   - hasHead: whether the first row is a head.
+  public init(right: Set<Int> = [], fixed: [Int: Int] = [:], indent: Int = 0, hasHead: Bool = true) {
     rightColumns = right
+    self.hasHead = hasHead
     fixedColumns = fixed
     self.indent = indent
   }
@@ -59,8 +63,10 @@ public struct Table: Equatable, Sendable {
   }
 
   private var columnWidths: [Int] {
-    (0..<(rows.map(\.count).max() ?? 0)).map { column in
-      fixedColumns[column] ?? rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    let columns: Int = rows.map(\.count).max() ?? 0
+    return (0..<columns).map { (column: Int) -> Int in
+      if let width = fixedColumns[column] { return width }
+      return rows.reduce(0) { widest, row in column < row.count ? max(widest, row[column].count) : widest }
     }
   }
 
@@ -118,13 +124,14 @@ public struct Table: Equatable, Sendable {
     return line.withoutTrailingSpaces + "\n"
   }
 
-  /// The table in GitHub's Markdown, the first row as its head.
+  /// The table in GitHub's Markdown, which gives every table a head: an empty one where this has none.
   public var markdown: String {
-    guard let head = rows.first else { return "" }
+    guard let first = rows.first else { return "" }
+    let head = hasHead ? first : first.map { _ in "" }
     func line(_ cells: [String]) -> String {
       "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |\n"
     }
     return line(head) + "|" + head.indices.map { rightColumns.contains($0) ? " ---: |" : " --- |" }.joined() + "\n"
-      + rows.dropFirst().map(line).joined()
+      + rows.dropFirst(hasHead ? 1 : 0).map(line).joined()
   }
 }

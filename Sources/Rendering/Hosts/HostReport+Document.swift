@@ -5,8 +5,14 @@ import Hypervisor
 public import Measurement
 
 extension HostReport {
-  /// The host in one line: processor, module, kernel.
-  public var summary: String { "\(cpu.model ?? cpu.vendor ?? "unknown CPU"), \(module), Linux \(kernel ?? "?")" }
+  /// The host in one line: processor, module, kernel; with its mode, unless SPEC_CTRL is switched as upstream does.
+  public var summary: String {
+    "\(cpu.model ?? cpu.vendor ?? "unknown CPU"), \(module)\(specCtrlMode == .known(.byHand) ? "" : switching), "
+      + "Linux \(kernel ?? "?")"
+  }
+
+  /// How KVM switches SPEC_CTRL, to stand behind the module's name.
+  private var switching: String { specCtrlMode.map { " (SPEC_CTRL \($0.value?.summary ?? $0.text))" } ?? "" }
 
   /// The host as a document.
   public var document: Document {
@@ -24,7 +30,7 @@ extension HostReport {
     let software = isSoftwareKVM ? " (software virtualisation)" : ""
     return [
       .init("CPU", processor), .init("kernel", "\(kernel ?? "?"), \(below)"),
-      .init("KVM", capabilities == nil ? "not available" : module + software), .init("TSC", clock),
+      .init("KVM", capabilities == nil ? "not available" : module + software + switching), .init("TSC", clock),
       .init("spectre_v2", vulnerabilities["spectre_v2"] ?? "?"),
       .init(
         "this process", "speculative store bypass \(processStoreBypass); indirect branches \(processIndirectBranch)"),
@@ -61,15 +67,18 @@ extension HostReport {
     row("RRSBA_DIS") { $0.rrsbaCtrl }
     row("IPRED_DIS") { $0.ipredCtrl }
     row("PSFD") { $0.psfd }
+    row("AUTO_IBRS") { $0.automaticIBRS }
+    row("V_SPEC_CTRL") { $0.virtualSpecCtrl }
     return table
   }
 
   private var proofSection: Document.Section? {
     guard let specCtrlProof, let entries, let policies else { return nil }
-    var table = Table()
+    var table = Table(hasHead: false)
     func row(_ name: String, _ fact: Fact?) {
       guard let fact else { return }
-      table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", fact.seen)
+      let carriedOut = fact.mechanism.map { "\($0.value?.summary ?? $0.text); " } ?? ""
+      table.add(name, fact.works.map { $0 ? "yes" : "no" } ?? "?", carriedOut + fact.seen)
     }
     row("SPEC_CTRL holds a value", specCtrlProof)
     row("the host's bits kept", hostSpecCtrl.map(\.fact))
@@ -86,7 +95,7 @@ extension HostReport {
   var exitWorkSection: Document.Section? {
     let known = exitWork.filter { $0.isDone != nil }
     guard !known.isEmpty else { return nil }
-    var table = Table()
+    var table = Table(hasHead: false)
     for work in known where work.isDone == true {
       table.add("at \(work.moment.rawValue)", work.name, "(\(work.source ?? "?"); \(work.switchedBy))")
     }

@@ -17,6 +17,7 @@ extension MoveReport {
       "The guest runs at \(destination.plain). It was stopped for \(downTime.inMilliseconds) ms, "
       + "\(expectedDownTime.inMilliseconds) ms of which were expected for its last "
       + (lastPages == 1 ? "page." : "\(lastPages) pages.")
+      + (bytesPerSecond.map { " Its memory was sent at \(Decimal.text($0 / 1_048_576, upTo: 1)) MiB/s." } ?? "")
     return Document([
       .init(warnings.map { .paragraph(.init($0.plain, label: "WARNING  ")) } + [.table(table)]),
       .init([.paragraph(.init(sentence))]),
@@ -40,6 +41,7 @@ public struct MoveJSON: Encodable, Sendable {
   let expectedDownTimeMilliseconds: Double
   let lastPages: Int
   let downTimeMilliseconds: Double
+  @Nullable private(set) var bytesPerSecond: Double?
 
   /// The JSON of a report.
   public init(_ report: MoveReport) {
@@ -51,6 +53,7 @@ public struct MoveJSON: Encodable, Sendable {
     expectedDownTimeMilliseconds = report.expectedDownTime.milliseconds
     lastPages = report.lastPages
     downTimeMilliseconds = report.downTime.milliseconds
+    bytesPerSecond = report.bytesPerSecond
   }
 }
 

@@ -9,7 +9,10 @@ extension BootReport {
   /// The report as a document, with the host in a few words.
   public func document(on host: String) -> Document {
     Document(
-      [.init([.facts(facts(on: host))]), exitSection, kernelSection, lastWords].compactMap(\.self))
+      [
+        .init([.facts(facts(on: host))]), exitSection,
+        KVMCounts(statistics: exits.kvmStatistics, exitReasons: exits.exitReasons).section, kernelSection, lastWords,
+      ].compactMap(\.self))
   }
 
   private func facts(on host: String) -> [Document.Fact] {
@@ -22,7 +25,11 @@ extension BootReport {
     let facts: [Document.Fact?] = [
       .init("image", "\(image), \(kind); \(memory >> 20) MiB, \(timer == "pit" ? "PIT" : "no timer")"),
       commandLine.isEmpty ? nil : .init("command line", commandLine),
-      .init("policy", "\(policy) of IA32_SPEC_CTRL (0x48)"), .init("protects", "\(level); \(protectionReason)"),
+      .init(
+        "policy",
+        "\(policy) of IA32_SPEC_CTRL (0x48)"
+          + (mechanism.map { ", \(PolicyMechanism(rawValue: $0)?.summary ?? $0)" } ?? "")),
+      .init("protects", "\(level); \(protectionReason)"),
       dropped,
       hidden.isEmpty ? nil : .init("hidden", hidden.joined(separator: ", ")), .init("host", host),
       .init("ended", "\(end.sentence), after \(Self.time(seconds))"),

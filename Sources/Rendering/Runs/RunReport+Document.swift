@@ -10,7 +10,8 @@ extension RunReport {
   public func document(on host: String) -> Document {
     Document(
       [
-        .init([.facts(facts(on: host))]), .init([.table(exitTable)]), probeSection, roundTripSection,
+        .init([.facts(facts(on: host))]), .init([.table(exitTable)]),
+        KVMCounts(statistics: kvm.statistics, exitReasons: kvm.exitReasons).section, probeSection, roundTripSection,
       ].compactMap(\.self))
   }
 
@@ -19,7 +20,8 @@ extension RunReport {
     let ending = completed ? "" : stopped == "paused" ? ", PAUSED" : ", NOT COMPLETED"
     let given: [Document.Fact] = [
       .init("workload", "\(workload)\(chosen), \(iterations) iterations in \(samples) samples\(ending)"),
-      .init("entry", "\(entry) (\(entryChoice))"), .init("policy", "\(policy) of \(msr.name) (\(msr.index))"),
+      .init("entry", "\(entry) (\(entryChoice))"),
+      .init("policy", "\(policy) of \(msr.name) (\(msr.index))\(carriedOut)"),
       .init("protects", protection.text),
     ]
     let whyTwo = kvm.whyNone.map { ["two witnesses instead of three: \($0)"] } ?? []
@@ -30,6 +32,9 @@ extension RunReport {
     ]
     return given + (warnings + whyTwo).map(Document.Fact.warning) + place + found.compactMap(\.self)
   }
+
+  /// Who carries the policy out, to stand behind its name.
+  private var carriedOut: String { mechanism.map { ", \($0.value?.summary ?? $0.text)" } ?? "" }
 
   /// The parameters that are not the workload's default, by name.
   private var chosenParameters: [(key: String, value: Int)] {

@@ -12,13 +12,19 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
     abstract: "Measures what each policy costs whom on this host, and judges the claims of 2018.",
-    discussion: """
+    discussion: Help.text(
+      """
       Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
       so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
 
       A FILE is replaced in one step, or written to as it is where it is a device or a pipe; - is standard output, and \
       the text goes to standard error then.
-      """)
+      """,
+      examples: [
+        "spectrap bench",
+        "spectrap bench --rounds 10 --json host.json",
+        "spectrap bench --workload ibrs --policy emulate --policy shadow --verbose",
+      ], more: "docs/measuring.md"))
 
   @Option(
     name: .customLong("workload"),
@@ -65,6 +71,12 @@ struct BenchCommand: ParsableCommand {
   var rounds: Int?
 
   @Option(
+    help: ArgumentHelp(
+      "Spread the rounds over this long, to show more than one moment (default: 5, from 5 rounds on).",
+      valueName: "seconds"))
+  var spread: Double?
+
+  @Option(
     help: "The seed of every random choice (default: from the clock; it is printed).", transform: whole(0...UInt64.max))
   var seed: UInt64?
 
@@ -85,13 +97,28 @@ struct BenchCommand: ParsableCommand {
     help: ArgumentHelp("Write one row per sample as CSV.", valueName: "file"), transform: FilePath.argument)
   var samplesCSV: FilePath?
 
+  @Option(
+    name: .customLong("other-mode"),
+    help: ArgumentHelp(
+      "Judge C4 and C5 by this result of the same host, too, with another spec_ctrl_mode; may be given again.",
+      valueName: "result.json"),
+    transform: FilePath.argument)
+  var otherModes: [FilePath] = []
+
+  @Flag(help: "Measure single instructions alone, and what an exit is made of.")
+  var primitives = false
+
+  @Flag(help: .exitReasons)
+  var traceKvm = false
+
   @Flag(help: "Print Markdown instead of text.")
   var markdown = false
 
-  @Flag(help: "Print all tables after the first screen.")
+  @Flag(help: "Print every table after the first screen, with each cell's id, interval and samples.")
   var verbose = false
 
   @OptionGroup var kernel: KernelOptions
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
@@ -110,7 +137,15 @@ struct BenchCommand: ParsableCommand {
     if let time, !(time > 0 && time <= 1e6) {
       throw ValidationError("--time takes more than 0 and at most 1000000 seconds")
     }
-    guard rounds != nil else { return }
+    if let spread, !(spread >= 0 && spread <= 1e6) {
+      throw ValidationError("--spread takes 0 to 1000000 seconds")
+    }
+    guard rounds != nil else {
+      guard spread == nil else {
+        throw ValidationError("--spread is about a number of rounds; give --rounds, too, or leave it out")
+      }
+      return
+    }
     guard time == nil, precision == nil else {
       throw ValidationError(
         "--rounds measures so many rounds whatever they take and whatever is known by then; leave out "
@@ -126,6 +161,7 @@ struct BenchCommand: ParsableCommand {
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
       let measured = try kernel.prove(on: kvm.path)
       var options = options
+      options.otherModes = try otherModes.map(BenchReport.read)
       options.kernel = measured?.order
       options.selection.guests = try guests.map { try GuestImage(file: $0.file, named: $0.name) }
       var bench: Bench
@@ -145,7 +181,7 @@ struct BenchCommand: ParsableCommand {
         Result { try jsonFile?.write(try report.jsonText()) },
         Result { try csvFile?.write(report.csv) },
         Result { try samplesFile?.write(report.samplesCSV) },
-        Result { try Output.result(markdown ? report.markdown : text(of: report)) },
+        Result { try markdown ? Output.result(report.markdown) : Output.documents(documents(of: report)) },
       ]
       var unwritten: ExitCode?
       for case .failure(let error) in written { unwritten = Failure.report(error) }
@@ -157,14 +193,14 @@ struct BenchCommand: ParsableCommand {
     }
   }
 
-  /// The first screen, all tables where workloads were chosen, or both.
+  /// The first screen, the tables where workloads were chosen, or both.
   ///
   /// The screen may not be about the chosen workloads; it is about no guest that was added.
-  private func text(of report: BenchReport) -> String {
-    let all = report.text(width: Terminal.width)
-    guard workloads.isEmpty || verbose else { return all }
-    let screen = report.firstScreen.text(width: min(Terminal.width, BenchReport.firstScreenWidth))
-    return verbose || !guests.isEmpty || kernel.image != nil ? screen + "\n" + all : screen
+  private func documents(of report: BenchReport) -> [(document: Document, width: Int)] {
+    let tables = (report.document(verbose ? .verbose : .brief), Terminal.width)
+    guard workloads.isEmpty && !primitives || verbose else { return [tables] }
+    let screen = (report.firstScreen, min(Terminal.width, BenchReport.firstScreenWidth))
+    return verbose || !guests.isEmpty || kernel.image != nil ? [screen, tables] : [screen]
   }
 
   /// A processor that this process may run on.
@@ -188,7 +224,8 @@ struct BenchCommand: ParsableCommand {
 
   private var options: BenchOptions {
     var options = BenchOptions()
-    options.selection.workloads = Set(workloads)
+    options.tracesExits = traceKvm
+    options.selection.workloads = Set(workloads + (primitives ? Workload.Name.hostPrimitives : []))
     options.selection.policies = Set(policies)
     options.selection.entries = Set(entries)
     options.selection.allEntries = allEntries
@@ -197,10 +234,12 @@ struct BenchCommand: ParsableCommand {
     if let precision { options.precision = precision / 100 }
     if let time { options.time = .seconds(time) }
     options.rounds = rounds
+    options.spread = spread.map { .seconds($0) }
     options.seed = seed ?? UInt64.random(in: 0..<1_000_000)
     options.cpu = cpu
     options.path = kvm.path
-    options.version = Spectrap.configuration.version
+    options.identity = identity.begin()
+    options.version = Spectrap.version
     return options
   }
 }

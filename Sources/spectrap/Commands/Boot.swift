@@ -1,4 +1,4 @@
-// `spectrap boot`: a kernel that nobody here wrote, under any policy.
+// `spectrap boot`: boots a foreign kernel under any policy.
 
 import ArgumentParser
 import Boot
@@ -8,18 +8,24 @@ import Hypervisor
 import Images
 import Measurement
 import Migration
+import Rendering
 import SystemPackage
 
 struct BootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "boot",
     abstract: "Boots a kernel, or any other image of a guest, under a policy.",
-    discussion: """
+    discussion: Help.text(
+      """
       IMAGE is a Linux kernel (bzImage, or 64-bit ELF), a multiboot 1 image as kvm-unit-tests have, a static 64-bit \
       ELF program, or anything with --flat. A Linux kernel without an initrd gets a first process that measures its \
       system calls. Several images are run one after the other, each in a machine of its own. Where standard input is \
       a terminal, the keyboard is the guest's; Ctrl-A x leaves. docs/boot.md tells more.
-      """)
+      """,
+      examples: [
+        "spectrap boot vmlinuz",
+        "spectrap boot vmlinuz --policy shadow --append \"spectre_v2=ibrs\"",
+      ], more: "docs/boot.md"))
 
   @Argument(help: ArgumentHelp("The image.", valueName: "image"), transform: FilePath.argument)
   var images: [FilePath]
@@ -66,7 +72,7 @@ struct BootCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The image has no header: it goes to this address below 1 MiB, and begins there in real mode.",
+      "The image has no header: load it at this address below 1 MiB, and start it there in real mode.",
       valueName: "address"),
     transform: Self.address)
   var flat: UInt64?
@@ -90,9 +96,13 @@ struct BootCommand: ParsableCommand {
   @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
 
+  @Flag(help: .exitReasons)
+  var traceKvm = false
+
   @Flag(help: "Print results in the Test Anything Protocol, one per image.")
   var tap = false
 
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var kvm: KVMOptions
   @OptionGroup var sandbox: SandboxOptions
 
@@ -109,7 +119,7 @@ struct BootCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let isInteractive = BootConsole.hasKeyboard && images.count == 1 && !tap
-      // All that needs a file is done before the sandbox is closed, and all that can be refused before a guest runs.
+      // Files are opened before the sandbox is entered, and all that can be refused is refused before a guest runs.
       let results = try json.map { try BootOutput($0) }
       let serialFile = try serial.flatMap { $0 == "-" ? nil : try BootOutput($0) }
       try Output.check()
@@ -120,8 +130,9 @@ struct BootCommand: ParsableCommand {
       let opened = try images.map { try OpenedGuestFile($0) }
       let initrd = try initrd.map { try OpenedGuestFile($0) }
       let pool = try contract.map(PoolContract.read)
+      let exitReasons = traceKvm ? try ExitReasonTrace() : nil
       let kvm = try kvm.open()
-      // A contract is about all that the host can do; else only what the policy asks for is tried.
+      // A contract needs every proof of the host; otherwise only those that the policy needs are made.
       let terms: Terms =
         try pool == nil
         ? .prove(.specCtrl, for: policy, on: kvm, acceptsUnprotected: acceptUnprotected)
@@ -131,6 +142,7 @@ struct BootCommand: ParsableCommand {
         try $0.guestContract(on: kvm, offering: HostOffer.prove(on: kvm, abilities: terms.abilities), under: policy)
       }
       let headline = HostReport.summary()
+      let identity = identity.begin()
 
       let form: BootConsole.Form =
         tap
@@ -140,21 +152,23 @@ struct BootCommand: ParsableCommand {
       for (path, file) in zip(images, opened) {
         let console = BootConsole(form, file: serialFile?.descriptor, isInteractive: isInteractive)
         let guest = Result {
-          try order(for: path, told: told).prepare(
+          try order(for: path, told: told, counting: exitReasons).prepare(
             file.content, initrd: initrd?.content, line: console, on: kvm, terms: terms,
             attaching: console.attach)
         }
-        // Of one image, why it does not boot is the whole answer.
+        // The refusal of a single image is the failure of the command.
         if images.count == 1, case .failure(let error) = guest { throw error }
         guests.append((path.string, console, guest))
       }
 
       try sandbox.enter()
-      if tap { try Output.result("TAP version 13\n1..\(guests.count)\n") }
+      if tap { try Output.result(BootOutcome.tapHeader(count: guests.count)) }
       var outcomes: [BootOutcome] = []
+      var failures: [Failure] = []
       for (index, (name, console, guest)) in guests.enumerated() {
-        let outcome = try run(name, guest, console, control, isInteractive: isInteractive, limit: limit)
+        let (outcome, failure) = try run(name, guest, console, control, isInteractive: isInteractive, limit: limit)
         outcomes.append(outcome)
+        if let failure { failures.append(failure) }
         if tap {
           try Output.result(outcome.tapLine(index + 1))
         } else {
@@ -163,21 +177,28 @@ struct BootCommand: ParsableCommand {
         if control.isCancelled { break }
       }
       if guests.count > 1, !tap { try Output.result(BootOutcome.summary(of: outcomes)) }
-      try results?.write(BootDocument(host: headline, guests: outcomes.compactMap(\.report)))
-      if let failure = BootOutcome.failure(of: outcomes) { throw failure }
+      try results?.write(BootDocument(identity: identity, host: headline, guests: outcomes.compactMap(\.report)))
+      if let failure = failures.first {
+        guard outcomes.count > 1 else { throw failure }
+        throw Failure(
+          status: failure.status,
+          message: "\(failures.count) of \(outcomes.count) images failed; first \(failure.message)")
+      }
       withExtendedLifetime((opened, initrd, serialFile)) {}
     }
   }
 
-  /// Runs a guest, whose serial port is shown meanwhile.
+  /// Runs a guest, and shows its serial port meanwhile.
   private func run(
     _ name: String, _ guest: Result<BootedGuest, any Error>, _ console: BootConsole, _ control: RunControl,
     isInteractive: Bool, limit: Double
-  ) throws -> BootOutcome {
+  ) throws -> (outcome: BootOutcome, failure: Failure?) {
     let booted: BootedGuest
     switch guest {
     case .success(let guest): booted = guest
-    case .failure(let error): return BootOutcome(name: name, refusal: Failure(error))
+    case .failure(let error):
+      let failure = Failure(error)
+      return (BootOutcome(name: name, refusal: failure.message), failure)
     }
     let record: BootRecord
     do {
@@ -186,10 +207,17 @@ struct BootCommand: ParsableCommand {
       _ = consume terminal
     }
     do throws(Errno) { try console.finish() } catch { throw Failure(error, writing: "the guest's serial port") }
-    return BootOutcome(name: name, BootReport(record), limit: limit)
+    let status: Failure.Status =
+      switch record.end {
+      case .stopped(.timeLimit): .timedOut
+      case .stopped: .interrupted
+      default: .software
+      }
+    let outcome = BootOutcome(name: name, BootReport(record), limit: limit)
+    return (outcome, outcome.failure.map { Failure(status: status, message: $0) })
   }
 
-  private func order(for image: FilePath, told: GuestContract?) -> BootOrder {
+  private func order(for image: FilePath, told: GuestContract?, counting trace: ExitReasonTrace?) -> BootOrder {
     var order = BootOrder(name: "\(image)", policy: policy, memory: memory, commandLine: append)
     order.entry = entry
     order.hasTimer = timer == .pit
@@ -197,10 +225,11 @@ struct BootCommand: ParsableCommand {
     order.dropsBarriers = dropPredCmd
     order.contract = told
     order.hidden = hide
+    order.exitReasonTrace = trace
     return order
   }
 
-  // MARK: Words
+  // MARK: Arguments
 
   /// The timer that KVM gives the guest.
   enum TimerChoice: String, Named {

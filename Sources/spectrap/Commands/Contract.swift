@@ -9,10 +9,15 @@ struct Contract: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "contract",
     abstract: "Says what a guest may be told so that it can run on each of several hosts.",
-    discussion: """
+    discussion: Help.text(
+      """
       HOST is a file that `spectrap probe --json` has written there; the host is called by the file's name. \
       `spectrap run --contract FILE` starts a guest under the contract that --output wrote.
-      """)
+      """,
+      examples: [
+        "spectrap contract one.json two.json",
+        "spectrap contract one.json two.json --output pool.json",
+      ], more: "docs/migration.md"))
 
   @Argument(
     help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"),

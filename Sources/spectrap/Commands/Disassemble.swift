@@ -8,7 +8,12 @@ import Rendering
 struct Disassemble: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "disassemble",
-    abstract: "Shows a guest's code: address, bytes, mnemonic, comment. Needs no KVM.")
+    abstract: "Shows a guest's code: address, bytes, mnemonic, comment. Needs no KVM.",
+    discussion: Help.text(
+      examples: [
+        "spectrap disassemble ibrs",
+        "spectrap disassemble chatty --entry breakpoint",
+      ], more: "docs/guest-abi.md"))
 
   @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
   var workload: Workload.Name

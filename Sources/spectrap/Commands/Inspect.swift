@@ -8,7 +8,12 @@ import SystemPackage
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Shows what the file of a snapshot holds. Needs no KVM.")
+    commandName: "inspect", abstract: "Shows what the file of a snapshot holds. Needs no KVM.",
+    discussion: Help.text(
+      examples: [
+        "spectrap inspect guest.snap",
+        "spectrap inspect guest.snap --json",
+      ], more: "docs/snapshots.md"))
 
   @Argument(help: "The file.", transform: FilePath.argument)
   var file: FilePath

@@ -8,7 +8,12 @@ import Rendering
 struct List: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Lists workloads, entries, policies and images, and whether this host can run them.")
+    abstract: "Lists workloads, entries, policies and images, and whether this host can run them.",
+    discussion: Help.text(
+      examples: [
+        "spectrap list",
+        "spectrap list --json",
+      ], more: "docs/glossary.md"))
 
   @OptionGroup var kvm: KVMOptions
   @Flag(help: "Print JSON (docs/json.md).")
@@ -20,7 +25,7 @@ struct List: ParsableCommand {
       if json {
         try Output.json(inventory)
       } else {
-        try Output.result(inventory.document.text(width: Terminal.width) + "\n")
+        try Output.document(inventory.document)
       }
       if let failure = inventory.failure { throw failure }
     }

@@ -10,13 +10,20 @@ struct Migrate: ParsableCommand {
     commandName: "migrate",
     abstract:
       "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
-    discussion: """
+    discussion: Help.text(
+      """
       Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
-      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the other.
+      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the \
+      other; over a command it may be lost then, but never runs at both.
 
       The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
       file that `spectrap probe --json` has written there.
-      """)
+      """,
+      examples: [
+        "spectrap migrate --from guest.snap --to unix:/tmp/there",
+        "spectrap migrate --from guest.snap --to 'exec:ssh HOST spectrap receive stdio:'",
+        "spectrap migrate --plan",
+      ], more: "docs/migration.md"))
 
   @OptionGroup var move: MoveOptions
 
@@ -37,7 +44,8 @@ struct Migrate: ParsableCommand {
     try Input.check(hosts)
     if plan {
       guard move.isUntouched else {
-        throw ValidationError("--plan excludes --from, --to, --policy, --peer-user and --accept-unprotected")
+        throw ValidationError(
+          "--plan excludes --from, --to, --policy, --forwarded, --peer-user and --accept-unprotected")
       }
     } else {
       guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Experiments
+import Glibc
 import Hypervisor
 import Migration
 
@@ -9,13 +10,26 @@ struct Receive: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "receive",
     abstract: "Waits for a guest that `spectrap migrate` sends, and runs it to its end.",
-    discussion: """
+    discussion: Help.text(
+      """
       The source is told what this host offers, and decides. From the moment in which the whole guest is here, it goes on \
-      here even if the source dies.
-      """)
+      here even if the source dies. Over stdio: and with --forwarded the end of the stream does not say who is dead: the \
+      guest then goes on only when the source has given it up. With stdio: the result is printed on standard error.
+      """,
+      examples: [
+        "spectrap receive unix:/tmp/there",
+        "spectrap receive unix:/tmp/there --json",
+        "spectrap migrate --from guest.snap --to 'exec:ssh HOST spectrap receive stdio:'",
+      ], more: "docs/migration.md"))
 
-  @Argument(help: ArgumentHelp("Where to wait.", valueName: "unix:path"))
+  @Argument(
+    help: ArgumentHelp(
+      "Where to wait; stdio: is standard input and output, as a command of `migrate --to exec:` has them.",
+      valueName: "unix:path|stdio:"))
   var address: String
+
+  @Flag(help: "Something that may break stands between the sockets, such as ssh -L (docs/migration.md).")
+  var forwarded = false
 
   @Option(
     help: ArgumentHelp("The MSR that the guest's policy is about.", valueName: "name|0xN"), transform: MSR.argument)
@@ -35,25 +49,71 @@ struct Receive: ParsableCommand {
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var kvm: KVMOptions
   @OptionGroup var sandbox: SandboxOptions
 
-  func validate() throws { _ = try UnixPath(address) }
+  private static let standardStreams = "stdio:"
+
+  func validate() throws {
+    guard address == Self.standardStreams else {
+      guard address.hasPrefix(UnixPath.prefix) else {
+        throw ValidationError("\"\(address)\" is no address; give unix: and a path, or stdio:")
+      }
+      _ = try UnixPath(address)
+      return
+    }
+    guard !forwarded, peerUser == nil else {
+      throw ValidationError("--forwarded and --peer-user are about sockets: leave them out with stdio:")
+    }
+    guard isatty(STDIN_FILENO) == 0, isatty(STDOUT_FILENO) == 0 else {
+      throw ValidationError(
+        "stdio: needs another program at standard input and output, not a terminal, as in migrate --to "
+          + "'exec:ssh HOST spectrap receive stdio:'")
+    }
+  }
 
   func run() throws {
     try Failure.reporting {
+      var streams: Connection?
+      if address == Self.standardStreams {
+        Output.takeStandardOutput()
+        // At once, so that nothing else is written there.
+        streams = try Connection.takingStandardStreams()
+      }
       let kvm = try kvm.open()
       let offer = try HostOffer.prove(on: kvm, subject: msr)
       // Measured now, not while a guest is stopped; and for every guest, whatever its user accepts.
       let costs = try Terms(offer.abilities, acceptsUnprotected: true).measured(for: .adaptive, on: kvm).adaptiveCosts
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
-      let listener = try Listener(at: try UnixPath(address).path, for: PeerRule(other: peerUser))
-      Output.error("spectrap: waiting for a guest at \(address)")
-      let host = HostDescription(json: json)
-      let record = try record(at: listener, on: kvm, offering: offer, costs: costs, control)
+      let host = HostDescription(json: json, identity)
+      let record: RunRecord
+      if let streams = streams.take() {
+        record = try self.record(over: streams, on: kvm, offering: offer, costs: costs, control)
+      } else {
+        let listener = try Listener(
+          at: try UnixPath(address).path, for: PeerRule(other: peerUser), isForwarded: forwarded)
+        Output.error("spectrap: waiting for a guest at \(address)")
+        record = try self.record(at: listener, on: kvm, offering: offer, costs: costs, control)
+      }
       try Run.show(record, entryChoice: "as it was started", on: host)
       try Resume.checkCompletion(of: record.stopped, after: timeLimit)
+    }
+  }
+
+  /// Receives the guest that comes over the standard streams, and runs it.
+  private func record(
+    over streams: consuming Connection, on kvm: borrowing KVM, offering offer: HostOffer, costs: AdaptiveCosts?,
+    _ control: RunControl
+  ) throws -> RunRecord {
+    do {
+      return try PausedExperiment.receive(
+        from: streams, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: sandbox.enter,
+        notifying: { Output.error("spectrap: \($0)") })
+    } catch {
+      if control.isCancelled { throw Failure(status: .interrupted, message: "stopped on request; no guest came") }
+      throw error
     }
   }
 

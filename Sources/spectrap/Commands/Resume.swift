@@ -10,10 +10,15 @@ struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resume",
     abstract: "Goes on with the guest in a file that `run --snapshot-at` wrote.",
-    discussion: """
+    discussion: Help.text(
+      """
       The guest goes on where it was paused, under its own policy or another, and ends with the counts of one that was \
       never stopped. The file stays as it is, so a guest can go on from it more than once.
-      """)
+      """,
+      examples: [
+        "spectrap resume guest.snap",
+        "spectrap resume guest.snap --policy shadow --json",
+      ], more: "docs/snapshots.md"))
 
   @Argument(help: "The file.", transform: FilePath.argument)
   var file: FilePath
@@ -34,6 +39,7 @@ struct Resume: ParsableCommand {
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var kvm: KVMOptions
   @OptionGroup var sandbox: SandboxOptions
 
@@ -45,7 +51,7 @@ struct Resume: ParsableCommand {
       let terms = try Terms.prove(paused.experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
-      let host = HostDescription(json: json)
+      let host = HostDescription(json: json, identity)
       let record = try paused.resume(
         on: kvm, terms: terms, control: control, beforeEntry: sandbox.enter)
       try Run.show(record, entryChoice: "as it was started", on: host)

@@ -13,11 +13,16 @@ struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Runs a guest under a policy; counts every exit and takes the time.",
-    discussion: """
+    discussion: Help.text(
+      """
       The guest enters its kernel ITERATIONS times in all, spread over SAMPLES samples; each sample is timed by the \
       guest itself. Exits are counted by the VMM, by KVM, and by what the guest was built to do: where the three \
       contradict each other, there is no result.
-      """)
+      """,
+      examples: [
+        "spectrap run ibrs --policy emulate",
+        "spectrap run ibrs --writes-per-entry 4 --exits-per-entry 1 --trace",
+      ], more: "README.md and docs/guest-abi.md"))
 
   @Argument(help: .names(of: Workload.Name.self, "The workload."), transform: Workload.Name.argument)
   var workload: Workload.Name?
@@ -72,6 +77,9 @@ struct Run: ParsableCommand {
   @Flag(help: "Time every KVM_RUN with the host's clock, in a histogram for each kind of exit.")
   var histogram = false
 
+  @Flag(help: .exitReasons)
+  var traceKvm = false
+
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
@@ -86,6 +94,14 @@ struct Run: ParsableCommand {
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write the run's counts and figures as OpenMetrics, for a collector of text files; - is standard output.",
+      valueName: "file"),
+    transform: FilePath.argument)
+  var openmetrics: FilePath?
+
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var kvm: KVMOptions
 
   func validate() throws {
@@ -107,8 +123,20 @@ struct Run: ParsableCommand {
     if trace && histogram {
       throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
     }
-    if try snapshotOrder != nil || trace || histogram, migratable != nil {
-      throw ValidationError("--migratable excludes --snapshot-at, --trace and --histogram")
+    if traceKvm && histogram {
+      throw ValidationError("--trace-kvm and --histogram exclude each other: counting would be in every time")
+    }
+    if try snapshotOrder != nil || trace || histogram || traceKvm, migratable != nil {
+      throw ValidationError("--migratable excludes --snapshot-at, --trace, --trace-kvm and --histogram")
+    }
+    if openmetrics != nil, migratable != nil {
+      throw ValidationError("--openmetrics is about a run that ends here: leave out --migratable")
+    }
+    if json, openmetrics == "-" { throw ValidationError("--json and --openmetrics - both take standard output") }
+    if let path = try snapshotOrder?.path,
+      let (first, second) = ResultFile.clash(of: [("--snapshot-at", path), ("--openmetrics", openmetrics)])
+    {
+      throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
     }
     _ = try migratable.map(UnixPath.init)
   }
@@ -136,19 +164,22 @@ struct Run: ParsableCommand {
       }
       let possible = workload.entries
       if let entry, !possible.contains(entry) { throw GuestImageError.noSuchEntry(workload, entry) }
-      // Numbers that make no sense are said before KVM is touched.
+      // Invalid numbers are reported before KVM is used.
       var draft = try experiment(possible[0])
       if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
 
       let snapshot = try snapshotOrder
-      // It holds the guest's memory.
+      // It holds the guest's memory, so only its owner may read it.
       let file = try snapshot.map { try ResultFile($0.path, reserving: 256 << 10, permissions: .ownerReadWrite) }
 
-      // From now on, for a signal may come while the host is still proved.
+      let metricsFile = try openmetrics.map { try ResultFile($0) }
+
+      // Before the proofs, because a signal may come during them.
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control, pausing: snapshot?.iterations == nil && snapshot != nil)
 
       let pool = try contract.map(PoolContract.read)
+      let exitReasons = traceKvm ? try ExitReasonTrace() : nil
       let kvm = try kvm.open()
       var terms = try Terms.prove(msr, on: kvm, acceptsUnprotected: acceptUnprotected)
       _ = try policy.protection(on: terms)
@@ -158,6 +189,7 @@ struct Run: ParsableCommand {
       }
       let (entry, choice) = try chooseEntry(image?.entry ?? entry, of: possible, on: kvm)
       var experiment = try experiment(entry)
+      experiment.exitReasonTrace = exitReasons
       if let pool {
         let offer = try HostOffer.prove(on: kvm, abilities: terms.abilities)
         experiment.contract = try pool.guestContract(on: kvm, offering: offer, under: policy)
@@ -165,14 +197,17 @@ struct Run: ParsableCommand {
 
       if let pause = snapshot?.iterations { try experiment.pause(after: pause) }
 
+      let host = HostDescription(json: json, identity)
       if let migratable {
-        return try runMovable(experiment, on: kvm, terms, at: UnixPath(migratable), entryChoice: choice, control)
+        return try runMovable(experiment, on: kvm, terms, at: UnixPath(migratable), entryChoice: choice, host, control)
       }
       let record = try experiment.run(
         on: kvm, terms: terms, observing: observation(under: control), control: control)
-      // A guest that cannot be written must not take its counts with it.
+      // The counts are printed even if the snapshot cannot be written.
       let written = Result { if let guest = record.snapshot { try file?.write(try guest.encoded()) } }
-      try Self.show(record, entryChoice: choice, json: json)
+      try metricsFile?.write(
+        RunReport(record, identity: identity.begin(), host: nil, entryChoice: choice).openMetrics)
+      try Self.show(record, entryChoice: choice, on: host)
       try written.get()
       try Self.checkCompletion(of: record.stopped, after: timeLimit)
       if let path = snapshot?.path, record.snapshot == nil {
@@ -181,40 +216,34 @@ struct Run: ParsableCommand {
     }
   }
 
-  /// Runs the guest, here or elsewhere in the end.
+  /// Runs a guest that may be moved to another process.
   private func runMovable(
     _ experiment: Experiment, on kvm: borrowing KVM, _ terms: Terms, at address: UnixPath,
-    entryChoice: String, _ control: RunControl
+    entryChoice: String, _ host: HostDescription, _ control: RunControl
   ) throws {
     let desk = try MoveDesk(at: address.path, pausing: control)
     defer { desk.close() }
     switch try experiment.run(on: kvm, terms: terms, movingAt: desk, control: control) {
-    case .moved(let report): try report.show(json: json)
+    case .moved(let report): try report.show(json: json, awaitingCommandUnless: { control.isCancelled })
     case .stayed(let record, _):
-      try Self.show(record, entryChoice: entryChoice, json: json)
+      try Self.show(record, entryChoice: entryChoice, on: host)
       try Self.checkCompletion(of: record.stopped, after: timeLimit)
     }
   }
 
-  /// Prints the result.
-  ///
-  /// - Throws: `Failure` when standard output does not take it.
-  static func show(_ record: RunRecord, entryChoice: String, json: Bool) throws {
-    try show(record, entryChoice: entryChoice, on: HostDescription(json: json))
-  }
-
-  /// Prints the result of a host that was looked at before.
+  /// Prints the result with a description of the host that was made before.
   ///
   /// - Throws: `Failure` when standard output does not take it.
   static func show(_ record: RunRecord, entryChoice: String, on host: HostDescription) throws {
     switch host {
-    case .report(let host): try Output.json(RunReport(record, host: host, entryChoice: entryChoice))
+    case .report(let host, let identity):
+      try Output.json(RunReport(record, identity: identity, host: host, entryChoice: entryChoice))
     case .summary(let summary):
       try Output.document(RunReport(record, host: nil, entryChoice: entryChoice).document(on: summary))
     }
   }
 
-  /// When the guest is to be put into which file; without a number, when the signal comes.
+  /// When to pause the guest, and the file to write; without a number, at the signal.
   private var snapshotOrder: (iterations: Int?, path: FilePath)? {
     get throws {
       if snapshotAt.isEmpty { return nil }
@@ -235,7 +264,7 @@ struct Run: ParsableCommand {
     return histogram ? .roundTrips : .nothing
   }
 
-  /// The entry that was asked for, proved; or the best that works here.
+  /// The requested entry, which is proved, or the preferred one of those that work here.
   private func chooseEntry(
     _ entry: Entry?, of possible: [Entry], on kvm: borrowing KVM
   ) throws -> (Entry, String) {

@@ -4,6 +4,7 @@
 import ArgumentParser
 import Boot
 import Experiments
+import Fleet
 import GuestImages
 import Hypervisor
 import Images
@@ -81,8 +82,10 @@ extension Failure {
       case BootError.image: .dataError
       case BootError.refused: .unavailable
       case is GuestFileError: .noInput
+      case let error as FleetError: Self.status(of: error)
       case let error as PoolError: Self.status(of: error)
       case is SandboxError: .unavailable
+      case let error as ExitReasonTraceError: error.isPermission ? .noPermission : .unavailable
       case is MoveDesk.NoThread: .osError
       case let error as VirtualCPUStateError: Self.status(of: error)
       case is SnapshotError: .dataError
@@ -153,8 +156,21 @@ extension Failure {
 
   private static func status(of error: PoolError) -> Status {
     switch error {
-    case .noHost, .sameName: .usage
+    case .noHost, .sameName, .sameHost: .usage
     case .vendors, .noPolicy: .unavailable
+    }
+  }
+
+  private static func status(of error: FleetError) -> Status {
+    switch error.kind {
+    case .usage: .usage
+    case .dataError: .dataError
+    case .noInput: .noInput
+    case .unavailable: .unavailable
+    case .output: .ioError
+    case .osError: .osError
+    case .timedOut: .timedOut
+    case .noPermission: .noPermission
     }
   }
 

@@ -12,10 +12,23 @@ enum Output {
   /// - Throws: `Failure` when standard output does not take it (a full disk, say).
   static func result(_ text: String) throws { try write(text.printable) }
 
-  /// Writes a document, as wide as the terminal.
+  /// Writes a document, as wide as the terminal, in colours where it has them.
   ///
   /// - Throws: `Failure` when standard output does not take it.
-  static func document(_ document: Document) throws { try result(document.text(width: Terminal.width)) }
+  static func document(_ document: Document) throws { try write(text(of: document)) }
+
+  /// Writes documents one below the other, each with its own width.
+  ///
+  /// - Throws: `Failure` when standard output does not take them.
+  static func documents(_ documents: [(document: Document, width: Int)]) throws {
+    try write(documents.map { text(of: $0.document, width: $0.width) }.joined(separator: "\n"))
+  }
+
+  /// The printable text of a document.
+  private static func text(of document: Document, width: Int = Terminal.width) -> String {
+    Terminal.hasColours && destination == .standardOutput
+      ? document.colouredText(width: width) : document.text(width: width).printable
+  }
 
   /// Writes a path on a line of its own; its exact bytes, unless standard output is a terminal.
   ///

@@ -1,4 +1,5 @@
-// The terminals that text goes to: how wide they are, and whether a line there can be replaced.
+// The terminals that text goes to: how wide they are, whether they have colours, and whether a line there can be
+// replaced.
 // Facts: ioctl_tty(2), TIOCGWINSZ; environ(7), COLUMNS; term(7), the terminal `dumb`.
 
 import Glibc
@@ -21,6 +22,11 @@ enum Terminal {
     if let columns = environment("COLUMNS").flatMap({ Int($0) }), columns > 0 { return columns }
     return 80
   }
+
+  /// Whether standard output is a terminal that shows colours, and nobody has asked for none.
+  ///
+  /// NO_COLOR with any value but the empty one asks for none (https://no-color.org).
+  static let hasColours = replacesLines(STDOUT_FILENO) && ["", nil].contains(environment("NO_COLOR"))
 
   /// Whether a line on this terminal can be replaced by the next; not where there is no terminal.
   static func replacesLines(_ terminal: CInt) -> Bool {

@@ -16,24 +16,41 @@ extension Input {
   ///
   /// - Parameter what: what the file should be, for messages.
   /// - Throws: `Failure` when it cannot be read, or is something else.
-  static func json<Value: Decodable>(_ path: FilePath, _ what: String, version: Int, kind: String? = nil) throws
-    -> Value
-  {
+  static func json<Value: Decodable>(
+    _ path: FilePath, _ what: String, versions: ClosedRange<Int>, kind: String? = nil
+  ) throws -> Value {
+    let (data, name) = try data(path, what)
+    return try json(data, name, what, versions: versions, kind: kind)
+  }
+
+  /// The content of a file that should be JSON, and its name for messages.
+  ///
+  /// - Throws: `Failure` when it cannot be read, or is too long.
+  static func data(_ path: FilePath, _ what: String) throws -> (data: Data, name: String) {
     let input = try Input(path)
     let data = Data(try input.read(longest << 20 + 1))
-    let path = input.name
     guard data.count <= longest << 20 else {
-      throw Failure(status: .dataError, message: "\(path) is no \(what): it is longer than \(longest) MiB")
+      throw Failure(status: .dataError, message: "\(input.name) is no \(what): it is longer than \(longest) MiB")
     }
-    if let reason = Head.problem(in: data, kind: kind) {
-      throw Failure(status: .dataError, message: "\(path) is no \(what): \(reason)")
+    return (data, input.name)
+  }
+
+  /// The same for content that was read before.
+  static func json<Value: Decodable>(
+    _ data: Data, _ path: String, _ what: String, versions: ClosedRange<Int>, kind: String?
+  ) throws -> Value {
+    let head: Head
+    do { head = try Head(of: data, kind: kind) } catch {
+      throw Failure(status: .dataError, message: "\(path) is no \(what): \(error)")
     }
-    let found = try? JSONDecoder().decode(Head.self, from: data).schemaVersion
-    guard found == version else {
+    let found = head.schemaVersion
+    guard found.map(versions.contains) == true else {
+      let readable = versions.count > 1 ? "versions \(versions.lowerBound) to" : "version"
       throw Failure(
         status: .dataError,
         message: "\(path) has \(found.map { "schema version \($0)" } ?? "no schema version"), and this program reads "
-          + "version \(version): write the file with this program, or read it with the one that wrote it")
+          + "\(readable) \(versions.upperBound): write the file with this program, or read it with the one that wrote it"
+      )
     }
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
       throw Failure(
@@ -44,40 +61,54 @@ extension Input {
 }
 
 /// The keys that every result has.
-private struct Head: Decodable {
+struct Head: Decodable {
   var schemaVersion: Int?
   var kind: String?
 
-  /// Why the data are no result of this kind; nil when they are.
-  static func problem(in data: Data, kind: String?) -> String? {
-    guard !data.isEmpty else { return "it is empty" }
-    let head: Head
-    do { head = try JSONDecoder().decode(Head.self, from: data) } catch DecodingError.typeMismatch(_, let context) {
-      return context.codingPath.isEmpty ? "it is JSON, but no object" : "its schema version or kind is of another type"
-    } catch { return "it is not JSON" }
-    guard head.kind != kind else { return nil }
-    return head.kind.map { "it says that it is of the kind \"\($0)\"" } ?? "it does not say of which kind it is"
+  /// Why data are no result of a kind, to stand behind a colon.
+  struct Problem: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// The head of a result of any kind.
+  init(of data: Data) throws(Problem) {
+    guard !data.isEmpty else { throw Problem(description: "it is empty") }
+    do { self = try JSONDecoder().decode(Head.self, from: data) } catch DecodingError.typeMismatch(_, let context) {
+      throw Problem(
+        description: context.codingPath.isEmpty
+          ? "it is JSON, but no object" : "its schema version or kind is of another type")
+    } catch { throw Problem(description: "it is not JSON") }
+  }
+
+  /// The head of a result of this kind.
+  init(of data: Data, kind: String?) throws(Problem) {
+    try self.init(of: data)
+    guard self.kind != kind else { return }
+    throw Problem(
+      description: self.kind.map { "it says that it is of the kind \"\($0)\"" } ?? "it does not say of which kind it is"
+    )
   }
 }
 
 extension HostOffer {
   /// The offer in a file of `spectrap probe --json`.
   ///
-  /// The host gets the file's name without its last extension.
+  /// The host gets the file's name without its last extension, and the id that the file says.
   ///
   /// - Throws: `Failure` when the file cannot be read, is something else, or was made without KVM.
   static func read(_ path: FilePath) throws -> HostOffer {
     let document: HostDocument = try Input.json(
-      path, "result of `spectrap probe --json`", version: RunReport.currentSchemaVersion)
+      path, "result of `spectrap probe --json`", versions: RunReport.readableSchemaVersions)
     guard var offer = document.offer else {
       throw Failure(
         status: .dataError,
         message: "\(path) does not say what the host offers guests: it was written where KVM could not be used")
     }
-    guard offer.isPlain else {
+    guard offer.isPlain, document.identity?.host.isPlain ?? true else {
       throw Failure(status: .dataError, message: "\(path) contains text that cannot be printed")
     }
     offer.name = path == "-" ? "standard input" : path.stem ?? "\(path)"
+    offer.id = document.identity?.host
     return offer
   }
 }
@@ -88,7 +119,7 @@ extension PoolContract {
   /// - Throws: `Failure` when the file cannot be read or is something else.
   static func read(_ path: FilePath) throws -> PoolContract {
     let contract: PoolContract = try Input.json(
-      path, "result of `spectrap contract`", version: currentSchemaVersion, kind: kind)
+      path, "result of `spectrap contract`", versions: currentSchemaVersion...currentSchemaVersion, kind: kind)
     if let problem = contract.problem {
       throw Failure(status: .dataError, message: "\(path) is no contract that can be kept: \(problem)")
     }

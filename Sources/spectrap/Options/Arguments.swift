@@ -26,6 +26,10 @@ extension Named {
 }
 
 extension ArgumentHelp {
+  /// The help of `--trace-kvm`.
+  static let exitReasons = ArgumentHelp(
+    "Count the exits by the processor's reason, with the kernel's trace event kvm:kvm_exit; needs root.")
+
   /// The help of an option whose value is chosen by name.
   static func names<Value: Named>(of type: Value.Type, _ abstract: String) -> ArgumentHelp {
     ArgumentHelp(abstract, discussion: "One of \(Value.names.joined(separator: ", ")).")

@@ -14,8 +14,14 @@ struct MoveOptions: ParsableArguments {
       valueName: "file|unix:path"))
   var from: String?
 
-  @Option(help: ArgumentHelp("Where `spectrap receive` waits.", valueName: "unix:path"))
+  @Option(
+    help: ArgumentHelp(
+      "Where `spectrap receive` waits; or a shell command whose standard input and output lead there.",
+      valueName: "unix:path|exec:command"))
   var to: String?
+
+  @Flag(help: "Something that may break stands between the sockets, such as ssh -L (docs/migration.md).")
+  var forwarded = false
 
   @Option(
     help: .names(of: PolicyName.self, "Who owns the MSR there (default: as here)."), transform: PolicyName.argument)
@@ -42,21 +48,29 @@ struct MoveOptions: ParsableArguments {
     transform: Run.timeLimits)
   var timeLimit = 60.0
 
+  @OptionGroup var identity: IdentityOptions
   @OptionGroup var sandbox: SandboxOptions
 
   /// Whether nothing about a move was chosen.
-  var isUntouched: Bool { from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil }
+  var isUntouched: Bool {
+    from == nil && to == nil && policy == nil && !acceptUnprotected && peerUser == nil && !forwarded
+  }
 
   /// - Throws: `ValidationError` for what is missing or makes no sense.
   func check() throws {
-    guard let from, let to else { throw ValidationError("give the guest with --from and its destination with --to") }
-    _ = try UnixPath(to)
+    guard let from, let to else {
+      throw ValidationError("give the guest with --from and its destination with --to, or ask for --plan")
+    }
+    if case .command = try MoveAddress(to), forwarded || peerUser != nil {
+      throw ValidationError("--forwarded and --peer-user are about sockets: leave them out with exec:")
+    }
     if from.hasPrefix(UnixPath.prefix) { _ = try UnixPath(from) }
   }
 
   func perform(kvm options: KVMOptions, json: Bool) throws {
     guard let from, let to else { return }
-    var request = MoveRequest(to: try UnixPath(to).path)
+    var request = try MoveAddress(to).request
+    request.isForwarded = forwarded
     request.policy = policy
     request.acceptsUnprotected = acceptUnprotected
     request.limits = PreCopyLimits(downTime: .milliseconds(downTime))
@@ -71,11 +85,13 @@ struct MoveOptions: ParsableArguments {
     let terms = try Terms.prove(paused.experiment.msr, on: kvm, acceptsUnprotected: acceptUnprotected)
     let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
     try Interrupt.cancels(control)
-    let host = HostDescription(json: json)
+    let host = HostDescription(json: json, identity)
+    // Of a failed move; the streams are closed by then.
+    defer { _ = CarrierCommand.awaitEnds(within: .seconds(2), unless: { control.isCancelled }) }
     switch try paused.move(
       request, on: kvm, terms: terms, control: control, beforeEntry: sandbox.enter)
     {
-    case .moved(let report): try report.show(json: json)
+    case .moved(let report): try report.show(json: json, awaitingCommandUnless: { control.isCancelled })
     case .stayed(let record, let reason):
       try Run.show(record, entryChoice: "as it was started", on: host)
       try Resume.checkCompletion(of: record.stopped, after: timeLimit)
@@ -94,6 +110,37 @@ struct MoveOptions: ParsableArguments {
       throw Failure(status: .software, message: "the guest goes on where it is: \(reason.plain)")
     case .unknown(let reason): throw TransferError.unknown(reason.plain)
     case .ended: throw Failure(status: .software, message: "the guest ended before it could be moved")
+    }
+  }
+}
+
+/// Where a guest is to go: `unix:` and a path, or `exec:` and a shell command.
+enum MoveAddress {
+  static let commandPrefix = "exec:"
+  case path(UnixPath), command([UInt8])
+
+  /// - Throws: `ValidationError` for another kind of address.
+  init(_ text: String) throws {
+    guard text.hasPrefix(Self.commandPrefix) else {
+      guard text.hasPrefix(UnixPath.prefix) else {
+        throw ValidationError(
+          "\"\(text)\" is no address; give unix: and a path, or exec: and a shell command, as in "
+            + "'exec:ssh HOST spectrap receive stdio:'")
+      }
+      self = .path(try UnixPath(text))
+      return
+    }
+    let command = ProgramArguments.bytes(of: String(text.dropFirst(Self.commandPrefix.count)))
+    guard command.contains(where: { $0 > UInt8(ascii: " ") }) else {
+      throw ValidationError("exec: needs a shell command, as in 'exec:ssh HOST spectrap receive stdio:'")
+    }
+    self = .command(command)
+  }
+
+  var request: MoveRequest {
+    switch self {
+    case .path(let address): MoveRequest(to: address.path)
+    case .command(let command): MoveRequest(through: command)
     }
   }
 }
@@ -125,5 +172,15 @@ extension MoveReport {
   /// - Throws: `Failure` when standard output does not take it.
   func show(json: Bool) throws {
     if json { try Output.json(MoveJSON(self)) } else { try Output.document(document) }
+  }
+
+  /// Prints it, and waits for the end of the command that has carried the guest, which goes on with what that prints.
+  ///
+  /// - Throws: `Failure` when standard output does not take it.
+  func show(json: Bool, awaitingCommandUnless isCancelled: () -> Bool) throws {
+    try show(json: json)
+    for fate in CarrierCommand.awaitEnds(within: nil, unless: isCancelled) {
+      Output.error("spectrap: WARNING: \(fate), after the guest had moved")
+    }
   }
 }

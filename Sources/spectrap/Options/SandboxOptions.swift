@@ -3,6 +3,7 @@
 import ArgumentParser
 import Experiments
 import Measurement
+import Migration
 import Sandbox
 
 struct SandboxOptions: ParsableArguments {
@@ -18,14 +19,16 @@ struct SandboxOptions: ParsableArguments {
     guard !isLeftOut else { return }
     // The sandbox does not allow asking the terminal, so its width is stored before.
     _ = Terminal.width
-    for lack in try Sandbox.all.enter() { Output.error("spectrap: WARNING: \(lack)") }
+    for lack in try Sandbox.all.enter(awaiting: CarrierCommand.processes) { Output.error("spectrap: WARNING: \(lack)") }
   }
 }
 
 /// The host's description for a result, made before the sandbox hides the host's files.
 enum HostDescription {
-  case report(HostReport), summary(String)
+  case report(HostReport, ResultIdentity), summary(String)
 
-  /// The whole report for JSON, one line for text.
-  init(json: Bool) { self = json ? .report(HostReport()) : .summary(HostReport.summary()) }
+  /// The whole report and the identity of the result for JSON, one line for text.
+  init(json: Bool, _ identity: IdentityOptions) {
+    self = json ? .report(HostReport(), identity.begin()) : .summary(HostReport.summary())
+  }
 }

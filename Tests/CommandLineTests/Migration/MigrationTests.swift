@@ -14,9 +14,9 @@ import Testing
 
 @Suite("A migration", .needsKVM, .serialized, .bounded)
 struct MigrationTests {
-  private static let iterations = 12_000
+  static let iterations = 12_000
   /// A guest that has done 100 of its iterations, and takes about a second for the others.
-  private static let guest = Result {
+  static let guest = Result {
     let file = try TemporaryFile()
     let outcome = try Spectrap.run(
       "run", "ibrs", "--iterations", "\(iterations)", "--samples", "120", "--snapshot-at", "100", file.path)
@@ -25,10 +25,10 @@ struct MigrationTests {
   }
 
   /// However busy the machine is, no guest is taken back because the destination was slow.
-  private static let unhurried = ["--down-time", "100000"]
+  static let unhurried = ["--down-time", "100000"]
 
   /// A folder for sockets.
-  private final class Folder {
+  final class Folder {
     let path: String
     init() throws {
       var template = Array("/tmp/spectrap-test-XXXXXX".utf8CString)
@@ -48,7 +48,7 @@ struct MigrationTests {
     /// The sides at which the guest came to its end, with all of its counts.
     var completions: [Side] {
       [(Side.source, source), (.destination, destination)].filter { _, outcome in
-        guard let result = try? JSONValue(parsing: outcome.output), result["completed"] == .bool(true) else {
+        guard let result = try? JSONValue(parsing: outcome.result), result["completed"] == .bool(true) else {
           return false
         }
         return result["exits.byMSR.0x48.writes"]?.count == 2 * iterations
@@ -57,27 +57,31 @@ struct MigrationTests {
     }
   }
 
-  /// Moves the guest through a relay that kills a side, where one is to die.
-  private func migrate(_ death: Death? = nil, _ options: String...) throws -> Outcomes {
+  /// Moves the guest through a relay that kills a side, or breaks the stream.
+  private func migrate(_ death: Death? = nil, cut: Cut? = nil, over carrier: Carrier = .socket) throws -> Outcomes {
     let folder = try Folder()
-    let (inner, outer) = (folder.path + "/destination", folder.path + "/relay")
     let deadline = ContinuousClock.now + Spectrap.patience
-    let destination = try Child([Spectrap.path, "receive", "unix:\(inner)", "--json", "--time-limit", "100"])
-    try destination.awaitErrors("waiting for a guest", by: deadline)
-    let relay = try Relay(at: outer, to: inner, death)
+    let place = try Place(in: folder.path, carrier)
+    let destination = try Child(place.receive + ["--json", "--time-limit", "100"])
+    let relay: Relay
+    if let pipes = place.pipes {
+      relay = Relay(between: pipes, death, cut: cut)
+    } else {
+      try destination.awaitErrors("waiting for a guest", by: deadline)
+      relay = try Relay(at: place.outer, to: place.inner, death, cut: cut)
+    }
     relay.watch(destination, as: .destination)
     let source = try Child(
-      [Spectrap.path, "migrate", "--from", try Self.guest.get().path, "--to", "unix:\(outer)", "--json"]
-        + Self.unhurried + options)
+      [Spectrap.path, "migrate", "--from", try Self.guest.get().path, "--json"] + place.to + Self.unhurried)
     relay.watch(source, as: .source)
     let left = try source.outcome(by: deadline)
     relay.join()
-    if let death, Self.leavesNothing(death) {
+    if carrier != .command, death.map(Self.leavesNothing) ?? (cut.map { !Self.arrives($0) } ?? false) {
       // No whole guest has come, so it waits for the next one.
       _ = try destination.interruptWhenReady(by: deadline)
     }
     let right = try destination.outcome(by: deadline)
-    if death?.victim == .destination { unsafe _ = unlink(inner) }
+    place.remove()
     return Outcomes(source: left, destination: right, kinds: relay.kinds)
   }
 
@@ -87,7 +91,7 @@ struct MigrationTests {
     #expect(outcomes.source.status == 0, "\(outcomes.source.errors)")
     #expect(outcomes.destination.status == 0, "\(outcomes.destination.errors)")
     #expect(outcomes.completions == [.destination])
-    #expect(outcomes.kinds == [.offer, .proposal, .pages, .state, .ready, .commit, .running])
+    #expect(outcomes.kinds == Self.kinds)
     let report = try JSONValue(parsing: outcomes.source.output)
     let rounds = try #require(report["rounds"]?.elements)
     // The first round sends what is not zero; the guest writes few pages, and only those go again.
@@ -96,11 +100,14 @@ struct MigrationTests {
     #expect(report["lastPages"]?.count ?? .max <= 8, "what is left when it is stopped is what it has just written")
   }
 
+  private static let kinds: [MessageKind] = [.offer, .proposal, .pages, .state, .ready, .commit, .running]
+
+  private static func step(_ kind: MessageKind) -> Int { kinds.firstIndex(of: kind)! }
+
   /// Who goes on with the guest when a side dies: nobody where its only host is the one that dies.
   private static func survivor(of death: Death) -> Side? {
-    let steps: [MessageKind] = [.offer, .proposal, .pages, .state, .ready, .commit, .running]
-    let step = steps.firstIndex(of: death.message)!
-    let whole = steps.firstIndex(of: .state)!
+    let step = step(death.message)
+    let whole = Self.step(.state)
     switch death.victim {
     case .destination:
       // The source lets go when it has read `running`.
@@ -112,11 +119,25 @@ struct MigrationTests {
     }
   }
 
+  /// The same where the end of the stream does not say who is dead: the guest is the destination's from `commit` on.
+  private static func survivorOverCommand(of death: Death) -> Side? {
+    let step = step(death.message)
+    let arrives = death.delivery != .never
+    return switch death.victim {
+    case .destination: step < Self.step(.ready) || death.message == .ready && !arrives ? .source : nil
+    case .source: step > Self.step(.commit) || death.message == .commit && arrives ? .destination : nil
+    }
+  }
+
   /// Whether a source dies before its guest has come whole.
   private static func leavesNothing(_ death: Death) -> Bool { death.victim == .source && survivor(of: death) == nil }
 
-  private static let deaths: [Death] = [.offer, .proposal, .pages, .state, .ready, .commit, .running].flatMap {
-    message in
+  /// Whether the guest is the destination's when the stream breaks.
+  private static func arrives(_ cut: Cut) -> Bool {
+    step(cut.message) > step(.commit) || cut.message == .commit && cut.isDelivered
+  }
+
+  private static let deaths: [Death] = kinds.flatMap { message in
     Side.allCases.flatMap { victim in
       Death.Delivery.allCases.map { Death(victim: victim, message: message, delivery: $0) }
     }
@@ -129,15 +150,63 @@ struct MigrationTests {
     let (victim, other) =
       death.victim == .source
       ? (outcomes.source, outcomes.destination) : (outcomes.destination, outcomes.source)
-    // A source that has handed the guest over may be done before it is killed.
-    let mayBeDone = death.victim == .source && [.commit, .running].contains(death.message)
-    #expect(victim.status == 128 + SIGKILL || mayBeDone && victim.status == 0, "it died: \(victim.errors)")
+    Self.checkVictim(victim, of: death)
     #expect(outcomes.completions == (expected.map { [$0] } ?? []), "\(other.output) \(other.errors)")
     if expected == nil {
       #expect(other.status == (death.victim == .source ? 130 : 0), "\(other.errors)")
     } else {
       #expect(other.status == (death.victim == .source ? 0 : 70), "\(other.errors)")
       if death.victim == .destination { #expect(other.errors.contains("the guest stayed here")) }
+    }
+  }
+
+  private static func checkVictim(_ victim: Outcome, of death: Death) {
+    // A source that has handed the guest over may be done before it is killed.
+    let mayBeDone = death.victim == .source && [.commit, .running].contains(death.message)
+    #expect(victim.status == 128 + SIGKILL || mayBeDone && victim.status == 0, "it died: \(victim.errors)")
+  }
+
+  @Test(
+    "over a command, whose one side dies, leaves the guest to the other, or to none, never to both", arguments: deaths)
+  func deathOverCommand(_ death: Death) throws {
+    let outcomes = try migrate(death, over: .command)
+    let expected = Self.survivorOverCommand(of: death)
+    let (victim, other) =
+      death.victim == .source
+      ? (outcomes.source, outcomes.destination) : (outcomes.destination, outcomes.source)
+    Self.checkVictim(victim, of: death)
+    #expect(outcomes.completions == (expected.map { [$0] } ?? []), "\(other.output) \(other.errors)")
+    // It has heard of the guest's fate, or does not know it: 75.
+    let isMoved = death.message == .running && death.delivery != .never
+    switch (death.victim, expected) {
+    case (.source, nil): #expect(other.status == 69, "\(other.errors)")
+    case (.source, _): #expect(other.status == 0, "\(other.errors)")
+    case (.destination, nil): #expect(other.status == (isMoved ? 0 : 75), "\(other.errors)")
+    case (.destination, _):
+      #expect(other.status == 70 && other.errors.contains("the guest stayed here"), "\(other.errors)")
+    }
+  }
+
+  private static let cuts = kinds.flatMap { kind in [true, false].map { Cut(message: kind, isDelivered: $0) } }
+
+  @Test(
+    "over a stream that breaks while both sides live never leaves the guest to both",
+    arguments: [Carrier.forwardedSocket, .command], cuts)
+  func cut(carrier: Carrier, cut: Cut) throws {
+    let outcomes = try migrate(cut: cut, over: carrier)
+    let errors = "\(outcomes.source.errors) \(outcomes.destination.errors)"
+    if Self.arrives(cut) {
+      #expect(outcomes.completions == [.destination], "\(errors)")
+      #expect(outcomes.source.status == (cut.message == .running && cut.isDelivered ? 0 : 75), "\(errors)")
+    } else if cut.message == .commit {
+      // Said, and never heard.
+      #expect(outcomes.completions == [] && outcomes.source.status == 75, "\(errors)")
+    } else if cut.message == .ready, cut.isDelivered {
+      // `commit` may or may not have been taken by what broke.
+      #expect(outcomes.completions == (outcomes.source.status == 70 ? [.source] : []), "\(errors)")
+      #expect([70, 75].contains(outcomes.source.status), "\(errors)")
+    } else {
+      #expect(outcomes.completions == [.source] && outcomes.source.status == 70, "\(errors)")
     }
   }
 
@@ -301,6 +370,10 @@ struct MigrationTests {
   func usage() throws {
     try Spectrap.run("migrate", "--from", "x").expectUsageError(saying: ["--to"])
     try Spectrap.run("migrate", "--from", "x", "--to", "tcp:1").expectUsageError(saying: ["unix:"])
-    try Spectrap.run("receive", "/tmp/x").expectUsageError(saying: ["unix:"])
+    try Spectrap.run("migrate", "--from", "x", "--to", "exec: ").expectUsageError(saying: ["exec:", "command"])
+    try Spectrap.run("migrate", "--from", "x", "--to", "exec:true", "--forwarded")
+      .expectUsageError(saying: ["--forwarded"])
+    try Spectrap.run("receive", "/tmp/x").expectUsageError(saying: ["unix:", "stdio:"])
+    try Spectrap.run("receive", "stdio:", "--peer-user", "1").expectUsageError(saying: ["--peer-user"])
   }
 }

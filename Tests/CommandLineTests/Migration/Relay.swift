@@ -1,4 +1,4 @@
-// Stands between the two sides of a migration, sees every message, and can kill a side at each.
+// Stands between the two sides of a migration, sees every message, and can kill a side at each, or break the stream.
 
 import Glibc
 import Host
@@ -36,11 +36,20 @@ struct Death: Sendable, CustomTestStringConvertible {
   var testDescription: String { "\(victim) dies at \(message), delivery \(delivery)" }
 }
 
+/// When the stream is to break while both sides live: at the first message of a kind.
+struct Cut: Sendable, CustomTestStringConvertible {
+  let message: MessageKind
+  /// Whether the message still arrives.
+  let isDelivered: Bool
+
+  var testDescription: String { "cut \(isDelivered ? "after" : "before") \(message)" }
+}
+
 /// Forwards the messages between two connections until both sides have closed.
 final class Relay: Sendable {
-  private let listener: Listener
-  private let destination: String
+  private let connect: @Sendable () -> Pipe?
   private let death: Death?
+  private let cut: Cut?
   private let delayed: MessageKind?
   private let delay: Duration
   private let children = Mutex<[Side: Child]>([:])
@@ -51,16 +60,46 @@ final class Relay: Sendable {
   /// Waits at `path` for a source, on behalf of the destination at another path.
   ///
   /// The messages of one kind can be held up for a while.
-  init(
-    at path: String, to destination: String, _ death: Death?, delaying delayed: MessageKind? = nil,
-    by delay: Duration = .zero
+  convenience init(
+    at path: String, to destination: String, _ death: Death? = nil, cut: Cut? = nil,
+    delaying delayed: MessageKind? = nil, by delay: Duration = .zero
   ) throws {
-    listener = try Listener(at: FilePath(path))
-    self.destination = destination
+    let box = Box(try Listener(at: FilePath(path)))
+    self.init(death, cut, delayed, delay) {
+      guard let source = try? box.listener.accept(unless: { false }),
+        let other = try? Connection(to: FilePath(destination))
+      else { return nil }
+      return Pipe(source, other)
+    }
+  }
+
+  /// Stands between commands, which write into and read from named pipes.
+  convenience init(between pipes: NamedPipes, _ death: Death? = nil, cut: Cut? = nil) {
+    self.init(death, cut, nil, .zero) {
+      // In the order in which the other ends are opened: each waits for the other.
+      let source = unsafe (open(pipes.fromSource, O_RDONLY), open(pipes.toSource, O_WRONLY))
+      let destination = unsafe (open(pipes.toDestination, O_WRONLY), open(pipes.fromDestination, O_RDONLY))
+      return Pipe(
+        Connection(reading: source.0, writing: source.1), Connection(reading: destination.1, writing: destination.0))
+    }
+  }
+
+  private init(
+    _ death: Death?, _ cut: Cut?, _ delayed: MessageKind?, _ delay: Duration,
+    connecting connect: @escaping @Sendable () -> Pipe?
+  ) {
+    self.connect = connect
     self.death = death
+    self.cut = cut
     self.delayed = delayed
     self.delay = delay
     start { [self] in run() }
+  }
+
+  /// Carries a listener into a thread.
+  private final class Box: Sendable {
+    let listener: Listener
+    init(_ listener: consuming Listener) { self.listener = listener }
   }
 
   /// The sides that can be killed.
@@ -86,11 +125,7 @@ final class Relay: Sendable {
   }
 
   private func run() {
-    guard let source = try? listener.accept(unless: { false }), let other = try? Connection(to: FilePath(destination))
-    else {
-      return
-    }
-    let pipe = Pipe(source, other)
+    guard let pipe = connect() else { return }
     start { [self] in forward(.destination, pipe) }
     forward(.source, pipe)
   }
@@ -117,6 +152,13 @@ final class Relay: Sendable {
         defer { if !kinds.contains(message.kind) { kinds.append(message.kind) } }
         return !kinds.contains(message.kind)
       }
+      if let cut, isFirst, message.kind == cut.message {
+        if cut.isDelivered { send(message) }
+        for end in [pipe.source.descriptor, pipe.source.output, pipe.destination.descriptor, pipe.destination.output] {
+          Self.close(end)
+        }
+        return
+      }
       guard let death, isFirst, message.kind == death.message else {
         send(message)
         continue
@@ -134,9 +176,17 @@ final class Relay: Sendable {
       case .never: kill(death.victim)
       }
     }
-    let descriptor: CInt
-    if side == .source { descriptor = pipe.destination.descriptor } else { descriptor = pipe.source.descriptor }
-    _ = shutdown(descriptor, CInt(SHUT_WR))
+    let (input, output) =
+      side == .source
+      ? (pipe.destination.descriptor, pipe.destination.output) : (pipe.source.descriptor, pipe.source.output)
+    if input == output { _ = shutdown(output, CInt(SHUT_WR)) } else { Self.close(output) }
+  }
+
+  /// Closes what a descriptor stands for; the descriptor itself, which another thread may use, stands for nothing then.
+  private static func close(_ descriptor: CInt) {
+    let nothing = unsafe open("/dev/null", O_RDWR)
+    _ = dup2(nothing, descriptor)
+    _ = Glibc.close(nothing)
   }
 
   private func kill(_ side: Side) {
@@ -159,7 +209,16 @@ final class Relay: Sendable {
   }
 
   private func start(_ body: @escaping @Sendable () -> Void) {
-    guard let joinable = try? Joinable(body) else { return }
+    let guarded: @Sendable () -> Void = {
+      // A pipe whose reader is dead is an error here, and not the end of all tests.
+      var signals = sigset_t()
+      // Safe: the set is this call's own.
+      unsafe sigemptyset(&signals)
+      unsafe sigaddset(&signals, SIGPIPE)
+      unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+      body()
+    }
+    guard let joinable = try? Joinable(guarded) else { return }
     threads.withLock { $0.append(joinable) }
   }
 }

@@ -15,7 +15,7 @@ enum BenchResult {
   private static func measured(_ rounds: String, _ selection: [String]) throws -> TemporaryFile {
     let file = try TemporaryFile()
     let outcome = try Spectrap.run(
-      ["bench", "--rounds", rounds, "--seed", "7", "--json", file.path] + selection)
+      ["bench", "--rounds", rounds, "--spread", "0", "--seed", "7", "--json", file.path] + selection)
     guard outcome.status == 0 else { throw ChildError(description: "no benchmark: \(outcome.errors)") }
     return file
   }

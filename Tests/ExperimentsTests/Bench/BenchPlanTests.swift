@@ -52,14 +52,14 @@ struct BenchPlanTests {
     var selection = BenchSelection()
     selection.workloads = [.bare, .ibrs]
     let cells = try BenchPlan(selection, by: made, on: try KVM(), canPlaceNeighbours: true).cells
-    for planned in cells where planned.isAsked && planned.terms.abilities.subject == .specCtrl {
+    for planned in cells where planned.isSelected && planned.terms.abilities.subject == .specCtrl {
       #expect(planned.terms.abilities == made.abilities)
       let works =
         planned.cell.entry == Entry.undefined
         && [.emulate, .shadow, .adaptive].contains(planned.cell.policy.value)
       #expect((planned.experiment != nil) == works, "\(planned.cell.id)")
     }
-    #expect(cells.contains { $0.experiment?.entry == .undefined && $0.isAsked })
+    #expect(cells.contains { $0.experiment?.entry == .undefined && $0.isSelected })
     #expect(cells.contains { $0.cell.reason?.hasSuffix("made up") == true })
   }
 
@@ -132,7 +132,7 @@ struct BenchPlanTests {
     #expect(cells.contains { $0.neighbour == .sameCPU && $0.status == .measured })
   }
 
-  @Test("is narrowed by a selection, and keeps what the rest is held against")
+  @Test("is narrowed by a selection, and keeps what the rest is compared with")
   func selection() throws {
     let whole = Set(try cells().map(\.cell.id))
     let narrow = try cells {
@@ -149,7 +149,7 @@ struct BenchPlanTests {
     }
   }
 
-  @Test("is of the policies that were named, and of the bare guest that the rest is held against")
+  @Test("is of the policies that were named, and of the bare guest that the rest is compared with")
   func policies() throws {
     for policy in PolicyName.allCases where policy != .emulate {
       let narrow = try cells {

@@ -47,6 +47,7 @@ extension BenchesInTurn {
     func rounds() throws {
       var options = BenchOptions()
       options.rounds = 7
+      options.spread = .zero
       options.time = .nanoseconds(1)
       options.precision = 1
       var shares: [Double] = []
@@ -55,6 +56,40 @@ extension BenchesInTurn {
       #expect(report.cells.allSatisfy { $0.isMeasured && $0.rounds.count == 7 })
       #expect(report.roundBudget == 7 && report.timeBudget == nil && report.precision == nil)
       #expect(shares.count == 21 && shares == shares.sorted() && shares.last == 1)
+    }
+
+    @Test("of so many rounds spreads them over the time that they are to show, and no longer once it is cancelled")
+    func spread() throws {
+      var options = BenchOptions()
+      options.rounds = 4
+      options.spread = .milliseconds(800)
+      let report = try Bench.report(of: [("cell", .delay(9))], options)
+      #expect(report.ended == .rounds && report.cells[0].rounds.count == 4)
+      // The last of four rounds is due after three quarters of the span.
+      #expect(report.elapsed >= 0.6)
+
+      options.spread = .seconds(3600)
+      let control = Bench.makeControl()
+      let cut = try Bench.report(of: [("cell", .delay(9))], options, control: control) { _ in control.cancel() }
+      #expect(cut.ended == .cancelled && cut.cells[0].rounds.count == 1)
+    }
+
+    @Test("spreads rounds that are enough for an interval, and none where the clock counts instructions")
+    func span() {
+      var options = BenchOptions()
+      #expect(options.span(countsInstructions: false) == .zero, "time decides")
+      for (rounds, span) in [(1, Duration.zero), (4, .zero), (5, BenchOptions.usualSpread), (100, .seconds(5))] {
+        options.rounds = rounds
+        #expect(options.span(countsInstructions: false) == span)
+        #expect(options.span(countsInstructions: true) == .zero)
+      }
+      options.spread = .seconds(60)
+      options.rounds = 2
+      #expect(options.span(countsInstructions: false) == .seconds(60))
+      #expect(options.span(countsInstructions: true) == .zero)
+      options.spread = .zero
+      options.rounds = 100
+      #expect(options.span(countsInstructions: false) == .zero)
     }
 
     @Test("that is cancelled gives what it has measured, and says that this is not all")

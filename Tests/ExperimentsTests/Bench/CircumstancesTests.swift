@@ -1,10 +1,10 @@
 // What may spoil a benchmark is said above its tables.
 
 import Hypervisor
-import Measurement
 import Testing
 
 @testable import Experiments
+@testable import Measurement
 
 @Suite("The circumstances of a benchmark")
 struct CircumstancesTests {

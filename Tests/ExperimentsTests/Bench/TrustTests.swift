@@ -19,6 +19,7 @@ extension BenchesInTurn {
       let (pairs, blocks, size) = (4, 25, RatioEstimate.fewestRounds)
       var options = BenchOptions()
       options.rounds = blocks * size
+      options.spread = .zero
       options.seed = 18
       let report = try Bench.report(of: (0..<2 * pairs).map { ("cell \($0)", Workload(.wrmsr)) }, options)
       #expect(report.cells.allSatisfy { $0.isMeasured && $0.rounds.count == blocks * size && $0.vmmExitsPerEntry == 1 })

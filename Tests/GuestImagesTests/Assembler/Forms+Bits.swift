@@ -36,4 +36,9 @@ extension Form {
       $0.bt(.edx, $1)
     }
     + each(Reg64.self, "bt(R, UInt8)") { $0.bt($1, 63) }
+    + each([0, 5, 31, 63] as [UInt8], "bts(R, UInt8)") {
+      $0.bts(.ax, $1)
+      $0.bts(.edx, $1)
+    }
+    + each(Reg64.self, "bts(R, UInt8)") { $0.bts($1, 63) }
 }

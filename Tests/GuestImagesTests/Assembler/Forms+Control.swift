@@ -69,6 +69,7 @@ extension Form {
     Form("syscall()") { $0.syscall() },
     Form("sysenter()") { $0.sysenter() },
     Form("sysexit()") { $0.sysexit() },
+    Form("swapgs()", in: .only64) { $0.swapgs() },
     Form("sysretq()", in: .only64) { $0.sysretq() },
   ]
 

@@ -113,8 +113,8 @@ extension LoadedMemory {
   }
 
   /// Walks four levels of page tables from CR3; nil when the address is not mapped.
-  func translate(_ linear: UInt64) -> Translation? {
-    var table = StartState.cr3
+  func translate(_ linear: UInt64, by cr3: UInt64 = StartState.cr3) -> Translation? {
+    var table = cr3
     var result = Translation(physical: 0, isUser: true, isWritable: true, isExecutable: true)
     for shift in [39, 30, 21, 12] {
       let entry = word(at: table + linear[shift...(shift + 8)] * 8)

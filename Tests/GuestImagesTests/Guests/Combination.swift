@@ -51,7 +51,9 @@ struct Combination: Hashable, Sendable, CustomTestStringConvertible {
   }
 
   /// The workloads that have no user mode.
-  private static let inRing0: Set<Workload.Name> = [.probe, .wrmsr, .rdmsr, .cpuid, .out, .mmio, .hlt, .delay]
+  private static let inRing0: Set<Workload.Name> = [
+    .probe, .wrmsr, .rdmsr, .cpuid, .out, .outTwice, .outInterrupted, .mmio, .hlt, .delay,
+  ]
   /// Those that make sense with their default parameters.
   private static let ordinary = all.filter { !inRing0.contains($0.workload) || $0.entry == .none }
   static let primitives = ordinary.filter { inRing0.contains($0.workload) && $0.workload != .probe }

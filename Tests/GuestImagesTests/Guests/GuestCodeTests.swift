@@ -15,6 +15,8 @@ struct GuestCodeTests {
     "call", "ret",
     "pause", "lfence", "rdtsc", "cpuid", "rdmsr", "wrmsr", "out", "hlt", "iretq", "sysretq", "sysexit",
   ]
+  /// What the entry `isolated` needs beside that.
+  private static let isolated = ring0.union(["swapgs", "bts", "or"])
   private static let realMode = ring0.subtracting(["iretq", "sysretq", "sysexit", "cpuid"]).union(["iretw", "iret"])
   /// What user mode needs beside its entry.
   private static let ring3: Set<String> = ["mov", "add", "cmp", "dec", "je", "jne", "lfence", "rdtsc", "hlt"]
@@ -23,11 +25,14 @@ struct GuestCodeTests {
   func instructions(combination: Combination) throws {
     let image = try combination.image()
     let makesBranches = image.workload.userBranches > 0
-    let allowed = combination.workload == .probe ? Self.realMode : Self.ring0
+    let ring0 = combination.entry == .isolated ? Self.isolated : Self.ring0
+    let allowed = combination.workload == .probe ? Self.realMode : ring0
     let names = { (program: Program) in Set(program.listing.filter { $0.kind == .instruction }.map(\.name)) }
     #expect(names(image.kernel).subtracting(allowed) == [])
     if let user = image.user {
-      let entry = ["syscall": "syscall", "sysenter": "sysenter", "breakpoint": "int3", "undefined": "ud2"]
+      let entry = [
+        "syscall": "syscall", "sysenter": "sysenter", "breakpoint": "int3", "undefined": "ud2", "isolated": "syscall",
+      ]
       let allowed = Self.ring3.union(makesBranches ? ["jmp"] : [])
       #expect(names(user).subtracting(allowed) == [try #require(entry[combination.entry.rawValue])])
     }
@@ -84,6 +89,8 @@ struct GuestCodeTests {
       case .rdmsr: ["rdmsr"]
       case .cpuid: ["cpuid"]
       case .out: ["out 0xf5, al"]
+      case .outTwice: ["out 0xf5, al", "out 0xf5, al"]
+      case .outInterrupted: ["out 0xf7, al"]
       case .mmio: ["mov dword ptr [0x100000], eax"]
       case .hlt: ["hlt"]
       default: Array(repeating: "inc r8d", count: workload.parameters[.instructions] ?? 0)
@@ -176,6 +183,44 @@ struct GuestCodeTests {
     #expect(body[stored + 1] == "mov dword ptr [0x30018], eax")
   }
 
+  @Test("by the entry isolated loads the kernel's CR3 and user mode's without a flush, and keeps every register")
+  func isolated() throws {
+    let image = try GuestImage(Workload(.bare), entry: .isolated)
+    let lines = try image.kernel.instructions(from: "entry", to: "done").map(\.mnemonic)
+    #expect(lines.first == "swapgs" && lines.suffix(2) == ["swapgs", "sysretq"])
+    let writes = lines.indices.filter { lines[$0].hasPrefix("mov cr3, ") }
+    #expect(writes.count == 2)
+    for index in writes {
+      let register = lines[index].dropFirst(9)
+      #expect(lines[index - 3] == "mov \(register), cr3" && lines[index - 2] == "bts \(register), 0x3f")
+    }
+    #expect(lines[writes[0] - 1] == "and rsp, 0xffffffffffffe7ff" && lines[writes[1] - 1] == "or rdi, 0x1800")
+    let pushed = lines.filter { $0.hasPrefix("push r") }.dropFirst(3).map { $0.dropFirst(5) }
+    #expect(pushed.count == 15 && Set(pushed).count == 15 && !pushed.contains("rsp"))
+    let popped = lines.filter { $0.hasPrefix("pop ") }.map { $0.dropFirst(4) }
+    // RCX and RFLAGS, in R11, are SYSRET's; what was in their places goes nowhere.
+    #expect(Set(pushed).subtracting(popped) == ["rcx", "r11"] && popped.suffix(2) == ["rdi", "rsp"])
+  }
+
+  @Test(
+    "by the entry isolated leaves user mode without the kernel's stack and tables, by the table behind the kernel's")
+  func isolatedTables() throws {
+    let image = try GuestImage(Workload(.ibrs), entry: .isolated)
+    let memory = try #require(LoadedMemory(image.contents))
+    let (kernel, user) = (IsolatedEntry.kernelCR3, IsolatedEntry.userCR3 & ~0xfff)
+    #expect(user == kernel + UInt64(Layout.pageSize) && kernel & 1 << 12 == 0)
+    for page in stride(from: 0, to: UInt64(Layout.memorySize), by: Layout.pageSize) {
+      #expect(memory.translate(page, by: kernel) == memory.translate(page))
+      let isKept = (Layout.isolatedStackTop - UInt64(Layout.pageSize)..<Layout.userPML4 + 0x4000).contains(page)
+      if isKept || page < Layout.gdt { #expect(memory.translate(page, by: user) == nil, "\(page.hex)") }
+      if Layout.isUser(page) { #expect(memory.translate(page, by: user) == memory.translate(page), "\(page.hex)") }
+    }
+    for address in [Layout.tss, Layout.idt, Layout.kernelStackTop - 8, image.kernel.origin, Layout.entryWords] {
+      #expect(memory.translate(address, by: user)?.isUser == false)
+    }
+    #expect(memory.word(at: Layout.entryWords + 8) == Layout.isolatedStackTop)
+  }
+
   @Test(
     "that proves a register writes the value to the MSR, once, and nothing else",
     arguments: [.specCtrl, .predCmd, .kernelGSBase] as [MSR], [0, 1, 0x0007_0406_0007_0406, .max] as [UInt64])
@@ -223,6 +268,9 @@ struct GuestCodeTests {
       case "rdmsr" where isSubject: actions.reads += 1
       case "wrmsr" where isSubject: actions.writes += 1
       case "out 0xf5, al": actions.outs += 1
+      case "out 0xf7, al":
+        actions.outs += 1
+        actions.interruptions += 1
       case "mov dword ptr [0x100000], eax": actions.stores += 1
       case "hlt": actions.halts += 1
       case "cpuid": actions.cpuids += 1

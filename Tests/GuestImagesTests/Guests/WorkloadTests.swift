@@ -69,7 +69,7 @@ struct WorkloadTests {
   func primitives() {
     let counted: [(Workload.Name, Workload.Actions)] = [
       (.wrmsr, .init(writes: 5)), (.rdmsr, .init(reads: 5)), (.cpuid, .init(cpuids: 5)), (.out, .init(outs: 5)),
-      (.mmio, .init(stores: 5)),
+      (.outTwice, .init(outs: 10)), (.outInterrupted, .init(outs: 5, interruptions: 5)), (.mmio, .init(stores: 5)),
       (.hlt, .init(halts: 5)), (.delay, .init()),
     ]
     #expect(counted.map(\.0) == Workload.Name.allCases.filter { $0.kind == .primitive })

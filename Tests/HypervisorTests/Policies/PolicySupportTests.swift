@@ -53,6 +53,16 @@ struct PolicySupportTests {
     #expect(level(Emulate.support(on: Terms(host))) == expected)
   }
 
+  @Test("of emulate is the guest's own where automatic IBRS is used and offered and there is no IBRS_ALL")
+  func automaticIBRS() {
+    for hasIBRSAll in [false, true] {
+      let host = HostAbilities(
+        subject: .specCtrl, register: .held(wrote: 1), hasIBRSAll: hasIBRSAll, canInterceptMSRs: true,
+        hasAutomaticIBRS: true)
+      #expect(level(Emulate.support(on: Terms(host))) == (hasIBRSAll ? .always : .guest))
+    }
+  }
+
   @Test("says that a guest relies on an IBRS_ALL in vain where it is told one, and nowhere else", arguments: hosts)
   func told(host: HostAbilities) throws {
     let announced = CPUIDModel([CPUIDEntry(function: 7, edx: 1 << 29)])

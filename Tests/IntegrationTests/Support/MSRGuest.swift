@@ -67,7 +67,7 @@ struct MSRGuest {
       }
       asm.hlt()
 
-      asm.bind("refused", "#GP: the access is refused, as ECX then says")
+      asm.bind("refused", "#GP: marks the access as refused, in ECX")
       asm.mov(.bp, .sp)
       asm.add(.word, .at(.bp).through(.ss), 2, "steps over the RDMSR or WRMSR")
       asm.mov(.ecx, Self.mark)

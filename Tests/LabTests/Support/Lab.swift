@@ -12,23 +12,26 @@ struct LabHost: Sendable {
   let commands: [(name: String, command: String)]
   /// The products that commands run beside `spectrap`, as ./NAME.
   let programs: [String]
+  /// What scripts/lab is told as well.
+  let options: [String]
   let results: Task<[String: Command], any Error>
 
   /// With a kernel, the machine's own lies there as vmlinuz, for guests; so do the files that are made in a folder.
   init(
-    _ name: String, programs: [String] = [], withKernel: Bool = false,
+    _ name: String, programs: [String] = [], withKernel: Bool = false, options: [String] = [],
     making made: (@Sendable (TemporaryFolder) async throws -> [String])? = nil,
     _ commands: KeyValuePairs<String, String>
   ) {
     let commands = commands.map { (name: $0.key, command: $0.value) }
     self.programs = programs
+    self.options = options
     self.name = name
     self.commands = commands
     results = Task {
       let folder = try TemporaryFolder()
       defer { folder.remove() }
       let files = try await made?(folder) ?? []
-      return try await Self.boot(name, commands, programs, files: files, withKernel: withKernel)
+      return try await Self.boot(name, commands, programs, files: files, withKernel: withKernel, options: options)
     }
   }
 
@@ -65,7 +68,7 @@ struct LabHost: Sendable {
   /// behind go into a folder.
   static func boot(
     _ host: String, _ commands: [(name: String, command: String)], _ programs: [String] = [], files: [String] = [],
-    wanted: [String] = [], into kept: TemporaryFolder? = nil, withKernel: Bool = false
+    wanted: [String] = [], into kept: TemporaryFolder? = nil, withKernel: Bool = false, options: [String] = []
   ) async throws -> [String: Command] {
     let folder = try kept ?? TemporaryFolder()
     defer { if kept == nil { folder.remove() } }
@@ -79,7 +82,8 @@ struct LabHost: Sendable {
       """
     for (name, command) in commands { script += "run \(name) \(command) >>results\n" }
     let file = try folder.write(script, to: "script")
-    var arguments = [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "600"]
+    var arguments =
+      [host, "--script", file, "--get", "results", "--output", folder.path, "--time-limit", "1000"] + options
     if withKernel { arguments.append("--guest-kernel") }
     for program in programs {
       let build = try await Command.run("scripts/build-static", [program], timeLimit: .seconds(900))
@@ -88,8 +92,11 @@ struct LabHost: Sendable {
     }
     arguments += files.flatMap { ["--put", $0] }
     arguments += wanted.flatMap { ["--get", $0] }
-    let lab = try await Command.run(
-      "scripts/lab", arguments, timeLimit: .seconds(900))  // the program may have to be built first
+    // A machine that boots kernels as guests takes minutes.
+    let lab = try await Turns.machines.take(isLong: withKernel) { [arguments] in
+      // The program may have to be built first.
+      try await Command.run("scripts/lab", arguments, timeLimit: .seconds(1100))
+    }
     guard lab.status == 0 else { throw Command.Failure(description: "scripts/lab \(host): \(lab.output)\(lab.error)") }
     return parse(try folder.read("results"))
   }

@@ -18,6 +18,64 @@ struct ChartTests {
     }
   }
 
+  @Test("Titles say what to conclude")
+  func titles() {
+    let titles = Chart.all(of: MadeUp.whole).map(\.title)
+    #expect(titles[0].hasPrefix("Writing IBRS at each entry costs 2.") && titles[0].contains(" x under shadow"))
+    #expect(
+      titles[1].hasPrefix("An exit that KVM ends costs 130") && titles[1].contains(", one to the VMM 1896 or more"),
+      "\(titles[1])")
+    #expect(titles[2].hasPrefix("For a guest that does not exit these cost the least: "))
+  }
+
+  @Test("A policy that was not measured of a workload takes no row of it, and is named where it has none at all")
+  func rows() throws {
+    let cells = [
+      MadeUp.cell("bare", "emulate", cost: 700), MadeUp.cell("bare", "manual", cost: 700),
+      MadeUp.cell("chatty", "emulate", cost: 2700, exits: 1),
+      MadeUp.absent("bare", "syscall", "autoload", "no such register"),
+    ]
+    let chart = try #require(Chart.all(of: MadeUp.report(cells)).first)
+    #expect(chart.specification["resolve"]?["scale"]?["y"] == .string("independent"))
+    #expect(chart.specification["data"]?["values"]?.elements.count == 3)
+    #expect("\(chart.specification["title"] ?? .null)".contains("Not measured here: autoload."))
+  }
+
+  @Test("Each mark of a cost has its figure beside it")
+  func figures() throws {
+    let chart = try #require(Chart.all(of: MadeUp.whole).first)
+    let labels = chart.specification["data"]?["values"]?.elements.compactMap { $0["label"]?.text } ?? []
+    #expect(!labels.isEmpty && labels.allSatisfy { Double($0) != nil })
+    let marks = chart.specification["spec"]?["layer"]?.elements.compactMap { $0["mark"]?["type"]?.text }
+    #expect(marks == ["rule", "point", "text"])
+  }
+
+  @Test("Curves that coincide are one, with all its policies' names")
+  func merged() throws {
+    // manual and autoload cost the same here; passthrough costs less per exit than either.
+    let counts: [(writes: Int, exits: Int)] = [(0, 0), (1, 0), (2, 0), (4, 0), (2, 1), (4, 2)]
+    func cells(_ policy: String, perExit: Double) -> [MadeUp.Cell] {
+      counts.map { count in
+        let cost: Double = 700 + 500 * Double(count.writes) + perExit * Double(count.exits)
+        return MadeUp.cell(
+          "ibrs", policy, cost: cost, noise: 0.001, msr: "0x48", writes: count.writes, exits: count.exits,
+          place: .hardware)
+      }
+    }
+    let cells =
+      cells("passthrough", perExit: 2000) + cells("manual", perExit: 2500) + cells("autoload", perExit: 2510)
+    let chart = try #require(Chart.all(of: MadeUp.report(cells)).first { $0.name == "break-even" })
+    let names = Set(chart.specification["data"]?["values"]?.elements.compactMap { $0["policy"]?.text } ?? [])
+    #expect(names == ["passthrough", "manual = autoload"])
+  }
+
+  @Test("Where adaptive was measured the break-even says why it has no curve")
+  func adaptive() throws {
+    let cells = MadeUp.whole.record.cells + [MadeUp.cell("bare", "adaptive", cost: 700)]
+    let chart = try #require(Chart.all(of: MadeUp.report(cells)).first { $0.name == "break-even" })
+    #expect("\(chart.specification["title"] ?? .null)".contains("adaptive is not drawn"))
+  }
+
   @Test("There is no chart of what was not measured")
   func none() { #expect(Chart.all(of: MadeUp.report([])) == []) }
 
@@ -50,13 +108,18 @@ struct ChartTests {
 
   @Test("A policy looks the same in every chart, whichever others there are")
   func constantLook() {
-    func looks(_ policies: [String]) -> String {
-      let cells = policies.map { MadeUp.cell("bare", $0, cost: 700) }
-      let layer = Chart.all(of: MadeUp.report(cells)).first?.specification["layer"]?.elements.last
-      return "\(layer?["encoding"]?["shape"]?["scale"]?["range"]?.elements.last ?? .null)"
+    func look(of policy: String, among policies: [String]) -> String? {
+      // Policies that cost the same would share a mark.
+      let cells = policies.enumerated().map { MadeUp.cell("bare", $1, cost: 700 + 100 * Double($0)) }
+      let layer = Chart.all(of: MadeUp.report(cells)).first?.specification["spec"]?["layer"]?.elements[1]
+      guard let scale = layer?["encoding"]?["shape"]?["scale"], let values = scale["domain"]?.elements,
+        let looks = scale["range"]?.elements, values.count == looks.count
+      else { return nil }
+      return zip(values, looks).first { $0.0 == .string(policy) }.map { "\($0.1)" }
     }
-    #expect(looks(["emulate"]) == looks(["passthrough", "manual", "emulate"]))
-    #expect(looks(["emulate"]) != looks(["shadow"]))
+    let emulate = look(of: "emulate", among: ["emulate"])
+    #expect(emulate != nil && emulate == look(of: "emulate", among: ["passthrough", "manual", "emulate"]))
+    #expect(emulate != look(of: "shadow", among: ["shadow"]))
   }
 
   /// How light a colour is to the eye, 0 to 100: CIE L*, of sRGB.
@@ -113,9 +176,14 @@ struct ChartTests {
       record: record, warmUp: [], summary: Distribution([-50, -40, 100, 100, 110, 120]))
     #expect(cell.summary?.medianInterval95?.lower ?? 0 < 0)
     let report = try MadeUp.report([record]).replacing("cells", with: [cell])
-    let layers = Chart.all(of: report).first?.specification["layer"]?.elements
+    let layers = Chart.all(of: report).first?.specification["spec"]?["layer"]?.elements
     let domain = layers?.first?["encoding"]?["x"]?["scale"]?["domain"]?.elements ?? []
     #expect(domain.count == 2)
     for case .number(let bound) in domain { #expect(bound > 80 && bound < 130) }
   }
+}
+
+extension JSONValue {
+  /// The text of a string.
+  fileprivate var text: String? { if case .string(let text) = self { text } else { nil } }
 }

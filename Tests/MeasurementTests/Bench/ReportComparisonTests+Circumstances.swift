@@ -48,6 +48,40 @@ extension ReportComparisonTests {
     #expect(ReportComparison(report(), report()).notes == [])
   }
 
+  @Test(
+    "Another way of switching SPEC_CTRL is what is compared: it refuses nothing, is named first, and heads the columns")
+  func modes() throws {
+    func switching(_ mode: SpecCtrlMode?, _ parameters: [String: String], _ mechanism: PolicyMechanism?) -> BenchRecord
+    {
+      var record = report(extra: [MadeUp.cell("chatty", "autoload", cost: 9000, exits: 1)]).record
+      record.host.specCtrlMode = mode.map(Known.known)
+      record.host.moduleParameters = parameters
+      for index in record.cells.indices where record.cells[index].policy == .autoload {
+        record.cells[index].mechanism = mechanism.map(Known.known)
+      }
+      return record
+    }
+    let byHand = switching(.byHand, ["nested": "Y", "ple_gap": "128"], .model)
+    let lists = switching(.lists, ["nested": "N", "ple_gap": "128", "spec_ctrl_mode": "1"], .hardware)
+    let comparison = ReportComparison(byHand, lists)
+    #expect(comparison.environment == [])
+    #expect(comparison.modes == .init(first: .known(.byHand), second: .known(.lists)))
+    let text = comparison.text()
+    #expect(text.hasPrefix("The first switches SPEC_CTRL by hand, the second by VMX's MSR lists."), "\(text)")
+    #expect(
+      text.contains("Note: autoload is a model in the VMM in the first and by VMX itself in the second."), "\(text)")
+    let heading = text.split(separator: "\n").first { $0.hasPrefix("cell") }?.split(separator: " ").map(String.init)
+    #expect(heading?.prefix(4) == ["cell", "by", "hand", "lists"], "\(text)")
+    // Where the way is the same, another mask is another circumstance; so is a module without the parameter.
+    let (one, other) = (
+      switching(.maskAndShadow, ["spec_ctrl_mask": "0x000001"], nil),
+      switching(.maskAndShadow, ["spec_ctrl_mask": "0x000401"], nil)
+    )
+    #expect(ReportComparison(one, other).environment.map(\.name) == ["parameter spec_ctrl_mask"])
+    #expect(ReportComparison(one, other).modes == nil)
+    #expect(ReportComparison(switching(nil, [:], nil), switching(.lists, [:], nil)).modes == nil)
+  }
+
   @Test("Another rate of the time-stamp counter matters, as far as it is not how each boot measures it")
   func clockRate() {
     func at(_ hertz: Double?) -> BenchRecord {

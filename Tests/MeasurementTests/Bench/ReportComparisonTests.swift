@@ -24,7 +24,7 @@ struct ReportComparisonTests {
     #expect(comparison.regressions(threshold: 0) == [])
   }
 
-  @Test("What became dearer is found, with its interval; what became cheaper is no regression")
+  @Test("What became slower is found, with its interval; what became faster is no regression")
   func regression() throws {
     let comparison = ReportComparison(report(), report(1.1))
     #expect(comparison.regressions(threshold: 0.05).map(\.cell) == ["ibrs/syscall/emulate"])
@@ -67,7 +67,7 @@ struct ReportComparisonTests {
     #expect(ReportComparison(once(1000), once(1002)).regressions(threshold: 0.001) == [])
   }
 
-  @Test("Both ways, what became cheaper, what one has alone and what has no ratio are changes, too")
+  @Test("Both ways, what became faster, what one has alone and what has no ratio are changes, too")
   func bothWays() {
     let faster = ReportComparison(counted(1002), counted(1000))
     #expect(faster.regressions(threshold: 0.001) == [])
@@ -76,7 +76,7 @@ struct ReportComparisonTests {
     #expect(faster.text(threshold: 0.001, bothWays: true).contains("FASTER"))
     #expect(
       faster.text(threshold: 0.001, bothWays: true).hasPrefix(
-        "None of 1 cell became dearer by more than 0.1 %; 1 became cheaper.\n"))
+        "None of 1 cell became slower by more than 0.1 %; 1 became faster.\n"))
     #expect(!faster.text(threshold: 0.001).contains("FASTER"))
     let more = report(extra: [MadeUp.cell("chatty", "manual", cost: 2000, exits: 1)])
     #expect(ReportComparison(more, report()).changes(threshold: 0.5) == ["chatty/syscall/manual"])
@@ -101,7 +101,8 @@ struct ReportComparisonTests {
     #expect(!comparison.passes(threshold: 9) && !comparison.passes(threshold: 9, bothWays: true))
     let text = comparison.text(threshold: 9).replacing("\n  ", with: " ")
     #expect(text.contains("1 cell is void, which no threshold allows."))
-    #expect(text.contains("Void, \(side)'s median is ") && text.contains("no cost therefore: bare/syscall/passthrough"))
+    #expect(
+      text.contains("Void, \(side)'s median is ") && text.contains("so it is not a cost: bare/syscall/passthrough"))
   }
 
   @Test("A cell whose interval has no bounds has its ratio all the same, and differs in nothing")
@@ -129,12 +130,61 @@ struct ReportComparisonTests {
     #expect(named <= Binomial.bound(trials: 40, share: 0.05), "\(named) of 40")
   }
 
-  @Test("A cell that is 10 % dearer among 16 is found by a gate of 5 % after 20 rounds, in most cases")
+  @Test(
+    "A/A at different moments of the machine: of 40 comparisons no more name any cell, while without the shift most would",
+    arguments: [0, 0.2])
+  func moments(sensitivity: Double) {
+    var noise = SimulatedNoise(seed: 1907)
+    (noise.roundCount, noise.moment, noise.sensitivity) = (20, 0.08, sensitivity)
+    let comparisons = (0..<40).map { _ in ReportComparison(noise.record(cells: 16), noise.record(cells: 16)) }
+    let named = comparisons.count { $0.cells.contains(where: \.differs) }
+    #expect(named <= Binomial.bound(trials: 40, share: 0.05), "\(named) of 40")
+    #expect(comparisons.count { !$0.shifted.isEmpty } >= 20)
+  }
+
+  @Test("A cell that is 20 % slower than the others is found although all are 8 % slower")
+  func besideAShift() {
+    var noise = SimulatedNoise(seed: 1908)
+    noise.roundCount = 20
+    let found = (0..<10).count { _ in
+      var second = noise.record(cells: 16, slower: 1.2)
+      for index in second.cells.indices {
+        second.cells[index].rounds = second.cells[index].rounds.map { $0.map { 1.08 * $0 } }
+      }
+      return ReportComparison(noise.record(cells: 16), second).regressions(threshold: 0.05).map(\.cell)
+        == ["bare/syscall/policy 0"]
+    }
+    #expect(found >= 8, "\(found) of 10")
+  }
+
+  @Test("Where all cells are slower alike none is named, but no gate is passed, and the text says why")
+  func allSlower() throws {
+    func report(_ factor: Double) -> BenchReport {
+      MadeUp.report((0..<6).map { MadeUp.cell("bare", "policy \($0)", cost: 1000 * factor, rounds: 12) })
+    }
+    let slower = ReportComparison(report(1), report(1.1))
+    #expect(abs(try #require(slower.shift) - 1.1) < 0.001 && slower.shifted.count == 6)
+    #expect(!slower.cells.contains(where: \.differs) && slower.regressions(threshold: 0.05) == [])
+    #expect(slower.suspects(threshold: 0.05).count == 6 && !slower.passes(threshold: 0.05))
+    let text = slower.text(threshold: 0.05, width: 1000)
+    #expect(
+      text.contains(
+        "6 cells changed no more than the others did, which together became 10 % slower: the machine may have done that, "
+          + "or the program. Measure both again, in turn."), "\(text)")
+    let faster = ReportComparison(report(1.1), report(1))
+    #expect(faster.passes(threshold: 0.05) && !faster.passes(threshold: 0.05, bothWays: true))
+    #expect(faster.text(width: 1000).contains("together became 10 % faster"))
+    let same = ReportComparison(report(1), report(1))
+    #expect(same.shift == 1 && same.shifted == [] && !same.text().contains("together"))
+    #expect(ReportComparison(counted(1000), counted(1100)).shift == nil)
+  }
+
+  @Test("A cell that is 10 % slower among 16 is found by a gate of 5 % after 20 rounds, in most cases")
   func power() {
     var noise = SimulatedNoise(seed: 1810)
     noise.roundCount = 20
     let found = (0..<10).count { _ in
-      ReportComparison(noise.record(cells: 16), noise.record(cells: 16, dearer: 1.1)).regressions(threshold: 0.05).map(
+      ReportComparison(noise.record(cells: 16), noise.record(cells: 16, slower: 1.1)).regressions(threshold: 0.05).map(
         \.cell)
         == ["bare/syscall/policy 0"]
     }
@@ -143,7 +193,7 @@ struct ReportComparisonTests {
 
   @Test("A ratio beyond the threshold is no regression as long as its interval reaches below")
   func intervalDecides() throws {
-    // Seven of eight rounds are 5.5 % dearer, and one is disturbed: as seen on a machine at work.
+    // Seven of eight rounds are 5.5 % slower, and one is disturbed: as seen on a machine at work.
     func report(_ factor: Double) -> BenchReport {
       var cell = MadeUp.cell("bare", "passthrough", cost: 1, rounds: 0)
       for round in 0..<12 { cell.add(round: (0..<8).map { factor * (1000 + Double(round * 8 + $0)) }) }
@@ -155,11 +205,11 @@ struct ReportComparisonTests {
     #expect(comparison.regressions(threshold: 0.05) == [])
     let text = comparison.text(threshold: 0.05)
     #expect(text.contains("1 cell is open: its interval reaches beyond 5.0 %."))
-    // It looks dearer by more, though: that is no pass, and no verdict.
+    // It looks slower by more, though: that is no pass, and no verdict.
     #expect(text.hasPrefix("None of 1 cell could be judged by 5.0 %.\n") && !comparison.passes(threshold: 0.05))
     #expect(comparison.suspects(threshold: 0.05) == [change] && comparison.passes(threshold: 0.07))
-    let cheaper = ReportComparison(report(1.055), report(1))
-    #expect(cheaper.passes(threshold: 0.05) && !cheaper.passes(threshold: 0.05, bothWays: true))
+    let faster = ReportComparison(report(1.055), report(1))
+    #expect(faster.passes(threshold: 0.05) && !faster.passes(threshold: 0.05, bothWays: true))
   }
 
   @Test("The worst cell stands first, and before all the table a line says what it comes to")
@@ -168,12 +218,13 @@ struct ReportComparisonTests {
       MadeUp.report(
         factors.enumerated().map { MadeUp.cell("bare", "policy \($0)", cost: 1000 * $1, rounds: 12) })
     }
-    let text = ReportComparison(report([1, 1, 1, 1]), report([1.1, 0.5, 1.3, 1])).text(threshold: 0.05)
-    #expect(text.hasPrefix("2 of 4 cells became dearer by more than 5.0 %, at worst bare/syscall/policy 2 by 30 %.\n"))
+    let text = ReportComparison(report([1, 1, 1, 1, 1, 1, 1, 1]), report([1.1, 0.5, 1.3, 1, 1, 1, 1, 1])).text(
+      threshold: 0.05)
+    #expect(text.hasPrefix("2 of 8 cells became slower by more than 5.0 %, at worst bare/syscall/policy 2 by 30 %.\n"))
     let rows = text.split(separator: "\n").filter { $0.hasPrefix("bare/") }.map { $0.split(separator: " ")[1] }
-    #expect(rows == ["2", "0", "3", "1"])
+    #expect(rows.prefix(2) == ["2", "0"] && rows.last == "1")
     let plain = ReportComparison(report([1, 1]), report([1.1, 0.5])).text()
-    #expect(plain.hasPrefix("1 of 2 cells became dearer, at worst bare/syscall/policy 0 by 10 %; 1 became cheaper.\n"))
+    #expect(plain.hasPrefix("1 of 2 cells became slower, at worst bare/syscall/policy 0 by 10 %; 1 became faster.\n"))
   }
 
   @Test("Cells that only one has are listed")
@@ -183,19 +234,20 @@ struct ReportComparisonTests {
     #expect(ReportComparison(report(), more).onlyInSecond == ["chatty/syscall/manual"])
   }
 
-  @Test("A cell with too few rounds on a side is undecided and named, and fails where it looks dearer")
+  @Test("A cell with too few rounds on a side is undecided and named, and fails where it looks slower")
   func undecided() {
     let short = MadeUp.cell("chatty", "manual", cost: 2000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
     let dear = MadeUp.cell("chatty", "manual", cost: 6000, rounds: RatioEstimate.fewestRounds - 1, exits: 1)
-    let some = ReportComparison(report(extra: [short]), report(extra: [dear]))
+    let steady = (0..<3).map { MadeUp.cell("bare", "policy \($0)", cost: 1000) }
+    let some = ReportComparison(report(extra: steady + [short]), report(extra: steady + [dear]))
     #expect(some.undecided == ["chatty/syscall/manual"] && some.judgesSomething)
     #expect(some.cells.last?.rounds == RatioEstimate.fewestRounds - 1)
     #expect(!some.passes(threshold: 0.05) && !some.passes(threshold: 0.05, bothWays: true))
-    #expect(some.passes(threshold: 2.5), "it does not look dearer by more than that")
+    #expect(some.passes(threshold: 2.5), "it does not look slower by more than that")
     let text = some.text(threshold: 0.05, width: 1000)
-    #expect(text.hasPrefix("None of the 2 cells that could be judged became dearer by more than 5.0 %.\n"))
+    #expect(text.hasPrefix("None of the 5 cells that could be judged became slower by more than 5.0 %.\n"))
     #expect(text.contains("1 cell is undecided."))
-    #expect(text.contains("1 of the open cells looks dearer by more than 5.0 %, at worst chatty/"))
+    #expect(text.contains("1 of the open cells looks slower by more than 5.0 %, at worst chatty/"))
     #expect(text.contains("the gate fails for it"))
     let same = ReportComparison(report(extra: [short]), report(extra: [short]))
     #expect(same.passes(threshold: 0.05) && same.undecided == ["chatty/syscall/manual"])
@@ -213,7 +265,7 @@ struct ReportComparisonTests {
       #expect(!comparison.passes(threshold: 0.05) && !comparison.passes(threshold: 0.05, bothWays: true))
       let text = comparison.text(threshold: 0.05)
       #expect(text.contains("Nothing could be judged") && text.contains("--rounds"))
-      #expect(!text.contains("became dearer"))
+      #expect(!text.contains("became slower"))
     }
     let empty = ReportComparison(MadeUp.report([]), MadeUp.report([]))
     #expect(!empty.passes(threshold: 0.05) && empty.text(threshold: 0.05).contains("Nothing could be judged"))
@@ -246,7 +298,7 @@ struct ReportComparisonTests {
     #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))
   }
 
-  @Test("A gate does not pass where 14 of 15 cells look ten times dearer after 3 rounds")
+  @Test("A gate does not pass where 14 of 15 cells look ten times slower after 3 rounds")
   func mostlyUndecided() {
     func report(_ factor: Double) -> BenchReport {
       MadeUp.report(
@@ -257,8 +309,8 @@ struct ReportComparisonTests {
     let comparison = ReportComparison(report(1), report(10))
     #expect(comparison.undecided.count == 14 && !comparison.passes(threshold: 0.05))
     let text = comparison.text(threshold: 0.05, width: 1000)
-    #expect(text.hasPrefix("None of the 1 cell that could be judged became dearer by more than 5.0 %.\n"))
-    #expect(text.contains("14 of the open cells look dearer by more than 5.0 %"))
+    #expect(text.hasPrefix("None of the 1 cell that could be judged became slower by more than 5.0 %.\n"))
+    #expect(text.contains("14 of the open cells look slower by more than 5.0 %"))
   }
 
   @Test("Where the clock of either cannot be believed every cell is void, with the reason, and no gate is passed")
@@ -278,7 +330,7 @@ struct ReportComparisonTests {
   @Test(
     "Words out of a result make no lines of their own", arguments: ["\n", "\r\n", "\r", "\u{85}", "\u{2028}", "\u{b}"])
   func forgedLines(end: String) {
-    let forged = "0 of 15 cells became dearer by more than 5.0 %."
+    let forged = "0 of 15 cells became slower by more than 5.0 %."
     var lost = MadeUp.absent("chatty", "syscall", "manual", status: .failed, "it ended\(end)\(end)\(forged)\(end)")
     lost.id = "chatty/syscall/manual"
     var host = MadeUp.host()
@@ -302,8 +354,8 @@ struct ReportComparisonTests {
     let text = ReportComparison(report(), report(1.1, host: host)).text(threshold: 0.05)
     #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 })
     #expect(text.contains("SLOWER"))
-    #expect(text.contains("1 of 2 cells became dearer by more than 5.0 %, at worst ibrs/syscall/emulate by "))
-    #expect(ReportComparison(report(), report()).text(threshold: 0.05).contains("None of 2 cells became dearer"))
+    #expect(text.contains("1 of 2 cells became slower by more than 5.0 %, at worst ibrs/syscall/emulate by "))
+    #expect(ReportComparison(report(), report()).text(threshold: 0.05).contains("None of 2 cells became slower"))
   }
 
   @Test("The text fits narrower terminals, too", arguments: [80, 60])

@@ -117,6 +117,31 @@ struct ReportTextTests {
     #expect(!MadeUp.whole.text.replacing("single instructions", with: "").contains("instructions"))
   }
 
+  @Test("Without ids and intervals there are tables by policy, and counts of what was not measured")
+  func brief() {
+    var host = MadeUp.host()
+    host.specCtrlProof = HostReport.Fact(works: false, seen: "a guest wrote 0x1, and 0x0 read back")
+    host.policies = ["manual": HostReport.Fact(works: false, seen: "no register")]
+    let report = MadeUp.report(
+      [
+        MadeUp.cell("bare", "passthrough", cost: 700), MadeUp.cell("bare", "emulate", cost: 710),
+        MadeUp.cell(
+          "ibrs", "emulate", cost: 2800, msr: "0x48", writes: 4, exits: 1, place: .vmm, over: "bare/syscall/emulate"),
+        MadeUp.absent("bare", "syscall", "manual", "no register"),
+        MadeUp.absent("chatty", "syscall", "manual", "no register"),
+        MadeUp.absent("mmio", "none", "emulate", status: .failed, "the guest faulted"),
+      ], host: host)
+    let text = report.document(.brief).text()
+    #expect(text.contains("\nworkload                passthrough  emulate\n"), "\(text)")
+    #expect(text.contains("\nibrs, 4 writes, 1 exit            -     2"), "\(text)")
+    #expect(
+      text.contains("\nNot measured\n  2 cells need SPEC_CTRL: unsupported, no register\n  1 cell: failed, the guest"))
+    #expect(!text.contains("/syscall/"), "no ids")
+    #expect(report.text.contains("bare/syscall/manual"), "which are for those who ask for them")
+    let screen = report.firstScreen.text(width: 80)
+    #expect(screen.contains("2 cells need SPEC_CTRL, 1 more was not measured. More: --verbose."), "\(screen)")
+  }
+
   @Test("Every claim, the break-even and the spread of the samples are told")
   func sections() {
     for claim in BenchReport.Claim.allCases { #expect(MadeUp.whole.text.contains("\n\(claim.rawValue)  ")) }
@@ -195,14 +220,19 @@ struct ReportTextTests {
         "chatty/syscall/emulate mean", "chatty/syscall/emulate ratio", "cpuid/none/emulate netCost",
       ])
     let text = report.text
-    let row = try #require(lines(text).first { $0.hasPrefix("chatty ") })
-    #expect(row.contains("  at most 1") && row.split(separator: " ").suffix(3) == ["?", "1", "1"], "\(row)")
-    let cpuid = try #require(lines(text).first { $0.hasPrefix("cpuid ") }).split(separator: " ").map(String.init)
+    func row(_ start: String, below heading: String) throws -> String {
+      let section = lines(text).drop { !$0.hasPrefix(heading) }
+      return String(try #require(section.first { $0.hasPrefix(start) }))
+    }
+    let chatty = try row("chatty ", below: "Each cell")
+    #expect(chatty.contains("  at most 1") && chatty.split(separator: " ").suffix(3) == ["?", "1", "1"], "\(chatty)")
+    let cpuid = try row("cpuid ", below: "Each single instruction").split(separator: " ").map(String.init)
+    try #require(cpuid.count > 5, "\(cpuid)")
     #expect(cpuid[3] == "?" && cpuid[4...5] == ["at", "most"], "\(cpuid)")
     #expect(text.contains("ratio: the rounds disagree by more than the cost"))
     #expect(
       text.contains(
-        "cost without the loop: the rounds do not tell it from the loop around it:\n      cpuid/none/emulate\n"))
+        "cost without the loop: the rounds do not distinguish it from the loop around it:\n      cpuid/none/emulate\n"))
     let spread = text[try #require(text.firstRange(of: "Spread of the samples")).lowerBound...]
     #expect(spread.contains("the difference of a run of 2N iterations and one of N"))
     #expect(spread.replacing("\n", with: " ").contains("32 of 432 are not above zero"))

@@ -1,8 +1,9 @@
 import FoundationEssentials
 import JSONValues
-import Measurement
 import Registers
 import Testing
+
+@testable import Measurement
 
 /// The JSON that is written is the JSON that is documented.
 struct SchemaTests {

@@ -32,6 +32,19 @@ struct MeanRatioTests {
     #expect(median.ratio == 1)
   }
 
+  @Test("Where the run changes from one stretch to the next the interval is wider, unless the clock is exact")
+  func stretches() throws {
+    let steady = [[Double]](repeating: [100, 101], count: 16)
+    let mixed = (0..<16).map { [$0.isMultiple(of: 2) ? 200.0 : 220, 201] }
+    let sorted = mixed.sorted { $0[0] < $1[0] }
+    let (apart, together) = (try #require(estimate(mixed, over: steady)), try #require(estimate(sorted, over: steady)))
+    #expect(apart.ratio == together.ratio && together.interval.width > 1.2 * apart.interval.width)
+    let exact = try #require(
+      MeanRatio(
+        of: sorted, over: steady, replicates: 300, isExact: true, generator: SeededGenerator(seed: 1)))
+    #expect(exact.interval.width < together.interval.width)
+  }
+
   @Test("After too few rounds, and over a mean that may be zero, nothing is known")
   func unknown() {
     let ten = [[Double]](repeating: [10], count: 6)

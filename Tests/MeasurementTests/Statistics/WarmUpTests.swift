@@ -16,7 +16,7 @@ struct WarmUpTests {
     #expect(length([50, 55] + steady) == 2)
   }
 
-  @Test("Each round is held against the settled samples of all")
+  @Test("Each round is compared with the settled samples of all")
   func rounds() {
     #expect(
       WarmUp.lengths([[500, 100, 101, 99], [102, 98, 100, 101], [500, 480, 99, 100], [98, 100, 101, 100]])

@@ -16,13 +16,17 @@ struct SimulatedNoise {
   var noise = 0.01
   /// How much of a sample's noise the next one keeps.
   var memory = 0.5
+  /// How much slower or faster the whole machine is at a record's time, as a share.
+  var moment = 0.0
+  /// How much more, or less, of that each cell has: 0.5 is from half of it to half again as much.
+  var sensitivity = 0.0
   var roundCount = 12
   var samplesPerRound = 12
   var generator: SeededGenerator
 
   init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
-  /// Two cells of 1000 cycles, the first dearer by `factor`.
+  /// Two cells of 1000 cycles, the first slower by `factor`.
   mutating func pair(factor: Double) -> (cell: [[Double]], baseline: [[Double]]) {
     var cell: [[Double]] = []
     var baseline: [[Double]] = []
@@ -35,13 +39,17 @@ struct SimulatedNoise {
     return (cell, baseline)
   }
 
-  /// Many cells of 1000 cycles, the first dearer by `dearer`: heavy tails, rounds of their own mood, samples that
+  /// Many cells of 1000 cycles, the first slower by `slower`: heavy tails, rounds of their own mood, samples that
   /// remember the last.
-  mutating func record(cells: Int, dearer: Double = 1) -> BenchRecord {
-    MadeUp.record(
+  mutating func record(cells: Int, slower: Double = 1) -> BenchRecord {
+    let now = moment == 0 ? 0 : moment * normal()
+    return MadeUp.record(
       (0..<cells).map { index in
         var cell = MadeUp.cell("bare", "policy \(index)", cost: 1000, rounds: 0)
-        for round in pair(factor: index == 0 ? dearer : 1).cell { cell.add(round: round) }
+        // A cell's own share of a moment is the same in every record.
+        let own = 1 + sensitivity * (2 * Double(index * 7 % cells) / Double(cells) - 1)
+        let factor = (index == 0 ? slower : 1) * (1 + now * own)
+        for round in pair(factor: factor).cell { cell.add(round: round) }
         return cell
       })
   }

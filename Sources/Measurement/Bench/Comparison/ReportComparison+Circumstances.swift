@@ -3,9 +3,9 @@
 import Registers
 
 extension ReportComparison.Circumstance {
-  /// What differs of what matters: the register, processor, microcode, kernel, KVM's module and its parameters,
-  /// mitigations, SMT, frequency control, the machine below, the clock's rate and what it counts, and which kind of CPU
-  /// was measured on.
+  /// The differences that matter: in the register, processor, microcode, kernel, KVM's module and its parameters,
+  /// mitigations, SMT, frequency control, the hypervisor below, the clock's rate and unit, and the kind of CPU that was
+  /// measured on.
   static func differences(_ first: BenchRecord, _ second: BenchRecord) -> [Self] {
     let one = first.host
     let other = second.host
@@ -37,12 +37,22 @@ extension ReportComparison.Circumstance {
       + clock(first.clock.hertz, second.clock.hertz)
       + processors("", first.environment.processor, second.environment.processor)
       + processors("neighbour's ", first.environment.neighbourProcessor, second.environment.neighbourProcessor)
-      + differences(.parameter, one.moduleParameters, other.moduleParameters)
+      + parameters(one, other)
       + differences(.mitigation, one.vulnerabilities, other.vulnerabilities)
       + guestKernels(first, second)
   }
 
-  /// What the kernels of cells that both measured say of Spectre v2: those that say another thing are other guests.
+  /// The parameters of KVM's module, without those that choose its way of switching SPEC_CTRL where that is what is
+  /// compared: with lists, or mask and shadow, there are no nested guests.
+  private static func parameters(_ one: HostReport, _ other: HostReport) -> [Self] {
+    let chosen: Set =
+      ReportComparison.Modes(one, other) == nil ? [] : ["spec_ctrl_mode", "spec_ctrl_mask", "nested"]
+    return differences(
+      .parameter, one.moduleParameters.filter { !chosen.contains($0.key) },
+      other.moduleParameters.filter { !chosen.contains($0.key) })
+  }
+
+  /// The reports on Spectre v2 of kernels in cells that both measured: kernels with other reports are other guests.
   private static func guestKernels(_ first: BenchRecord, _ second: BenchRecord) -> [Self] {
     let pairs = first.cells.compactMap { cell -> (name: String, first: String, second: String)? in
       guard let before = cell.kernel?.says, let after = second.cell(cell.id)?.kernel?.says, before != after else {
@@ -64,7 +74,7 @@ extension ReportComparison.Circumstance {
     return [Self(kind: .host, name: "TSC", first: text(first), second: text(second))]
   }
 
-  /// Two CPUs that something ran on; results of older versions do not tell which kind they were.
+  /// Two CPUs that something ran on; results of older versions do not contain their kind.
   private static func processors(
     _ whose: String, _ first: BenchEnvironment.Processor?, _ second: BenchEnvironment.Processor?
   ) -> [Self] {
@@ -93,12 +103,37 @@ extension [String] {
   fileprivate var text: String { isEmpty ? "none" : sorted().joined(separator: ", ") }
 }
 
+extension ReportComparison.Modes {
+  /// The modes of two hosts; nil where they are the same, or one is not told.
+  init?(_ first: HostReport, _ second: HostReport) {
+    guard let one = first.specCtrlMode, let other = second.specCtrlMode, one != other else { return nil }
+    self.init(first: one, second: other)
+  }
+}
+
 extension ReportComparison {
+  /// The policies that the hardware carried out in one alone, each in a sentence.
+  static func mechanisms(_ common: [(before: CellRecord, after: CellRecord)]) -> [String] {
+    let changes = common.compactMap { cell -> String? in
+      guard let before = cell.before.mechanism, let after = cell.after.mechanism, before != after else { return nil }
+      func text(_ mechanism: Known<PolicyMechanism>) -> String { mechanism.value?.summary ?? mechanism.text }
+      return "\(cell.before.policy) is \(text(before)) in the first and \(text(after)) in the second."
+    }
+    return changes.uniqued
+  }
+
   /// Differences that do not prevent a comparison, one sentence each.
   static func notes(_ first: BenchRecord, _ second: BenchRecord) -> [String] {
     var notes: [String] = []
     for (name, record) in [("first", first), ("second", second)] where record.ended == .cancelled {
-      notes.append("The \(name) is partial: it was ended before all that was asked for was measured.")
+      notes.append("The \(name) is partial: it was cancelled before everything was measured.")
+    }
+    if let one = first.identity, let other = second.identity {
+      if one.host != other.host {
+        notes.append("They are of two hosts: the first of \(one.host), the second of \(other.host).")
+      } else if one.run == other.run {
+        notes.append("Both are of one run, which began at \(one.began).")
+      }
     }
     let cpus = [first, second].map { $0.environment.cpu.map { "CPU \($0)" } ?? "no CPU in particular" }
     if cpus[0] != cpus[1] { notes.append("The first was measured on \(cpus[0]), the second on \(cpus[1]).") }

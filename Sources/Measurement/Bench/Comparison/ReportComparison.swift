@@ -1,5 +1,7 @@
 // Compares two benchmarks: their cells and their circumstances.
 
+public import Registers
+
 /// The differences between two benchmarks.
 ///
 /// Ratios are the second over the first.
@@ -11,12 +13,20 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   public let kind: String
   /// The circumstances that differ and matter; empty where both were made on one host in one state.
   public let environment: [Circumstance]
+  /// How KVM switched SPEC_CTRL in each, where that differs: then it is what is compared; null where it does not, and
+  /// where a result does not tell.
+  @Nullable public private(set) var modes: Modes?
   /// Other differences between the two, one sentence each.
   public let notes: [String]
-  /// What both clocks count, `cycles` or `instructions`; null where they differ in that.
+  /// The unit of both clocks, `cycles` or `instructions`; null where they differ in it.
   @Nullable public private(set) var unit: String?
   /// The probability that every interval holds its ratio: 0.95 is 95 % for all of them together.
   public let confidence: Double
+  /// The factor by which all cells together became slower, the median of their ratios; null for fewer than two cells,
+  /// and where the clocks count instructions.
+  @Nullable public private(set) var shift: Double?
+  /// The ids of cells that differ, but not from what the other cells have in common.
+  public let shifted: [String]
   /// How many rounds of a cell both need to have for such an interval.
   public let roundsNeeded: Int
   /// The cells that both measured.
@@ -38,7 +48,7 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public let first: String
     public let second: String
 
-    /// What it belongs to.
+    /// The kind of the circumstance.
     public enum Kind: String, Codable, CaseIterable, Sendable {
       /// The machine, its kernel, or the clock.
       case host
@@ -49,6 +59,12 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     }
   }
 
+  /// Two ways in which KVM switches SPEC_CTRL.
+  public struct Modes: Codable, Equatable, Sendable {
+    public let first: Known<SpecCtrlMode>
+    public let second: Known<SpecCtrlMode>
+  }
+
   /// A cell in both.
   public struct CellChange: Codable, Equatable, Sendable {
     public let cell: String
@@ -57,13 +73,13 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     public let second: Double
     /// The second median over the first.
     public let ratio: Double
-    /// Its interval, which holds for all cells at once with the comparison's confidence; null where the
-    /// rounds are too few or leave it without bounds.
+    /// Its interval, which holds for all cells at once with the comparison's confidence, and holds the ratio both with
+    /// the shift of the other cells and without; null where the rounds are too few or leave it without bounds.
     @Nullable public private(set) var interval: Interval?
     /// Whether the interval leaves out 1; of clocks that count instructions, whether the medians are further apart than
     /// two measurements of the same program.
     public let differs: Bool
-    /// How many rounds the interval stands on: those of the result that has fewer.
+    /// The number of rounds behind the interval, of the result that has fewer.
     public let rounds: Int
   }
 
@@ -81,11 +97,11 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     /// Why, in a sentence, where the second says so.
     @Nullable public private(set) var reason: String?
 
-    /// What became of it.
+    /// Why it is missing.
     public enum Fate: String, Codable, CaseIterable, Sendable {
       /// The second does not have it.
       case missing
-      /// The second was to measure it and has no samples of it.
+      /// The second planned it and has no samples of it.
       case notReached
       case unsupported, void, failed
     }
@@ -93,10 +109,10 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 
   /// Compares two benchmarks cell by cell.
   ///
-  /// Rounds of different runs do not belong together, so that each run's rounds are taken by themselves (`RunRatio`). A
-  /// cell's figures come from its samples, whatever else the results say of them; where the clock of either cannot be
-  /// believed, they are no figures, and every cell is void. Each interval's share of error is
-  /// that of the whole comparison over the number of cells that both measured (Bonferroni).
+  /// Rounds of different runs do not belong together, so each run's rounds are taken by themselves (`RunRatio`). A
+  /// cell's figures come from its samples only. If either clock cannot be believed, every cell is void. Each interval's
+  /// share of error is that of the whole comparison over the number of cells that both measured (Bonferroni). Each
+  /// interval is widened by what the other cells have in common (`CommonShift`).
   public init(_ first: BenchReport, _ second: BenchReport) { self.init(first.record, second.record) }
 
   init(_ first: BenchRecord, _ second: BenchRecord) {
@@ -107,7 +123,7 @@ public struct ReportComparison: Codable, Equatable, Sendable {
     let unit = first.environment.unit == second.environment.unit ? first.environment.unit : nil
     let isExact = first.environment.isExact && second.environment.isExact
     let doubt = Self.doubt(first, second)
-    var changes: [CellChange] = []
+    var ratios: [(cell: String, ratio: RunRatio)] = []
     var void: [VoidCell] = []
     for cell in common {
       if let doubt {
@@ -117,20 +133,31 @@ public struct ReportComparison: Codable, Equatable, Sendable {
       do throws(RatioUnknown) {
         let ratio = try RunRatio(
           of: cell.after.settledRounds, over: cell.before.settledRounds, confidence: confidence)
-        changes.append(CellChange(cell.before.id, ratio, isExact: isExact))
+        ratios.append((cell.before.id, ratio))
       } catch {
         let why = error.text(dividend: "the second's median", divisor: "the first's median")
         void.append(VoidCell(cell: cell.before.id, reason: why))
       }
+    }
+    let shift = isExact ? nil : CommonShift(ratios.map(\.ratio.ratio))
+    let changes = ratios.enumerated().map { index, cell in
+      let interval = cell.ratio.interval.flatMap { own in shift.map { $0.allowed(own, at: index) } ?? own }
+      return CellChange(cell.cell, cell.ratio, interval: interval, isExact: isExact)
     }
     let unmatched = before.map(\.id).filter { after[$0] == nil }
     let ids = Set(before.map(\.id))
     schemaVersion = Self.currentSchemaVersion
     kind = "compare"
     environment = Circumstance.differences(first, second)
-    notes = Self.notes(first, second)
+    _modes = Nullable(wrappedValue: Modes(first.host, second.host))
+    notes = Self.notes(first, second) + Self.mechanisms(common)
     _unit = Nullable(wrappedValue: unit)
     self.confidence = Self.wholeConfidence
+    _shift = Nullable(wrappedValue: shift?.factor)
+    shifted = zip(ratios, changes).compactMap { own, change in
+      let differs = own.ratio.interval.map { !$0.contains(1) } ?? false
+      return differs && !change.differs && !isExact ? change.cell : nil
+    }
     roundsNeeded = RankSum.fewest(confidence: confidence)
     cells = changes
     onlyInFirst = unmatched
@@ -153,15 +180,15 @@ public struct ReportComparison: Codable, Equatable, Sendable {
 }
 
 extension ReportComparison.CellChange {
-  /// How far the medians of one program may lie apart where the clocks count instructions: the lab's tests hold two
-  /// runs to it.
+  /// The largest difference of the medians of one program where the clocks count instructions; the lab's tests check
+  /// two runs for it.
   private static let sameCount = 0.001
 
-  fileprivate init(_ id: String, _ ratio: RunRatio, isExact: Bool) {
-    let differs = isExact ? abs(ratio.ratio - 1) > Self.sameCount : ratio.interval.map { !$0.contains(1) } ?? false
+  fileprivate init(_ id: String, _ ratio: RunRatio, interval: Interval?, isExact: Bool) {
+    let differs = isExact ? abs(ratio.ratio - 1) > Self.sameCount : interval.map { !$0.contains(1) } ?? false
     self.init(
-      cell: id, first: ratio.first, second: ratio.second, ratio: ratio.ratio,
-      interval: ratio.interval, differs: differs, rounds: ratio.rounds)
+      cell: id, first: ratio.first, second: ratio.second, ratio: ratio.ratio, interval: interval, differs: differs,
+      rounds: ratio.rounds)
   }
 }
 

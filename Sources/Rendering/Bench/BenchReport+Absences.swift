@@ -1,0 +1,55 @@
+// What a benchmark did not measure: counted for a person who reads quickly, by id for one who asks for it.
+
+import Measurement
+import Registers
+
+extension BenchReport {
+  /// The cells that were requested and not measured, grouped by reason, with their ids.
+  var absences: [Document.Group] {
+    let absent = cells.filter { !$0.isMeasured }.map { (id: $0.id, why: whyAbsent($0)) }
+    return absent.map(\.why).uniqued.map { why in
+      Document.Group(why, absent.filter { $0.why == why }.map(\.id))
+    }
+  }
+
+  /// The same without ids: how many cells lack what.
+  var absenceCounts: [String] {
+    let absent = cells.filter { !$0.isMeasured }
+    return absent.map(whyAbsent).uniqued.map { why in
+      let alike = absent.filter { whyAbsent($0) == why }
+      let need = alike.allSatisfy(needsSpecCtrl) ? Self.needOfSpecCtrl(alike.count) : Self.counted(alike.count)
+      return "\(need): \(why)"
+    }
+  }
+
+  /// What was not measured, in a sentence: "48 cells need SPEC_CTRL, 3 more were not measured."; nil for nothing.
+  var absenceSummary: String? {
+    let absent = cells.filter { !$0.isMeasured }
+    let lacking = absent.count(where: needsSpecCtrl)
+    let rest = absent.count - lacking
+    let need = lacking > 0 ? Self.needOfSpecCtrl(lacking) : nil
+    let others =
+      rest > 0
+      ? (need == nil ? Self.counted(rest) : "\(rest) more") + (rest == 1 ? " was not measured" : " were not measured")
+      : nil
+    let parts = [need, others].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: ", ") + "."
+  }
+
+  private func whyAbsent(_ cell: Cell) -> String {
+    (cell.status == .measured ? "not reached" : cell.status.rawValue) + (cell.reason.map { ", \($0)" } ?? "")
+  }
+
+  /// Whether it was not measured because guests have no IA32_SPEC_CTRL here: its policy does not work without, or it
+  /// writes the register.
+  private func needsSpecCtrl(_ cell: Cell) -> Bool {
+    guard cell.status == .unsupported, host.specCtrlProof?.works == false else { return false }
+    return host.policies?[cell.policy]?.works == false || cell.msr == .known(.specCtrl)
+  }
+
+  private static func needOfSpecCtrl(_ count: Int) -> String {
+    "\(counted(count)) \(count == 1 ? "needs" : "need") SPEC_CTRL"
+  }
+
+  private static func counted(_ count: Int) -> String { "\(count) \(count == 1 ? "cell" : "cells")" }
+}

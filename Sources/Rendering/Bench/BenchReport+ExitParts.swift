@@ -1,0 +1,14 @@
+// What an exit is made of, as a table.
+
+import Measurement
+
+extension BenchReport {
+  /// The parts of an exit; nil where none was measured.
+  var exitPartsSection: Document.Section? {
+    guard exitParts.count > 1 else { return nil }
+    var table = Table(right: [1, 2])
+    table.add("part", unit, "95 % interval")
+    for part in exitParts { table.add(part.name, Decimal.cost(part.cost), Decimal.costInterval(part.interval)) }
+    return Document.Section(Document.Heading("What an exit is made of"), [.table(table)])
+  }
+}
