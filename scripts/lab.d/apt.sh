@@ -1,8 +1,8 @@
-# Debian's other releases for apt, beside the system's: lists of their own in a folder of their own, so that nothing of the
-# system's changes and no root is needed. Debian 12's own keyring verifies them all.
+# Lets apt read other releases of Debian. Their lists are in a folder of their own, so the system does not change and no root is
+# needed. Debian 12's keyring verifies them all.
 
-# other_suites FOLDER SUITE ...: fetches the lists of these suites into FOLDER; other_apt asks them. Status 1, with the last
-# words of apt's in FOLDER/log, where that fails.
+# other_suites FOLDER SUITE ...: fetches the lists of these suites into FOLDER, for other_apt. If that fails, the status is 1 and
+# apt's messages are in FOLDER/log.
 other_suites() {
   local folder=$1 mirror suite
   shift
@@ -23,11 +23,11 @@ APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Retries "2";
 TEXT
-  # An update that could not fetch everything is none, even if apt ends with 0.
+  # Without this, apt ends with 0 although a list could not be fetched.
   other_apt "$folder" apt-get -q -o APT::Update::Error-Mode=any update >"$folder/log" 2>&1
 }
 
-# other_apt FOLDER PROGRAM ...: one of apt's programs on the lists in FOLDER.
+# other_apt FOLDER PROGRAM ...: runs a program of apt on the lists in FOLDER.
 other_apt() {
   local folder=$1
   shift

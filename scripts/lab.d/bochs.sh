@@ -1,22 +1,22 @@
 # Starts a machine in Bochs: real kvm_intel or kvm_amd, one processor, and a clock that counts instructions. The emulator is
-# Bochs 3 with the lab's edits, or Debian 12's 2.7, with which the machines of today's processors are missing.
-# Each line below that is not Bochs' default has its reason in docs/lab.md.
+# Bochs 3 with the lab's edits, or Debian 12's 2.7, which lacks the models of today's processors.
+# docs/lab.md has the reason for each line below that is not Bochs' default.
 
 bochs_instructions_per_second=50000000
 
-# choose_bochs: makes the wanted Bochs ready; sets $bochs to the built one, or to nothing for Debian's, and $bochs_version.
+# choose_bochs: makes the wanted Bochs ready. Sets $bochs to the built program, or to nothing for Debian's, and $bochs_version.
 choose_bochs() {
   local folder
   folder=$(bochs_folder)
   bochs='' bochs_version=$(grep -o '^bochs-.*' "$lab_cache/ready")
   [[ $emulator_wanted == built ]] || return 0
-  # Setting up is the time to try again.
+  # --setup tries again after a failed build.
   [[ $setup_only == no ]] || rm -f "$folder/failed"
   once is_bochs_decided try_bochs
   if [[ -x $folder/bochs ]]; then
     bochs=$folder/bochs bochs_version=$(<"$folder/version")
   else
-    echo "lab: Bochs 3 could not be built ($(<"$folder/failed")); Debian 12's Bochs 2.7 serves. --setup tries again." >&2
+    echo "lab: Bochs 3 could not be built ($(<"$folder/failed")); using Debian 12's Bochs 2.7. scripts/lab --setup tries again." >&2
   fi
 }
 
@@ -24,13 +24,13 @@ is_bochs_decided() { [[ -x $(bochs_folder)/bochs || -f $(bochs_folder)/failed ]]
 
 try_bochs() { build_bochs || true; }
 
-# needs_built_bochs: fails where there is only Debian's.
+# needs_built_bochs: fails if there is only Debian's.
 needs_built_bochs() {
   [[ -n $bochs ]] || fail $exit_unavailable "the host $host needs Bochs 3 with the lab's edits, which scripts/lab --setup builds."
 }
 
-# start_bochs MODEL: boots $vmlinuz and $run/initrd; the serial lines go to $run/com1 and $run/com2. What differs by host:
-# bochs_cleared, features that the kernel is not to see; bochs_words, what it is told as well; bochs_ignores_msrs.
+# start_bochs MODEL: boots $vmlinuz and $run/initrd; the serial ports write to $run/com1 and $run/com2. A host can set
+# bochs_cleared (features that the kernel must not see), bochs_words (more of its command line) and bochs_ignores_msrs.
 start_bochs() {
   local iso=$run/iso arguments="$kernel_arguments reboot=t tsc_early_khz=$((bochs_instructions_per_second / 1000))"
   arguments+=" clearcpuid=rdrand,rdseed,erms,fsrm,pku,xsavec,xsaves${bochs_cleared:+,$bochs_cleared}"
@@ -74,7 +74,7 @@ TEXT
   printf '%s\n' 'display_library: term' \
     'plugin_ctrl: biosdev=1, extfpuirq=1, unmapped=1, speaker=0, parallel=0, gameport=0, usb_uhci=0' >>"$run/bochsrc"
   echo c >"$run/bochsrc.debugger"
-  # The text display wants a terminal, so script(1) makes one; the other display would listen on the network.
+  # The text display needs a terminal, so script(1) makes one; the other display listens on the network.
   local plugins
   plugins=$(debian_file usr/lib/x86_64-linux-gnu/bochs/plugins)
   TERM=vt100 SHELL=/bin/sh LTDL_LIBRARY_PATH=$plugins BXSHARE=$run \
@@ -82,13 +82,12 @@ TEXT
     "$run/terminal.log" 2>"$run/script.log"
 }
 
-# bochs_registers: the MSRs that the kernel takes for granted and Bochs lacks. Every other unknown one faults, as on
-# hardware. Columns: address, type, value on reset (high and low half), reserved bits, ignored bits.
+# bochs_registers: the MSRs that the kernel needs and Bochs lacks. Every other unknown MSR faults, as on hardware. Columns: address, type, value on reset (high and low half), reserved bits, ignored bits.
 bochs_registers() {
   local zeros='00000000 00000000 00000000 00000000'
   echo "0x08b 0 00000000 00000000 $zeros" # IA32_BIOS_SIGN_ID: no microcode update
   echo "0x0e7 0 00000000 00000000 $zeros" # IA32_MPERF, read at every timer tick
-  echo "0x0e8 0 00000000 00000000 $zeros" # IA32_APERF, likewise
-  echo "0x1a0 0 00000000 00000001 $zeros" # IA32_MISC_ENABLE: fast strings are on; read before faults can be handled
+  echo "0x0e8 0 00000000 00000000 $zeros" # IA32_APERF, the same
+  echo "0x1a0 0 00000000 00000001 $zeros" # IA32_MISC_ENABLE: fast strings on; the kernel reads it before it can handle faults
   echo "0x1d9 0 00000000 00000000 $zeros" # IA32_DEBUGCTL, read by KVM at every entry
 }

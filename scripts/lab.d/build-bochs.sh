@@ -1,8 +1,8 @@
-# Builds Bochs 3 from the source package of Debian 13, with the lab's edits, once, into the cache. It starts a machine in a
-# third of the time that Debian 12's Bochs 2.7 takes, and knows processors of today.
+# Builds Bochs 3 once from Debian 13's source package, with the lab's edits, into the cache. It starts a machine in a third of
+# the time that Debian 12's Bochs 2.7 takes, and has models of today's processors.
 
-# No chaining of handlers, which --enable-all-optimizations would turn on whatever else is said: with it the TSC is read at
-# the ends of traces, and is no count of instructions. No plugins and no display: nothing listens, and no terminal is needed.
+# Handlers are not chained: chained, the TSC is read only at the ends of traces, and does not count instructions exactly.
+# (--enable-all-optimizations would turn chaining on.) Without plugins and display nothing listens, and no terminal is needed.
 bochs_options=(--enable-x86-64 --enable-cpu-level=6 --enable-vmx=2 --enable-svm --enable-avx --enable-evex --enable-amx
   --enable-cet --enable-uintr --enable-memtype --enable-protection-keys --enable-repeat-speedups
   --enable-fast-function-calls --disable-handlers-chaining --enable-pci --enable-fpu --enable-cdrom --enable-a20-pin --disable-debugger
@@ -10,14 +10,14 @@ bochs_options=(--enable-x86-64 --enable-cpu-level=6 --enable-vmx=2 --enable-svm 
 bochs_flags='-O3 -fomit-frame-pointer'
 ! grep -w avx2 /proc/cpuinfo | grep -qw bmi2 || bochs_flags+=' -march=x86-64-v3'
 
-# bochs_folder: where it lies in the cache, by all that decides what it is but Debian's version, which lies there beside it.
+# bochs_folder: its folder in the cache, named by edits, options and flags. The file version there has Debian's version.
 bochs_folder() {
   local sum
   sum=$(cat "$lab_parts/bochs-edits.sh" - <<<"${bochs_options[*]} $bochs_flags" | sha256sum)
   echo "$lab_cache/bochs-${sum:0:12}"
 }
 
-# build_bochs: fills the folder. Status 1, with the reason in the folder's file "failed", where that cannot be.
+# build_bochs: fills the folder. If that fails, the status is 1 and the folder's file "failed" has the reason.
 build_bochs() {
   local folder work log version
   folder=$(bochs_folder) work=$lab_cache/building log=$lab_cache/building/log
@@ -30,7 +30,7 @@ build_bochs() {
     command -v "$program" >/dev/null || { bochs_failed "$program is missing"; return; }
   done
   other_suites "$work/apt" trixie || { bochs_failed "apt has no lists of trixie: $(tail -n 1 "$work/apt/log")"; return; }
-  # The archives alone; apt holds them to the sums in its signed lists.
+  # Only the archives; apt checks them against the sums in its signed lists.
   (cd "$work" && other_apt "$work/apt" apt-get -q source --download-only --tar-only bochs &&
     other_apt "$work/apt" apt-get -q source --download-only --diff-only bochs) >"$log" 2>&1 ||
     { bochs_failed "apt could not download its source: $(tail -n 1 "$log")"; return; }
@@ -38,7 +38,7 @@ build_bochs() {
   version=${version#bochs_} version=${version%.debian.tar.*}
   unpack_bochs "$work" >"$log" 2>&1 ||
     { bochs_failed "its source $version cannot be unpacked: $(tail -n 1 "$log")"; return; }
-  edit_bochs "$work/source" >"$log" 2>&1 || { bochs_failed "version $version is another: $(tail -n 1 "$log")"; return; }
+  edit_bochs "$work/source" >"$log" 2>&1 || { bochs_failed "the edits do not fit version $version: $(tail -n 1 "$log")"; return; }
   (cd "$work/source" && ./configure "${bochs_options[@]}" CFLAGS="$bochs_flags" CXXFLAGS="$bochs_flags" &&
     make -j "$(nproc)" bochs) >"$log" 2>&1 || { bochs_failed "version $version does not build: $(tail -n 1 "$log")"; return; }
   grep -qaF "$bochs_edit_sign" "$work/source/bochs" || { bochs_failed "version $version was built without the edits"; return; }
@@ -58,7 +58,7 @@ unpack_bochs() {
   done < <(sed 's/#.*//; /^[[:space:]]*$/d' "$patches/series")
 }
 
-# bochs_failed REASON: notes why there is none.
+# bochs_failed REASON: keeps the reason, so that the next lab does not try again.
 bochs_failed() {
   printf '%s\n' "$1" >"$(bochs_folder)/failed"
   rm -rf "$lab_cache/building"

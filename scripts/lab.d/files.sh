@@ -1,7 +1,7 @@
-# Takes the files that --get names from the second serial port, where init wrote each as a header line with its size
-# and checksum, the compressed contents in base64, and an end line.
+# Copies the files that --get names from the second serial port. init writes each there as a header line with its checksum, the
+# compressed contents in base64, and an end line.
 
-# collect_files: writes each file whole (checked, then renamed) or not at all.
+# collect_files: writes each file whole or not at all: it is checked before it is renamed.
 collect_files() {
   local index=0 name
   for name in ${gets[@]+"${gets[@]}"}; do
@@ -24,8 +24,8 @@ collect_file() {
     return
   fi
   rm -f "$partial"
-  # A command that failed has said so itself; that its files are missing is no news.
+  # A command that failed has printed why; its missing files need no message.
   [[ $sum != missing || $status -eq 0 ]] || return 0
-  [[ $sum != missing ]] || fail $exit_files "the command left no file $2."
-  fail $exit_files "$2 did not come out of the machine whole."
+  [[ $sum != missing ]] || fail $exit_files "the command wrote no file $2, which --get names."
+  fail $exit_files "$2 was not copied out of the machine whole; try again."
 }

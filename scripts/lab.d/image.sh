@@ -1,19 +1,22 @@
-# Builds what the machine boots: the base archive (busybox) and the kernel's KVM modules, which are made once and lie in the
-# cache, and, per run, an archive with the program, the command and the caller's files and modules. The kernel unpacks one after the
-# other; of two files of one name the later stays.
+# Builds the initramfs: the base archive (busybox) and the archive of the kernel's KVM modules, which are made once and are in the
+# cache, and for each run an archive with the program, the command and the caller's files and modules. The kernel unpacks them in
+# this order, so a later file replaces an earlier one of the same name.
 
 lab_applets=(awk base64 cat cp cut date dd dmesg echo env expr false find free grep gzip head hexdump id insmod kill ln
   ls lsmod mkdir mount mv od poweroff printf ps pwd rm sed seq sh sha256sum sleep sort stat stty sync tail tee test
   time timeout touch tr true uname uniq wc xargs)
 
-# What every machine's kernel is told: to keep silent short of a panic, to end with one, to be the same at every run,
-# and to leave out start-up work of drivers and subsystems that no command here uses, and MSRs of machine checks that Bochs
-# lacks. Its mitigations are its own.
+# The command line of every machine's kernel. The kernel prints nothing but a panic, ends the machine with it, and is the same at
+# every run. It leaves out start-up work that no command needs, and the machine-check MSRs that Bochs lacks. The mitigations are
+# the kernel's defaults.
 kernel_arguments='console=ttyS0,115200 loglevel=1 oops=panic panic=-1 nokaslr ipv6.disable=1 cryptomgr.notests'
 kernel_arguments+=' mce=off initcall_blacklist=load_system_certificate_list,trace_eval_init,tracer_init_tracefs,cubictcp_register'
 kernel_arguments+=,init_evm,init_ima,pci_apply_final_quirks,register_warn_debugfs,intel_pstate_init,i8042_init,cmos_init
 
-# archive FOLDER: the folder as a cpio archive that depends on nothing but its contents.
+# with_tracing: keeps the kernel's trace events, whose files take the kernel a while to make.
+with_tracing() { kernel_arguments=${kernel_arguments/trace_eval_init,tracer_init_tracefs,/}; }
+
+# archive FOLDER: writes the folder as a cpio archive; the same contents give the same bytes.
 archive() (
   cd "$1" || exit
   find . -exec touch -h -d @0 {} +
@@ -37,13 +40,13 @@ build_binary() {
     fail $exit_unavailable "spectrap does not build; give another program with --binary."
 }
 
-# build_image: makes $run/initrd, and the random word that marks the lab's own lines on the serial port.
+# build_image: makes $run/initrd, and the random word with which the lab's own lines on the serial port begin.
 build_image() {
   local tree=$run/tree file
   token=lab-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
   mkdir -p "$tree"/{bin,lab,put}
   cp "$lab_parts/init" "$tree/init"
-  # Without symbols, for a program given with --binary may have some; what is no ELF file goes in as it is.
+  # A program given with --binary may have symbols, which are not needed. A file that is not ELF is copied as it is.
   debian strip -o "$tree/bin/spectrap" "$binary" 2>/dev/null || cp "$binary" "$tree/bin/spectrap"
   chmod 755 "$tree/init" "$tree/bin/spectrap"
   printf '%s\n' "$token" >"$tree/lab/token"
@@ -58,7 +61,7 @@ build_image() {
   rm -rf "$tree"
 }
 
-# quote WORD ...: the words as one line that sh reads back as they are.
+# quote WORD ...: prints the words as one line from which sh reads the same words.
 quote() {
   local word
   for word in "$@"; do

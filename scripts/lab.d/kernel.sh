@@ -1,10 +1,10 @@
-# Which kernel a machine boots, and with which KVM modules: Debian 12's, one that Debian has by its version, or the user's own.
-# Each kernel of Debian's is fetched once and lies in the cache as kernels/VERSION: vmlinuz, modules.cpio and the package's name.
+# Chooses the kernel and the KVM modules of a machine: Debian 12's, one of Debian's by its version, or the user's own. Each kernel of
+# Debian's is fetched once; the cache has it as kernels/VERSION with vmlinuz, modules.cpio and package, the package's name.
 
 kvm_modules=(irqbypass kvm kvm-intel kvm-amd)
 
-# choose_kernel: sets $vmlinuz, and $module_archive where the kernel came with modules, from $kernel_wanted; fetches what is
-# missing, and checks the user's own files.
+# choose_kernel: sets $vmlinuz from $kernel_wanted, and $module_archive to the modules that came with it, if any. Fetches missing
+# packages, and checks the user's own files.
 choose_kernel() {
   module_archive=''
   if [[ $kernel_wanted =~ ^[0-9]+\.[0-9]+([.+-][0-9A-Za-z.+-]*)?$ && ! -e $kernel_wanted ]]; then
@@ -12,16 +12,16 @@ choose_kernel() {
     vmlinuz=$lab_cache/kernels/$kernel_wanted/vmlinuz module_archive=$lab_cache/kernels/$kernel_wanted/modules.cpio
   else
     [[ -f $kernel_wanted && -r $kernel_wanted ]] ||
-      fail $exit_usage "--kernel \"$kernel_wanted\" is neither a version, such as 6.12, nor a file that can be read."
+      fail $exit_usage "--kernel \"$kernel_wanted\" is no version, such as 6.12, and no file that can be read."
     vmlinuz=$kernel_wanted
   fi
-  kernel_release=$(release_of "$vmlinuz") || fail $exit_data "$vmlinuz is no bzImage of Linux."
+  kernel_release=$(release_of "$vmlinuz") || fail $exit_data "$vmlinuz is no bzImage of Linux; give arch/x86/boot/bzImage of your tree."
   [[ -z $modules ]] || check_modules
 }
 
 is_kernel_there() { [[ -f $lab_cache/kernels/$kernel_wanted/package ]]; }
 
-# release_of BZIMAGE: what its uname -r will say. Facts: Linux Documentation/arch/x86/boot.rst, fields header and kernel_version.
+# release_of BZIMAGE: prints what uname -r says on this kernel. Facts: Linux Documentation/arch/x86/boot.rst, fields header and kernel_version.
 release_of() {
   local offset
   [[ $(dd if="$1" bs=1 skip=514 count=4 status=none | tr -d '\0') == HdrS ]] || return
@@ -29,7 +29,7 @@ release_of() {
   dd if="$1" bs=1 skip=$((offset + 512)) count=128 status=none | tr '\0' '\n' | awk 'NR == 1 {print $1}'
 }
 
-# check_modules: whether --modules holds modules of this kernel.
+# check_modules: fails if --modules has no modules, or modules for another kernel.
 check_modules() {
   local module file magic found=no
   for module in "${kvm_modules[@]}"; do
@@ -39,24 +39,23 @@ check_modules() {
     magic=$(plain_module "$file" | tr '\0' '\n' | sed -n 's/^.*vermagic=\([^ ]*\).*$/\1/p' | head -n 1)
     [[ -n $magic ]] || fail $exit_data "$file is no module of Linux."
     [[ $magic == "$kernel_release" ]] ||
-      fail $exit_data "$file is a module for Linux $magic, and the kernel is $kernel_release; it would not load."
+      fail $exit_data "$file is a module for Linux $magic, and the kernel is $kernel_release; build it for this kernel, or give its own with --kernel."
   done
   [[ $found == yes ]] || fail $exit_usage "$modules has none of ${kvm_modules[*]/%/.ko} (or .ko.xz)."
 }
 
-# module_file FOLDER MODULE: where it lies there, compressed or not.
+# module_file FOLDER MODULE: prints the path of the module below FOLDER, compressed or not.
 module_file() {
   find -L "$1" \( -name "$2.ko" -o -name "$2.ko.xz" -o -name "${2//-/_}.ko" -o -name "${2//-/_}.ko.xz" \) -type f | sort | head -n 1
 }
 
-# plain_module FILE: its bytes, not compressed.
+# plain_module FILE: prints the module without compression.
 plain_module() {
   if [[ $1 == *.xz ]]; then debian xz -dc "$1"; else cat "$1"; fi
 }
 
-# put_modules FOLDER TREE: those of KVM's modules that are below FOLDER, into TREE/modules. Without symbols, type information and
-# unwind tables they load in less than half the time; their code is untouched, and an oops in them only shows a less certain
-# backtrace.
+# put_modules FOLDER TREE: copies the KVM modules below FOLDER to TREE/modules, without symbols, type information and unwind tables.
+# They load in less than half the time then; their code is the same. The backtrace of an oops in them is less certain.
 put_modules() {
   local module file
   mkdir -p "$2/modules"
@@ -68,7 +67,7 @@ put_modules() {
   done
 }
 
-# keep_kernel UNPACKED VERSION PACKAGE WORK: a kernel's unpacked packages become kernels/VERSION in the cache.
+# keep_kernel UNPACKED VERSION PACKAGE WORK: makes kernels/VERSION in the cache from a kernel's unpacked packages.
 keep_kernel() {
   local made=$4/made images
   mkdir -p "$made/tree" "$lab_cache/kernels"
@@ -87,7 +86,7 @@ keep_kernel() {
   mv "$made" "$lab_cache/kernels/$2"
 }
 
-# fetch_kernel: the newest kernel of $kernel_wanted that Debian 12 or 13 or their backports have with its modules.
+# fetch_kernel: fetches the newest kernel of $kernel_wanted whose modules Debian 12, 13 or their backports have too.
 fetch_kernel() {
   local work=$lab_cache/fetching name release image packages=''
   rm -rf "$work"
@@ -96,7 +95,7 @@ fetch_kernel() {
   other_suites "$work/apt" bookworm bookworm-backports trixie trixie-backports ||
     fail $exit_unavailable "apt could not fetch the lists of Debian 13 and the backports ($(tail -n 1 "$work/apt/log")); is there a network?"
   other_apt "$work/apt" apt-cache pkgnames linux- >"$work/names"
-  # A kernel is one package, or since 6.19 two: linux-binary-RELEASE and linux-modules-RELEASE, which some releases lack.
+  # A kernel is one package; from 6.19 on it is two, linux-binary-RELEASE and linux-modules-RELEASE. Some releases lack the second.
   while read -r image; do
     release=${image#linux-image-}
     if ! grep -qx "linux-binary-$release" "$work/names"; then
@@ -119,7 +118,7 @@ fetch_kernel() {
   rm -rf "$work"
 }
 
-# no_kernel WORK: why there is none, and what there is.
+# no_kernel WORK: prints why there is no such kernel, and which there are.
 no_kernel() {
   local known
   [[ ! -s $1/log ]] || { echo "apt could not download a kernel $kernel_wanted ($(tail -n 1 "$1/log"))." && return; }

@@ -1,7 +1,7 @@
 # Starts a machine in QEMU's software emulator: real kvm_amd, one processor, and a clock that counts instructions.
-# Each flag that is not QEMU's default has its reason in docs/lab.md.
+# docs/lab.md has the reason for each flag that is not QEMU's default.
 
-# start_qemu: boots $run/initrd; the serial lines go to $run/com1 and $run/com2.
+# start_qemu: boots $run/initrd; the serial ports write to $run/com1 and $run/com2.
 start_qemu() {
   : >"$run/com1"
   : >"$run/com2"

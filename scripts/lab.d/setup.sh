@@ -1,5 +1,5 @@
 # Fetches the kernel, the emulators and the tools from Debian 12 into a cache outside the tree, and finds them there.
-# Nothing is installed: what the system lacks is downloaded with apt and unpacked, so no root is needed.
+# Nothing is installed: apt downloads the packages that the system lacks, and they are unpacked, so no root is needed.
 
 lab_layout=2 # raise when what lies in the cache changes
 lab_cache=${XDG_CACHE_HOME:-$HOME/.cache}/spectrap/lab/$lab_layout
@@ -14,7 +14,7 @@ set_up() {
   is_set_up || fail $exit_unavailable "the cache in $lab_cache is incomplete; remove that folder and try again."
 }
 
-# once CHECK FILL: runs FILL unless CHECK holds; of two labs that start together one does, the other waits for it.
+# once CHECK FILL: runs FILL unless CHECK holds. If two labs start together, one runs FILL and the other waits.
 once() {
   use_cache
   "$1" && return
@@ -37,12 +37,12 @@ is_set_up() {
   [[ -f $(debian_file usr/share/bochs/BIOS-bochs-latest) ]]
 }
 
-# use_cache: lets programs that were unpacked into the cache be found, and find their libraries and plugins, whatever PATH is.
+# use_cache: puts the programs in the cache on PATH, and sets where they find their libraries and plugins.
 use_cache() {
   local tree=$lab_cache/debian libraries
   [[ -d $tree ]] || return 0
   [[ $PATH == "$tree/usr/bin:"* ]] || export PATH=$tree/usr/bin:$tree/bin:$PATH
-  # Only for programs out of the cache: exporting this would hand it to swift and everything else.
+  # Not exported: only programs in the cache need it, and swift would get it too.
   libraries=$tree/usr/lib/x86_64-linux-gnu:$tree/lib/x86_64-linux-gnu
   lab_environment=("LD_LIBRARY_PATH=$libraries:$libraries/pulseaudio")
 }
@@ -67,7 +67,7 @@ fill_cache() {
 
   kernel=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image-[0-9]/ {print $2; exit}')
   [[ -n $kernel ]] || fail $exit_unavailable "apt knows no package linux-image-cloud-amd64; run apt-get update as root."
-  # An installed package that would only be upgraded has its old version in brackets; the system's copy serves.
+  # apt shows the old version of an installed package in brackets; the system's copy is good enough.
   missing=$(apt-get install --simulate --no-install-recommends "${lab_packages[@]}" 2>"$work/apt.log" |
     awk '$1 == "Inst" && $3 !~ /^\[/ {print $2}') ||
     fail $exit_unavailable "apt cannot provide the packages ($(tail -n 1 "$work/apt.log")); run apt-get update as root."
@@ -98,7 +98,7 @@ check_debian() {
   # shellcheck source=/dev/null
   [[ -r /etc/os-release ]] && source /etc/os-release
   [[ $ID == debian && $VERSION_ID == 12 && $(uname -m) == x86_64 ]] ||
-    fail $exit_unavailable "the lab is made of Debian 12's packages for x86-64, and this is $PRETTY_NAME on $(uname -m)."
+    fail $exit_unavailable "the lab needs Debian 12 on x86-64, because it uses its packages; this is $PRETTY_NAME on $(uname -m)."
 }
 
 package_versions() {
