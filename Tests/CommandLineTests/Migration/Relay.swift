@@ -54,6 +54,7 @@ final class Relay: Sendable {
   private let delay: Duration
   private let children = Mutex<[Side: Child]>([:])
   private let isDoomed = Atomic(false)
+  private let isBroken = Atomic(false)
   private let seenKinds = Mutex<[MessageKind]>([])
   private let threads = Mutex<[Joinable]>([])
 
@@ -148,11 +149,14 @@ final class Relay: Sendable {
       if message.kind == delayed { Thread.sleep(for: delay) }
       // What the victim would say after the moment of its death was never said.
       if side == death?.victim, isDoomed.load(ordering: .sequentiallyConsistent) { continue }
+      // The answer to the last message that arrives is lost.
+      if isBroken.load(ordering: .sequentiallyConsistent) { continue }
       let isFirst = seenKinds.withLock { kinds in
         defer { if !kinds.contains(message.kind) { kinds.append(message.kind) } }
         return !kinds.contains(message.kind)
       }
       if let cut, isFirst, message.kind == cut.message {
+        isBroken.store(true, ordering: .sequentiallyConsistent)
         if cut.isDelivered { send(message) }
         for end in [pipe.source.descriptor, pipe.source.output, pipe.destination.descriptor, pipe.destination.output] {
           Self.close(end)
@@ -182,8 +186,11 @@ final class Relay: Sendable {
     if input == output { _ = shutdown(output, CInt(SHUT_WR)) } else { Self.close(output) }
   }
 
-  /// Closes what a descriptor stands for; the descriptor itself, which another thread may use, stands for nothing then.
+  /// Ends what a descriptor stands for, on both sides of it; another thread may be using the descriptor.
   private static func close(_ descriptor: CInt) {
+    // A socket has ended for both sides then, and what was sent before still arrives.
+    if shutdown(descriptor, CInt(SHUT_RDWR)) == 0 { return }
+    // A pipe's end is closed; reading goes on at the end of a file, and writing goes nowhere.
     let nothing = unsafe open("/dev/null", O_RDWR)
     _ = dup2(nothing, descriptor)
     _ = Glibc.close(nothing)
