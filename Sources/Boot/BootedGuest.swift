@@ -80,7 +80,8 @@ private struct Preparation: PolicyVisitor {
       on: kvm, policy: BootPolicy(policy, droppingBarriers: order.dropsBarriers), terms: terms.acceptingNoProtection(),
       contract: try order.requestedContract(on: kvm, terms: terms, offer: offer),
       hardware: MachineHardware(
-        interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true))
+        interrupts: order.hasTimer ? .controllersAndTimer : .controllers, countsUnservedMSRs: true,
+        memory: Int(order.memory)))
     // The machine's policy has settled on its terms.
     let interception: RunRecord.Interception =
       machine.currentPolicy.intercepts.isEmpty ? .never : machine.currentPolicy.changesIntercepts ? .atTimes : .always
@@ -145,7 +146,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
       plan = try BootPlan(
         image, memory: order.memory, commandLine: Array(commandLine.utf8), initrd: initrd?.count, by: order.entry)
     } catch { throw BootError.image(name: order.name, error) }
-    try machine.load(plan, of: file, initrd: initrd, memory: order.memory)
+    try machine.load(plan, of: file, initrd: initrd)
     let interrupts = try machine.vm.interruptInputs()
     // Nothing below throws: a noncopyable value must be initialised completely.
     pc = PC(memory: order.memory, line: line, interrupts: interrupts)

@@ -1,4 +1,4 @@
-// Loads a boot plan into a machine: its memory and the initial state of its vCPU.
+// Loads a boot plan into a machine: what its memory holds and the initial state of its vCPU.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment types), 10.8.5 (IA-32e mode); KVM API document, section 4.13 (kvm_sregs).
 
 import CKVM
@@ -7,11 +7,10 @@ import Hypervisor
 import Images
 
 extension Machine where P: ~Copyable {
-  /// Adds a machine's memory, loads the guest's contents, and sets the vCPU's initial state.
+  /// Loads the guest into a machine's memory, and sets the vCPU's initial state.
   ///
   /// - Throws: `GuestFileError`, `GuestMemoryError` or `KVMError`.
-  mutating func load(_ plan: BootPlan, of image: GuestFile, initrd: GuestFile?, memory: UInt64) throws {
-    try vm.addMemory(at: 0, count: Int(memory))
+  mutating func load(_ plan: BootPlan, of image: GuestFile, initrd: GuestFile?) throws {
     for part in plan.parts { try image.load(part.file, into: &vm, at: GuestPhysicalAddress(part.address)) }
     if let initrd, let address = plan.initrd {
       try initrd.load(0..<initrd.count, into: &vm, at: GuestPhysicalAddress(address))

@@ -47,10 +47,10 @@ extension BenchesInTurn {
       )
     }
 
-    @Test("would not agree if it cost three times as much there")
+    @Test("would not agree if it cost ten times as much there")
     func disagrees() throws {
       let different = try Self.results.get().count { first, second in
-        try differs(first, try BenchResult.copy(of: second) { $0.scaleCell(Self.cell, by: 3) })
+        try differs(first, try BenchResult.copy(of: second) { $0.scaleCell(Self.cell, by: 10) })
       }
       #expect(different > Binomial.bound(trials: Self.pairs, share: 0.05))
     }

@@ -3,7 +3,7 @@
 
 import CKVM
 
-/// The hardware that KVM emulates in a machine besides its vCPU and memory.
+/// What a machine has besides its vCPU when it is made.
 public struct MachineHardware: Equatable, Sendable {
   /// The interrupt hardware of a PC that KVM emulates.
   public enum Interrupts: Equatable, Sendable {
@@ -18,14 +18,20 @@ public struct MachineHardware: Equatable, Sendable {
   public var interrupts: Interrupts
   /// Whether accesses of MSRs that KVM does not emulate exit to the VMM, which counts them before they fault.
   public var countsUnservedMSRs: Bool
+  /// Bytes of memory from address 0, in whole pages.
+  ///
+  /// `VirtualMachine.addMemory` adds more. KVM takes milliseconds to add a slot to a VM with interrupt controllers
+  /// (synchronize_srcu in virt/kvm/kvm_main.c), so this slot is made before them.
+  public var memory: Int
 
   /// The hardware as given.
-  public init(interrupts: Interrupts = .none, countsUnservedMSRs: Bool = false) {
+  public init(interrupts: Interrupts = .none, countsUnservedMSRs: Bool = false, memory: Int = 0) {
     self.interrupts = interrupts
     self.countsUnservedMSRs = countsUnservedMSRs
+    self.memory = memory
   }
 
-  /// Only a vCPU and memory.
+  /// Only a vCPU.
   public static let bare = MachineHardware()
 }
 

@@ -20,20 +20,20 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
 
   /// How the policy protects the guest on this host.
   public let protection: Protection
-  /// The hardware that KVM emulates besides the vCPU and memory.
+  /// What the machine was made with besides its vCPU.
   public let hardware: MachineHardware
 
-  /// Makes a machine without memory under a policy that this host can honour.
+  /// Makes a machine under a policy that this host can honour.
   ///
   /// - Parameters:
   ///   - policy: What happens when the guest accesses the MSR.
   ///   - terms: What was proved of the host, and what is accepted: a policy that protects nothing here, or a contract
   ///     with an IBRS_ALL that the host does not have, is refused unless `Terms.acceptsNoProtection`.
   ///   - given: What to tell the guest; by default what the policy makes of KVM's offer.
-  ///   - hardware: What KVM emulates besides a vCPU and memory.
+  ///   - hardware: What it has besides a vCPU; by default no memory either.
   /// - Throws: `PolicyError.refused` when this host cannot honour the policy, and `PolicyError.unprotected` when no
-  ///   protection is not accepted; `KVMError`, `MSRFilterError`, `MSRAccessError` or another `PolicyError` when KVM or
-  ///   the policy fails.
+  ///   protection is not accepted; `KVMError`, `GuestMemoryError`, `MSRFilterError`, `MSRAccessError` or another
+  ///   `PolicyError` when KVM or the policy fails.
   public init(
     on kvm: borrowing KVM, policy: consuming P, terms: Terms, contract given: GuestContract? = nil,
     hardware: MachineHardware = .bare
@@ -68,12 +68,13 @@ public struct Machine<P: Policy & ~Copyable>: ~Copyable {
     protection: Protection = Protection(.none, "nothing was proved"),
     contract given: GuestContract? = nil, hardware: MachineHardware = .bare
   ) throws {
-    let vm = try kvm.makeVM()
+    var vm = try kvm.makeVM()
     let intercepts = policy.intercepts
     var reasons: MSRExitReasons = hardware.countsUnservedMSRs ? [.unknown, .invalid] : []
     if !intercepts.isEmpty { reasons.insert(.filter) }
     if !reasons.isEmpty { try vm.enableMSRExits(reasons) }
     if !intercepts.isEmpty { try vm.setMSRFilter(.denying(intercepts)) }
+    if hardware.memory > 0 { try vm.addMemory(at: 0, count: hardware.memory) }
     // KVM refuses interrupt controllers once there is a vCPU.
     try vm.make(hardware.interrupts)
     var cpu = try vm.makeVCPU()
