@@ -174,6 +174,12 @@ struct BootTests {
     try boot("pass.flat", with: ["--drop-pred-cmd", "--hide", "SPEC_CTRL"]).expectFailure(69, saying: "IBPB")
   }
 
+  @Test("takes a command line that begins with a dash, as kvm-unit-tests name what to leave out: status 0")
+  func dash() throws {
+    let outcome = try boot("pass.flat", with: ["--append", "-some_test -other*"])
+    #expect(outcome.status == 0, "\(outcome.errors)")
+  }
+
   @Test("refuses options that make no sense, with what is possible: 64")
   func usage() throws {
     try boot("pass.flat", with: ["--memory", "5"]).expectUsageError(saying: ["1M", "3072M"])

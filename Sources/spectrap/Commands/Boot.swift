@@ -34,7 +34,8 @@ struct BootCommand: ParsableCommand {
     help: ArgumentHelp("The initrd of a Linux kernel.", valueName: "file"), transform: FilePath.argument)
   var initrd: FilePath?
 
-  @Option(help: ArgumentHelp("Append this to the command line.", valueName: "text"))
+  // Its text may begin with a dash, as a test's name to leave out does in kvm-unit-tests.
+  @Option(parsing: .unconditional, help: ArgumentHelp("Append this to the command line.", valueName: "text"))
   var append = ""
 
   @Option(help: .names(of: PolicyName.self, "Who owns IA32_SPEC_CTRL."), transform: PolicyName.argument)

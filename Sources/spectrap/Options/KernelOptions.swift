@@ -23,7 +23,8 @@ struct KernelOptions: ParsableArguments {
     transform: Self.mitigations)
   var lists: [[KernelMitigation]] = []
 
-  @Option(help: ArgumentHelp("Append this to that kernel's command line.", valueName: "text"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Append this to that kernel's command line.", valueName: "text"))
   var append: String?
 
   func validate() throws {
