@@ -28,7 +28,7 @@ struct LabClaimTests {
       "an instruction count says nothing of that: a trap that KVM ends (a write of 0 to SPEC_CTRL)",
       "a system call as in 2018 (isolated)",
     ],
-    .c2: ["an instruction count says nothing of that: as in 2018 (isolated)", "the entry for which it is 3"],
+    .c2: ["an instruction count says nothing of that: as in 2018 (isolated)", "for 3 times, an entry of"],
     .c3: ["an instruction count says nothing of that: by the entry isolated"],
     .c4: ["four ioctls around each KVM_RUN", "by path lengths the model holds: by hand is faster"],
     .c5: ["KVM was measured in one form", "by path lengths the model"],

@@ -126,7 +126,7 @@ struct ClaimTests {
     #expect(
       verdict.figures.map(\.name) == [
         "as in 2018 (isolated)", "an empty entry (syscall)", "with the VMM ending the writes (isolated)",
-        "the entry for which it is 3",
+        "for 3 times, an entry of",
       ])
     #expect(verdict.figures[1].value > 30 && abs(verdict.figures[3].value - 1400) < 10)
     #expect(verdict.reason.contains("KVM ends writes of 0 to the register itself"))

@@ -67,7 +67,7 @@ extension ClaimRule {
     if let traps = try? evidence.twoTraps(),
       let both = try? evidence.difference("two traps", traps.writing, minus: traps.bare)
     {
-      beside.append(both.scaled(by: 0.5, named: "the entry for which it is 3"))
+      beside.append(both.scaled(by: 0.5, named: "for 3 times, an entry of"))
     }
     return beside
   }
