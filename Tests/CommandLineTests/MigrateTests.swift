@@ -53,7 +53,13 @@ struct MigrateTests {
   func withoutKVM() throws {
     let file = try TemporaryFile()
     _ = try Spectrap.run(["probe", "--json", "--kvm", "/nonexistent"], outputPath: file.path)
-    try Spectrap.run("migrate", "--plan", file.path).expectFailure(65, saying: "KVM could not be used")
+    try Spectrap.run("migrate", "--plan", file.path).expectFailure(65, saying: "KVM can be used")
+  }
+
+  @Test("of a host that is given twice is refused", .needsKVM)
+  func twice() throws {
+    let host = try probed().path
+    try Spectrap.run("migrate", "--plan", host, host).expectFailure(64, saying: "are of one host")
   }
 
   @Test("of this host to itself is allowed under every policy that it can run", .needsKVM)

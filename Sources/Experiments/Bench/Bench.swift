@@ -35,7 +35,7 @@ public struct BenchOptions: Sendable {
   public init() {}
 
   /// The time over which rounds are spread that are enough for an interval.
-  public static let usualSpread = Duration.seconds(5)
+  public static let usualSpread = Duration.seconds(20)
 
   /// The time over which the rounds are spread.
   ///

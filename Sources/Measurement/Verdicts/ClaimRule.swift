@@ -42,12 +42,15 @@ struct ClaimRule: Sendable {
     /// The message's identifier on the Linux kernel mailing list, or its subject.
     let message: String
 
-    /// "x86/speculation: Support Enhanced IBRS on future CPUs", the answer that C1 to C8 are taken from.
+    /// What C1 and C2 are taken from, as the answer quotes it.
+    static let objection = Source(
+      author: "Paolo Bonzini", date: "2018-02-16", message: "quoted in 1518783021.7876.34.camel@infradead.org")
+    /// "x86/speculation: Support Enhanced IBRS on future CPUs", the answer that C3 to C8 are taken from.
     static let enhancedIBRS = Source(
       author: "David Woodhouse", date: "2018-02-16", message: "1518783021.7876.34.camel@infradead.org")
     /// The answer to version 3 of the same patch, which C9 is taken from.
     static let followUp = Source(
-      author: "Paolo Bonzini", date: "2018-02-20", message: "[PATCH v3] x86/speculation: Support Enhanced IBRS")
+      author: "Paolo Bonzini", date: "2018-02-20", message: "[PATCH v3 2/4] x86/speculation: Support Enhanced IBRS")
   }
 }
 
@@ -81,14 +84,25 @@ extension BenchReport.Claim {
   /// The claim in a few words.
   public var summary: String { rule.wording }
 
-  /// Who made which of these claims, in a line: "Claims C1 to C8 are David Woodhouse's, 2018".
+  /// Who made which of these claims, in a line: "C1, C2, C9 by Paolo Bonzini; C3 to C8 by David Woodhouse (LKML, 2018)".
   package static func authors(of claims: [Self]) -> String {
-    let sources = claims.map(\.rule.source).uniqued
-    return sources.map { source in
-      let own = claims.filter { $0.rule.source == source }.map(\.rawValue)
-      let range = own.count > 1 ? "\(own[0]) to \(own[own.count - 1])" : own.joined()
-      return "\(range) by \(source.author), \(source.date)"
-    }.joined(separator: "; ")
+    let parts = claims.map(\.rule.source.author).uniqued.map { author in
+      "\(list(claims.filter { $0.rule.source.author == author })) by \(author)"
+    }
+    let years = claims.map { String($0.rule.source.date.prefix(4)) }.uniqued
+    return "\(parts.joined(separator: "; ")) (LKML, \(years.joined(separator: ", ")))"
+  }
+
+  /// Claims by their ids, three or more that follow each other as a range.
+  private static func list(_ claims: [Self]) -> String {
+    var runs: [[Int]] = []
+    for place in claims.compactMap(allCases.firstIndex).sorted() {
+      if let last = runs.last?.last, place == last + 1 { runs[runs.count - 1].append(place) } else { runs.append([place]) }
+    }
+    return runs.flatMap { run in
+      let ids = run.map { allCases[$0].rawValue }
+      return ids.count < 3 ? ids : ["\(ids[0]) to \(ids[ids.count - 1])"]
+    }.joined(separator: ", ")
   }
 
   /// Who made these claims, each source once: "David Woodhouse, 2018-02-16".

@@ -135,7 +135,9 @@ extension PoolContract {
   }
 
   /// The hosts, each with a name of its own: those that share one are told apart by their ids.
-  private static func distinct(_ hosts: [HostOffer]) throws(PoolError) -> [HostOffer] {
+  ///
+  /// - Throws: `PoolError.sameHost` or `PoolError.sameName` when a host is there twice.
+  public static func distinct(_ hosts: [HostOffer]) throws(PoolError) -> [HostOffer] {
     var byID: [String: HostOffer] = [:]
     for host in hosts {
       guard let id = host.id, let other = byID.updateValue(host, forKey: id) else { continue }

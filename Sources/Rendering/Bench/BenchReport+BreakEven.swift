@@ -87,7 +87,6 @@ extension BreakEven.Contradiction {
 }
 
 /// A number with its noun: "1 exit", "2 exits".
-private func counted(_ number: Int, _ what: String) -> String { "\(number) \(what)\(number == 1 ? "" : "s")" }
 
 extension Double {
   /// A component of a cost; "?" where it is below zero.

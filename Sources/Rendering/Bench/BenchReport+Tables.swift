@@ -151,7 +151,7 @@ extension BenchReport {
       Document.Fact("host", host.summary),
       Document.Fact(
         "measured",
-        "\(rounds) rounds, \(samples) samples (\(warmUp) of them warm-up) in \(Decimal.text(elapsed, digits: 1)) s; "
+        "\(counted(rounds, "round")), \(counted(samples, "sample")) (\(warmUp) of them warm-up) in \(Decimal.text(elapsed, digits: 1)) s; "
           + "\(ending)\(partial ? "; PARTIAL" : "")"
       ),
       Document.Fact(

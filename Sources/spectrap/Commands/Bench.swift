@@ -72,7 +72,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Spread the rounds over this long, to show more than one moment (default: 5, from 5 rounds on).",
+      "Spread the rounds over this long, to show more than one moment (default: 20, from 5 rounds on).",
       valueName: "seconds"))
   var spread: Double?
 

@@ -21,7 +21,9 @@ struct List: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      let inventory = Inventory.prove(on: try? kvm.open())
+      var device: KVM?
+      do { device = try kvm.open() } catch { Output.error("spectrap: nothing was tried on this host: \(error)") }
+      let inventory = Inventory.prove(on: device.take())
       if json {
         try Output.json(inventory)
       } else {

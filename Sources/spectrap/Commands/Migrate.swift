@@ -56,7 +56,7 @@ struct Migrate: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       guard plan else { return try move.perform(kvm: kvm, json: json) }
-      let offers = try hosts.map(HostOffer.read)
+      let offers = try PoolContract.distinct(try hosts.map(HostOffer.read))
       let plan = MigrationPlan(for: offers.isEmpty ? HostClass.allCases.map(\.offer) : offers)
       if json { try Output.json(plan) } else { try Output.document(plan.document(isOfClasses: offers.isEmpty)) }
     }

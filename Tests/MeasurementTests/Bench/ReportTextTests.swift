@@ -279,9 +279,18 @@ struct ReportTextTests {
     arguments: [("plain", "plain"), ("a,b", "\"a,b\""), ("say \"x\"", "\"say \"\"x\"\"\""), ("a\r\nb", "\"a\r\nb\"")])
   func quoting(text: String, field: String) { #expect(BenchReport.csvField(text) == field) }
 
+  @Test("The claims' authors are listed with their claims, three or more in a row as a range")
+  func authors() {
+    #expect(
+      BenchReport.Claim.authors(of: BenchReport.Claim.allCases)
+        == "C1, C2, C9 by Paolo Bonzini; C3 to C8 by David Woodhouse (LKML, 2018)")
+    #expect(BenchReport.Claim.authors(of: [.c4, .c7, .c3]) == "C3, C4, C7 by David Woodhouse (LKML, 2018)")
+  }
+
   @Test("Markdown has the claims in a table, and who made them")
   func markdown() {
     #expect(MadeUp.whole.markdown.contains("| claim | verdict | why |"))
-    #expect(MadeUp.whole.markdown.contains("\nClaimed by David Woodhouse, LKML, 2018-02-16 ("))
+    #expect(MadeUp.whole.markdown.contains("\nClaimed by Paolo Bonzini, LKML, 2018-02-16 (quoted in "))
+    #expect(MadeUp.whole.markdown.contains(", David Woodhouse, LKML, 2018-02-16 ("))
   }
 }

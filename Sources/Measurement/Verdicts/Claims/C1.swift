@@ -13,7 +13,7 @@ extension ClaimRule {
   /// The claim holds if the intervals of all lie within `trapTolerance`, and does not hold if one lies outside. An
   /// empty entry of today, a kernel without isolation and an exit to the VMM stand beside them.
   static let c1 = ClaimRule(
-    source: .enhancedIBRS, wording: "a trap and a system call each cost 1000 to 1500 cycles",
+    source: .objection, wording: "a trap and a system call each cost 1000 to 1500 cycles",
     needs: [.hardwareVirtualisation, .clockOfTime],
     tolerance: "500 to 3000 cycles, because an estimate made in a mail is taken to a factor of two",
     comparisons: { _ in 3 }, judge: judgeC1)

@@ -12,7 +12,7 @@ extension ClaimRule {
   /// them, and so does the entry for which it is 3: one that costs as much as a light exit. Only system calls count as
   /// entries.
   static let c2 = ClaimRule(
-    source: .enhancedIBRS, wording: "two trapped writes make an entry about 3 times slower",
+    source: .objection, wording: "two trapped writes make an entry about 3 times slower",
     needs: [.hardwareVirtualisation, .clockOfTime],
     tolerance:
       "2 to 5 times, because what two traps add, twice the entry itself, is an estimate and taken to a factor of two",
