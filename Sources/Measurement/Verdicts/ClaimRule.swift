@@ -84,7 +84,7 @@ extension BenchReport.Claim {
   /// The claim in a few words.
   public var summary: String { rule.wording }
 
-  /// Who made which of these claims, in a line: "C1, C2, C9 by Paolo Bonzini; C3 to C8 by David Woodhouse (LKML, 2018)".
+  /// Who made which of these claims: "C1, C2, C9 by Paolo Bonzini; C3 to C8 by David Woodhouse (LKML, 2018)".
   package static func authors(of claims: [Self]) -> String {
     let parts = claims.map(\.rule.source.author).uniqued.map { author in
       "\(list(claims.filter { $0.rule.source.author == author })) by \(author)"
@@ -97,7 +97,11 @@ extension BenchReport.Claim {
   private static func list(_ claims: [Self]) -> String {
     var runs: [[Int]] = []
     for place in claims.compactMap(allCases.firstIndex).sorted() {
-      if let last = runs.last?.last, place == last + 1 { runs[runs.count - 1].append(place) } else { runs.append([place]) }
+      if let last = runs.last?.last, place == last + 1 {
+        runs[runs.count - 1].append(place)
+      } else {
+        runs.append([place])
+      }
     }
     return runs.flatMap { run in
       let ids = run.map { allCases[$0].rawValue }

@@ -19,7 +19,9 @@ extension RunReport {
     let chosen = chosenParameters.map { ", \($0.key) \($0.value)" }.joined()
     let ending = completed ? "" : stopped == "paused" ? ", PAUSED" : ", NOT COMPLETED"
     let given: [Document.Fact] = [
-      .init("workload", "\(workload)\(chosen), \(counted(iterations, "iteration")) in \(counted(samples, "sample"))\(ending)"),
+      .init(
+        "workload",
+        "\(workload)\(chosen), \(counted(iterations, "iteration")) in \(counted(samples, "sample"))\(ending)"),
       .init("entry", "\(entry) (\(entryChoice))"),
       .init("policy", "\(policy) of \(msr.name) (\(msr.index))\(carriedOut)"),
       .init("protects", protection.text),

@@ -102,7 +102,9 @@ extension HostOffer {
     guard var offer = document.offer else {
       throw Failure(
         status: .dataError,
-        message: "\(path) does not say what a host offers guests: give what `spectrap probe --json` wrote where KVM can be used")
+        message:
+          "\(path) does not say what a host offers guests: give what `spectrap probe --json` wrote where KVM can be used"
+      )
     }
     guard offer.isPlain, document.identity?.host.isPlain ?? true else {
       throw Failure(status: .dataError, message: "\(path) contains text that cannot be printed")
