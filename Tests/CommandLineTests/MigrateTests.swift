@@ -58,8 +58,8 @@ struct MigrateTests {
 
   @Test("of a host that is given twice is refused", .needsKVM)
   func twice() throws {
-    let host = try probed().path
-    try Spectrap.run("migrate", "--plan", host, host).expectFailure(64, saying: "are of one host")
+    let host = try probed()
+    try Spectrap.run("migrate", "--plan", host.path, host.path).expectFailure(64, saying: "are of one host")
   }
 
   @Test("of this host to itself is allowed under every policy that it can run", .needsKVM)

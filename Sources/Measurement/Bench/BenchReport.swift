@@ -180,7 +180,7 @@ extension BenchRecord {
   }
 
   /// A benchmark that is shorter than this many seconds shows few moments of the machine.
-  private static var fewMoments: Double { 15 }
+  private static var fewMoments: Double { 10 }
 
   /// Each cell that is divided by a baseline, over that.
   fileprivate func comparisons(isDoubted: Bool) -> [BenchReport.Comparison] {

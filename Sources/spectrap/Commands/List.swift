@@ -21,14 +21,15 @@ struct List: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      var device: KVM?
-      do { device = try kvm.open() } catch { Output.error("spectrap: nothing was tried on this host: \(error)") }
+      var (device, lack): (KVM?, KVMError?) = (nil, nil)
+      do { device = try kvm.open() } catch { lack = error }
       let inventory = Inventory.prove(on: device.take())
       if json {
         try Output.json(inventory)
       } else {
         try Output.document(inventory.document)
       }
+      if let lack { Output.error("spectrap: nothing was tried on this host: \(lack)") }
       if let failure = inventory.failure { throw failure }
     }
   }
