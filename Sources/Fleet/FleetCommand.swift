@@ -1,7 +1,7 @@
 // The program's words that each host runs: a command that makes a result, without the options that would put the result
 // elsewhere.
 
-/// What each host of a fleet runs.
+/// The command that each host of a fleet runs.
 package struct FleetCommand: Equatable, Sendable {
   /// The command and its options: `["bench", "--rounds", "8"]`.
   package let words: [String]
@@ -21,7 +21,7 @@ package struct FleetCommand: Equatable, Sendable {
 
   let form: JSONForm
 
-  /// Options that write a file, or wait for another process, which each host would do in the same place.
+  /// Options that write another file, wait for another process, or make no result.
   private static let refused = [
     "--csv", "--samples-csv", "--serial", "--snapshot-at", "--migratable", "--interactive", "--help", "-h",
     "--version",
@@ -35,16 +35,16 @@ package struct FleetCommand: Equatable, Sendable {
     guard let name = words.first else {
       throw FleetError(
         .usage,
-        "what the hosts should run is missing; give one of \(names.joined(separator: ", ")) behind \"--\": "
+        "the command for the hosts is missing; give one of \(names.joined(separator: ", ")) after \"--\", as in "
           + "-- bench --rounds 8")
     }
     guard let form = Self.forms.first(where: { $0.name == name })?.form else {
       throw FleetError(
-        .usage, "\"\(name)\" makes no result of a host; give one of \(names.joined(separator: ", ")) behind \"--\"")
+        .usage, "\"\(name)\" makes no result of a host; give one of \(names.joined(separator: ", ")) after \"--\"")
     }
     let options = words.dropFirst().map { $0.prefix { $0 != "=" } }
     if options.contains("--json") {
-      throw FleetError(.usage, "--json is added for each host, into a file of its own; leave it out behind \"--\"")
+      throw FleetError(.usage, "--json is added for each host, into a file of its own; leave it out after \"--\"")
     }
     if let option = options.first(where: { $0 == "--host-id" || $0 == "--plain-host" }) {
       throw FleetError(
@@ -54,7 +54,7 @@ package struct FleetCommand: Equatable, Sendable {
       throw FleetError(.usage, "\(option) cannot be given to a fleet: only results as JSON come back; leave it out")
     }
     guard words.allSatisfy({ !$0.contains("\u{fffd}") && !$0.contains("\0") }) else {
-      throw FleetError(.usage, "a word behind \"--\" is not UTF-8, and fleet.json holds only such words")
+      throw FleetError(.usage, "a word after \"--\" is not UTF-8, but fleet.json can hold only UTF-8")
     }
     self.words = words
     self.form = form

@@ -7,13 +7,13 @@ package struct FleetError: Error, Sendable {
 
   package enum Kind: Sendable {
     case usage
-    /// A file, or what another program has answered, is not what it should be.
+    /// A file, or the answer of another program, is not valid.
     case dataError
     case noInput
     /// Slurm or ssh is not there, or refuses everything.
     case unavailable
     case output
-    /// The system failed at starting a program.
+    /// The system failed to start a program.
     case osError
     /// A program takes too long.
     case timedOut

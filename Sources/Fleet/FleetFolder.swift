@@ -1,6 +1,6 @@
 // The files of a fleet in a folder: fleet.json, and for each host its result, its status and its standard error. Each
-// appears whole under its name. The folder may be on a network file system, so what is there is read by listing it: a
-// name that was missing a moment ago may be remembered as missing, a list is read anew.
+// appears whole under its name. The folder may be on a network file system, so files are found by listing it: the
+// file system may remember that a name was missing, but it reads a list anew.
 // Facts: nfs(5), on the caching of directory entries (lookupcache); rename(2).
 
 import FoundationEssentials
@@ -18,7 +18,7 @@ package struct FleetFolder: Sendable {
   static let longestResult = 256 << 20
   private static let longestStatus = 64 << 10
 
-  /// A folder for a new fleet; it is made where there is none.
+  /// A folder for a new fleet, which is made if there is none.
   ///
   /// - Throws: `FleetError` when it is not empty or cannot be made.
   package static func new(_ path: String) throws(FleetError) -> FleetFolder {
@@ -30,7 +30,7 @@ package struct FleetFolder: Sendable {
     let names = try folder.names()
     if names.contains(order) {
       throw FleetError(
-        .usage, "\(path) has a fleet already; give --resume \(path) for what is missing there, or another --output")
+        .usage, "\(path) already has a fleet; give --resume \(path) to measure its missing hosts, or another --output")
     }
     guard names.isEmpty else {
       throw FleetError(.usage, "\(path) is not empty, and its files could be taken for results; give another --output")
@@ -67,12 +67,12 @@ package struct FleetFolder: Sendable {
 
   // MARK: The order
 
-  /// Writes what the fleet is asked to measure.
+  /// Writes the fleet's order: its hosts and their command.
   ///
   /// - Throws: `FleetError` when it cannot be written.
   package func write(_ order: FleetOrder) throws(FleetError) { try write(Self.json(order), to: Self.order) }
 
-  /// What the fleet was asked to measure.
+  /// Reads the fleet's order: its hosts and their command.
   ///
   /// - Throws: `FleetError` when there is no order, or it is damaged.
   package func readOrder() throws(FleetError) -> (hosts: [HostName], command: FleetCommand) {
@@ -81,7 +81,7 @@ package struct FleetFolder: Sendable {
       throw FleetError(.noInput, "\(file) cannot be read; --resume takes a folder that `spectrap fleet run` has made")
     }
     guard let order = try? JSONDecoder().decode(FleetOrder.self, from: bytes), order.kind == FleetOrder.kind else {
-      throw FleetError(.dataError, "\(file) is no order of a fleet, or damaged; measure into another folder")
+      throw FleetError(.dataError, "\(file) is not the order of a fleet, or is damaged; measure into another folder")
     }
     guard order.schemaVersion == FleetOrder.currentSchemaVersion else {
       throw FleetError(
@@ -123,7 +123,7 @@ package struct FleetFolder: Sendable {
     return hasWholeResult(host) ? .measured : .failed(status: 0, message: "it left no whole result")
   }
 
-  /// The keys by which a whole result is known.
+  /// The keys that show whether a result is whole.
   private struct Head: Decodable {
     var schemaVersion: Int
     var partial: Bool?
@@ -258,7 +258,7 @@ extension FleetError {
       case .fileReadNoSuchFile?, .fileNoSuchFile?: "no such file or folder"
       case .fileWriteOutOfSpace?: "no space is left"
       case .fileWriteVolumeReadOnly?: "its file system is read-only"
-      case .fileWriteFileExists?: "a file has its name"
+      case .fileWriteFileExists?: "a file of that name exists"
       case nil: "\(error)"
       default: "error \(code?.rawValue ?? 0) of the file system"
       }

@@ -1,4 +1,4 @@
-// What is to be measured now: all hosts of a fleet, or those of which no whole result is there.
+// The hosts to measure now: all hosts of a fleet, or those without a whole result.
 
 import FoundationEssentials
 import Measurement
@@ -8,7 +8,7 @@ package struct FleetPlan: Sendable {
   package let folder: FleetFolder
   /// Every host of the fleet.
   package let hosts: [HostName]
-  /// Those to measure now.
+  /// The hosts to measure now.
   package let due: [HostName]
   package let command: FleetCommand
   /// Whether hosts use a `spectrap` of their own.
@@ -28,7 +28,7 @@ package struct FleetPlan: Sendable {
       FleetOrder(hosts: hosts.map(\.text), command: command.words, began: Date.now.ISO8601Format()))
   }
 
-  /// What is missing of a fleet that has begun.
+  /// The hosts without a whole result, of a fleet that has begun.
   ///
   /// - Throws: `FleetError` when the folder has no fleet.
   package init(resuming folder: FleetFolder, isInstalled: Bool, timeLimit: Duration) throws(FleetError) {
@@ -40,7 +40,7 @@ package struct FleetPlan: Sendable {
 
   /// The outcomes of all hosts: those that were measured now, and the others as their files say.
   func outcomes(_ ends: [HostName: HostOutcome.End]) -> [HostOutcome] {
-    hosts.map { HostOutcome($0, ends[$0] ?? folder.end(of: $0) ?? .missing(reason: "its status is gone")) }
+    hosts.map { HostOutcome($0, ends[$0] ?? folder.end(of: $0) ?? .missing(reason: "its status file is gone")) }
   }
 
   /// A name for a folder, with the time: `fleet-2026-11-30T235959Z`.

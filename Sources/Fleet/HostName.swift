@@ -25,11 +25,11 @@ package struct HostName: Hashable, Sendable {
   private static func problem(in text: String) -> String? {
     if text.isEmpty { return "it is empty" }
     if text.utf8.count > longest { return "it is longer than \(longest) bytes" }
-    if !text.utf8.allSatisfy(isPossible) { return "it has a character that names have not" }
+    if !text.utf8.allSatisfy(isPossible) { return "it has a character that names cannot have" }
     // ssh would take it for an option; a file of that name would be hidden.
     if text.hasPrefix("-") || text.hasPrefix(".") { return "it begins with \"\(text.prefix(1))\"" }
-    // FleetFolder has files of such names.
-    if text == "fleet" || text.hasSuffix(".status") { return "the folder has a file of that name for something else" }
+    // FleetFolder uses such names for its own files.
+    if text == "fleet" || text.hasSuffix(".status") { return "the folder uses that name for another file" }
     return nil
   }
 
@@ -50,7 +50,7 @@ extension HostName: CustomStringConvertible {
 extension [HostName] {
   /// The hosts of a file: one on each line; what follows a "#" is a remark.
   ///
-  /// - Throws: `FleetError` for a line that is no name, a host that stands there twice, and a file without hosts.
+  /// - Throws: `FleetError` for a line that is no name, a host that is named twice, and a file without hosts.
   package init(list text: String, of file: String) throws(FleetError) {
     self = []
     var lines: [HostName: Int] = [:]
@@ -58,7 +58,8 @@ extension [HostName] {
       let words = line.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
       guard let word = words.first else { continue }
       guard words.count == 1 else {
-        throw FleetError(.dataError, "\(file), line \(index + 1): there are \(words.count) words; give one host a line")
+        throw FleetError(
+          .dataError, "\(file), line \(index + 1): there are \(words.count) words; give one host per line")
       }
       let host: HostName
       do throws(FleetError) { host = try HostName(String(word)) } catch {
@@ -69,6 +70,6 @@ extension [HostName] {
       }
       append(host)
     }
-    if isEmpty { throw FleetError(.dataError, "\(file) has no host; give one on each line") }
+    if isEmpty { throw FleetError(.dataError, "\(file) names no host; give one per line") }
   }
 }

@@ -1,4 +1,4 @@
-// What became of each host of a fleet, and how far it is on the way there.
+// The outcome of each host of a fleet, and the progress of all.
 
 /// How the measurement of a host ended.
 package struct HostOutcome: Equatable, Sendable {
@@ -30,7 +30,7 @@ package struct HostOutcome: Equatable, Sendable {
   }
 }
 
-/// How many hosts of a fleet are how far.
+/// The number of a fleet's hosts in each state.
 package struct FleetProgress: Equatable, Sendable {
   package var (measured, failed, missing, running, waiting) = (0, 0, 0, 0, 0)
 

@@ -1,4 +1,4 @@
-// The programs of Slurm, run to their end: never longer than they may take, and never with more output than is read.
+// Runs the programs of Slurm to their end, with limits for their time and their output.
 // Facts: SQUEUE_FORMAT and the like in squeue(1), sinfo(1) and scontrol(1) change what these print.
 
 import Subprocess
@@ -13,7 +13,7 @@ enum Tool {
     let errors: String
 
     /// Why it failed, in its own words.
-    var complaint: String { errors.firstLine ?? output.firstLine ?? "exit status \(status), without a word" }
+    var complaint: String { errors.firstLine ?? output.firstLine ?? "exit status \(status), without a message" }
   }
 
   /// How long a program of Slurm may take.
@@ -25,7 +25,7 @@ enum Tool {
 
   /// Runs a program to its end.
   ///
-  /// - Parameter input: what it finds on standard input.
+  /// - Parameter input: the program's standard input.
   /// - Throws: `FleetError` when it is not there, takes too long or prints too much.
   static func run(
     _ command: [String], input: String = "", within limit: Duration = patience
@@ -65,7 +65,7 @@ enum Tool {
   /// A program by its path, or by its name in PATH.
   static func executable(_ word: String) -> Executable { word.contains("/") ? .path(FilePath(word)) : .name(word) }
 
-  /// What this program inherited, without what changes the form of an answer.
+  /// This program's environment, without the variables that change the form of an answer.
   static var environment: Environment {
     .inherit.updating([
       "LC_ALL": "C", "SQUEUE_FORMAT": nil, "SQUEUE_FORMAT2": nil, "SQUEUE_STATES": nil, "SQUEUE_PARTITION": nil,
@@ -93,7 +93,7 @@ extension TerminationStatus {
 }
 
 extension FleetError {
-  /// The failure of a program to start, or to answer in a sane length.
+  /// The failure of a program that did not start, or whose answer is too long.
   init(_ error: SubprocessError, of name: String) {
     switch error.code {
     case .executableNotFound:
@@ -102,7 +102,7 @@ extension FleetError {
         name.contains("/")
           ? "there is no program \(name); give the path of one that is there"
           : "there is no program \"\(name)\" in PATH here; install it, or set PATH to where it is")
-    case .outputLimitExceeded: self.init(.dataError, "\(name) prints without end; it cannot be followed")
+    case .outputLimitExceeded: self.init(.dataError, "\(name) prints too much: its output cannot be read")
     default: self.init(.osError, "\(name) cannot be run: \(error)")
     }
   }

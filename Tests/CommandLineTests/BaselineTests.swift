@@ -17,15 +17,15 @@ struct BaselineTests {
     let file = try BenchResult.shared.get()
     let slower = try BenchResult.copy { $0.scaleCell("out/none/emulate", by: 3) }
     let first = try compare(in: folder, file.path, "--save-baseline", "main")
-    #expect(first.status == 0 && first.output.isEmpty && first.errors.contains("kept as the baseline \"main\""))
+    #expect(first.status == 0 && first.output.isEmpty && first.errors.contains("saved as the baseline \"main\""))
     let gate = try compare(in: folder, slower.path, "--baseline", "main", "--threshold", "50")
     #expect(gate.status == 1 && gate.output.contains("became slower by more than 50 %"), "\(gate.output)")
     let refused = try compare(in: folder, slower.path, "--save-baseline", "main", "--threshold", "50")
-    #expect(refused.status == 1 && !refused.errors.contains("kept"))
+    #expect(refused.status == 1 && !refused.errors.contains("saved"))
     let same = try compare(in: folder, file.path, "--baseline", "main", "--threshold", "50")
     #expect(same.status == 0 && same.output.hasPrefix("None of "), "\(same.errors)")
     let replaced = try compare(in: folder, slower.path, "--save-baseline", "main")
-    #expect(replaced.status == 0 && replaced.output.contains("became slower") && replaced.errors.contains("kept"))
+    #expect(replaced.status == 0 && replaced.output.contains("became slower") && replaced.errors.contains("saved"))
     #expect(try compare(in: folder, slower.path, "--baseline", "main", "--threshold", "50").status == 0)
   }
 
@@ -45,8 +45,10 @@ struct BaselineTests {
     try compare(in: folder, file, "--baseline=\(name)").expectUsageError(saying: [
       "--baseline", "give a name of at most",
     ])
-    try compare(in: folder, file, file, "--baseline", "main").expectUsageError(saying: ["two results and a baseline"])
-    try compare(in: folder, file).expectUsageError(saying: ["compared with nothing", "--baseline"])
+    try compare(in: folder, file, file, "--baseline", "main").expectUsageError(saying: [
+      "--baseline takes the place of the first result"
+    ])
+    try compare(in: folder, file).expectUsageError(saying: ["nothing to compare the result with", "--baseline"])
   }
 
   @Test("that cannot be kept is said: status 74, and 69 where there is no place")

@@ -137,10 +137,10 @@ struct FleetTests {
     try run("--", "bench").expectUsageError(saying: ["either --slurm or --ssh"])
     try run("--slurm", "--", "compare").expectUsageError(saying: ["makes no result"])
     try run("--slurm", "--", "bench", "--json", "x").expectUsageError(saying: ["--json is added"])
-    try run("--slurm", "--", "bench", "--ronds", "8").expectUsageError(saying: ["behind \"--\"", "'--rounds'"])
+    try run("--slurm", "--", "bench", "--ronds", "8").expectUsageError(saying: ["after \"--\"", "'--rounds'"])
     try run("--slurm", "--jobs", "3", "--", "bench").expectUsageError(saying: ["--jobs belongs to --ssh"])
     try run("--ssh", none, "--nodes", "a", "--", "bench").expectUsageError(saying: ["--nodes belongs to --slurm"])
-    try run("--slurm", "--resume", none, "--", "bench").expectUsageError(saying: ["leave out what stands behind"])
+    try run("--slurm", "--resume", none, "--", "bench").expectUsageError(saying: ["leave out the command after"])
     try run("--slurm", "--wait", "soon", "--", "bench").expectUsageError(saying: ["--wait", "seconds"])
     try Spectrap.run("fleet", "rnu").expectUsageError(saying: ["did you mean run?"])
 

@@ -101,7 +101,7 @@ struct OwnGuestTests {
     try Spectrap.run("run", "ibrs", "--image", folder["entry.elf"]).expectUsageError(saying: ["leave out the workload"])
     try Spectrap.run("run").expectUsageError(saying: ["or --image FILE"])
     try run("--entry", "syscall").expectUsageError(saying: ["its own entry"])
-    try run("--snapshot-at", "5", folder["snapshot"]).expectUsageError(saying: ["runs here only"])
+    try run("--snapshot-at", "5", folder["snapshot"]).expectUsageError(saying: ["can neither be paused nor moved"])
     try Spectrap.run("bench", "--guest", folder["entry.elf"]).expectUsageError(saying: ["NAME=FILE"])
     try Spectrap.run("bench", "--guest", "ibrs=\(folder["entry.elf"])")
       .expectFailure(64, saying: "name of one of Spectrap's own workloads")

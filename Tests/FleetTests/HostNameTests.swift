@@ -32,7 +32,8 @@ struct HostNameTests {
     "in a list that is none is told by its line",
     arguments: [
       ("web1\nweb 2\n", "hosts.txt, line 2: there are 2 words"), ("\n-web\n", "hosts.txt, line 2: \"-web\""),
-      ("web1\nweb2\nweb1", "web1 twice, in lines 1 and 3"), ("# none\n", "hosts.txt has no host"), ("", "has no host"),
+      ("web1\nweb2\nweb1", "web1 twice, in lines 1 and 3"), ("# none\n", "hosts.txt names no host"),
+      ("", "names no host"),
     ])
   func badList(text: String, words: String) {
     let error = #expect(throws: FleetError.self) { try [HostName](list: text, of: "hosts.txt") }
@@ -51,7 +52,7 @@ struct FleetCommandTests {
   @Test(
     "is refused where no result would come back, with what to do",
     arguments: [
-      ([], "behind \"--\""), (["compare", "a", "b"], "give one of bench, boot, run, probe"),
+      ([], "after \"--\""), (["compare", "a", "b"], "give one of bench, boot, run, probe"),
       (["bench", "--json", "x"], "--json is added"), (["bench", "--json=x"], "--json is added"),
       (["bench", "--csv", "x"], "--csv cannot be given"),
       (["bench", "--host-id=x"], "--host-id cannot be given"),

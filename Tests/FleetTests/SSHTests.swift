@@ -140,7 +140,7 @@ struct SSHTests {
     if cut == 0 {
       #expect(answer?.status.exitStatus == 0 && answer?.result == Array("{}\n".utf8), "\(reply.errors)")
     } else {
-      #expect(answer == nil && reply.status == 74 && reply.errors.hasPrefix("the program has not arrived whole"))
+      #expect(answer == nil && reply.status == 74 && reply.errors.hasPrefix("the program did not arrive whole"))
     }
     #expect(folder.names(in: "remote").isEmpty)
   }

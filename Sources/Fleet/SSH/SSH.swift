@@ -4,7 +4,7 @@
 import Subprocess
 import Synchronization
 
-/// ssh as a command, and what it may take.
+/// ssh as a command, with its limits.
 package struct SSH: Sendable {
   private let words: [String]
 
@@ -17,7 +17,7 @@ package struct SSH: Sendable {
   private static let longestAnswer = FleetFolder.longestResult + RemoteScript.longestError + 64 << 10
   private static let longestError = 1 << 20
 
-  /// - Parameter command: the program and options of its own, divided by blanks.
+  /// - Parameter command: the program and its options, separated by blanks.
   package init(command: String) throws(FleetError) {
     words = command.split(whereSeparator: \.isWhitespace).map(String.init)
     guard !words.isEmpty else {
@@ -36,7 +36,7 @@ package struct SSH: Sendable {
   /// The process must ignore SIGPIPE: a host may end before it has read everything.
   ///
   /// - Parameters:
-  ///   - input: what it finds on standard input, which then stays open until the time limit, or `isCancelled`.
+  ///   - input: the line's standard input, which then stays open until the time limit, or `isCancelled`.
   ///   - timeLimit: how long it may take from the end of the input on.
   /// - Throws: `FleetError` when ssh cannot be run, or the host sends too much.
   func run(
@@ -55,14 +55,14 @@ package struct SSH: Sendable {
             var bytes: [UInt8] = []
             for try await buffer in execution.standardOutput {
               guard bytes.count + buffer.count <= Self.longestAnswer else {
-                throw FleetError(.dataError, "it sends without end")
+                throw FleetError(.dataError, "it sends too much: its answer cannot be read")
               }
               unsafe buffer.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
             }
             return bytes
           }
           group.addTask {
-            // A host that ends early is known by its status.
+            // If the host ends early, its status says so.
             for part in input { _ = try? await execution.standardInputWriter.write(part) }
             transfer.finish()
             return nil

@@ -1,5 +1,5 @@
 // Measures a fleet over ssh: a bounded number of hosts at once, each in one connection. The host's files are written
-// here, when its answer has come whole.
+// here, once its whole answer has arrived.
 
 import Glibc
 
@@ -64,11 +64,11 @@ package struct SSHRun: Sendable {
     return progress
   }
 
-  /// The program that goes to the hosts, unless they have their own.
+  /// The program that is sent to the hosts, unless they use their own.
   private func travellingProgram() async throws(FleetError) -> ((size: Int, digest: String)?, [UInt8]) {
     guard !plan.isInstalled else { return (nil, []) }
     let bytes = try FleetFolder.ownProgram()
-    // That of this process: /proc/self is sha256sum's own there.
+    // The path names this process: for sha256sum, /proc/self is its own.
     let answer = try await Tool.run(["sha256sum", "/proc/\(getpid())/exe"])
     let digest = answer.output.prefix { $0.isHexDigit }
     guard answer.status == 0, digest.utf8.count == 64 else {
@@ -77,13 +77,13 @@ package struct SSHRun: Sendable {
     return ((bytes.count, String(digest)), bytes)
   }
 
-  /// A word that no output of a host has by chance.
+  /// A word that no host prints by chance.
   private static var newToken: String {
     "spectrap-fleet-" + String(UInt64.random(in: .min ... .max), radix: 16)
       + String(UInt64.random(in: .min ... .max), radix: 16)
   }
 
-  /// Measures a host, to which the program's bytes travel, and writes its files.
+  /// Measures a host, to which the program's bytes are sent, and writes its files.
   ///
   /// - Returns: how it ended; an error where that ends the whole fleet: there is no ssh, or no place for the files.
   private func outcome(
@@ -96,7 +96,7 @@ package struct SSHRun: Sendable {
       reply = try await ssh.run(
         script.starter, on: host, input: input, timeLimit: plan.timeLimit, isCancelled: isCancelled)
     } catch {
-      // No ssh is everyone's trouble.
+      // Without ssh, no host can be measured.
       return error.kind == .unavailable ? .failure(error) : .success(.missing(reason: "\(error)"))
     }
     guard let answer = RemoteAnswer(reply.output, token: script.token, host: host) else {
@@ -113,6 +113,6 @@ package struct SSHRun: Sendable {
     if isCancelled() { return "stopped before it answered" }
     if let line = reply.errors.firstLine { return line }
     return reply.status == 0
-      ? "it answered nothing that `spectrap fleet run` has asked for" : "ssh ended with status \(reply.status)"
+      ? "its answer is not that of the script of `spectrap fleet run`" : "ssh ended with status \(reply.status)"
   }
 }

@@ -1,4 +1,4 @@
-// What a job of Slurm runs on its node. The folder of the fleet is on a file system that the nodes share.
+// The script that a job of Slurm runs on its node. The folder of the fleet is on a file system that the nodes share.
 // Facts: sbatch(1), OUTPUT ENVIRONMENT VARIABLES: SLURMD_NODENAME is the node's name in Slurm, which its hostname need
 // not be.
 

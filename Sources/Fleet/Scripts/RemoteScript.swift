@@ -1,6 +1,6 @@
-// What a host runs over ssh: it takes the program from standard input, measures in a folder of its own, and writes the
-// result to standard output. Standard input stays open while it measures: its end tells the host that nobody waits any
-// more, and ends the program. The folder is removed in every case.
+// The script that a host runs over ssh: it takes the program from standard input, measures in a folder of its own, and
+// writes the result to standard output. Standard input stays open while it measures: its end tells the host that nobody
+// waits any longer, and ends the program. The folder is removed in every case.
 // Facts: ssh(1): the command is a line for the login shell, whichever that is; POSIX.1-2017, dd: one byte at a time
 // takes nothing of what follows.
 
@@ -10,9 +10,9 @@ import Measurement
 struct RemoteScript {
   let host: HostName
   let command: FleetCommand
-  /// The program that travels, and its SHA-256 in hexadecimal; nil where the host's own `spectrap` is used.
+  /// The size of the program that is sent, and its SHA-256 in hexadecimal; nil if the host's own `spectrap` is used.
   let program: (size: Int, digest: String)?
-  /// Stands before the answer, after whatever the host's shell prints.
+  /// Marks the start of the answer, after anything that the host's shell prints.
   let token: String
 
   /// How much of standard error comes back, in bytes.
@@ -58,7 +58,7 @@ struct RemoteScript {
       head -c \(program.size) >spectrap || exit 74
       digest=$(sha256sum <spectrap)
       if [ "${digest%% *}" != \(program.digest) ]; then
-        echo "the program has not arrived whole: $(wc -c <spectrap) of \(program.size) bytes in $folder" >&2
+        echo "the program did not arrive whole: $(wc -c <spectrap) of \(program.size) bytes in $folder" >&2
         exit 74
       fi
       chmod 700 spectrap
@@ -66,13 +66,13 @@ struct RemoteScript {
   }
 }
 
-/// What a host has answered over ssh.
+/// The answer of a host over ssh.
 struct RemoteAnswer: Equatable {
   let status: HostStatus
   let result: [UInt8]
   let errors: [UInt8]
 
-  /// The answer of a host; nil where it is none, or not whole.
+  /// Parses the answer of a host; nil if there is none, or it is not whole.
   init?(_ bytes: [UInt8], token: String, host: HostName) {
     let mark = Array("\n\(token) ".utf8)
     guard let start = bytes.firstRange(of: mark), let end = bytes[start.upperBound...].firstIndex(of: 10) else {

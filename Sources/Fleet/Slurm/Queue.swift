@@ -1,5 +1,5 @@
-// What Slurm's programs print: squeue's table, sbatch's number, scontrol's record of a job. A site may add lines of its
-// own, so every line that does not have the form is passed over.
+// The output of Slurm's programs: squeue's table, sbatch's number, scontrol's record of a job. A site may add lines of
+// its own, so every line that does not have the form is passed over.
 // Facts: squeue(1), JOB STATE CODES, and --format; sbatch(1), --parsable; scontrol(1), show job.
 
 /// The jobs of a user, by their numbers.
@@ -8,7 +8,7 @@ struct Queue: Equatable {
     let stage: Stage
     /// The state in Slurm's word.
     let state: String
-    /// Why it waits, or ended so.
+    /// Why the job waits, or ended in this state.
     let reason: String
   }
 

@@ -1,5 +1,5 @@
-// Slurm, through its programs, each with a time limit. Never `sbatch --wait`, which asks seldom and waits for ever
-// where a node is down, and never an array, which may measure a node twice.
+// Slurm, through its programs, each with a time limit. `sbatch --wait` is not used, because it asks seldom and waits
+// for ever if a node is down. Arrays are not used, because one may measure a node twice.
 // Facts: sbatch(1), squeue(1), scontrol(1), scancel(1), sinfo(1).
 
 import Glibc
@@ -57,7 +57,7 @@ package struct Slurm: Sendable {
         "--exclusive", "--no-requeue", "--time=\(minutes)", "--output=/dev/null", "--chdir=\(script.folder)",
       ] + partitionWords, input: script.text)
     guard let number = JobNumber.parse(sbatch: answer) else {
-      throw FleetError(.dataError, "sbatch printed no number of a job, but \"\(answer.firstLine ?? "")\"")
+      throw FleetError(.dataError, "sbatch printed no job number, but \"\(answer.firstLine ?? "")\"")
     }
     return number
   }
@@ -79,11 +79,11 @@ package struct Slurm: Sendable {
     return JobEnd(parsing: answer, of: number)
   }
 
-  /// Cancels jobs; one that has ended is none that could fail.
+  /// Cancels jobs; a job that has ended is not an error.
   ///
   /// - Throws: `FleetError` when Slurm does not take it.
   func cancel(_ numbers: [Int]) async throws(FleetError) {
-    // A command line has room for so many.
+    // A command line has room for this many.
     for start in stride(from: 0, to: numbers.count, by: 500) {
       _ = try await Self.ask(["scancel", "--quiet"] + numbers[start...].prefix(500).map(String.init))
     }
@@ -91,7 +91,7 @@ package struct Slurm: Sendable {
 
   private var partitionWords: [String] { partition.map { ["--partition=\($0)"] } ?? [] }
 
-  /// What a program prints.
+  /// Runs a program, and returns its output.
   private static func ask(_ command: [String], input: String = "") async throws(FleetError) -> String {
     let answer = try await Tool.run(command, input: input)
     guard answer.status == 0 else { throw FleetError(.unavailable, "\(command[0]) failed: \(answer.complaint)") }

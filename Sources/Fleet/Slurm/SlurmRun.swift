@@ -1,6 +1,5 @@
 // Measures a fleet by Slurm: a job for each host, followed in the queue and by the files that the hosts write. No
-// accounting database is needed. A job that does not start, or does not end, is cancelled, so that this comes to an
-// end.
+// accounting database is needed. A job that does not start, or does not end, is cancelled, so the run always ends.
 
 /// A fleet that Slurm measures.
 package struct SlurmRun: Sendable {
@@ -12,14 +11,14 @@ package struct SlurmRun: Sendable {
   private let show: @Sendable (FleetProgress) -> Void
   private var jobs: [Job] = []
 
-  /// A host's job on its way.
+  /// A host's job.
   private struct Job {
     let host: HostName
     let number: Int
     let submitted: ContinuousClock.Instant
     var stage = Stage.waiting
     var started: ContinuousClock.Instant?
-    /// Since when the queue has it as ended, or not at all.
+    /// When the queue first showed the job as ended, or no longer showed it.
     var gone: ContinuousClock.Instant?
     var reason = ""
 
@@ -167,7 +166,7 @@ package struct SlurmRun: Sendable {
   /// Cancels jobs that have taken too long.
   private mutating func give(up indices: [Int]) async {
     guard !indices.isEmpty else { return }
-    // Where that fails, what follows says so, and the next round tries it again.
+    // If that fails, the next round tries again.
     guard (try? await slurm.cancel(indices.map { jobs[$0].number })) != nil else { return }
     for index in indices {
       let job = jobs[index]
@@ -185,7 +184,7 @@ package struct SlurmRun: Sendable {
   /// Cancels all jobs that have not ended, and takes what they have measured until then.
   private mutating func cancelRest(because reason: String) async {
     var reason = reason
-    // A job that has its node since the queue was last asked leaves something, which is waited for.
+    // A job that got its node after the last look at the queue leaves files, which are waited for.
     if let queue = try? await slurm.queue() {
       for index in jobs.indices where !jobs[index].isEnded && queue[jobs[index].number]?.stage == .running {
         jobs[index].stage = .running
@@ -193,7 +192,7 @@ package struct SlurmRun: Sendable {
     }
     let numbers = jobs.filter { !$0.isEnded }.map(\.number)
     do throws(FleetError) { try await slurm.cancel(numbers) } catch {
-      reason += "; the job may be there still, `scancel --name=\(Slurm.jobName)` cancels all: \(error)"
+      reason += "; the job may still be there, and `scancel --name=\(Slurm.jobName)` cancels all: \(error)"
     }
     let deadline = ContinuousClock.now + Self.farewell
     while true {

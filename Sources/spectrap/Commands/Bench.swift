@@ -1,4 +1,4 @@
-// `spectrap bench`: what each policy costs on this host, and whether the claims of 2018 hold there.
+// `spectrap bench`: measures what each policy costs on this host, and judges the claims of 2018.
 
 import ArgumentParser
 import Experiments
@@ -11,14 +11,14 @@ import SystemPackage
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measures what each policy costs whom on this host, and judges the claims of 2018.",
+    abstract: "Measures what each policy costs on this host, and judges the claims of 2018.",
     discussion: Help.text(
       """
-      Guests run in random order, round after round, until every ratio is known to PRECISION or TIME is used up, or for \
-      so many ROUNDS. Ctrl-C ends it early with what has been measured so far.
+      Guests run in random order, round after round, until every ratio is known to --precision, until --time is used \
+      up, or for a number of --rounds. Ctrl-C ends the benchmark early and reports what was measured until then.
 
-      A FILE is replaced in one step, or written to as it is where it is a device or a pipe; - is standard output, and \
-      the text goes to standard error then.
+      An output file is replaced in one step; a device or a pipe is written to directly. - is standard output; the \
+      text then goes to standard error.
       """,
       examples: [
         "spectrap bench",
@@ -28,51 +28,51 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     name: .customLong("workload"),
-    help: .names(of: Workload.Name.self, "Measure these workloads and primitives only; may be given again."),
+    help: .names(of: Workload.Name.self, "Measure only these workloads and primitives; may be repeated."),
     transform: Workload.Name.argument)
   var workloads: [Workload.Name] = []
 
   @Option(
     name: .customLong("guest"),
     help: ArgumentHelp(
-      "Measure a guest of your own, too, a static ELF file that follows docs/guest-abi.md; may be given again.",
+      "Also measure your own guest, a static ELF file that follows docs/guest-abi.md; may be repeated.",
       valueName: "name=file"),
     transform: OwnGuest.init)
   var guests: [OwnGuest] = []
 
   @Option(
-    name: .customLong("entry"), help: .names(of: Entry.self, "Measure with these entries; may be given again."),
+    name: .customLong("entry"), help: .names(of: Entry.self, "Measure only with these entries; may be repeated."),
     transform: Entry.argument)
   var entries: [Entry] = []
 
   @Option(
-    name: .customLong("policy"), help: .names(of: PolicyName.self, "Measure these policies only; may be given again."),
+    name: .customLong("policy"), help: .names(of: PolicyName.self, "Measure only these policies; may be repeated."),
     transform: PolicyName.argument)
   var policies: [PolicyName] = []
 
-  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  @Flag(help: "Let the policy adaptive open the register even if that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
 
-  @Flag(help: "Measure with every entry that works here, not only the best.")
+  @Flag(help: "Measure with every entry that works on this host, not only the best.")
   var allEntries = false
 
-  @Option(help: ArgumentHelp("The MSR that it is about.", valueName: "name|0xN"), transform: MSR.argument)
+  @Option(help: ArgumentHelp("The MSR to measure.", valueName: "name|0xN"), transform: MSR.argument)
   var msr: MSR = .specCtrl
 
-  @Option(help: ArgumentHelp("Stop when every ratio is known this well (default: 2).", valueName: "percent"))
+  @Option(help: ArgumentHelp("Stop when every ratio is known this precisely (default: 2).", valueName: "percent"))
   var precision: Double?
 
-  @Option(help: ArgumentHelp("Stop after this long (default: 30).", valueName: "seconds"))
+  @Option(help: ArgumentHelp("Stop after this time (default: 30).", valueName: "seconds"))
   var time: Double?
 
   @Option(
-    help: ArgumentHelp("Measure so many rounds of every cell, whatever they take.", valueName: "count"),
+    help: ArgumentHelp("Measure this many rounds of every cell, however long they take.", valueName: "count"),
     transform: whole(1...1_000_000))
   var rounds: Int?
 
   @Option(
     help: ArgumentHelp(
-      "Spread the rounds over this long, to show more than one moment (default: 20, from 5 rounds on).",
+      "Spread the rounds over this time, to cover more than one moment (default: 20, with 5 rounds or more).",
       valueName: "seconds"))
   var spread: Double?
 
@@ -85,7 +85,7 @@ struct BenchCommand: ParsableCommand {
   var cpu: Int?
 
   @Option(
-    help: ArgumentHelp("Write the whole result, raw samples and all, as JSON.", valueName: "file"),
+    help: ArgumentHelp("Write the whole result as JSON, with all raw samples.", valueName: "file"),
     transform: FilePath.argument)
   var json: FilePath?
 
@@ -100,12 +100,12 @@ struct BenchCommand: ParsableCommand {
   @Option(
     name: .customLong("other-mode"),
     help: ArgumentHelp(
-      "Judge C4 and C5 by this result of the same host, too, with another spec_ctrl_mode; may be given again.",
+      "Also judge C4 and C5 by this result of the same host with another spec_ctrl_mode; may be repeated.",
       valueName: "result.json"),
     transform: FilePath.argument)
   var otherModes: [FilePath] = []
 
-  @Flag(help: "Measure single instructions alone, and what an exit is made of.")
+  @Flag(help: "Measure single instructions alone, and the parts of an exit.")
   var primitives = false
 
   @Flag(help: .exitReasons)
@@ -126,7 +126,7 @@ struct BenchCommand: ParsableCommand {
       throw ValidationError("two guests are called \(guest.name); give each a name of its own")
     }
     if kernel.image != nil, msr != .specCtrl {
-      throw ValidationError("a kernel is measured about IA32_SPEC_CTRL, which it writes; leave out --msr or --kernel")
+      throw ValidationError("--kernel measures writes of IA32_SPEC_CTRL only; leave out --msr or --kernel")
     }
     if let (first, second) = ResultFile.clash(of: [("--json", json), ("--csv", csv), ("--samples-csv", samplesCSV)]) {
       throw ValidationError("\(first) and \(second) name the same file; give each a file of its own")
@@ -142,20 +142,20 @@ struct BenchCommand: ParsableCommand {
     }
     guard rounds != nil else {
       guard spread == nil else {
-        throw ValidationError("--spread is about a number of rounds; give --rounds, too, or leave it out")
+        throw ValidationError("--spread needs a number of rounds; add --rounds, or leave it out")
       }
       return
     }
     guard time == nil, precision == nil else {
       throw ValidationError(
-        "--rounds measures so many rounds whatever they take and whatever is known by then; leave out "
+        "--rounds measures that many rounds, however long they take and however precise they are; leave out "
           + (time == nil ? "--precision" : "--time"))
     }
   }
 
   func run() throws {
     try Failure.reporting {
-      // Where the result goes is made sure of before anything is measured.
+      // First, so that a path that cannot be written fails before anything is measured.
       let jsonFile = try json.map { try ResultFile($0, reserving: Self.bytesOfRest + sampleCount * Self.bytesOfSample) }
       let csvFile = try csv.map { try ResultFile($0) }
       let samplesFile = try samplesCSV.map { try ResultFile($0, reserving: sampleCount * Self.bytesOfRow) }
@@ -166,7 +166,7 @@ struct BenchCommand: ParsableCommand {
       options.selection.guests = try guests.map { try GuestImage(file: $0.file, named: $0.name) }
       var bench: Bench
       do { bench = try Bench(options) } catch let error as Errno {
-        throw Failure(status: .osError, message: "processor \(cpu ?? 0) cannot be measured on: \(error)")
+        throw Failure(status: .osError, message: "measuring on processor \(cpu ?? 0) failed: \(error)")
       }
 
       let control = Bench.makeControl()
@@ -176,7 +176,7 @@ struct BenchCommand: ParsableCommand {
       progress.clear()
       withExtendedLifetime(measured) {}
 
-      // One that cannot be written must not take the others with it.
+      // If one output cannot be written, the others still are.
       let written = [
         Result { try jsonFile?.write(try report.jsonText()) },
         Result { try csvFile?.write(report.csv) },
@@ -187,7 +187,7 @@ struct BenchCommand: ParsableCommand {
       for case .failure(let error) in written { unwritten = Failure.report(error) }
       if let unwritten { throw unwritten }
       if report.partial {
-        throw Failure(status: .interrupted, message: "stopped on request; what was measured until then is above")
+        throw Failure(status: .interrupted, message: "stopped on request; the results until then are above")
       }
       if let failures = report.failures { throw Failure(status: .software, message: failures) }
     }
@@ -195,7 +195,7 @@ struct BenchCommand: ParsableCommand {
 
   /// The first screen, the tables where workloads were chosen, or both.
   ///
-  /// The screen may not be about the chosen workloads; it is about no guest that was added.
+  /// The first screen may lack the chosen workloads, and it never shows a guest that was added.
   private func documents(of report: BenchReport) -> [(document: Document, width: Int)] {
     let tables = (report.document(verbose ? .verbose : .brief), Terminal.width)
     guard workloads.isEmpty && !primitives || verbose else { return [tables] }
@@ -203,23 +203,23 @@ struct BenchCommand: ParsableCommand {
     return verbose || !guests.isEmpty || kernel.image != nil ? [screen, tables] : [screen]
   }
 
-  /// A processor that this process may run on.
+  /// Parses the number of a processor that this process may run on.
   ///
-  /// - Throws: `ValidationError`, which says which those are.
+  /// - Throws: `ValidationError`, which lists those processors.
   private static func processor(_ text: String) throws -> Int {
     let allowed = CPUAffinity.allowed
     if let cpu = Int(text), allowed.contains(cpu) { return cpu }
     throw ValidationError("give a processor that this process may run on: \(CPUList(allowed))")
   }
 
-  /// About how many samples it will take at most, so far as that can be known before it is planned.
+  /// An upper estimate of the number of samples, made before the benchmark is planned.
   private var sampleCount: Int {
-    // A round of everything has up to as many, and no host has been seen to take as many in a second.
+    // A round of everything has up to `perRound` samples; no known host has taken `perSecond` samples in a second.
     let (perRound, perSecond, most) = (2_000.0, 1_000.0, 200_000.0)
     return Int(min(most, rounds.map { Double($0) * perRound } ?? options.time / .seconds(1) * perSecond))
   }
 
-  /// What JSON takes beside its samples, and for each of them, and what a row of them takes in CSV; in bytes.
+  /// Sizes in bytes: the JSON without its samples, a sample in JSON, and the row of a sample in CSV.
   private static let (bytesOfRest, bytesOfSample, bytesOfRow) = (256 << 10, 25, 60)
 
   private var options: BenchOptions {
@@ -244,7 +244,7 @@ struct BenchCommand: ParsableCommand {
   }
 }
 
-/// A guest of the user's, and what it is called.
+/// A guest of the user's, and its name in the result.
 struct OwnGuest {
   let name: String
   let file: FilePath
@@ -254,7 +254,7 @@ struct OwnGuest {
   /// - Throws: `ValidationError`.
   @Sendable init(_ text: String) throws {
     guard let sign = text.firstIndex(of: "="), sign != text.startIndex else {
-      throw ValidationError("give NAME=FILE: what the guest is called in the result, and its ELF file")
+      throw ValidationError("give NAME=FILE: the guest's name in the result, and its ELF file")
     }
     name = String(text[..<sign])
     file = try FilePath.argument(String(text[text.index(after: sign)...]))

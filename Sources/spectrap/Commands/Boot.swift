@@ -14,13 +14,13 @@ import SystemPackage
 struct BootCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "boot",
-    abstract: "Boots a kernel, or any other image of a guest, under a policy.",
+    abstract: "Boots a Linux kernel, or another guest image, under a policy.",
     discussion: Help.text(
       """
-      IMAGE is a Linux kernel (bzImage, or 64-bit ELF), a multiboot 1 image as kvm-unit-tests have, a static 64-bit \
-      ELF program, or anything with --flat. A Linux kernel without an initrd gets a first process that measures its \
-      system calls. Several images are run one after the other, each in a machine of its own. Where standard input is \
-      a terminal, the keyboard is the guest's; Ctrl-A x leaves. docs/boot.md tells more.
+      IMAGE is a Linux kernel (bzImage, or 64-bit ELF), a multiboot 1 image as in kvm-unit-tests, a static 64-bit ELF \
+      program, or any file with --flat. A Linux kernel without an initrd gets a first process that measures its system \
+      calls. Several images run one after the other, each in its own machine. If standard input is a terminal, the \
+      guest gets the keyboard; Ctrl-A x ends the guest.
       """,
       examples: [
         "spectrap boot vmlinuz",
@@ -34,7 +34,7 @@ struct BootCommand: ParsableCommand {
     help: ArgumentHelp("The initrd of a Linux kernel.", valueName: "file"), transform: FilePath.argument)
   var initrd: FilePath?
 
-  // Its text may begin with a dash, as a test's name to leave out does in kvm-unit-tests.
+  // The text may begin with a dash: kvm-unit-tests leave out a test whose name follows a dash.
   @Option(parsing: .unconditional, help: ArgumentHelp("Append this to the command line.", valueName: "text"))
   var append = ""
 
@@ -42,12 +42,12 @@ struct BootCommand: ParsableCommand {
   var policy: PolicyName = .emulate
 
   @Option(
-    help: ArgumentHelp("The guest's memory, as 128M or 1G.", valueName: "size"), transform: Self.memorySize)
+    help: ArgumentHelp("The guest's memory, such as 128M or 1G.", valueName: "size"), transform: Self.memorySize)
   var memory: UInt64 = 128 << 20
 
   @Option(
     help: ArgumentHelp(
-      "Stop after this many seconds; 0 for no limit (default: 60, none where the keyboard is the guest's).",
+      "Stop after this many seconds; 0 for no limit (default: 60, or no limit if the guest has the keyboard).",
       valueName: "seconds"),
     transform: Run.timeLimits)
   var timeLimit: Double?
@@ -59,7 +59,7 @@ struct BootCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Write what comes out of the serial port to this file as well; - is standard output, where it goes anyway.",
+      "Also write the serial port's output to this file; - is standard output, where it goes anyway.",
       valueName: "file"),
     transform: FilePath.argument)
   var serial: FilePath?
@@ -83,18 +83,18 @@ struct BootCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"),
+      "Show the guest only what the contract in this file allows (see `contract --output`).", valueName: "file"),
     transform: FilePath.argument)
   var contract: FilePath?
 
   @Option(
     help: ArgumentHelp(
-      "Do not tell the guest this bit of CPUID or of IA32_ARCH_CAPABILITIES (IBRS_ALL, SPEC_CTRL, …).",
+      "Hide this bit of CPUID or of IA32_ARCH_CAPABILITIES from the guest (IBRS_ALL, SPEC_CTRL, …).",
       valueName: "bit"),
     transform: Self.hiddenBit)
   var hide: [HiddenBit] = []
 
-  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  @Flag(help: "Let the policy adaptive open the register even if that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
 
   @Flag(help: .exitReasons)
@@ -120,7 +120,7 @@ struct BootCommand: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let isInteractive = BootConsole.hasKeyboard && images.count == 1 && !tap
-      // Files are opened before the sandbox is entered, and all that can be refused is refused before a guest runs.
+      // Files are opened before the sandbox is entered, and every refusal comes before a guest runs.
       let results = try json.map { try BootOutput($0) }
       let serialFile = try serial.flatMap { $0 == "-" ? nil : try BootOutput($0) }
       try Output.check()
@@ -183,13 +183,13 @@ struct BootCommand: ParsableCommand {
         guard outcomes.count > 1 else { throw failure }
         throw Failure(
           status: failure.status,
-          message: "\(failures.count) of \(outcomes.count) images failed; first \(failure.message)")
+          message: "\(failures.count) of \(outcomes.count) images failed; the first: \(failure.message)")
       }
       withExtendedLifetime((opened, initrd, serialFile)) {}
     }
   }
 
-  /// Runs a guest, and shows its serial port meanwhile.
+  /// Runs a guest, and shows the output of its serial port.
   private func run(
     _ name: String, _ guest: Result<BootedGuest, any Error>, _ console: BootConsole, _ control: RunControl,
     isInteractive: Bool, limit: Double

@@ -11,18 +11,19 @@ struct Compare: ParsableCommand {
     abstract: "Compares two results of `bench --json`, cell by cell.",
     discussion: Help.text(
       """
-      The first result is a file, or a baseline that was kept by name. A cell became slower or faster where the whole \
-      interval of its ratio says so. All intervals together are wrong in at most about 5 of 100 comparisons of a build \
-      with itself, and allow for what all cells have in common: that may be another moment of the machine. Where the \
-      clocks count instructions (scripts/lab) there is no noise, and the ratio alone decides.
+      The first result is a file, or a baseline that was saved under a name. A cell became slower or faster only if \
+      the whole interval of its ratio says so. If a build is compared with itself, at most about 5 of 100 comparisons \
+      find any cell slower or faster. The intervals allow for a shift that all cells share, because the machine itself \
+      may have changed between the two results. Where the clocks count instructions (scripts/lab), there is no noise, \
+      and the ratio alone decides.
 
-      With --threshold it is a gate, whose status is 1 when a cell became slower by more, when one looks slower by more \
-      and the rounds are too few or too noisy to tell, when a cell of the first is lost or has no ratio, and when no cell \
-      could be judged. The more cells, the more rounds that takes: 5 for 6 cells, 8 for 320.
+      With --threshold, the command is a gate. Its status is 1 if a cell became slower by more than the threshold, if \
+      a cell looks slower by more and the rounds are too few or too noisy to tell, if a cell of the first result is \
+      lost or has no ratio, or if no cell could be judged. More cells need more rounds: 5 for 6 cells, 8 for 320.
 
-      A baseline is kept below XDG_DATA_HOME, by default ~/.local/share. --save-baseline keeps the last result under a \
-      name; where no other first result is given, it is compared with what had the name before. A result that does not \
-      pass the gate is not kept.
+      Baselines are kept below XDG_DATA_HOME, by default ~/.local/share. --save-baseline saves the last result under a \
+      name. If no other first result is given, the last result is compared with the earlier baseline of that name. A \
+      result that fails the gate is not saved.
       """,
       examples: [
         "spectrap compare before.json after.json --threshold 5",
@@ -32,48 +33,49 @@ struct Compare: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "One or two results: the one to compare with, unless that is a baseline, and the other.",
+      "The result to compare with (leave it out if that is a baseline), and the result to judge.",
       valueName: "result.json"),
     transform: FilePath.argument)
   var results: [FilePath]
 
   @Option(
-    help: ArgumentHelp("Compare with the result that is kept under this name.", valueName: "name"),
+    help: ArgumentHelp("Compare with the baseline of this name.", valueName: "name"),
     transform: Baseline.argument)
   var baseline: Baseline?
 
   @Option(
-    help: ArgumentHelp("Keep the last result under this name.", valueName: "name"), transform: Baseline.argument)
+    help: ArgumentHelp("Save the last result as the baseline of this name.", valueName: "name"),
+    transform: Baseline.argument)
   var saveBaseline: Baseline?
 
   @Option(help: ArgumentHelp("How much slower a cell may be.", valueName: "percent"))
   var threshold: Double?
 
-  @Flag(help: "With --threshold, cells that became faster count too, and those that only the second has.")
+  @Flag(help: "With --threshold, also fail on cells that became faster, and on cells that only the second has.")
   var bothWays = false
 
-  @Flag(help: "Show every circumstance that differs, the parameters and mitigations as well.")
+  @Flag(help: "Show every circumstance that differs, with parameters and mitigations.")
   var verbose = false
 
   @Flag(help: "Print JSON instead of text.")
   var json = false
 
-  @Flag(help: "Compare although the two were measured under different circumstances.")
+  @Flag(help: "Compare even if the two were measured under different circumstances.")
   var force = false
 
   func validate() throws {
     try Input.check(results)
     if let threshold, !(threshold >= 0 && threshold.isFinite) {
-      throw ValidationError("--threshold takes 0 % or more")
+      throw ValidationError("--threshold must be 0 % or more")
     }
     guard !bothWays || threshold != nil else { throw ValidationError("--both-ways needs a --threshold") }
     switch results.count {
     case 1 where baseline == nil && saveBaseline == nil:
       throw ValidationError(
-        "one result is compared with nothing; give a second, or --baseline NAME, or --save-baseline NAME")
+        "there is nothing to compare the result with; give a second, or --baseline NAME, or --save-baseline NAME")
     case 1: break
     case 2 where baseline != nil:
-      throw ValidationError("two results and a baseline are three; give one result with --baseline")
+      throw ValidationError("--baseline takes the place of the first result; give one result, not two")
     case 2: break
     default: throw ValidationError("give one result or two, not \(results.count)")
     }
@@ -88,11 +90,11 @@ struct Compare: ParsableCommand {
       }
       guard let saveBaseline else { return }
       try saveBaseline.save(last)
-      Output.error("spectrap: kept as the baseline \"\(saveBaseline.name)\"")
+      Output.error("spectrap: saved as the baseline \"\(saveBaseline.name)\"")
     }
   }
 
-  /// What the last result is compared with; nil for a baseline that is kept for the first time.
+  /// The result to compare the last one with; nil for a baseline that is saved for the first time.
   private func first() throws -> BenchReport? {
     if results.count == 2 { return try BenchReport.read(results[0]) }
     if let baseline { return try baseline.read() }
@@ -100,12 +102,12 @@ struct Compare: ParsableCommand {
     return try saveBaseline.read()
   }
 
-  /// Prints a comparison, and says whether the threshold was kept.
+  /// Prints a comparison, and returns whether it passes the gate.
   private func isPassed(_ comparison: ReportComparison) throws -> Bool {
     if !comparison.environment.isEmpty, !force {
       throw Failure(
         status: .usage,
-        message: "the two were measured under different circumstances; --force compares them all the same",
+        message: "the two were measured under different circumstances; pass --force to compare them",
         details: comparison.circumstanceLines(verbose: verbose))
     }
     let share = threshold.map { $0 / 100 }

@@ -8,11 +8,12 @@ import SystemPackage
 struct Contract: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "contract",
-    abstract: "Says what a guest may be told so that it can run on each of several hosts.",
+    abstract: "Makes the largest contract under which a guest can run on each of several hosts.",
     discussion: Help.text(
       """
-      HOST is a file that `spectrap probe --json` has written there; the host is called by the file's name. \
-      `spectrap run --contract FILE` starts a guest under the contract that --output wrote.
+      A contract is what a guest sees of CPUID and IA32_ARCH_CAPABILITIES. Each argument is the output of \
+      `spectrap probe --json` on one host; the file's name names the host. `spectrap run --contract FILE` starts a \
+      guest under the contract that --output wrote.
       """,
       examples: [
         "spectrap contract one.json two.json",
@@ -20,7 +21,7 @@ struct Contract: ParsableCommand {
       ], more: "docs/migration.md"))
 
   @Argument(
-    help: ArgumentHelp("What `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    help: ArgumentHelp("The output of `spectrap probe --json` on a host.", valueName: "host.json"),
     transform: FilePath.argument)
   var hosts: [FilePath]
 

@@ -8,7 +8,7 @@ import SystemPackage
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "inspect", abstract: "Shows what the file of a snapshot holds. Needs no KVM.",
+    commandName: "inspect", abstract: "Shows the contents of a snapshot file. Needs no KVM.",
     discussion: Help.text(
       examples: [
         "spectrap inspect guest.snap",
@@ -24,7 +24,7 @@ struct Inspect: ParsableCommand {
   func run() throws {
     try Failure.reporting {
       let snapshot = try ExperimentSnapshot.read(file)
-      // Made for JSON too: it rejects a state that belongs to no experiment.
+      // Also made for JSON, because it rejects a state that belongs to no experiment.
       let document = try snapshot.document()
       if json { try Output.json(snapshot.guest) } else { try Output.document(document) }
     }

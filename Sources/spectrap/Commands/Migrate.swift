@@ -9,15 +9,15 @@ struct Migrate: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "migrate",
     abstract:
-      "Moves a guest, while it runs, to where `spectrap receive` waits; with --plan, says which guests may move.",
+      "Moves a guest, while it runs, to a waiting `spectrap receive`; with --plan, says which guests may move.",
     discussion: Help.text(
       """
-      Whether it may go there is decided before anything stops (docs/migration.md). Its memory is copied while it runs; \
-      then it is stopped for the rest, not longer than --down-time. If either side dies, the guest goes on at the \
-      other; over a command it may be lost then, but never runs at both.
+      Whether the guest may move is decided before it is stopped (docs/migration.md). Its memory is copied while it \
+      runs; then it is stopped for the rest, for no longer than --down-time. If one side dies, the guest continues on \
+      the other; over exec: it may be lost, but it never runs on both.
 
-      The plan without HOST is about kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as well. A HOST is a \
-      file that `spectrap probe --json` has written there.
+      Without files of hosts, the plan is about three kinds of host: without SPEC_CTRL, with it, and with IBRS_ALL as \
+      well. A host's file is the output of `spectrap probe --json` there.
       """,
       examples: [
         "spectrap migrate --from guest.snap --to unix:/tmp/there",
@@ -31,7 +31,7 @@ struct Migrate: ParsableCommand {
   var plan = false
 
   @Argument(
-    help: ArgumentHelp("For --plan: what `spectrap probe --json` printed on a host.", valueName: "host.json"),
+    help: ArgumentHelp("For --plan: the output of `spectrap probe --json` on a host.", valueName: "host.json"),
     transform: FilePath.argument)
   var hosts: [FilePath] = []
 
@@ -48,7 +48,7 @@ struct Migrate: ParsableCommand {
           "--plan excludes --from, --to, --policy, --forwarded, --peer-user and --accept-unprotected")
       }
     } else {
-      guard hosts.isEmpty else { throw ValidationError("a host's file is for --plan") }
+      guard hosts.isEmpty else { throw ValidationError("the files of hosts are for --plan; leave them out") }
       try move.check()
     }
   }

@@ -23,14 +23,14 @@ enum Pictures {
       }
     let result = try run(["python3", "-X", "utf8", "-c", "import sys, vl_convert; \(script)"], input: specification)
     guard result.status == 0 else {
-      throw Failure(status: .software, message: "vl-convert made no \(format.rawValue): status \(result.status)")
+      throw Failure(status: .software, message: "vl-convert failed to make \(format.rawValue): status \(result.status)")
     }
     return result.output
   }
 
   /// Runs a program that reads all of its input before it writes.
   ///
-  /// - Returns: its exit status (127 where there is no such program) and its output.
+  /// - Returns: The program's exit status (127 if there is no such program) and its output.
   private static func run(_ command: [String], input: String) throws -> (status: Int32, output: [UInt8]) {
     do {
       let (toChild, fromChild) = (try Pipe(), try Pipe())
@@ -76,7 +76,7 @@ enum Pictures {
     }
   }
 
-  /// Starts a program with the given standard input and output; nil where there is no such program.
+  /// Starts a program with the given standard input and output; returns nil if there is no such program.
   private static func start(
     _ command: [String], reading: OpenFile?, writing: OpenFile?
   ) throws(Errno) -> pid_t? {

@@ -11,7 +11,7 @@ import SystemPackage
 struct Plot: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plot",
-    abstract: "Draws charts of results of `bench --json`.",
+    abstract: "Draws charts from results of `bench --json`.",
     discussion: Help.text(
       """
       Writes Vega-Lite specifications, which any Vega viewer shows, and renders them to SVG and PNG where Python has \
@@ -25,13 +25,13 @@ struct Plot: ParsableCommand {
   @OptionGroup var input: ResultArguments
 
   @Option(
-    help: ArgumentHelp("The folder for the charts; it is made where there is none.", valueName: "dir"),
+    help: ArgumentHelp("The folder for the charts; it is made if there is none.", valueName: "dir"),
     transform: FilePath.argument)
   var output: FilePath
 
   func validate() throws {
     guard output != "-" else {
-      throw ValidationError("the charts are several files, and standard output (-) takes one; name a folder")
+      throw ValidationError("the charts are several files, which do not fit into standard output (-); name a folder")
     }
   }
 

@@ -11,7 +11,7 @@ import Rendering
 struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "probe",
-    abstract: "Says what this host is and can do, each fact proved where a proof is possible.",
+    abstract: "Describes this host and what it can do; each fact is proved where a proof is possible.",
     discussion: Help.text(
       examples: [
         "spectrap probe",
@@ -24,11 +24,11 @@ struct Probe: ParsableCommand {
   @Flag(help: "Print JSON (docs/json.md).")
   var json = false
 
-  @Flag(help: "Print what to set on this host before measuring, with the commands; changes nothing.")
+  @Flag(help: "Print the settings to change on this host before measuring, with the commands; changes nothing.")
   var advise = false
 
   func validate() throws {
-    if advise && json { throw ValidationError("--advise is text for a person: leave out --json") }
+    if advise && json { throw ValidationError("--advise prints text only: leave out --json") }
   }
 
   func run() throws {

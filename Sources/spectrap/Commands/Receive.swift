@@ -12,9 +12,10 @@ struct Receive: ParsableCommand {
     abstract: "Waits for a guest that `spectrap migrate` sends, and runs it to its end.",
     discussion: Help.text(
       """
-      The source is told what this host offers, and decides. From the moment in which the whole guest is here, it goes on \
-      here even if the source dies. Over stdio: and with --forwarded the end of the stream does not say who is dead: the \
-      guest then goes on only when the source has given it up. With stdio: the result is printed on standard error.
+      This host tells the source what it offers, and the source decides whether the guest may move. Once the whole \
+      guest has arrived, it runs here even if the source dies. Over stdio: and with --forwarded, a stream that ends \
+      does not show which side died; the guest then runs here only after the source has given it up. With stdio: the \
+      result is printed on standard error.
       """,
       examples: [
         "spectrap receive unix:/tmp/there",
@@ -28,7 +29,7 @@ struct Receive: ParsableCommand {
       valueName: "unix:path|stdio:"))
   var address: String
 
-  @Flag(help: "Something that may break stands between the sockets, such as ssh -L (docs/migration.md).")
+  @Flag(help: "The sockets are joined by a program that may break, such as ssh -L (docs/migration.md).")
   var forwarded = false
 
   @Option(
@@ -42,7 +43,7 @@ struct Receive: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Take a guest of this user's process, too (by default only of yours, or of root's).", valueName: "number"),
+      "Also accept a guest from this user's process (default: only from your own and root's).", valueName: "number"),
     transform: whole(0...UInt32.max))
   var peerUser: UInt32?
 
@@ -58,13 +59,13 @@ struct Receive: ParsableCommand {
   func validate() throws {
     guard address == Self.standardStreams else {
       guard address.hasPrefix(UnixPath.prefix) else {
-        throw ValidationError("\"\(address)\" is no address; give unix: and a path, or stdio:")
+        throw ValidationError("\"\(address)\" is not an address; give unix: and a path, or stdio:")
       }
       _ = try UnixPath(address)
       return
     }
     guard !forwarded, peerUser == nil else {
-      throw ValidationError("--forwarded and --peer-user are about sockets: leave them out with stdio:")
+      throw ValidationError("--forwarded and --peer-user are for sockets: leave them out with stdio:")
     }
     guard isatty(STDIN_FILENO) == 0, isatty(STDOUT_FILENO) == 0 else {
       throw ValidationError(
@@ -78,12 +79,12 @@ struct Receive: ParsableCommand {
       var streams: Connection?
       if address == Self.standardStreams {
         Output.takeStandardOutput()
-        // At once, so that nothing else is written there.
+        // Taken at once, so that nothing else is written there.
         streams = try Connection.takingStandardStreams()
       }
       let kvm = try kvm.open()
       let offer = try HostOffer.prove(on: kvm, subject: msr)
-      // Measured now, not while a guest is stopped; and for every guest, whatever its user accepts.
+      // Measured now, because a guest is stopped later; and measured even if no guest accepts to be unprotected.
       let costs = try Terms(offer.abilities, acceptsUnprotected: true).measured(for: .adaptive, on: kvm).adaptiveCosts
       let control = RunControl(timeLimit: timeLimit == 0 ? nil : .seconds(timeLimit))
       try Interrupt.cancels(control)
@@ -112,7 +113,9 @@ struct Receive: ParsableCommand {
         from: streams, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: sandbox.enter,
         notifying: { Output.error("spectrap: \($0)") })
     } catch {
-      if control.isCancelled { throw Failure(status: .interrupted, message: "stopped on request; no guest came") }
+      if control.isCancelled {
+        throw Failure(status: .interrupted, message: "stopped on request; no guest had arrived")
+      }
       throw error
     }
   }
@@ -123,7 +126,7 @@ struct Receive: ParsableCommand {
     _ control: RunControl
   ) throws -> RunRecord {
     let enter = { [sandbox, file = listener.file] in
-      // Now: no other guest is awaited, and the sandbox does not allow removing files.
+      // Removed now: no other guest is awaited, and the sandbox does not allow removing files.
       file.remove()
       try sandbox.enter()
     }
@@ -135,9 +138,9 @@ struct Receive: ParsableCommand {
           from: connection, on: kvm, offering: offer, costs: costs, control: control, beforeEntry: enter,
           notifying: { Output.error("spectrap: \($0)") })
       } catch TransferError.nobody(let reason) {
-        Output.error("spectrap: no guest has come (\(reason)); still waiting")
+        Output.error("spectrap: no guest arrived (\(reason)); still waiting")
       }
     }
-    throw Failure(status: .interrupted, message: "stopped on request; no guest came")
+    throw Failure(status: .interrupted, message: "stopped on request; no guest had arrived")
   }
 }

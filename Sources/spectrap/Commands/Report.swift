@@ -8,12 +8,12 @@ import SystemPackage
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Makes a page for a browser of results of `bench --json`.",
+    abstract: "Makes a page for a browser from results of `bench --json`.",
     discussion: Help.text(
       """
-      The page is one file, which needs no network: the first screen, the claims with their figures, charts, every \
-      table, the environment, and how to measure it again. Several results stand side by side. The charts need Python's \
-      vl-convert (pip install vl-convert-python); without it the page says that they are missing.
+      The page is one file that needs no network. It shows the first screen, the claims with their figures, charts, \
+      every table, the environment, and how to measure again. Several results are shown side by side. The charts need \
+      Python's vl-convert (pip install vl-convert-python); without it the page says that they are missing.
       """,
       examples: [
         "spectrap report host.json --output report.html",
@@ -23,13 +23,13 @@ struct Report: ParsableCommand {
   @OptionGroup var input: ResultArguments
 
   @Option(
-    help: ArgumentHelp("The page; it is replaced in one step. - is standard output.", valueName: "report.html"),
+    help: ArgumentHelp("The file of the page, replaced in one step; - is standard output.", valueName: "report.html"),
     transform: FilePath.argument)
   var output: FilePath
 
   func run() throws {
     try Failure.reporting {
-      // Where the page goes is made sure of before the results are read.
+      // First, so that a path that cannot be written fails before the results are read.
       let file = try ResultFile(output)
       let reports = try input.read(
         trouble: { "\($0) and \($1) could not be told apart on the page" }, advice: "rename one")

@@ -9,11 +9,11 @@ import SystemPackage
 struct Resume: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "resume",
-    abstract: "Goes on with the guest in a file that `run --snapshot-at` wrote.",
+    abstract: "Resumes the guest in a file that `run --snapshot-at` wrote.",
     discussion: Help.text(
       """
-      The guest goes on where it was paused, under its own policy or another, and ends with the counts of one that was \
-      never stopped. The file stays as it is, so a guest can go on from it more than once.
+      The guest continues where it was paused, under its own policy or another, and ends with the counts of a guest \
+      that was never stopped. The file is not changed, so a guest can be resumed from it more than once.
       """,
       examples: [
         "spectrap resume guest.snap",
@@ -28,7 +28,7 @@ struct Resume: ParsableCommand {
     transform: PolicyName.argument)
   var policy: PolicyName?
 
-  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  @Flag(help: "Resume even if the guest is protected less than it believes; every later result then says so.")
   var acceptUnprotected = false
 
   @Option(
@@ -64,7 +64,7 @@ struct Resume: ParsableCommand {
   /// - Throws: `Failure` when the guest did not finish.
   static func checkCompletion(of stopped: RunControl.Stop?, after timeLimit: Double) throws {
     guard stopped != .paused else {
-      throw Failure(status: .software, message: "the guest stopped for a pause that nobody ordered, and is gone")
+      throw Failure(status: .software, message: "the guest paused, which nobody asked for, and its state is lost")
     }
     try Run.checkCompletion(of: stopped, after: timeLimit)
   }

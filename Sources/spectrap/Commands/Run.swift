@@ -12,11 +12,11 @@ import SystemPackage
 struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Runs a guest under a policy; counts every exit and takes the time.",
+    abstract: "Runs a guest under a policy, counts every exit and measures the time.",
     discussion: Help.text(
       """
       The guest enters its kernel ITERATIONS times in all, spread over SAMPLES samples; each sample is timed by the \
-      guest itself. Exits are counted by the VMM, by KVM, and by what the guest was built to do: where the three \
+      guest itself. Exits are counted by the VMM, by KVM, and by what the guest was built to do. If the three \
       contradict each other, there is no result.
       """,
       examples: [
@@ -29,7 +29,7 @@ struct Run: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Run a guest of your own instead, a static ELF file that follows docs/guest-abi.md.", valueName: "file"),
+      "Run your own guest instead: a static ELF file that follows docs/guest-abi.md.", valueName: "file"),
     transform: FilePath.argument)
   var image: FilePath?
 
@@ -45,24 +45,24 @@ struct Run: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Tell the guest what this file of `spectrap contract` says, and nothing more.", valueName: "file"),
+      "Show the guest only what the contract in this file allows (see `contract --output`).", valueName: "file"),
     transform: FilePath.argument)
   var contract: FilePath?
 
-  @Flag(help: "Let the policy adaptive open the register where that gives up the protection of IBRS_ALL.")
+  @Flag(help: "Let the policy adaptive open the register even if that gives up the protection of IBRS_ALL.")
   var acceptUnprotected = false
 
   @Option(help: "Kernel entries in all (default: 1000; 1 for the workload probe).", transform: whole(1...Int.max))
   var iterations: Int?
 
   @Option(
-    help: "Timed samples that they are spread over (default: 20, or fewer for fewer iterations).",
+    help: "Timed samples, which share the iterations (default: 20, or fewer for fewer iterations).",
     transform: whole(1...SampleRecord.maximumCount))
   var samples: Int?
 
   @Option(
     help: ArgumentHelp(
-      "The MSR that policy and guest are about (the guest ibpb is about IA32_PRED_CMD).", valueName: "name|0xN"),
+      "The MSR that policy and guest are about (the guest ibpb always uses IA32_PRED_CMD).", valueName: "name|0xN"),
     transform: MSR.argument)
   var msr: MSR = .specCtrl
 
@@ -83,12 +83,12 @@ struct Run: ParsableCommand {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp(
-      "Pause after this many iterations, or when SIGUSR1 comes, and put the guest into a file (see `resume`).",
+      "Pause after this many iterations, or at SIGUSR1, and write the guest to a file (see `resume`).",
       valueName: "iterations|signal> <file"))
   var snapshotAt: [String] = []
 
   @Option(
-    help: ArgumentHelp("Wait there for `spectrap migrate` to order the guest to move.", valueName: "unix:path"))
+    help: ArgumentHelp("Listen on this socket for `spectrap migrate`, which moves the guest.", valueName: "unix:path"))
   var migratable: String?
 
   @Flag(help: "Print JSON (docs/json.md).")
@@ -110,8 +110,8 @@ struct Run: ParsableCommand {
     case (nil, _?):
       guard entry == nil, parameters.chosen.isEmpty, snapshotAt.isEmpty, migratable == nil else {
         throw ValidationError(
-          "--image brings its own entry and its own code, and runs here only: leave out --entry, the parameters of "
-            + "workloads, --snapshot-at and --migratable")
+          "--image has its own entry and code, and can neither be paused nor moved: leave out --entry, the parameters "
+            + "of workloads, --snapshot-at and --migratable")
       }
     case (nil, nil):
       throw ValidationError("give a workload (\(Workload.Name.names.joined(separator: ", "))), or --image FILE")
@@ -121,16 +121,16 @@ struct Run: ParsableCommand {
       throw ValidationError("--accept-unprotected is for the policy adaptive")
     }
     if trace && histogram {
-      throw ValidationError("--trace and --histogram exclude each other: printing would be in every time")
+      throw ValidationError("--trace and --histogram exclude each other: every time would include the printing")
     }
     if traceKvm && histogram {
-      throw ValidationError("--trace-kvm and --histogram exclude each other: counting would be in every time")
+      throw ValidationError("--trace-kvm and --histogram exclude each other: every time would include the counting")
     }
     if try snapshotOrder != nil || trace || histogram || traceKvm, migratable != nil {
       throw ValidationError("--migratable excludes --snapshot-at, --trace, --trace-kvm and --histogram")
     }
     if openmetrics != nil, migratable != nil {
-      throw ValidationError("--openmetrics is about a run that ends here: leave out --migratable")
+      throw ValidationError("--openmetrics needs a run that ends in this process: leave out --migratable")
     }
     if json, openmetrics == "-" { throw ValidationError("--json and --openmetrics - both take standard output") }
     if let path = try snapshotOrder?.path,
@@ -141,7 +141,7 @@ struct Run: ParsableCommand {
     _ = try migratable.map(UnixPath.init)
   }
 
-  /// How long a guest may run at most, in seconds; 0 for as long as it takes.
+  /// The time limits of a guest in seconds; 0 for no limit.
   static let timeLimits = number(0...1e9, "seconds")
 
   func run() throws {
@@ -169,7 +169,7 @@ struct Run: ParsableCommand {
       if let pause = try snapshotOrder?.iterations { try draft.pause(after: pause) }
 
       let snapshot = try snapshotOrder
-      // It holds the guest's memory, so only its owner may read it.
+      // The file holds the guest's memory, so only its owner may read it.
       let file = try snapshot.map { try ResultFile($0.path, reserving: 256 << 10, permissions: .ownerReadWrite) }
 
       let metricsFile = try openmetrics.map { try ResultFile($0) }
@@ -243,7 +243,7 @@ struct Run: ParsableCommand {
     }
   }
 
-  /// When to pause the guest, and the file to write; without a number, at the signal.
+  /// When to pause the guest (nil: at the signal), and the file to write.
   private var snapshotOrder: (iterations: Int?, path: FilePath)? {
     get throws {
       if snapshotAt.isEmpty { return nil }
@@ -264,7 +264,7 @@ struct Run: ParsableCommand {
     return histogram ? .roundTrips : .nothing
   }
 
-  /// The requested entry, which is proved, or the preferred one of those that work here.
+  /// Returns the requested entry, proved to work, or the best entry that works here, and the reason for the choice.
   private func chooseEntry(
     _ entry: Entry?, of possible: [Entry], on kvm: borrowing KVM
   ) throws -> (Entry, String) {

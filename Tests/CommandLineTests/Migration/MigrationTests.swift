@@ -257,7 +257,7 @@ struct MigrationTests {
     try destination.awaitErrors("still waiting", by: deadline)
     _ = try destination.interruptWhenReady(by: deadline)
     let outcome = try destination.outcome(by: deadline)
-    #expect(outcome.status == 130 && outcome.errors.contains("no guest came"))
+    #expect(outcome.status == 130 && outcome.errors.contains("no guest had arrived"))
   }
 
   @Test("to a place where somebody waits already is refused there, and he goes on waiting")

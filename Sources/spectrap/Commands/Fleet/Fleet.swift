@@ -5,9 +5,9 @@ import ArgumentParser
 struct FleetGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fleet",
-    abstract: "Measures many hosts, and puts their results together.",
+    abstract: "Measures many hosts, and merges their results.",
     discussion: Help.text(
-      "A folder has the results of a fleet, a file for each host.",
+      "The results of a fleet are files in one folder, named after the hosts.",
       examples: [
         "spectrap fleet run --slurm -- bench --rounds 8",
         "spectrap fleet run --ssh hosts.txt -- bench --rounds 8",

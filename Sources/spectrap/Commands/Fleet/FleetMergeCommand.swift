@@ -8,12 +8,12 @@ import SystemPackage
 struct FleetMergeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "merge",
-    abstract: "Says which policy to use where, from results of `bench --json` of many hosts.",
+    abstract: "Merges results of `bench --json` of many hosts, and recommends a policy for each class of hosts.",
     discussion: Help.text(
       """
-      Hosts that are alike make a class, whose figures are medians over hosts, with intervals from 6 hosts on. A folder \
-      is one that `fleet run` filled, or one with results in it. Hosts of which no result came back are counted, with \
-      the reason.
+      Similar hosts form a class. A class's figures are medians over its hosts, with intervals if it has 6 hosts or \
+      more. A folder is one that `fleet run` filled, or any other with results in it. Hosts without a result are \
+      counted, with the reason.
       """,
       examples: [
         "spectrap fleet merge results/",
@@ -26,7 +26,7 @@ struct FleetMergeCommand: ParsableCommand {
 
   @Option(
     name: .customLong("class-by"),
-    help: .names(of: ClassFact.self, "Sort hosts by this alone; may be given again (default: by all)."),
+    help: .names(of: ClassFact.self, "Form classes by this fact only; may be repeated (default: by all)."),
     transform: ClassFact.argument)
   var facts: [ClassFact] = []
 
@@ -60,7 +60,7 @@ struct FleetMergeCommand: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      // Where the results go is made sure of before anything is read.
+      // First, so that a path that cannot be written fails before anything is read.
       let pageFile = try output.map { try ResultFile($0) }
       let jsonFile = try json.map { try ResultFile($0) }
       let metricsFile = try openmetrics.map { try ResultFile($0) }

@@ -15,11 +15,11 @@ struct FleetRun: ParsableCommand {
     abstract: "Measures each host of a fleet once, by Slurm or over ssh, and collects the results.",
     discussion: Help.text(
       """
-      What stands behind "--" runs on every host: bench, or another command that makes a result. Each host leaves \
-      HOST.json, HOST.err and HOST.status.json in the folder. Ctrl-C ends what was started, and --resume measures later \
-      what is missing.
+      The command after "--" runs on every host: bench, or another command that makes a result. The folder gets \
+      HOST.json, HOST.err and HOST.status.json for each host. Ctrl-C stops every measurement; --resume later measures \
+      the hosts that have no result.
 
-      This program travels to the hosts, which need nothing but /dev/kvm; build it with scripts/build-static.
+      This program is copied to the hosts, which need only /dev/kvm; build it with scripts/build-static.
       """,
       examples: [
         "spectrap fleet run --slurm -- bench --rounds 8",
@@ -28,11 +28,11 @@ struct FleetRun: ParsableCommand {
         "spectrap fleet run --ssh hosts.txt --jobs 16 -- bench --rounds 8",
       ], more: "docs/fleet.md"))
 
-  @Flag(help: "Measure by Slurm, one exclusive job for each node.")
+  @Flag(help: "Measure by Slurm, with one exclusive job on each node.")
   var slurm = false
 
   @Option(
-    help: ArgumentHelp("Measure over ssh the hosts of this file, one on each line.", valueName: "hosts.txt"),
+    help: ArgumentHelp("Measure the hosts in this file, one per line, over ssh.", valueName: "hosts.txt"),
     transform: FilePath.argument)
   var ssh: FilePath?
 
@@ -44,12 +44,12 @@ struct FleetRun: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Slurm: give up a host whose job has not started after so long (default: 600).", valueName: "seconds"),
+      "Slurm: give up a host whose job has not started after this time (default: 600).", valueName: "seconds"),
     transform: number(1...1e7, "seconds"))
   var wait: Double?
 
   @Option(
-    help: ArgumentHelp("ssh: measure so many hosts at once (default: 8).", valueName: "count"),
+    help: ArgumentHelp("ssh: measure this many hosts at once (default: 8).", valueName: "count"),
     transform: whole(1...1000))
   var jobs: Int?
 
@@ -65,16 +65,16 @@ struct FleetRun: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Measure what is missing in the folder of an earlier run, with its command.", valueName: "dir"),
+      "Measure the hosts without a result in the folder of an earlier run, with its command.", valueName: "dir"),
     transform: FilePath.argument)
   var resume: FilePath?
 
   @Option(
-    help: ArgumentHelp("Stop the measurement of a host after so long (default: 600).", valueName: "seconds"),
+    help: ArgumentHelp("Stop the measurement of a host after this time (default: 600).", valueName: "seconds"),
     transform: number(1...1e7, "seconds"))
   var timeLimit = 600.0
 
-  @Flag(help: "Use the hosts' own spectrap, from their PATH, in place of this one.")
+  @Flag(help: "Use the spectrap in each host's PATH instead of a copy of this one.")
   var installed = false
 
   @Argument(parsing: .postTerminator, help: ArgumentHelp("What each host runs.", valueName: "command"))
@@ -93,14 +93,14 @@ struct FleetRun: ParsableCommand {
     }
     // A partition is one word of a list of options, and a list that begins with a hyphen would be an option.
     if let list = nodes, list.isEmpty || list.hasPrefix("-") {
-      throw ValidationError("\"\(list)\" is no list of nodes; give one such as node[1-4]")
+      throw ValidationError("\"\(list)\" is not a list of nodes; give one such as node[1-4]")
     }
     if resume == nil {
       do { try check(try FleetCommand(words)) } catch let error as FleetError { throw ValidationError("\(error)") }
     } else if !words.isEmpty || output != nil || nodes != nil {
       throw ValidationError(
         "--resume takes the command, the folder and the hosts from the earlier run; leave out "
-          + (!words.isEmpty ? "what stands behind \"--\"" : output != nil ? "--output" : "--nodes"))
+          + (!words.isEmpty ? "the command after \"--\"" : output != nil ? "--output" : "--nodes"))
     }
   }
 
@@ -108,10 +108,10 @@ struct FleetRun: ParsableCommand {
   ///
   /// - Throws: `ValidationError`.
   private func check(_ command: FleetCommand) throws {
-    // Which processors there are is the hosts' matter.
+    // Only the hosts know which processors they have.
     guard !command.words.contains(where: { $0.hasPrefix("--cpu") }) else { return }
     do { _ = try Spectrap.parseAsRoot(NegativeNumbers.joined(command.words)) } catch {
-      throw ValidationError("behind \"--\": \(Spectrap.message(for: error))")
+      throw ValidationError("after \"--\": \(Spectrap.message(for: error))")
     }
   }
 
@@ -152,13 +152,13 @@ struct FleetRun: ParsableCommand {
     }
   }
 
-  /// What is to be measured: a new fleet of these hosts, or what an earlier run has left.
+  /// Returns the plan: a new fleet of these hosts, or the hosts that an earlier run did not measure.
   private func plan(of hosts: () throws -> [HostName]) throws -> FleetPlan {
     if let resume {
       return try FleetPlan(
         resuming: try .existing(try Self.text(of: resume)), isInstalled: installed, timeLimit: .seconds(timeLimit))
     }
-    // Before the folder is made: without hosts there is none.
+    // The hosts come first: without hosts, no folder is made.
     let hosts = try hosts()
     let path = try output.map(Self.text) ?? FleetPlan.newName
     return try FleetPlan(
@@ -166,13 +166,13 @@ struct FleetRun: ParsableCommand {
       timeLimit: .seconds(timeLimit))
   }
 
-  /// A path that can stand in a script.
+  /// Returns a path as text, for use in a script.
   private static func text(of path: FilePath) throws -> String {
     if let text = String(validating: path.bytes, as: UTF8.self) { return text }
     throw Failure(status: .usage, message: "the path \(path) is not UTF-8; give another folder")
   }
 
-  /// Prints what became of the hosts.
+  /// Prints the outcome of each host.
   ///
   /// - Throws: `Failure` unless all were measured.
   private func conclude(_ outcomes: [HostOutcome], _ plan: FleetPlan, isCancelled: Bool) throws {
