@@ -72,7 +72,7 @@ struct OwnGuestTests {
     try build(("    mov [rbx + 16], eax", thousandTicks + "    mov [rbx + 16], eax"))
     let little = try run("--iterations", "50000", "--json")
     #expect(try JSONValue(parsing: little.output)["guest.clockDoubt"]?.name.contains("is in none of them") == true)
-    #expect(try run("--iterations", "50000").output.contains("NOT BELIEVABLE"))
+    #expect(try run("--iterations", "50000").output.contains("CANNOT BE BELIEVED"))
   }
 
   @Test("that is hostile to its mailbox or faults ends with a sentence: status 70")

@@ -13,7 +13,7 @@ struct LabClaimTests {
     "intel-ibrs": withRegister,
     "amd-ibrs": withRegister.merging([
       .c1: ["have no PCID", "a trap that KVM ends (a write of 0 to SPEC_CTRL)"], .c2: ["have no PCID"],
-      .c3: ["an instruction count says nothing of that: by the entry syscall"],
+      .c3: ["an instruction count does not decide that: by the entry syscall"],
       .c9: ["(isolated) with two writes that end in the hardware was not measured"],
     ]) { $1 },
     "amd": [
@@ -25,17 +25,17 @@ struct LabClaimTests {
 
   private static let withRegister: [BenchReport.Claim: [String]] = [
     .c1: [
-      "an instruction count says nothing of that: a trap that KVM ends (a write of 0 to SPEC_CTRL)",
+      "an instruction count does not decide that: a trap that KVM ends (a write of 0 to SPEC_CTRL)",
       "a system call as in 2018 (isolated)",
     ],
-    .c2: ["an instruction count says nothing of that: as in 2018 (isolated)", "for 3 times, an entry of"],
-    .c3: ["an instruction count says nothing of that: by the entry isolated"],
-    .c4: ["four ioctls around each KVM_RUN", "by path lengths the model holds: by hand is faster"],
-    .c5: ["KVM was measured in one form", "by path lengths the model"],
-    .c6: ["an instruction count says nothing of that: with 0 exits", "with 1 exit"],
-    .c7: ["an instruction count says nothing of that: 100 branches in user mode, IBRS=1"],
-    .c8: ["KVM uses none here", "by path lengths the model"],
-    .c9: ["an instruction count says nothing of that: isolated with both writes trapped / open"],
+    .c2: ["an instruction count does not decide that: as in 2018 (isolated)", "for 3 times, an entry of"],
+    .c3: ["an instruction count does not decide that: by the entry isolated"],
+    .c4: ["four ioctls around each KVM_RUN", "judged by path lengths, the model holds: by hand is faster"],
+    .c5: ["KVM was measured in one form", "judged by path lengths, the model"],
+    .c6: ["an instruction count does not decide that: with 0 exits", "with 1 exit"],
+    .c7: ["an instruction count does not decide that: 100 branches in user mode, IBRS=1"],
+    .c8: ["KVM uses none here", "judged by path lengths, the model"],
+    .c9: ["an instruction count does not decide that: isolated with both writes trapped / open"],
   ]
 
   @Test(arguments: ["intel", "intel-spr", "intel-ibrs", "amd-ibrs", "amd"])

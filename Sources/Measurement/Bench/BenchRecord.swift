@@ -26,19 +26,19 @@ public struct BenchRecord: Sendable {
   /// The clock, with doubts from its own samples.
   public var clock: BenchReport.Clock
   public var cells: [CellRecord]
-  /// The same host's records with kvm-intel in other modes of switching SPEC_CTRL, beside which this one is judged.
+  /// The same host's records with kvm-intel in other modes of switching SPEC_CTRL, for verdicts that compare modes.
   public var otherModes: [BenchRecord] = []
-  /// What a round of a cell is.
+  /// What each round of a cell stands for.
   package var unit = Unit.rounds
 
-  /// What is repeated in a record, and differs by chance.
+  /// The thing that is repeated in a record, and differs by chance.
   package enum Unit: Sendable {
     /// Rounds of one host.
     case rounds
     /// Hosts of a class: each round is one host, and its only sample is that host's median.
     case hosts
 
-    /// What one and many of them are called.
+    /// The words for one and for many of them.
     var name: (one: String, many: String) {
       switch self {
       case .rounds: ("round", "rounds")
@@ -48,8 +48,8 @@ public struct BenchRecord: Sendable {
 
     /// The fewest for an interval of this confidence.
     ///
-    /// Rounds are drawn; the median of hosts lies between two of them, so that the extremes must leave it out rarely
-    /// enough.
+    /// Intervals over rounds are drawn. The interval of a median over hosts lies between two hosts, so there must be
+    /// enough of them that the extremes rarely leave out the median.
     func fewest(confidence: Double) -> Int {
       switch self {
       case .rounds: RatioEstimate.fewestRounds(confidence: confidence)

@@ -4,7 +4,7 @@ extension BenchReport {
   /// A cell's record and its statistics.
   @dynamicMemberLookup
   public struct Cell: Equatable, Sendable {
-    /// The record; in JSON its keys stand beside the others.
+    /// The record; in JSON, its keys are at the same level as the others.
     public let record: CellRecord
     /// How many samples at the start of each round are warm-up by the rule of `WarmUp`.
     public let warmUp: [Int]

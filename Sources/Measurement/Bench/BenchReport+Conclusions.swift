@@ -3,9 +3,9 @@
 extension BenchReport {
   /// A cell's cost over its baseline's.
   public struct Comparison: Codable, Equatable, Sendable {
-    /// The id of the cell above the line.
+    /// The id of the cell whose cost is divided.
     public let cell: String
-    /// The id of the cell below the line.
+    /// The id of the cell that it is divided by.
     public let baseline: String
     /// The ratio of their medians.
     public let ratio: Double

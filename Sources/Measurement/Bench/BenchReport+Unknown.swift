@@ -1,4 +1,4 @@
-// Figures that are not known: they must be above zero and are not, because noise is larger.
+// Figures that are not known: they must be above zero, but noise is larger than the cost.
 
 extension BenchReport {
   /// A figure that is not known, and why.
@@ -55,10 +55,9 @@ extension BenchReport {
 }
 
 extension BenchReport.Clock {
-  /// Whether a sample is the difference of two runs of the loop, N and 2N iterations long, and none of them a figure by
-  /// itself.
+  /// Whether each sample is the difference of two runs of the loop, N and 2N iterations long.
   ///
-  /// What disturbs the shorter run makes such a sample too small, and can turn it negative.
+  /// A disturbance of the shorter run makes such a sample too small, and can turn it negative.
   package var samplesAreDifferences: Bool { overheadCycles == 0 }
 }
 

@@ -82,7 +82,7 @@ extension BenchReport {
     guard signals > 0 else { return nil }
     return
       "\(signals) \(signals == 1 ? "signal" : "signals") interrupted guests while they were measured, in \(hit.count) "
-      + "\(hit.count == 1 ? "cell" : "cells"): what that costs is in the figures; find who sends them, and measure again"
+      + "\(hit.count == 1 ? "cell" : "cells"): the figures include the cost; find the sender, and measure again"
   }
 
   private static func skewed(_ cells: [Cell]) -> String? {
@@ -94,7 +94,7 @@ extension BenchReport {
     guard let worst = many.max(by: { $0.ratio < $1.ratio }) else { return nil }
     return
       "in \(many.count) of \(ratios.count) cells the mean is more than \(Decimal.text(toleratedMean, digits: 0)) "
-      + "times the median (\(Decimal.text(worst.ratio, digits: 1)) times in \(worst.id)): some samples were held up for long; "
+      + "times the median (\(Decimal.text(worst.ratio, digits: 1)) times in \(worst.id)): some samples were held up for a long time; "
       + "measure on a quiet host"
   }
 }

@@ -163,9 +163,8 @@ extension BenchRecord {
     let (few, fewest) = (rounds == 1 ? unit.name.one : unit.name.many, unit.fewest(confidence: 0.95))
     switch unit {
     case .rounds:
-      return "a cell was measured in no more than \(rounds) \(few): intervals of fewer than \(fewest) are not to be "
-        + "relied on"
-    case .hosts: return "too few hosts: \(rounds), and an interval needs \(fewest); ranges stand in their place"
+      return "a cell was measured in only \(rounds) \(few): intervals from fewer than \(fewest) are not reliable"
+    case .hosts: return "too few hosts: \(rounds), but an interval needs \(fewest); ranges are shown instead"
     }
   }
 
@@ -182,7 +181,7 @@ extension BenchRecord {
   /// A benchmark that is shorter than this many seconds shows few moments of the machine.
   private static var fewMoments: Double { 10 }
 
-  /// Each cell that is divided by a baseline, over that.
+  /// The comparison of each cell with the baseline that it is divided by.
   fileprivate func comparisons(isDoubted: Bool) -> [BenchReport.Comparison] {
     pairs(for: .divide).compactMap { cell, baseline in
       guard let ratio = estimates.ratio(cell, over: baseline) else { return nil }

@@ -37,8 +37,8 @@ extension BreakEven {
     return crossings
   }
 
-  /// The lower envelope of the models at a number of exits: which is the cheapest from how many writes on, up to the
-  /// most that were measured.
+  /// The lower envelope of the models at a number of exits: which policy is the cheapest from how many writes on, up
+  /// to the most that were measured.
   ///
   /// The winner changes only where a crossing was measured: from the policy `below` to the one `above`. Of policies
   /// that tie without a write, the one with the cheapest writes wins; writes that cost the same (`sameCost`) never
@@ -148,7 +148,7 @@ extension BreakEven.Model {
     return writes.isFinite ? writes : nil
   }
 
-  /// How many writes more each exit moves that crossing by; nil where there is none.
+  /// By how many writes each exit moves that crossing; nil if there is none.
   func crossingPerExit(_ other: Self) -> Double? {
     guard perWrite > other.perWrite else { return nil }
     let writes = (other.perExit - perExit) / (perWrite - other.perWrite)

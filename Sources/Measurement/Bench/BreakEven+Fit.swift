@@ -67,11 +67,12 @@ extension BreakEven {
   private static func distrust(_ checks: [Check]) -> String? {
     guard let error = checks.map({ abs($0.relativeError) }).max() else {
       return
-        "the model could not be checked, which needs one cell of a policy more than the three that determine its costs"
+        "the model could not be checked: that needs four cells of a policy, one more than determine its costs"
     }
     guard error > poorFit else { return nil }
     return
-      "the linear model does not fit: it misses cells that it had not seen by up to \(Decimal.percent(error))"
+      "the linear model does not fit: predictions of cells left out of the fit are off by up to "
+      + Decimal.percent(error)
   }
 
   /// A policy with the cells that it may be fitted on, no two of the same guest.
@@ -189,7 +190,7 @@ extension BreakEven {
 }
 
 extension CellRecord {
-  /// What its guest does.
+  /// The cell's guest, without the policy.
   var guest: BreakEven.Guest {
     BreakEven.Guest(workload: workload, writes: writesPerEntry, exits: exitsPerEntry)
   }
@@ -276,7 +277,7 @@ extension BreakEven {
         .sorted { $0.value < $1.value }
     }
 
-    /// The cell with the median of the rounds drawn so often; nil where none of its own was.
+    /// The cell with the median of the drawn rounds; nil if none of its own rounds was drawn.
     func point(_ draws: [Int]) -> Point? {
       let drawn = samples.reduce(0) { $0 + draws[$1.round] }
       var passed = 0

@@ -3,7 +3,7 @@
 public import Registers
 
 extension CellRecord {
-  /// The data of a kernel's cell, beside those of every cell.
+  /// The data that only a kernel's cell has.
   public struct Kernel: Codable, Equatable, Sendable {
     /// The work of each iteration.
     public let work: Known<KernelWork>
@@ -77,8 +77,8 @@ extension BenchReport {
       guard let kernel = alike.first?.kernel else { return nil }
       let policies = alike.map(\.policy.text).uniqued.joined(separator: ", ")
       return
-        "the kernel that was told \(kernel.mitigation) says \"\(kernel.says ?? "")\" under \(policies): its cells are "
-        + "those of the mitigation that it says"
+        "the kernel that was told to use \(kernel.mitigation) reports \"\(kernel.says ?? "")\" under \(policies): "
+        + "its cells show the mitigation that it reports"
     }
   }
 }

@@ -5,19 +5,19 @@ public import Registers
 
 /// A workload, an entry and a policy that were measured together, or why they were not.
 public struct CellRecord: Codable, Equatable, Sendable {
-  /// Its stable name, which `identifier` makes.
+  /// The cell's stable name, made by `identifier`.
   public var id: String
   /// A workload or a primitive.
   public var workload: Known<WorkloadName>
   /// How user mode reaches the kernel; `none` where there is no user mode, as in every primitive.
   public var entry: Known<Entry>
   public var policy: Known<PolicyName>
-  /// Who carries the policy out where it names a mechanism of the hardware (`autoload`, `shadow`); null for any other
+  /// Whether the hardware or a model carries out the policy's mechanism (`autoload`, `shadow`); null for any other
   /// policy, and in results of older versions.
   @Nullable public var mechanism: Known<PolicyMechanism>?
-  /// The MSR that it writes; null where it writes none.
+  /// The MSR that the guest writes; null if it writes none.
   @Nullable public var msr: Known<MSR>?
-  /// The VM that writes the MSR all the time beside it; null where it is alone.
+  /// Where the neighbour runs, a VM that writes the MSR all the time; null if the guest is alone.
   @Nullable public var neighbour: Neighbour?
   /// Writes of the MSR per iteration that the guest was built to make.
   public var writesPerEntry: Int
@@ -25,7 +25,7 @@ public struct CellRecord: Codable, Equatable, Sendable {
   public var exitsPerEntry: Int
   /// Indirect branches in user mode before each entry; null for a workload that makes none.
   @Nullable public var userBranches: Int?
-  /// Where its writes of the MSR end; `none` where it writes none.
+  /// Where the guest's writes of the MSR end; `none` if it writes none.
   ///
   /// For a primitive that writes no MSR, `end` says where its instruction ends.
   public var place: Place
@@ -42,20 +42,20 @@ public struct CellRecord: Codable, Equatable, Sendable {
   @Nullable public var vmmExitsPerEntry: Double?
   /// Exits per iteration as KVM counted them, those to the VMM included; null where KVM does not count.
   @Nullable public var kvmExitsPerEntry: Double?
-  /// By how much each of KVM's statistics grew per iteration, all of a run included; missing where KVM has none.
+  /// The growth of each of KVM's statistics per iteration, over the whole run; missing if KVM has none.
   public var kvmStatisticsPerEntry: [String: Double]?
-  /// Exits per iteration by the reason that the processor gave KVM; missing where that was not asked for.
+  /// Exits per iteration by the reason that the processor gave KVM; missing if that was not requested.
   public var exitReasonsPerEntry: [String: Double]?
   /// The id of the cell that this one is compared with.
   @Nullable public var baseline: String?
   /// How the baseline is used: a primitive's loop is subtracted, a workload is divided by its bare entry.
   @Nullable public var baselineUse: BaselineUse?
-  /// What kept its guests from running while they were measured; null where it was not measured.
+  /// How the cell's guests were kept from running while they were measured; null if the cell was not measured.
   @Nullable public var disturbance: Disturbance?
   /// The Linux kernel that does the work; missing for a guest of Spectrap's own.
   public var kernel: Kernel?
 
-  /// The VM beside a bystander.
+  /// Where the VM beside a bystander runs.
   public enum Neighbour: String, Codable, CaseIterable, Sendable {
     case sameCPU = "same-cpu"
     case otherCPU = "other-cpu"
@@ -133,8 +133,8 @@ extension CellRecord {
   /// The stable name of a cell: `ibrs/syscall/emulate`, `wrmsr/none/passthrough/0x3b`, `ibrs/syscall/manual/w4/x2`,
   /// `ibrs-all/syscall/passthrough/b100`, `chatty/syscall/emulate+neighbour-same-cpu`.
   ///
-  /// The MSR stands in it unless it is SPEC_CTRL; writes and exits where they are not the workload's own (`ibrs` writes
-  /// twice, `chatty` exits once, primitives do one thing); indirect branches in user mode where there are any.
+  /// The name has the MSR unless that is SPEC_CTRL; writes and exits if they are not the workload's own (`ibrs` writes
+  /// twice, `chatty` exits once, primitives do one thing); indirect branches in user mode if there are any.
   public static func identifier(
     workload: Known<WorkloadName>, entry: Known<Entry>, policy: Known<PolicyName>, msr: Known<MSR>? = nil,
     neighbour: Neighbour? = nil, writesPerEntry: Int = 0, exitsPerEntry: Int = 0, userBranches: Int = 0
@@ -162,7 +162,7 @@ extension CellRecord {
 
   /// Where its instruction ends: its place, or for a primitive that writes no MSR the place that its exits show.
   ///
-  /// A primitive does one thing per iteration; half an exit tells one from none whatever disturbs the count.
+  /// A primitive does one thing per iteration; half an exit tells one from none even if the count is disturbed.
   public var end: Place {
     guard place == .none, writesPerEntry == 0, isPrimitive else { return place }
     if vmmExitsPerEntry ?? 0 > 0.5 { return .vmm }
@@ -180,7 +180,7 @@ extension CellRecord {
 }
 
 extension CodingUserInfoKey {
-  /// Set to decode results without their samples, which are most of them: what is left are statistics.
+  /// Set to decode results without their samples, which take most of the space; the statistics are kept.
   public static let withoutSamples = CodingUserInfoKey(rawValue: "withoutSamples")
 }
 

@@ -6,7 +6,7 @@ package struct Estimates {
   let seed: UInt64
   /// Whether the clock has no noise.
   let isExact: Bool
-  /// What a record's rounds are.
+  /// What each of a record's rounds stands for.
   var unit = BenchRecord.Unit.rounds
 
   /// A cell's cost over another's; nil where it is not known.

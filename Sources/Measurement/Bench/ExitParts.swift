@@ -1,4 +1,4 @@
-// What an exit is made of: differences of single instructions that each do one thing more.
+// The parts of an exit: differences of single instructions that each do one thing more.
 
 import Registers
 

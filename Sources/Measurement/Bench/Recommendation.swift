@@ -92,7 +92,7 @@ extension BenchRecord {
 
   private func level(of policy: Known<PolicyName>) -> Known<ProtectionLevel>? { host.policies?[policy]?.protects }
 
-  /// Why there is none: nothing was measured, or `reason`.
+  /// Why no policy is recommended: nothing was measured, or `reason`.
   private func missing(_ candidates: [PolicyCost], _ reason: String) -> String {
     let possible = (host.policies ?? [:]).values.contains { $0.protects.map { $0 != .none } ?? false }
     if host.policies == nil { return "it is unknown how far each policy protects here" }

@@ -1,13 +1,14 @@
 // The shift that the cells of two runs have in common.
 //
-// A run is at another moment than the one before, and a moment slows all cells down. The rounds of a run cannot show
-// that: they are all of its own moments. What the cells have in common can: one cell's shift is the median of the other
-// cells' ratios, on a logarithmic scale, because a moment multiplies. It is not taken out of a ratio, because a program
-// that became slower everywhere looks the same; an interval is made to hold the ratio both with the shift and without.
+// Two runs measure different moments of a machine, and a bad moment slows all cells down. The rounds of one run cannot
+// show that, because they are all from that run's moments. The cells together can: the shift for a cell is the median
+// of the other cells' ratios, on a logarithmic scale, because a moment multiplies costs. Ratios are not corrected by
+// the shift, because a program that became slower everywhere looks the same. Instead, an interval is widened to hold
+// the ratio both with the shift and without.
 //
-// A cell's own ratio is left out of its shift, so that it cannot excuse itself, be there only two cells. The median is
-// moved little by cells that changed as long as they are fewer than half. Its standard error is that of a median of
-// normal figures, from their median absolute deviation.
+// A cell's own ratio is left out of its shift, so that a change of the cell does not excuse itself, even with only two
+// cells. Cells that changed move the median little as long as they are fewer than half. Its standard error is that of a
+// median of normal figures, from their median absolute deviation.
 
 import Glibc
 
@@ -29,8 +30,8 @@ struct CommonShift {
     logarithms.count < 2 ? nil : logarithms.median.map { min(exp($0), .greatestFiniteMagnitude) }
   }
 
-  /// The interval of the ratio at this place, widened as far as what the other cells have in common may move it; nil
-  /// where it has no bounds then.
+  /// The interval of the ratio at this index, widened by the common shift of the other cells; nil if that leaves it
+  /// without bounds.
   func allowed(_ interval: Interval, at index: Int) -> Interval? {
     var others = logarithms
     others.remove(at: index)

@@ -22,7 +22,7 @@ enum LeastSquares {
     let scales = (0..<width).map { system[$0][$0] }
     for column in 0..<width {
       let pivot = (column..<width).max { abs(system[$0][column]) < abs(system[$1][column]) } ?? column
-      // What is left of a diagonal element after elimination says whether the rows determine this coefficient.
+      // If elimination leaves almost nothing of a diagonal element, the rows do not determine this coefficient.
       guard abs(system[pivot][column]) > 1e-9 * scales[column] else { return nil }
       system.swapAt(column, pivot)
       for row in 0..<width where row != column {

@@ -34,7 +34,7 @@ package struct MeanRatio {
     let last = Double(sorted.count - 1)
     self.ratio = ratio(rounds)
     let logarithms = Stretches.ranges(of: rounds.count).map { log(ratio(Array(rounds[$0]))) }
-    // What disturbs a ratio multiplies, so its logarithm is as far off either way.
+    // Disturbances multiply a ratio, so its logarithm is as far off in either direction.
     let factor = isExact ? 1 : exp(Stretches.reach(of: logarithms, confidence: 0.95) ?? .infinity)
     let low = min(sorted[Int((tail * last).rounded(.down))], self.ratio / factor)
     let high = max(sorted[Int(((1 - tail) * last).rounded(.up))], self.ratio * factor)
@@ -42,7 +42,7 @@ package struct MeanRatio {
     interval = Interval(low, high)
   }
 
-  /// The samples of a round as far as a mean asks for them.
+  /// The sum and the number of a round's samples, from which a mean is made.
   private struct Sum {
     var total = 0.0
     var count = 0

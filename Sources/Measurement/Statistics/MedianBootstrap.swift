@@ -3,8 +3,8 @@
 // Method: rounds are drawn with replacement, not samples, since samples of a round resemble each other (the cluster
 // bootstrap: Davison and Hinkley, "Bootstrap Methods and their Application", 3.8). A round of interleaved cells holds
 // both under the same circumstances; such rounds are drawn in pairs, and drift then moves both medians of a replicate
-// alike. Only where there are too few rounds to tell how rounds differ are the samples of a drawn round drawn anew as
-// well. Intervals are percentile intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know
+// alike. If there are too few rounds to tell how rounds differ, the samples of a drawn round are also drawn anew.
+// Intervals are percentile intervals, expanded for the number of rounds (Hesterberg, "What Teachers Should Know
 // About the Bootstrap", The American Statistician 69, 2015, 5.1): without that the A/A test calls too many equal cells
 // different.
 //
@@ -58,7 +58,7 @@ struct MedianBootstrap {
     }
   }
 
-  /// What moments do to a figure of two medians.
+  /// How the moments of a run affect a figure of two medians.
   enum Kind {
     /// A cost, or a difference of costs: one moment's is higher than another's.
     case cost
@@ -74,7 +74,7 @@ struct MedianBootstrap {
     let centre = figure(first, second)
     switch kind {
     case .ratio:
-      // What disturbs a ratio multiplies, so its logarithm is as far off either way.
+      // Disturbances multiply a ratio, so its logarithm is as far off in either direction.
       let factor = exp(stretches.reach(confidence: confidence) { log(figure($0, $1)) } ?? .infinity)
       return Interval(min(drawn.lower, centre / factor), max(drawn.upper, centre * factor))
     case .cost:
@@ -112,8 +112,8 @@ struct MedianBootstrap {
 
   /// The share of replicates left out on either side.
   static func tail(confidence: Double, rounds: Int) -> Double {
-    // Samples stand for rounds where rounds are few; their number is not known to be independent, so the tail is that
-    // of the normal distribution there, and the second stage of drawing makes up for it.
+    // With few rounds, samples are drawn within rounds, too. They are not known to be independent, so the tail is that
+    // of the normal distribution, and the second stage of drawing makes up for it.
     guard rounds >= roundsEnough else { return (1 - confidence) / 2 }
     let count = Double(rounds)
     let quantile = StudentT(degreesOfFreedom: rounds - 1).quantile(confidence: confidence)

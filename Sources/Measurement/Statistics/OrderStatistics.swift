@@ -56,7 +56,7 @@ extension RatioEstimate {
   ///
   /// A host whose own ratio is not known is left out.
   ///
-  /// - Throws: `RatioUnknown` where no host has a ratio: why the last one has none.
+  /// - Throws: `RatioUnknown` with the last host's reason, if no host has a ratio.
   init(ofHosts cell: [[Double]], over baseline: [[Double]], confidence: Double) throws(RatioUnknown) {
     var ratios: [Double] = []
     var unknown = RatioUnknown.noCommonRound

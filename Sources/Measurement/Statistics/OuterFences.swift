@@ -1,5 +1,5 @@
 // Finds samples that lie far outside of the others.
-// Facts: Tukey's outer fences stand three interquartile ranges beyond the quartiles ("Exploratory Data Analysis", 1977,
+// Facts: Tukey's outer fences are three interquartile ranges beyond the quartiles ("Exploratory Data Analysis", 1977,
 // 2D).
 
 /// Tukey's outer fences.

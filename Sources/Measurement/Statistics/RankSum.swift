@@ -27,7 +27,7 @@ struct RankSum {
   }
 
   /// The probability of each number of pairs whose second figure is the smaller one, where both sets are alike; the
-  /// lower half, for the distribution is symmetric.
+  /// lower half, because the distribution is symmetric.
   private var probabilities: [Double] {
     guard first > 0, second > 0 else { return [] }
     // The coefficients of the Gaussian binomial: a factor (1 - q^(second + i)) / (1 - q^i) for each figure of the first
@@ -48,7 +48,7 @@ struct RankSum {
     return ways.map { $0 / all }
   }
 
-  /// The fewest figures in each of two sets from which an interval of this confidence can be had.
+  /// The fewest figures in each of two sets that give an interval of this confidence.
   static func fewest(confidence: Double) -> Int {
     // Where the sets do not overlap at all, the probability is one over the ways to mix them.
     var (count, ways) = (1, 2.0)

@@ -13,7 +13,7 @@ public struct RatioEstimate: Equatable, Sendable {
   /// The fewest rounds for a reliable interval of this confidence.
   ///
   /// The extremes of n rounds leave out the median with probability 2^(1 - n). An interval that reaches beyond them
-  /// rests on how the tails are assumed to fall off, not on rounds. At 95 % the A/A test finds that 5 are enough.
+  /// depends on the assumed shape of the tails, not on rounds. At 95 % the A/A test finds that 5 are enough.
   public static func fewestRounds(confidence: Double) -> Int {
     confidence <= 0.95 ? fewestRounds : max(fewestRounds, Int((1 - log2(1 - confidence)).rounded(.up)))
   }
@@ -58,7 +58,7 @@ public struct RatioEstimate: Equatable, Sendable {
   /// Whether there are enough rounds for the confidence that was asked for.
   private var standsOnEnoughRounds: Bool { rounds >= Self.fewestRounds(confidence: confidence) }
 
-  /// Whether the interval leaves out 1 and stands on enough rounds.
+  /// Whether the interval leaves out 1 and is based on enough rounds.
   public var differs: Bool { standsOnEnoughRounds && !interval.contains(1) }
 
   /// The width of the interval as a share of the ratio.
@@ -66,7 +66,7 @@ public struct RatioEstimate: Equatable, Sendable {
     interval.width == 0 ? 0 : interval.width / ratio
   }
 
-  /// Whether the interval, from end to end, is no wider than this share of the ratio, and stands on enough rounds.
+  /// Whether the interval, from end to end, is no wider than this share of the ratio, and is based on enough rounds.
   public func reaches(precision: Double) -> Bool { standsOnEnoughRounds && relativeWidth <= precision }
 }
 

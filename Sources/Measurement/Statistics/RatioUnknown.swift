@@ -4,15 +4,15 @@
 public enum RatioUnknown: Error, Equatable, Sendable {
   /// No round has samples of both.
   case noCommonRound
-  /// A sample is no finite number.
+  /// A sample is not a finite number.
   case notFinite
-  /// The median of what is divided is not above zero: noise is larger than the cost.
+  /// The dividend's median is not above zero: noise is larger than the cost.
   case dividend
-  /// The same of what it is divided by.
+  /// The divisor's median is not above zero.
   case divisor
   /// The quotient is larger or smaller than a number can be.
   case outOfRange
-  /// The interval reaches down to zero, or has no upper bound: the rounds disagree by more than the cost.
+  /// The interval reaches down to zero, or has no upper bound: the rounds differ by more than the cost.
   case unbounded
 }
 
@@ -40,11 +40,11 @@ extension RatioUnknown: CustomStringConvertible {
   func text(dividend: String, divisor: String) -> String {
     switch self {
     case .noCommonRound: "no round has samples of both"
-    case .notFinite: "a sample is no finite number"
+    case .notFinite: "a sample is not a finite number"
     case .dividend: "\(dividend) is not above zero, so it is not a cost"
     case .divisor: "\(divisor) is not above zero, so it is not a cost"
     case .outOfRange: "the costs are too far apart for a ratio"
-    case .unbounded: "the rounds disagree by more than the cost, so that its interval has no bounds"
+    case .unbounded: "the rounds differ by more than the cost, so the interval has no bounds"
     }
   }
 }

@@ -3,7 +3,7 @@
 // The rounds of two runs do not belong together: each run's are drawn from that run's own circumstances. Each round
 // counts once, by its median, since samples of a round resemble each other. The interval is that of the rank sum
 // (`RankSum`), on ratios instead of differences: costs span orders of magnitude, and what disturbs a round multiplies.
-// It needs no replicates, so it can be as strict as many cells at once ask for.
+// It needs no replicates, so its confidence can be as high as a comparison of many cells needs.
 
 /// The ratio of a cell's medians in two runs, with an interval from their rounds.
 struct RunRatio: Equatable {
@@ -41,7 +41,7 @@ struct RunRatio: Equatable {
     guard
       let outside = RankSum(first: first.count, second: second.count).pairsOutside(confidence: confidence)
     else { return nil }
-    // A cost that noise put at or below zero may be as small as can be; the ratio of two such costs could be anything.
+    // A cost that noise put at or below zero may be arbitrarily small; the ratio of two such costs could be anything.
     var (low, high): ([Double], [Double]) = ([], [])
     for below in first {
       for above in second {
@@ -55,7 +55,7 @@ struct RunRatio: Equatable {
     return bounds.0 > 0 && bounds.1.isFinite ? Interval(bounds.0, bounds.1) : nil
   }
 
-  /// The median of each round, or of each so many neighbouring rounds.
+  /// The median of each round, or of each group of neighbouring rounds.
   private static func blocks(_ rounds: [[Double]]) -> [Double] {
     let count = min(rounds.count, mostBlocks)
     return (0..<count).compactMap { block in

@@ -1,6 +1,6 @@
 // Random numbers that a seed repeats: for the order of cells and for the bootstrap. Method: SplitMix64 (Steele, Lea and
-// Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Streams are told apart by FNV-1a, so that what
-// one comparison draws does not depend on which others there are.
+// Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). The name of a stream is hashed by FNV-1a into
+// its seed, so that the draws of one comparison do not depend on the others.
 
 /// A random number generator that gives the same numbers for the same seed.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {

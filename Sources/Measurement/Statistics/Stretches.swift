@@ -1,6 +1,7 @@
-// Stretches of a run: rounds that follow each other. What a cell costs changes from one moment to the next (the other
+// Stretches of a run: rounds that follow each other. A cell's cost changes from one moment to the next (the other
 // thread of a core is busy, a neighbour of the host works), for longer than a round lasts. So rounds resemble the ones
-// before, and their number alone says too much. Stretches are longer than rounds, and show how moments differ.
+// before, and an interval from their number alone is too narrow. Stretches are longer than rounds, and show how moments
+// differ.
 //
 // Two methods, both for few units:
 // - Batch means (Law, "Simulation Modeling and Analysis", 9.5.3): the medians of a few stretches are nearly independent
@@ -42,12 +43,12 @@ struct Stretches {
     return (0..<count).map { $0 * rounds / count..<($0 + 1) * rounds / count }
   }
 
-  /// How far from a figure its interval reaches by what the batches differ; nil where one of them has no such figure.
+  /// How far a figure's interval reaches to either side, by the batches; nil if one of them has no such figure.
   func reach(confidence: Double, of figure: (Double, Double) -> Double) -> Double? {
     Self.reach(of: batches.map { figure($0.first, $0.second) }, confidence: confidence)
   }
 
-  /// The same of figures of stretches.
+  /// How far the interval of a mean of these figures reaches to either side; nil if they give none.
   static func reach(of values: [Double], confidence: Double) -> Double? {
     guard values.count > 1, values.allSatisfy(\.isFinite) else { return nil }
     let count = Double(values.count)

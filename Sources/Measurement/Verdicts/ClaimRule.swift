@@ -1,31 +1,31 @@
-// A claim of 2018 as a value: who made it, what must be so for a measurement to say anything of it, and what decides
+// A claim of 2018 as a value: its source, the conditions without which it cannot be judged, and the rule that decides
 // it.
 //
 // The figures of 2018 are hypotheses. A rule turns a claim into a tolerance for a measured figure: the claim holds
 // where the figure's whole interval lies inside, does not hold where it lies outside, and is not decided where it lies
-// across the edge. Estimates made in a mail are taken to a factor of two. Each claim stands in a file of its own, in
-// the folder Claims.
+// across the edge. Estimates made in a mail are taken to a factor of two. Each claim has a file of its own in the
+// folder Claims.
 
-/// What was claimed, and how a measurement decides it.
+/// A claim, and the rule by which a measurement decides it.
 struct ClaimRule: Sendable {
   let source: Source
   /// The claim in a few words.
   let wording: String
-  /// What must be so for the figures to say anything of it; the first that is missing is named first.
+  /// The conditions without which figures say nothing about the claim; the first that is missing is named first.
   let needs: [Need]
-  /// What still counts as what was claimed, and why; without a full stop.
+  /// Which figures still count as what was claimed, and why; without a full stop.
   let tolerance: String
-  /// Whether the length of a path, in instructions, says something of it.
+  /// Whether the number of instructions on a path says something about the claim.
   ///
-  /// It does where two ways through KVM are compared. It says nothing of what a trap, a write or a branch costs in
-  /// time.
+  /// It does where two paths through KVM are compared. It does not show the time of a trap, a write or a branch.
   var isAboutPaths = false
   /// How many comparisons share its error of 5 % (Bonferroni).
   var comparisons: @Sendable (BenchRecord) -> Int = { _ in 1 }
-  /// What the figures say.
+  /// Judges the figures.
   let judge: @Sendable (Evidence) throws(Evidence.Missing) -> Ruling
-  /// What a real kernel's figures say where they are a second witness; nil for a claim that is not about what kernels
-  /// do, and for one whose own rule has them.
+  /// The rule for a real kernel's figures as a second witness.
+  ///
+  /// Nil for a claim that is not about the work of kernels, and for one whose own rule uses those figures.
   var kernel: Kernel?
 
   /// The rule for the figures of a real kernel.
@@ -54,14 +54,14 @@ struct ClaimRule: Sendable {
   }
 }
 
-/// What a rule finds, before what the claim needs is looked at.
+/// The result of a rule, before the claim's conditions are checked.
 struct Ruling {
   /// `holds`, `doesNotHold` or `notDecided`.
   var outcome: BenchReport.Verdict.Outcome
   var findings: [Evidence.Finding]
   /// Without a full stop.
   var reason: String
-  /// What instruction counts say instead where most of what is compared is microcode; without a full stop.
+  /// The reason by instruction counts, where most of the compared work is microcode; without a full stop.
   var ownCode: String?
 }
 

@@ -9,7 +9,7 @@ extension Evidence {
     let bare: CellRecord
   }
 
-  /// An empty entry by a system call of today; nil where none was measured.
+  /// An empty entry by a system call without isolated page tables; nil if none was measured.
   var emptyCall: CellRecord? {
     all { $0.isEmptyEntry && $0.entry.isSystemCall && $0.entry != Entry.isolated }.first
   }
@@ -35,13 +35,13 @@ extension Evidence {
     }.first
   }
 
-  /// Two writes that end there, by this entry, or by the first that was measured.
+  /// The cells of two writes that end in this place, with this entry or the first that was measured.
   func writes(endedBy place: CellRecord.Place, by entry: Entry? = nil) throws(Missing) -> Writes {
     let cell = try writer(endedBy: place, entry: entry.map(Known.known))
     return Writes(writing: cell, bare: try bare(for: cell))
   }
 
-  /// Two writes that KVM ends, by the entry of 2018 where that was measured, else by another system call.
+  /// The cells of two writes that KVM ends, with the entry of 2018 if that was measured, else another system call.
   func twoTraps() throws(Missing) -> Writes {
     if let isolated = try? writes(endedBy: .kvm, by: .isolated) { return isolated }
     for entry in Entry.allCases where entry.isSystemCall {
@@ -50,9 +50,9 @@ extension Evidence {
     return try writes(endedBy: .kvm)
   }
 
-  /// The guest whose two writes at each entry end there.
+  /// The guest whose two writes at each entry end in this place.
   ///
-  /// Where KVM ends them they are of SPEC_CTRL itself, if it traps a guest that writes only 0; else of the stand-in.
+  /// Writes that KVM ends are of SPEC_CTRL itself if KVM traps a guest that writes only 0, else of the stand-in.
   func writer(endedBy place: CellRecord.Place, entry: Known<Entry>? = nil) throws(Missing) -> CellRecord {
     let fits = { (cell: CellRecord) in entry == nil || cell.entry == entry }
     if place == .kvm, let zero = all(where: { $0.isZeroWriter && $0.place == .kvm && fits($0) }).first { return zero }
@@ -63,9 +63,9 @@ extension Evidence {
     }
   }
 
-  /// What two writes that KVM ends cost more than two that reach the register.
+  /// How much more two writes that KVM ends cost than two that reach the register.
   ///
-  /// By the entry of 2018 where that was measured: the same entry is in both.
+  /// Both use the same entry: that of 2018 if it was measured.
   func trapsInPlaceOfWrites() throws(Missing) -> Finding {
     var missing: Missing?
     for entry in [.isolated, nil] as [Entry?] {
@@ -89,13 +89,13 @@ extension Evidence.Finding {
     return found
   }
 
-  /// What a cost makes of another when it is added to that: (base + cost) / base.
+  /// The factor by which an added cost raises a base: (base + cost) / base.
   ///
-  /// From the ends of both intervals, so that it holds with the confidence of both together.
+  /// The interval comes from the ends of both intervals, so it holds with the confidence of both together.
   static func raised(_ name: String, by cost: Self, over base: Self) throws(Evidence.Missing) -> Self {
     guard base.interval.lower > 0, base.figure.value > 0 else {
       throw Evidence.Missing(
-        outcome: .notDecided, reason: "noise leaves \(base.figure.name) without a value above zero")
+        outcome: .notDecided, reason: "\(base.figure.name) is not above zero: the noise is larger than the cost")
     }
     let (low, high) = (cost.interval.lower, cost.interval.upper)
     let interval = Interval(
@@ -107,7 +107,7 @@ extension Evidence.Finding {
       interval: interval, confidence: min(cost.confidence, base.confidence), rounds: min(cost.rounds, base.rounds))
   }
 
-  /// The figure with its name, as it stands in a list.
+  /// The figure with its name, for a list.
   var named: String { "\(figure.name) \(text)" }
 }
 
@@ -115,8 +115,8 @@ extension [Evidence.Finding] {
   /// The figures with their names.
   var list: String { map(\.named).joined(separator: ", ") }
 
-  /// The same as an aside behind what was judged; empty for none.
-  var aside: String { isEmpty ? "" : "; beside that: \(list)" }
+  /// The list as an aside after the judged figures; empty if there are none.
+  var aside: String { isEmpty ? "" : "; also measured: \(list)" }
 }
 
 extension CellRecord {
@@ -126,14 +126,14 @@ extension CellRecord {
   /// Whether its guest writes only 0 to SPEC_CTRL, twice at each entry.
   var isZeroWriter: Bool { workload == .ibrsZero && !isPrimitive && neighbour == nil && writesSpecCtrl }
 
-  /// What a guest writes whose writes KVM ends, in words.
+  /// Which MSR the guest writes, in words, for a cell whose writes KVM ends.
   var whatIsWritten: String {
     writesStandIn
       ? "KVM ends writes of \(MSR.standIn), which stands in for the register"
       : "KVM ends writes of 0 to the register itself"
   }
 
-  /// Whether a guest that writes is there for writes that end in this place.
+  /// Whether a cell of a guest that writes was planned for writes that end in this place.
   func isToEnd(in place: Place) -> Bool {
     switch place {
     case .hardware: writesSpecCtrl && policy == .passthrough

@@ -1,20 +1,20 @@
-// What verdicts are made from: the cells that a claim needs, the figures they give, and what is missing.
+// The evidence for verdicts: the cells that a claim needs, their figures, and what is missing.
 
 import Registers
 
-/// The measured cells, asked for by what they are.
+/// Finds the measured cells of a kind, and their figures.
 struct Evidence {
   let record: BenchRecord
   /// The confidence of each interval.
   let confidence: Double
 
-  /// The evidence for a claim whose error of 5 % is shared out over so many comparisons (Bonferroni).
+  /// The evidence for a claim whose error of 5 % is shared by this many comparisons (Bonferroni).
   init(_ record: BenchRecord, sharing comparisons: Int = 1) {
     self.record = record
     confidence = 1 - 0.05 / Double(max(1, comparisons))
   }
 
-  /// What a claim needs and the record does not have, with the figures that could be had without it.
+  /// Something that a claim needs and the record does not have, with the figures that are known without it.
   struct Missing: Error {
     /// `cannotBeTested` where this host cannot do it, `notDecided` where the samples leave it open, else `notMeasured`.
     var outcome = BenchReport.Verdict.Outcome.notMeasured
@@ -39,8 +39,9 @@ struct Evidence {
     try find(what, where: matches, tried: matches)
   }
 
-  /// The same; where there is none, a cell that `tried` to be one tells why: what becomes of an instruction is known
-  /// only when it was measured.
+  /// The first measured cell of this kind; if there is none, a cell that `tried` accepts gives the reason.
+  ///
+  /// Where an instruction ends is known only after it was measured.
   func find(
     _ what: String, where matches: (CellRecord) -> Bool, tried: (CellRecord) -> Bool
   ) throws(Missing) -> CellRecord {
@@ -91,7 +92,7 @@ struct Evidence {
     return finding(name, estimate.ratio, estimate.interval, unit: "x", rounds: estimate.rounds)
   }
 
-  /// What a cell costs more than another, in the clock's unit.
+  /// How much more a cell costs than another, in the clock's unit.
   func difference(
     _ name: String, _ cell: CellRecord, minus baseline: CellRecord
   ) throws(Missing) -> Finding {
@@ -101,7 +102,7 @@ struct Evidence {
     return finding(name, estimate.difference, estimate.interval, unit: record.environment.unit, rounds: estimate.rounds)
   }
 
-  /// What a cell costs, in the clock's unit.
+  /// The cost of a cell, in the clock's unit.
   func cost(_ name: String, _ cell: CellRecord) throws(Missing) -> Finding {
     guard let estimate = record.estimates.cost(cell, confidence: confidence) else {
       throw Missing(reason: "no round holds \(cell.id)")
@@ -109,7 +110,7 @@ struct Evidence {
     return finding(name, estimate.difference, estimate.interval, unit: record.environment.unit, rounds: estimate.rounds)
   }
 
-  /// What cells cost, each in the result of its mode.
+  /// The costs of cells, each from the result of its mode.
   func instructions(_ cells: [(mode: SpecCtrlMode, cell: CellRecord)]) throws(Missing) -> [Double] {
     var costs: [Double] = []
     for (mode, cell) in cells {
@@ -128,7 +129,7 @@ struct Evidence {
       estimate = try RunRatio(of: cell.settledRounds, over: baseline.settledRounds, confidence: confidence)
     } catch {
       throw Missing(
-        outcome: .notDecided, reason: "\(cell.id) in one result over that in another is not known: \(error)")
+        outcome: .notDecided, reason: "the ratio of \(cell.id) in two results is not known: \(error)")
     }
     guard let interval = record.environment.isExact ? Interval(estimate.ratio, estimate.ratio) : estimate.interval
     else {
@@ -138,9 +139,9 @@ struct Evidence {
     return finding(name, estimate.ratio, interval, unit: "x", rounds: estimate.rounds)
   }
 
-  /// What a cell costs without its baseline loop, in the clock's unit.
+  /// The cost of a cell without its loop, in the clock's unit.
   ///
-  /// Subtracted is the cell's own baseline, or else the empty loop, `bare` without user mode.
+  /// The loop is the cell's own baseline, or else the empty loop, `bare` without user mode.
   func netCost(_ name: String, _ cell: CellRecord) throws(Missing) -> Finding {
     let own = cell.baselineUse == .subtract ? cell.baseline : nil
     let loop = try find("the empty loop (\(own ?? "bare without user mode"))") {
@@ -183,10 +184,10 @@ extension Evidence.Finding {
   enum Position {
     case inside
     case outside
-    /// Across its edge: more measuring would tell.
+    /// Across its edge: more rounds may decide it.
     case across
 
-    /// What stands between the interval and the tolerance: "KVM's interval lies within 1.5 to 6".
+    /// The words between interval and tolerance: "KVM's interval lies within 1.5 to 6".
     var text: String {
       switch self {
       case .inside: "lies within"
@@ -242,14 +243,14 @@ extension CellRecord {
     isSystemCall && mitigations.contains { kernel?.taken == .known($0) }
   }
 
-  /// What its guest does, in a few words.
+  /// The work of its guest, in a few words.
   var load: String {
     "\(workload)/\(entry) at \(writesPerEntry) writes and \(exitsPerEntry) \(exitsPerEntry == 1 ? "exit" : "exits")"
   }
 }
 
 extension CellRecord.Place {
-  /// The place as it stands in a sentence.
+  /// The place, for a sentence.
   package var text: String {
     switch self {
     case .hardware: "the hardware"
@@ -272,6 +273,6 @@ extension CellRecord.Status {
 }
 
 extension String {
-  /// The text without a full stop at its end, to stand inside a sentence.
+  /// The text without a full stop at its end, for use inside a sentence.
   var withoutFullStop: String { hasSuffix(".") ? String(dropLast()) : self }
 }

@@ -12,14 +12,14 @@ enum Need: Hashable, Sendable {
   case hardwareWithoutIBRSAll
   /// VMX's own MSR lists, which only a changed kvm-intel uses for this register.
   case hardwareLists
-  /// KVM's own exit path in two forms: with the conditional restore, and with something else in its place.
+  /// Results of two forms of KVM's own exit path: with the conditional restore, and with something else in its place.
   case severalModes
-  /// Hardware that shadows the register, so that a guest's writes change what it may change and make no exit.
+  /// Hardware that shadows the register: a guest's writes change only the bits that it owns, without an exit.
   case hardwareShadow
   /// A clock that counts time.
   case clockOfTime
 
-  /// That it is not there.
+  /// A condition that does not hold.
   struct Lack {
     let need: Need
     let outcome: BenchReport.Verdict.Outcome
@@ -29,7 +29,7 @@ enum Need: Hashable, Sendable {
     var hidesFigures: Bool { need == .specCtrl }
   }
 
-  /// What is missing; nil where the condition holds.
+  /// The condition as missing in a record; nil if it holds.
   func lack(in record: BenchRecord) -> Lack? {
     switch self {
     case .hardwareVirtualisation:
@@ -41,20 +41,20 @@ enum Need: Hashable, Sendable {
       switch record.host.speculation.hasIBRSAll {
       case false?: return nil
       case true?: return lack(of: "hardware without IBRS_ALL", "this host has it")
-      case nil: return lack(of: "hardware without IBRS_ALL", "nobody says whether this host has it")
+      case nil: return lack(of: "hardware without IBRS_ALL", "it is unknown whether this host has it")
       }
     case .hardwareLists:
       guard !record.modes.contains(.lists) else { return nil }
       return lack(
         of: "VMX's own MSR lists",
-        "KVM does not use them for this register here: autoload is a model of them, four ioctls around each KVM_RUN, and "
-          + "manual a model of switching by hand, with two")
+        "KVM does not use them for this register here: autoload models them with four ioctls around each KVM_RUN, and "
+          + "manual models switching by hand with two")
     case .severalModes:
       guard record.modes.count < 2 else { return nil }
       let way = record.modes.first.map { " (\($0.summary))" } ?? ""
       return lack(
-        of: "what KVM does at the exits of every guest",
-        "this host's KVM was measured in one form\(way): manual is a model of it around KVM_RUN")
+        of: "KVM's work at the exits of every guest",
+        "KVM was measured in one form only\(way): manual models that work around KVM_RUN")
     case .hardwareShadow:
       guard !record.modes.contains(.maskAndShadow), !record.host.usesVirtualSpecCtrl else { return nil }
       return lack(
@@ -69,12 +69,12 @@ enum Need: Hashable, Sendable {
   private func lack(
     of what: String, _ instead: String, outcome: BenchReport.Verdict.Outcome = .cannotBeTested
   ) -> Lack {
-    Lack(need: self, outcome: outcome, reason: "the claim is about \(what), and \(instead)")
+    Lack(need: self, outcome: outcome, reason: "the claim is about \(what), but \(instead)")
   }
 }
 
 extension [Need.Lack] {
-  /// What becomes of a claim that lacks these; nil for one that lacks nothing.
+  /// The outcome of a claim that lacks these conditions; nil if it lacks none.
   ///
   /// A software KVM decides nothing, whatever else is missing.
   var outcome: BenchReport.Verdict.Outcome? {
@@ -83,7 +83,7 @@ extension [Need.Lack] {
 }
 
 extension BenchRecord {
-  /// How KVM switched the register while this was measured, in its own mode first.
+  /// The modes in which KVM switched the register in this record and those of other modes, this record's first.
   var modes: [SpecCtrlMode] { ofOneHost.compactMap { $0.host.specCtrlMode?.value }.uniqued }
 
   /// This record, and those of the other modes whose clock counts the same.
@@ -98,17 +98,17 @@ extension BenchRecord {
 }
 
 extension BenchReport {
-  /// Why a result cannot stand beside one of this host, as that of another mode of KVM's; nil where it can.
+  /// Why this result cannot be used as that of another mode of KVM on a host; nil if it can.
   package func refusal(beside host: HostReport) -> String? {
     if !msr.isSpecCtrl { return "it is about \(msr.name), not about IA32_SPEC_CTRL" }
     guard let own = host.specCtrlMode?.value, let mode = self.host.specCtrlMode?.value else {
-      return "one of the two hosts has no kvm-intel that says how it switches IA32_SPEC_CTRL"
+      return "one of the two results does not say how kvm-intel switches IA32_SPEC_CTRL"
     }
     if mode == own {
       return "KVM switches IA32_SPEC_CTRL \(own.summary) in both: load kvm-intel with another spec_ctrl_mode"
     }
     let same = self.host.cpu == host.cpu && self.host.kernel == host.kernel && self.host.module == host.module
-    return same ? nil : "it is of another host, kernel or microcode"
+    return same ? nil : "it is from another host, kernel or microcode"
   }
 }
 

@@ -1,7 +1,7 @@
 // From the claims to the verdicts: what all rules have in common.
 
 extension BenchReport.Verdict {
-  /// The verdict on a claim from what was measured, and what the clock's figures are doubted for.
+  /// The verdict on a claim from a record; `doubtOfClock` says why the clock cannot be believed.
   init(on claim: BenchReport.Claim, from record: BenchRecord, doubtOfClock: String?) {
     let rule = claim.rule
     let lacks = rule.needs.compactMap { $0.lack(in: record) }
@@ -16,7 +16,7 @@ extension BenchReport.Verdict {
       return
     }
     let own = Judgement(lacks, record, rule, sharing: rule.comparisons(record), rule.judge)
-    // What lacks is said once.
+    // The missing conditions are named once.
     let kernel = rule.kernel.flatMap { kernel in
       record.measuresKernels
         ? Judgement(lacks, record, rule, sharing: kernel.comparisons(record), tellsLacks: false, kernel.judge) : nil
@@ -32,10 +32,10 @@ extension BenchReport.Verdict {
   }
 }
 
-/// What a rule makes of one kind of guest.
+/// The judgement of a rule on one kind of guest.
 private struct Judgement {
   let outcome: BenchReport.Verdict.Outcome
-  /// What the figures say, whatever the claim lacks here; nil where there are none.
+  /// The outcome by the figures, whatever conditions are missing; nil if there are no figures.
   let byFigures: BenchReport.Verdict.Outcome?
   let figures: [BenchReport.Figure]
   let reason: String
@@ -50,7 +50,7 @@ extension Judgement {
       self = Self(try judge(Evidence(record, sharing: comparisons)), lacks, record, rule, tellsLacks)
     } catch {
       let reasons = (tellsLacks ? lacks.map(\.reason) : []) + [error.reason]
-      // What this host cannot do at all is said, where else only its clock is wrong.
+      // If this host cannot do it at all, that outranks a clock of the wrong kind.
       let isImpossible = error.outcome == .cannotBeTested && !record.host.isSoftwareKVM
       self = Self(
         outcome: isImpossible ? error.outcome : lacks.outcome ?? error.outcome, byFigures: nil, figures: error.figures,
@@ -77,24 +77,24 @@ extension Judgement {
       reason: reason.asSentence)
   }
 
-  /// What is said of the figures of a claim that lacks something.
+  /// The text about the figures of a claim whose conditions are not all met.
   private static func told(
     _ ruling: Ruling, _ lacks: [Need.Lack], _ record: BenchRecord, _ rule: ClaimRule
   ) -> String {
     guard record.environment.isExact else { return "here it \(ruling.outcome.text): \(ruling.reason)" }
-    // Of a time that was not measured there is nothing to judge.
+    // A time that was not measured cannot be judged.
     guard rule.isAboutPaths else {
-      return "an instruction count says nothing of that: "
+      return "an instruction count does not decide that: "
         + ruling.findings.map { "\($0.figure.name) \($0.text)" }.joined(separator: ", ")
     }
     if let ownCode = ruling.ownCode { return ownCode }
     let subject = lacks.allSatisfy { $0.need == .clockOfTime } ? "it" : "the model"
-    return "by path lengths \(subject) \(ruling.outcome.text): \(ruling.reason)"
+    return "judged by path lengths, \(subject) \(ruling.outcome.text): \(ruling.reason)"
   }
 }
 
 extension BenchReport.Verdict.Outcome {
-  /// The outcome as a person says it.
+  /// The outcome in words.
   public var text: String {
     switch self {
     case .holds: "holds"
@@ -111,7 +111,7 @@ extension HostReport {
   /// Whether its KVM virtualises without VMX and SVM.
   package var isSoftwareKVM: Bool { module == "kvm_pvm" }
 
-  /// What is to be known about a host whose exits are not those of VMX or SVM on bare metal; nil where they are.
+  /// A caveat about a host whose exits are not those of VMX or SVM on bare metal; nil if they are.
   package var caveat: String? {
     let virtualisation: String? =
       switch module {
@@ -141,7 +141,7 @@ extension BenchRecord {
 }
 
 extension Evidence.Finding {
-  /// Why its interval decides nothing: it stands on too few rounds, or hosts.
+  /// Why its interval decides nothing: it is based on too few rounds, or hosts.
   fileprivate func lack(of unit: BenchRecord.Unit) -> String {
     let needed = unit.fewest(confidence: confidence)
     let measured = rounds == 1 ? "\(unit.name.one) was" : "\(unit.name.many) were"
@@ -150,7 +150,7 @@ extension Evidence.Finding {
       case .rounds: "give --rounds \(needed), or more --time"
       case .hosts: "measure more hosts of the class"
       }
-    return "only \(rounds) \(measured) measured, and "
+    return "only \(rounds) \(measured) measured, but "
       + "\(Decimal.text(confidence * 100, digits: confidence > 0.95 ? 2 : 0)) % confidence needs \(needed): \(advice)"
   }
 }

@@ -7,7 +7,7 @@ import Registers
 public struct BenchOverview {
   private let results: [(name: String, report: BenchReport)]
 
-  /// These benchmarks, with what each is called.
+  /// These benchmarks, each with its name.
   public init(_ results: [(name: String, report: BenchReport)]) { self.results = results }
 
   /// The tables.
@@ -15,7 +15,7 @@ public struct BenchOverview {
     Document([
       Document.Section("The hosts and what to use there", [.table(hosts)]),
       Document.Section(
-        .init("What each policy costs", note: "For each entry of the kernel; x is over a bare entry."), [.table(costs)]),
+        .init("What each policy costs", note: "Per kernel entry; x is the factor over a bare entry."), [.table(costs)]),
       Document.Section("The claims of 2018", [.table(claims)]),
     ])
   }
@@ -68,7 +68,7 @@ public struct BenchOverview {
       })
   }
 
-  /// A cell's cost, and what that is over its baseline.
+  /// A cell's cost, and its ratio to the baseline's.
   private func text(of cell: BenchReport.Cell, in report: BenchReport) -> String {
     let ratio = report.comparison(of: cell).map { " (\(Decimal.ratio($0.ratio)) x)" } ?? ""
     return "\(Decimal.cost(cell.summary?.median)) \(report.unit)\(ratio)"

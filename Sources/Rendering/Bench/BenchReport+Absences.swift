@@ -1,4 +1,4 @@
-// What a benchmark did not measure: counted for a person who reads quickly, by id for one who asks for it.
+// The cells that a benchmark did not measure: counted in the short report, by id in the long one.
 
 import Measurement
 import Registers
@@ -12,7 +12,7 @@ extension BenchReport {
     }
   }
 
-  /// The same without ids: how many cells lack what.
+  /// The number of cells that were not measured, for each reason.
   var absenceCounts: [String] {
     let absent = cells.filter { !$0.isMeasured }
     return absent.map(whyAbsent).uniqued.map { why in
@@ -22,7 +22,7 @@ extension BenchReport {
     }
   }
 
-  /// What was not measured, in a sentence: "48 cells need SPEC_CTRL, 3 more were not measured."; nil for nothing.
+  /// The cells that were not measured, in a sentence: "48 cells need SPEC_CTRL, 3 more were not measured.", or nil.
   var absenceSummary: String? {
     let absent = cells.filter { !$0.isMeasured }
     let lacking = absent.count(where: needsSpecCtrl)
@@ -40,8 +40,8 @@ extension BenchReport {
     (cell.status == .measured ? "not reached" : cell.status.rawValue) + (cell.reason.map { ", \($0)" } ?? "")
   }
 
-  /// Whether it was not measured because guests have no IA32_SPEC_CTRL here: its policy does not work without, or it
-  /// writes the register.
+  /// Whether it was not measured because guests have no IA32_SPEC_CTRL here: its policy needs the register, or its
+  /// guest writes it.
   private func needsSpecCtrl(_ cell: Cell) -> Bool {
     guard cell.status == .unsupported, host.specCtrlProof?.works == false else { return false }
     return host.policies?[cell.policy]?.works == false || cell.msr == .known(.specCtrl)

@@ -30,7 +30,7 @@ extension BenchReport {
       )
     }
     if breakEven.models.contains(where: { [$0.base, $0.perWrite, $0.perExit].contains { $0 < 0 } }) {
-      caveats.append("? is not known: the fit gives less than zero, so the noise is larger than the cost.")
+      caveats.append("? means not known: the fit gives less than zero, so the noise is larger than the cost.")
     }
     return caveats
   }

@@ -4,7 +4,7 @@ import Measurement
 import Registers
 
 extension BenchReport {
-  /// What the guests of one kernel entry cost, and what that is over a bare entry; and their exits.
+  /// The costs of guests with one kernel entry, their ratios to a bare entry, and their exits.
   func policySections(entry: Known<Entry>) -> [Document.Section] {
     let cells = workloadCells.filter { $0.entry == entry }
     return [
@@ -21,14 +21,14 @@ extension BenchReport {
     ].compactMap(\.self)
   }
 
-  /// What single instructions cost under each policy; nil where none was measured.
+  /// The costs of single instructions under each policy; nil if none was measured.
   var primitivePolicySection: Document.Section? {
     let cells = primitiveCells.filter { $0.workload != .bare }
     guard !cells.isEmpty else { return nil }
     return Document.Section(
       .init(
-        "Cost of single instructions by policy", remark: ", \(unit), the loop around them taken off",
-        note: "\(unit.capitalised); the loop around them is taken off."),
+        "Cost of single instructions by policy", remark: ", \(unit), without the loop around them",
+        note: "\(unit.capitalised), without the loop around them."),
       [.table(byPolicy("primitive", cells, netCostText))])
   }
 
@@ -52,7 +52,7 @@ extension BenchReport {
     return Decimal.ratio(comparison.ratio) + company(in: comparison)
   }
 
-  /// What a cell is compared with where that is no bare entry: a bystander beside a neighbour, with itself alone.
+  /// " alone" for a bystander beside a neighbour, which is compared with itself alone, not with a bare entry.
   func company(in comparison: Comparison) -> String {
     cell(comparison.baseline).map { $0.workload == .bare ? "" : " alone" } ?? ""
   }

@@ -6,11 +6,11 @@ import Registers
 extension BenchReport {
   /// How much of a result a document shows.
   public enum Detail: Comparable, Sendable {
-    /// The tables by policy, what was not measured in numbers, the verdicts and the break-even.
+    /// The tables by policy, the number of cells not measured, the verdicts and the break-even.
     case brief
-    /// Each cell by itself, too, with its id, its interval and its samples.
+    /// Also each cell by itself, with its id, its interval and its samples.
     case verbose
-    /// The interval of each ratio, the figures behind the verdicts and the sources of the claims, too.
+    /// Also the interval of each ratio, the figures behind the verdicts and the sources of the claims.
     case whole
   }
 
@@ -81,7 +81,7 @@ extension BenchReport {
         + (company.isEmpty ? [] : [.list(caption: Self.companyTitle, company)]))
   }
 
-  /// What bystanders pay, where the cells are not shown.
+  /// The costs of bystanders, if the cells are not shown.
   private func companySection(entry: Known<Entry>) -> Document.Section? {
     let company = companyLines(entry: entry)
     return company.isEmpty ? nil : Document.Section([.list(caption: Self.companyTitle, company)])
@@ -91,8 +91,8 @@ extension BenchReport {
     guard !primitiveCells.isEmpty else { return nil }
     return Document.Section(
       .init(
-        "Each single instruction", remark: ", the loop around it taken off",
-        note: "The loop around it is taken off."),
+        "Each single instruction", remark: ", without the loop around it",
+        note: "Without the loop around it."),
       [.table(primitiveTable)])
   }
 
@@ -113,7 +113,7 @@ extension BenchReport {
     )
   }
 
-  /// The figures that the verdicts stand on; nil where there are none.
+  /// The figures behind the verdicts; nil if there are none.
   private var figureSection: Document.Section? {
     var table = Table(right: [2, 3])
     table.add("claim", "figure", "value", "interval", "unit")

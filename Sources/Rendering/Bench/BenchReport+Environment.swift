@@ -19,7 +19,7 @@ extension BenchReport {
         ].compactMap(\.self))
   }
 
-  /// What was noted while it was measured.
+  /// The circumstances that were noted during the measurement.
   private var momentFacts: [Document.Fact] {
     func range(_ before: Double?, _ after: Double?, digits: Int, _ unit: String) -> String? {
       guard let before, let after else { return nil }
@@ -63,7 +63,7 @@ extension BenchReport {
         .command(words.joined(separator: " ")),
         .paragraph(
           """
-          The result does not record which guests, entries and policies were chosen on the command line. Where the \
+          The result does not record which guests, entries and policies were chosen on the command line. If the \
           tables above lack some, choose the others by --workload, --entry and --policy. The seed fixes the order of \
           the measurements and the draws of the intervals, not the noise.
           """),

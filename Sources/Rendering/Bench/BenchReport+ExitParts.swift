@@ -1,4 +1,4 @@
-// What an exit is made of, as a table.
+// The parts of an exit, as a table.
 
 import Measurement
 
@@ -9,6 +9,6 @@ extension BenchReport {
     var table = Table(right: [1, 2])
     table.add("part", unit, "95 % interval")
     for part in exitParts { table.add(part.name, Decimal.cost(part.cost), Decimal.costInterval(part.interval)) }
-    return Document.Section(Document.Heading("What an exit is made of"), [.table(table)])
+    return Document.Section(Document.Heading("The parts of an exit"), [.table(table)])
   }
 }

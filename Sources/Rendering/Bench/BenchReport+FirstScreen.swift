@@ -1,4 +1,4 @@
-// The first screen of a benchmark: what each policy costs whom, which to use, and what became of the claims. It fits a
+// The first screen of a benchmark: what each policy costs, which to use, and the verdicts on the claims. It fits a
 // terminal of 24 lines and 80 columns; everything else is in the whole report.
 
 public import Measurement
@@ -11,7 +11,7 @@ extension BenchReport {
   /// The height of the first screen, in lines.
   public static let firstScreenHeight = 24
 
-  /// What a person needs to choose a policy.
+  /// The figures and verdicts that a person needs to choose a policy.
   ///
   /// It shows as many warnings as there is room for, and counts the others.
   public var firstScreen: Document {
@@ -23,10 +23,10 @@ extension BenchReport {
     return conclusions(showing: 0, closing: closing(hidden: warnings.count))
   }
 
-  /// The same with every warning, for a page on which the rest follows.
+  /// The conclusions with every warning, for a page on which the rest follows.
   package var conclusions: Document { conclusions(showing: warnings.count, closing: caveats) }
 
-  /// The first screen with so many of the warnings.
+  /// The first screen with this many of the warnings.
   private func conclusions(showing shown: Int, closing: [String]) -> Document {
     var blocks: [Document.Block] = [.paragraph(Document.Paragraph(host.summary + (partial ? "; PARTIAL" : "")))]
     blocks += warnings.prefix(shown).map { .paragraph(Document.Paragraph($0 + ".", label: "WARNING: ", indent: 2)) }
@@ -38,7 +38,7 @@ extension BenchReport {
     return Document([Document.Section(blocks)])
   }
 
-  /// What each policy costs the guest that writes, the one that does not, and the host.
+  /// The cost of each policy for the guest that writes, for the one that does not, and for the host.
   private var whoPays: Table {
     var table = Table(right: [1, 2, 3, 4])
     table.add(
@@ -65,12 +65,12 @@ extension BenchReport {
     return table
   }
 
-  /// What is to be known before the figures are used.
+  /// What a reader must know before using the figures.
   private var caveats: [String] {
     [environment.isExact ? "Path lengths, not time." : nil, absenceSummary].compactMap(\.self)
   }
 
-  /// The same, with how many warnings are not shown, and where everything is.
+  /// The caveats, the number of warnings that are not shown, and the option that shows everything.
   private func closing(hidden: Int) -> [String] {
     let more = hidden < warnings.count ? " more" : ""
     return caveats + (hidden > 0 ? ["\(hidden)\(more) \(hidden == 1 ? "warning" : "warnings")."] : [])
@@ -89,7 +89,7 @@ extension Recommendation {
     return Document.Paragraph("\(choice); \(reason).", label: label, indent: 2)
   }
 
-  /// What is recommended, without the reason.
+  /// The recommended policy, without the reason.
   var choice: String {
     policy.map { "use \($0.text) (protects: \(protection?.value?.summary ?? protection?.text ?? "?"))" } ?? "none"
   }
@@ -102,7 +102,7 @@ extension CellRecord {
       "\(Decimal.count(count)) \(place.rawValue) \(abs(count - 1) < 0.0005 ? "exit" : "exits")"
     }
     guard let vmm = vmmExitsPerEntry else { return "?" }
-    // Half an exit tells one from none, whatever disturbs the count.
+    // Half an exit distinguishes one from none, even if the count is disturbed.
     if vmm > 0.5 { return exits(vmm, .vmm) }
     guard let kvm = kvmExitsPerEntry else { return "?" }
     return place == .kvm && kvm > 0.5 ? exits(kvm, .kvm) : "nothing"
@@ -110,7 +110,7 @@ extension CellRecord {
 }
 
 extension BenchReport.Verdict.Outcome {
-  /// The outcome in one of four words: what would have to be measured further is not decided.
+  /// The outcome in one of four short forms.
   var shortText: String {
     switch self {
     case .holds, .doesNotHold: text

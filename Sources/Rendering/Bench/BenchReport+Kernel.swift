@@ -1,4 +1,4 @@
-// What a real kernel's own work costs, in a table of its own, and what it says of the claims.
+// The costs of a real kernel's work, in a table of its own, and its verdict on the claims.
 
 import Measurement
 import Registers
@@ -14,10 +14,10 @@ extension BenchReport {
         "A Linux kernel's own work",
         remark: ", x open: over the same under passthrough; writes that reached the VMM, and exits, as KVM counts them",
         note: "x open: over the same under passthrough. Writes that reached the VMM, and exits, as KVM counts them."),
-      [.table(kernelTable), .list(caption: "What the kernels say of Spectre v2:", kernelLines)])
+      [.table(kernelTable), .list(caption: "What the kernels report about Spectre v2:", kernelLines)])
   }
 
-  /// What each work costs in each kernel under each policy.
+  /// The cost of each work in each kernel under each policy.
   private var kernelTable: Table {
     var table = Table(right: [4, 5, 6, 7, 8])
     table.add(["work", "told", "policy", "ends in", unit, "95 % interval", "x open", "writes", "KVM"])
@@ -33,7 +33,7 @@ extension BenchReport {
     return table
   }
 
-  /// What each kernel says, those that say the same together.
+  /// The report of each kernel; equal reports share a line.
   private var kernelLines: [String] {
     let kernels = kernelCells.compactMap(\.kernel)
     return kernels.map(\.mitigation).uniqued.flatMap { told in

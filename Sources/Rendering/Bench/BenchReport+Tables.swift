@@ -88,7 +88,7 @@ extension BenchReport {
 
   /// The caption of those lines.
   static let companyTitle =
-    "Beside a neighbour, mean over mean alone: what a bystander pays in all, its neighbour's turns too"
+    "Beside a neighbour, mean over the mean alone: a bystander's whole cost, with its neighbour's turns"
 
   /// Whether a cell's figure is not known.
   func isUnknown(_ figure: Unknown.What, of cell: Cell) -> Bool {
@@ -141,7 +141,7 @@ extension BenchReport {
       switch ended {
       case .precision: "every ratio known to \(Decimal.percent(precision ?? 0))"
       case .time: "the time was used up before every ratio was known to \(Decimal.percent(precision ?? 0))"
-      case .rounds: "as many rounds as were asked for"
+      case .rounds: "the requested number of rounds"
       case .cancelled: "cancelled"
       }
     let subject =
@@ -157,7 +157,8 @@ extension BenchReport {
       Document.Fact(
         "clock",
         "guest's time-stamp counter\(clock), "
-          + (reading == 0 ? "its own cost in no sample" : "\(Decimal.cycles(reading)) \(unit) per sample taken off")
+          + (reading == 0
+            ? "whose own cost is in no sample" : "\(Decimal.cycles(reading)) \(unit) per sample subtracted")
       ),
       Document.Fact("seed", "\(seed)"),
     ] + switching
@@ -183,9 +184,9 @@ extension CellRecord {
 }
 
 extension CellRecord {
-  /// What its guest does: "ibrs, 4 writes, 2 exits", "wrmsr of IA32_TSC_ADJUST", "chatty, neighbour on its CPU".
+  /// The work of its guest: "ibrs, 4 writes, 2 exits", "wrmsr of IA32_TSC_ADJUST", "chatty, neighbour on its CPU".
   ///
-  /// Writes and exits stand there where they are not the workload's own.
+  /// It has the writes and exits if they are not the workload's own.
   var label: String {
     func count(_ number: Int, _ one: String) -> String {
       "\(number) \(one)\(number == 1 ? "" : one.hasSuffix("h") ? "es" : "s")"

@@ -19,7 +19,7 @@ extension ReportComparison {
     document(threshold: threshold, bothWays: bothWays, verbose: verbose).text(width: width)
   }
 
-  /// The same as a document.
+  /// The comparison as a document.
   public func document(threshold: Double? = nil, bothWays: Bool = false, verbose: Bool = false) -> Document {
     func paragraphs(_ sentences: [String]) -> [Document.Block] { sentences.map { .paragraph(.init($0)) } }
     var sections = [Document.Section(paragraphs(conclusion(threshold: threshold, bothWays: bothWays)))]
@@ -117,7 +117,7 @@ extension ReportComparison {
         + "\($0.second.value?.summary ?? $0.second.text)."
     }
     var sentences = [modes, headline(threshold: threshold, bothWays: bothWays)].compactMap(\.self)
-    let consequence = threshold == nil ? "." : ", which no threshold allows."
+    let consequence = threshold == nil ? "." : ", which fails the gate at any threshold."
     func count(_ number: Int, _ what: String) -> String { "\(number) \(number == 1 ? "cell is" : "cells are") \(what)" }
     if !lost.isEmpty { sentences.append(count(lost.count, "lost") + consequence) }
     if !void.isEmpty { sentences.append(count(void.count, "void") + consequence) }
@@ -128,9 +128,9 @@ extension ReportComparison {
     guard judgesSomething else { return sentences }
     sentences.append(
       isExact
-        ? "\((unit ?? "ticks").capitalised) per iteration; they are counted, so the ratio alone decides."
+        ? "\((unit ?? "ticks").capitalised) per iteration; a count has no noise, so the ratio alone decides."
         : "\((unit ?? "ticks").capitalised) per iteration. The intervals hold for all \(cells.count + void.count) cells at once "
-          + "with \(Decimal.percent(confidence)) confidence, and allow for what the cells have in common."
+          + "with \(Decimal.percent(confidence)) confidence, and allow for a shift that all cells share."
     )
     return sentences
   }
@@ -140,8 +140,9 @@ extension ReportComparison {
     guard judgesSomething else {
       return cells.isEmpty
         ? "Nothing could be judged: no cell has a ratio."
-        : "Nothing could be judged: no cell has \(roundsNeeded) rounds in both, which \(cells.count + void.count) "
-          + "\(cells.count == 1 ? "cell needs" : "cells at once need"), and an interval. More --rounds or --time measure enough."
+        : "Nothing could be judged: no cell has an interval and the \(roundsNeeded) rounds in both that "
+          + "\(cells.count + void.count) \(cells.count == 1 ? "cell needs" : "cells at once need"). "
+          + "Measure with more --rounds or --time."
     }
     let slower = regressions(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
     let faster = improvements(threshold: threshold ?? 0).filter { threshold != nil || $0.differs }
@@ -149,7 +150,7 @@ extension ReportComparison {
     let worst = slower.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
     let judged = judgedCount(threshold: threshold, bothWays: bothWays)
     guard judged > 0 else {
-      return "None of \(cells.counted) could be judged by \(Decimal.percent(threshold ?? 0))."
+      return "None of \(cells.counted) could be judged at \(Decimal.percent(threshold ?? 0))."
     }
     let all =
       judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
@@ -158,13 +159,13 @@ extension ReportComparison {
     return "\(first); \(faster.count) became faster."
   }
 
-  /// A sentence about cells that changed as all did; nil for none.
+  /// A sentence about cells that changed no more than the others; nil for none.
   private var shiftText: String? {
     guard let shift, !shifted.isEmpty else { return nil }
     let change = shift < 1 ? "\(Decimal.percent(1 / shift - 1)) faster" : "\(Decimal.percent(shift - 1)) slower"
     return
-      "\(shifted.count) \(shifted.count == 1 ? "cell" : "cells") changed no more than the others did, which together "
-      + "became \(change): the machine may have done that, or the program. Measure both again, in turn."
+      "\(shifted.count) \(shifted.count == 1 ? "cell" : "cells") changed no more than the others did. All together "
+      + "became \(change), because of the machine or of the program: measure both again, in turn."
   }
 
   /// The cells whose intervals reach across the threshold.

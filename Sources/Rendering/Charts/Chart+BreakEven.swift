@@ -75,11 +75,11 @@ extension Chart {
     ]
   }
 
-  /// Where a mark's figure stands.
+  /// The position of a mark's figure.
   private enum LabelSide: String { case above, below, none }
 
-  /// Where the figures of one guest's marks stand: the highest above its mark, the lowest below; of the others, those
-  /// that are far from their neighbours, above.
+  /// The positions of the figures of one guest's marks: the highest above its mark, the lowest below; of the others,
+  /// those that are far from their neighbours, above.
   private static func labelSides(of costs: [Double]) -> [LabelSide] {
     let sorted = costs.indices.sorted { costs[$0] < costs[$1] }
     var sides = costs.map { _ in LabelSide.none }
@@ -92,7 +92,7 @@ extension Chart {
     return sides
   }
 
-  /// What the chart shows, in a sentence: which policy costs the least for how many writes.
+  /// The chart's title, a sentence: which policy costs the least for how many writes.
   private static func title(of breakEven: BreakEven, _ unit: String, exits: Int) -> String {
     let winners = breakEven.winners.filter { $0.exits == exits }.map { winner in
       let names = ([winner.policy] + winner.equals).map(\.text).joined(separator: ", ")
@@ -103,7 +103,7 @@ extension Chart {
     return "For \(guest) these cost the least: \(winners.joined(separator: ", then "))"
   }
 
-  /// How to read it, and which policies it does not have and why.
+  /// How to read the chart, which policies it leaves out, and why.
   private static func notDrawn(_ breakEven: BreakEven, _ report: BenchReport) -> String {
     let drawn = breakEven.models.map(\.policy)
     var notes = ["Lines: the fitted model. Marks: measurements. Dotted vertical lines: the cheapest policy changes."]
@@ -170,7 +170,7 @@ private struct ModelGroup {
 
   /// The groups, in the order of the models.
   static func all(of models: [BreakEven.Model], exits: [Int], mostWrites: Double) -> [Self] {
-    // Costs are linear: what is alike at the corners is alike between them.
+    // Costs are linear: models that agree at the corners agree between them.
     var corners: [(writes: Double, exits: Double)] = []
     for exits in [exits.min() ?? 0, exits.max() ?? 0] {
       for writes in [0, mostWrites] { corners.append((writes, Double(exits))) }

@@ -70,7 +70,7 @@ extension Chart {
       ])
   }
 
-  /// What the chart shows, in a sentence: what it takes to write the register at each entry, at best and at worst.
+  /// The chart's title, a sentence: the lowest and the highest cost of writing the register at each entry.
   private static func costTitle(of report: BenchReport, _ entry: Known<Entry>) -> String {
     let ratios = report.policyCosts.compactMap { cost -> (policy: String, ratio: Double)? in
       guard let writer = cost.writer, let cell = report.cell(writer.id) else { return nil }
@@ -83,7 +83,7 @@ extension Chart {
     return least.policy == most.policy ? first : "\(first), \(Decimal.ratio(most.ratio)) x under \(most.policy)"
   }
 
-  /// The policies of which nothing is drawn; nil for none.
+  /// A note on the policies that are not drawn; nil if all are.
   private static func unmeasured(_ report: BenchReport, _ drawn: [Known<PolicyName>]) -> String? {
     let absent = report.cells.map(\.policy).uniqued.filter { !drawn.contains($0) }
     return absent.isEmpty ? nil : "Not measured here: \(absent.map(\.text).joined(separator: ", "))."

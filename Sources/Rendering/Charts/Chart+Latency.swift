@@ -36,7 +36,7 @@ extension Chart {
     let (scale, axis) = logarithmic(all, room: 0.05)
     let x: JSONValue = [
       "field": "cycles", "type": "quantitative", "scale": scale, "axis": axis,
-      "title": .string("\(report.unit), logarithmic (each sample the mean of its iterations, the loop taken off)"),
+      "title": .string("\(report.unit), logarithmic (each sample is the mean of its iterations, without the loop)"),
     ]
     let y: JSONValue = [
       "field": "share", "type": "quantitative", "title": "share of the samples that cost no more, %",
@@ -65,7 +65,7 @@ extension Chart {
       ])
   }
 
-  /// What the chart shows, in a sentence: the cheapest exit of each kind.
+  /// The chart's title, a sentence: the cheapest exit of each kind.
   private static func title(of lines: [LatencyLine], _ unit: String) -> String {
     func least(_ end: CellRecord.Place) -> String? {
       lines.filter { $0.end == end && $0.median.isCost }.map(\.median).min().map(Decimal.cycles)

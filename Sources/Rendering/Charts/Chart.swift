@@ -8,9 +8,9 @@ import Registers
 
 /// A chart of a benchmark.
 public struct Chart: Equatable, Sendable {
-  /// The name of its file, without an extension.
+  /// The name of the chart's file, without an extension.
   public var name: String
-  /// What it shows, in a sentence.
+  /// The chart's conclusion, in a sentence.
   public var title: String
   /// The specification, to be encoded as JSON.
   public var specification: JSONValue

@@ -1,5 +1,5 @@
-// The same text in colours, for a terminal that has them. Colours repeat what the words say, so that text without them
-// loses nothing.
+// Renders a document as text in colours, for a terminal that has them. Colours repeat what the words say, so that text
+// without them loses nothing.
 // Facts: ECMA-48, 8.3.117 (SGR: 1 bold, 2 faint, 31 red, 32 green, 33 yellow, 0 none).
 
 extension Document {
@@ -24,8 +24,8 @@ private enum Colour: Int {
 
   func around(_ text: some StringProtocol) -> String { "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" }
 
-  /// The words that begin a line or end it, or stand behind a claim's number, and their colours; a longer phrase
-  /// before one that it begins with.
+  /// The words that begin or end a line, or follow a claim's number, and their colours; a longer phrase comes before
+  /// one that it begins with.
   static let words: [(word: String, colour: Colour)] = [
     ("DOES NOT HOLD", .red), ("HOLDS", .green), ("NOT POSSIBLE HERE", .faint), ("NOT DECIDED", .yellow),
     ("WARNING", .yellow), ("SLOWER", .red), ("FASTER", .green),
@@ -39,7 +39,7 @@ extension String {
   }
 
   private var colouredLine: String {
-    // A claim's number and two spaces may stand before the word.
+    // A claim's number and two spaces may precede the word.
     let start = first == "C" ? firstRange(of: "  ")?.upperBound ?? startIndex : startIndex
     for (word, colour) in Colour.words {
       if self[start...].hasPrefix(word) {

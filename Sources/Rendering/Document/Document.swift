@@ -15,7 +15,7 @@ public struct Document: Equatable, Sendable {
     self.sections = sections.filter { $0.heading != nil || !$0.blocks.isEmpty }
   }
 
-  /// Blocks that belong together; a blank line stands between two sections.
+  /// Blocks that belong together; a blank line separates two sections.
   public struct Section: Equatable, Sendable {
     public var heading: Heading?
     public var blocks: [Block]
@@ -113,7 +113,7 @@ public struct Document: Equatable, Sendable {
     package let claim: String
     package let outcome: BenchReport.Verdict.Outcome
     package let reason: String
-    /// What a second witness says of it; nil where there is none.
+    /// The verdict of a second witness; nil if there is none.
     package var second: String?
   }
 }

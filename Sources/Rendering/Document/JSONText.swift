@@ -7,7 +7,7 @@ extension Encodable {
   ///
   /// Keys are sorted, so that two results compare line by line; control characters are escaped.
   ///
-  /// - Throws: What `JSONEncoder` throws.
+  /// - Throws: The errors of `JSONEncoder`.
   package func jsonText() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -7,7 +7,7 @@
 struct OpenMetrics {
   private var lines: [String] = []
 
-  /// Adds gauges of one name; samples that are no finite numbers are left out, and so is a family without one.
+  /// Adds gauges of one name; samples that are not finite numbers are left out, and so is a family without any.
   mutating func family(_ name: String, _ help: String, _ samples: [(labels: [String: String], value: Double)]) {
     guard samples.contains(where: \.value.isFinite) else { return }
     lines += ["# TYPE \(name) gauge", "# HELP \(name) \(help)"]

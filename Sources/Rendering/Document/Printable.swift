@@ -8,7 +8,7 @@ extension String {
   /// The text with each control character but the newline replaced by U+FFFD.
   package var printable: String { replacing { !$0.isHarmless && $0 != "\n" } }
 
-  /// The same, with newlines replaced too.
+  /// The text with each control character, newlines included, replaced by U+FFFD.
   package var printableLine: String { replacing { !$0.isHarmless } }
 
   /// JSON text with such characters escaped; they occur only in its strings.

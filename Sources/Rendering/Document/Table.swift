@@ -37,8 +37,8 @@ public struct Table: Equatable, Sendable {
 
   /// The table in lines of at most `width` characters, as far as its cells allow.
   ///
-  /// Where it is too wide, the last column is wrapped if it is aligned left and wide enough. Otherwise first cells that
-  /// do not fit stand above their rows; and where even that is too wide, each row takes several lines.
+  /// If it is too wide, the last column is wrapped if it is aligned left and wide enough. Otherwise first cells that do
+  /// not fit are put above their rows; if even that is too wide, each row takes several lines.
   public func text(width: Int) -> String {
     let text = body(width: width - indent)
     guard indent > 0 else { return text }
@@ -70,7 +70,7 @@ public struct Table: Equatable, Sendable {
     }
   }
 
-  /// The rows, one line each; a first cell that is wider than its column stands above its row.
+  /// The rows, one line each; a first cell that is wider than its column is put above its row.
   private func lines(_ widths: [Int]) -> String {
     rows.map { row in
       var cells = row

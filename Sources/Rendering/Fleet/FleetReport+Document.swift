@@ -4,7 +4,7 @@ public import Measurement
 import Registers
 
 extension FleetReport {
-  /// The report as a document; with every cell of each class where that is wanted.
+  /// The report as a document; if `verbose`, with every cell of each class.
   public func document(verbose: Bool) -> Document {
     Document(
       title: "spectrap fleet merge",
@@ -40,7 +40,7 @@ extension FleetReport {
     if !absent.isEmpty { sections.append(.init("Not measured", [.list(absences)])) }
     if !superseded.isEmpty {
       sections.append(
-        .init("Passed over, because a later result of the same host is there", [.list(superseded)]))
+        .init("Not used, because there is a later result of the same host", [.list(superseded)]))
     }
     return sections
   }
@@ -84,7 +84,7 @@ extension FleetReport {
       [
         .facts([Document.Fact("may be told", list(pool.told))] + costs + unknown),
         .paragraph(
-          "All else that such a guest may be told, CPUID included: spectrap contract, with files of probe --json."),
+          "For all else that such a guest may be told, CPUID included: spectrap contract, with files of probe --json."),
       ])
   }
 }
@@ -126,7 +126,7 @@ extension FleetClass {
 
   private var size: String { "\(hosts.count) \(hosts.count == 1 ? "host" : "hosts")" }
 
-  /// What each policy costs, over hosts.
+  /// The cost of each policy, over hosts.
   private var costs: Table {
     var table = Table(right: [1, 2, 3, 4])
     table.add(
@@ -145,7 +145,7 @@ extension FleetClass {
     return table
   }
 
-  /// The claims by the class's figures, and what its hosts say.
+  /// The verdicts by the class's figures, and the number of hosts with each verdict.
   private var claims: Table {
     var table = Table(hasHead: false)
     for verdict in report.verdicts {

@@ -8,7 +8,7 @@ extension FleetReport {
   public var openMetrics: String {
     var text = OpenMetrics()
     text.family(
-      "spectrap_fleet_hosts", "Hosts of the fleet by what became of them.",
+      "spectrap_fleet_hosts", "Hosts of the fleet, by outcome.",
       [(["state": "measured"], Double(measured))]
         + Absent.Fate.allCases.map { fate in
           (["state": fate.rawValue], Double(absent.count { $0.fate == fate }))
@@ -17,7 +17,7 @@ extension FleetReport {
       "spectrap_class_hosts", "Hosts that were measured, by class.",
       classes.map { (["class": $0.name, "host": $0.report.host.cpu.model ?? "?"], Double($0.hosts.count)) })
     text.family(
-      "spectrap_class_outliers", "Hosts that stand apart from their class.",
+      "spectrap_class_outliers", "Hosts whose figures stand apart from those of their class.",
       classes.map { (["class": $0.name], Double(Set($0.outliers.map(\.host)).count)) })
     for unit in classes.map(\.report.unit).uniqued {
       text.family(

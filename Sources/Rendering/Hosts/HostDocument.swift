@@ -3,7 +3,7 @@
 public import Measurement
 public import Migration
 
-/// The report about a host, and what the host offers guests that would come there.
+/// The report about a host, and what the host offers to guests that move there.
 public struct HostDocument: Codable {
   public let schemaVersion: Int
   /// The host, the moment and the run; null in results of version 1.

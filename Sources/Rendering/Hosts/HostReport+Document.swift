@@ -11,7 +11,7 @@ extension HostReport {
       + "Linux \(kernel ?? "?")"
   }
 
-  /// How KVM switches SPEC_CTRL, to stand behind the module's name.
+  /// How KVM switches SPEC_CTRL, to follow the module's name.
   private var switching: String { specCtrlMode.map { " (SPEC_CTRL \($0.value?.summary ?? $0.text))" } ?? "" }
 
   /// The host as a document.
@@ -46,7 +46,7 @@ extension HostReport {
 
   private var clock: String {
     let rate = tsc.hertz.map { "\(Decimal.text($0 / 1e6, upTo: 2)) MHz (\(tsc.source ?? "?"))" } ?? "rate unknown"
-    return rate + (tsc.invariant ? ", invariant" : ", not said to be invariant")
+    return rate + (tsc.invariant ? ", invariant" : ", not reported as invariant")
       + (tsc.isClocksource ? ", the kernel's clock" : ", not the kernel's clock")
   }
 
@@ -91,7 +91,7 @@ extension HostReport {
     return .init("Proved by trying", [.table(table)])
   }
 
-  /// What this kernel adds to exits and entries against speculation; nil where it says nothing.
+  /// What this kernel adds to exits and entries against speculation; nil if it reports nothing.
   var exitWorkSection: Document.Section? {
     let known = exitWork.filter { $0.isDone != nil }
     guard !known.isEmpty else { return nil }
@@ -104,7 +104,7 @@ extension HostReport {
     var blocks: [Document.Block] = table.rows.isEmpty ? [] : [.table(table)]
     if !not.isEmpty { blocks.append(.paragraph(Document.Paragraph(not.joined(separator: "; "), label: "Not done: "))) }
     if !unsaid.isEmpty {
-      blocks.append(.paragraph(Document.Paragraph(unsaid.joined(separator: "; "), label: "Not said: ")))
+      blocks.append(.paragraph(Document.Paragraph(unsaid.joined(separator: "; "), label: "Not reported: ")))
     }
     return .init("What this kernel adds against speculation", blocks)
   }
@@ -117,7 +117,7 @@ extension HostReport {
 }
 
 extension HostReport.HostBits {
-  /// Whether guests run with all that the host's kernel keeps set for itself, and with what.
+  /// Whether guests run with all bits that the host's kernel keeps set for itself, and with which.
   fileprivate var fact: HostReport.Fact {
     let (host, source) = (SpecCtrl(rawValue: value), source == "register" ? "the register" : "its kernel's account")
     let told = "the host has \(host) (\(value.hex)) by \(source)"
@@ -127,7 +127,7 @@ extension HostReport.HostBits {
       works: guests.isSuperset(of: host),
       seen: "\(told); "
         + (kept == 0
-          ? "nothing of it can be kept on for guests"
+          ? "none of these bits can be kept on for guests"
           : "emulate and shadow keep \(guests) (\(kept.hex)) on for guests, read back"))
   }
 }

@@ -1,4 +1,4 @@
-// What to set before measuring, as a person reads it.
+// The settings to change before measuring, as a person reads them.
 
 public import Host
 

@@ -13,7 +13,7 @@ extension PoolContract {
     }
     let clock =
       tscKilohertz.map { "\(Decimal.text(Double($0) / 1000, upTo: 3)) MHz on every host" }
-      ?? "not known to have one rate on every host: a move to another rate brings a warning"
+      ?? "not known to have the same rate on every host: a move to another rate gives a warning"
     let told: [Document.Fact] = [
       .init("vendor", vendor),
       .init("addresses", "\(physicalAddressBits) bits physical, \(linearAddressBits) bits linear"),

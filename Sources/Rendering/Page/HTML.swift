@@ -9,13 +9,13 @@ struct HTML: ExpressibleByStringLiteral {
 
   private init(markup: String) { self.markup = markup }
 
-  /// Markup that stands in the program.
+  /// Markup from a literal in the program.
   init(stringLiteral markup: StaticString) { self.markup = "\(markup)" }
 
   /// Text, whatever it is.
   static func text(_ text: String) -> HTML { HTML(markup: escaped(text)) }
 
-  /// A style sheet that stands in the program.
+  /// A style sheet from a literal in the program.
   static func style(_ css: StaticString) -> HTML { HTML(markup: "<style>\n\(css)\n</style>\n") }
 
   /// An element with attributes, of which those that are nil are left out.
@@ -25,7 +25,7 @@ struct HTML: ExpressibleByStringLiteral {
     HTML(markup: tag(name, attributes) + content.map(\.markup).joined() + "</\(name)>")
   }
 
-  /// The same, with text as its content.
+  /// An element with text as its content.
   static func element(
     _ name: StaticString, _ attributes: KeyValuePairs<StaticString, String?> = [:], text: String
   ) -> HTML {

@@ -15,13 +15,13 @@ public struct ReportPage {
   /// The command that made it.
   private let maker: String
 
-  /// A benchmark, what it is called, and its charts.
+  /// A benchmark with its name and its charts.
   public struct Result {
     public var name: String
     public var report: BenchReport
     public var pictures: [Picture]
 
-    /// A benchmark, what it is called, and its charts.
+    /// A benchmark with its name and its charts.
     public init(name: String, report: BenchReport, pictures: [Picture]) {
       self.name = name
       self.report = report
@@ -44,7 +44,7 @@ public struct ReportPage {
 
   /// The page of these results.
   ///
-  /// - Parameter whyNoCharts: why they have no pictures, in a sentence; nil where they have them.
+  /// - Parameter whyNoCharts: why the results have no pictures, in a sentence; nil if they have them.
   public init(_ results: [Result], whyNoCharts: String?) {
     maker = "spectrap report"
     title = results.count == 1 ? "Spectrap: \(results[0].report.host.summary)" : "Spectrap: \(results.count) results"
@@ -91,7 +91,7 @@ public struct ReportPage {
         .element("h1", text: title),
         .element(
           "p", ["class": "note"],
-          text: "Made by \(maker). Medians with 95 % intervals, where nothing else is said."),
+          text: "Made by \(maker). Medians with 95 % intervals, unless stated otherwise."),
         .element(
           "nav", ["aria-label": "Contents"],
           of: [.element("ul", of: ["\n", .lines(contents)])]),

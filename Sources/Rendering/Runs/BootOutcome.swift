@@ -68,7 +68,7 @@ public struct BootOutcome {
     }
   }
 
-  /// How many there are of each verdict.
+  /// The number of outcomes with each verdict.
   public static func summary(of outcomes: [BootOutcome]) -> String {
     let counts = ["pass", "fail", "skip"].map { verdict in "\(outcomes.count { $0.verdict == verdict }) \(verdict)" }
     return "\n\(outcomes.count) images: \(counts.joined(separator: ", "))\n"

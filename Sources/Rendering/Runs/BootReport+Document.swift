@@ -54,7 +54,7 @@ extension BootReport {
     }
     for (name, count) in policyTally.sorted(by: { $0.key < $1.key }) { table.add("policy: \(name)", "\(count)", "") }
     let refused = unservedMSRs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.reads + $0.value.writes)" }
-    let sentence = "MSRs of which KVM refused an access, so that it faulted: \(refused.joined(separator: ", "))"
+    let sentence = "MSRs whose accesses KVM refused, so that they faulted: \(refused.joined(separator: ", "))"
     let blocks: [Document.Block] = [.table(table), .paragraph(.init(sentence))]
     return .init(refused.isEmpty ? [blocks[0]] : blocks)
   }

@@ -1,4 +1,4 @@
-// What ended inside KVM, by name: its statistics that grew, and its reasons for exits.
+// KVM's own counts: its statistics that grew, and its reasons for exits.
 
 import Measurement
 
@@ -6,10 +6,10 @@ import Measurement
 struct KVMCounts {
   /// Every statistic that grew; nil where KVM has none.
   var statistics: [String: UInt64]?
-  /// The exits by the processor's reason; nil where that was not asked for.
+  /// The exits by the processor's reason; nil if that was not requested.
   var exitReasons: [String: UInt64]?
 
-  /// The statistics beside the count of all exits, which stands elsewhere, and the reasons; nil for neither.
+  /// The statistics without the count of all exits, which is shown elsewhere, and the reasons; nil if there are none.
   var section: Document.Section? {
     var blocks: [Document.Block] = []
     if let grown = statistics?.filter({ $0.key != "exits" }), !grown.isEmpty {
@@ -33,7 +33,7 @@ struct KVMCounts {
 }
 
 extension BenchReport {
-  /// The exits of each cell by KVM's reasons, per entry; nil where that was not asked for.
+  /// The exits of each cell by KVM's reasons, per entry; nil if that was not requested.
   var exitReasonSection: Document.Section? {
     let traced = cells.filter { $0.exitReasonsPerEntry != nil }
     guard !traced.isEmpty else { return nil }

@@ -35,7 +35,7 @@ extension RunReport {
     return given + (warnings + whyTwo).map(Document.Fact.warning) + place + found.compactMap(\.self)
   }
 
-  /// Who carries the policy out, to stand behind its name.
+  /// Whether the hardware or a model carries the policy out, to follow its name.
   private var carriedOut: String { mechanism.map { ", \($0.value?.summary ?? $0.text)" } ?? "" }
 
   /// The parameters that are not the workload's default, by name.
@@ -45,7 +45,7 @@ extension RunReport {
   }
 
   private var guestClock: String {
-    if let doubt = guest.clockDoubt { return "NOT BELIEVABLE, so there are no figures of it: \(doubt)" }
+    if let doubt = guest.clockDoubt { return "CANNOT BE BELIEVED, so it gives no figures: \(doubt)" }
     guard let distribution = guest.distribution else { return "no sample was completed" }
     let interval = distribution.medianInterval95.map {
       ", 95 % interval \(Decimal.cycles($0.lower)) to \(Decimal.cycles($0.upper))"

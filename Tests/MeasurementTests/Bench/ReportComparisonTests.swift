@@ -100,7 +100,7 @@ struct ReportComparisonTests {
     #expect(comparison.judgesSomething)
     #expect(!comparison.passes(threshold: 9) && !comparison.passes(threshold: 9, bothWays: true))
     let text = comparison.text(threshold: 9).replacing("\n  ", with: " ")
-    #expect(text.contains("1 cell is void, which no threshold allows."))
+    #expect(text.contains("1 cell is void, which fails the gate at any threshold."))
     #expect(
       text.contains("Void, \(side)'s median is ") && text.contains("so it is not a cost: bare/syscall/passthrough"))
   }
@@ -169,8 +169,8 @@ struct ReportComparisonTests {
     let text = slower.text(threshold: 0.05, width: 1000)
     #expect(
       text.contains(
-        "6 cells changed no more than the others did, which together became 10 % slower: the machine may have done that, "
-          + "or the program. Measure both again, in turn."), "\(text)")
+        "6 cells changed no more than the others did. All together became 10 % slower, because of the machine or of the "
+          + "program: measure both again, in turn."), "\(text)")
     let faster = ReportComparison(report(1.1), report(1))
     #expect(faster.passes(threshold: 0.05) && !faster.passes(threshold: 0.05, bothWays: true))
     #expect(faster.text(width: 1000).contains("together became 10 % faster"))
@@ -206,7 +206,7 @@ struct ReportComparisonTests {
     let text = comparison.text(threshold: 0.05)
     #expect(text.contains("1 cell is open: its interval reaches beyond 5.0 %."))
     // It looks slower by more, though: that is no pass, and no verdict.
-    #expect(text.hasPrefix("None of 1 cell could be judged by 5.0 %.\n") && !comparison.passes(threshold: 0.05))
+    #expect(text.hasPrefix("None of 1 cell could be judged at 5.0 %.\n") && !comparison.passes(threshold: 0.05))
     #expect(comparison.suspects(threshold: 0.05) == [change] && comparison.passes(threshold: 0.07))
     let faster = ReportComparison(report(1.055), report(1))
     #expect(faster.passes(threshold: 0.05) && !faster.passes(threshold: 0.05, bothWays: true))
@@ -292,7 +292,7 @@ struct ReportComparisonTests {
     let text = comparison.text(threshold: 9)
     let why = status == nil ? "" : " (it did not come back)"
     #expect(text.contains("Lost, in the second \(word)\(why): chatty/syscall/manual\n"))
-    #expect(text.contains("1 cell is lost, which no threshold allows."))
+    #expect(text.contains("1 cell is lost, which fails the gate at any threshold."))
     // What only the second has is no loss: it fails where both directions are asked for.
     let gained = ReportComparison(less, more)
     #expect(gained.lost == [] && gained.passes(threshold: 9) && !gained.passes(threshold: 9, bothWays: true))
@@ -323,7 +323,7 @@ struct ReportComparisonTests {
       #expect(comparison.cells.isEmpty && comparison.void.count == 2)
       #expect(comparison.void.allSatisfy { $0.reason == "the \(side)'s clock cannot be believed: it stands still" })
       #expect(!comparison.passes(threshold: 9))
-      #expect(comparison.text(threshold: 9).contains("2 cells are void, which no threshold allows."))
+      #expect(comparison.text(threshold: 9).contains("2 cells are void, which fails the gate at any threshold."))
     }
   }
 

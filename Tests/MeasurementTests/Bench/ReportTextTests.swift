@@ -78,13 +78,13 @@ struct ReportTextTests {
     let few = report(rounds: 4)
     #expect(
       few.warnings == [
-        "a cell was measured in no more than 4 rounds: intervals of fewer than 5 are not to be relied on"
+        "a cell was measured in only 4 rounds: intervals from fewer than 5 are not reliable"
       ])
-    let warning = try #require(few.text.firstRange(of: "WARNING   a cell was measured in no more than 4 rounds"))
+    let warning = try #require(few.text.firstRange(of: "WARNING   a cell was measured in only 4 rounds"))
     let table = try #require(few.text.firstRange(of: "Cost per kernel entry"))
     #expect(warning.lowerBound < table.lowerBound)
-    #expect(few.markdown.contains("- **warning**: a cell was measured in no more than 4 rounds"))
-    #expect(report(rounds: 1).text.contains("no more than 1 round:"))
+    #expect(few.markdown.contains("- **warning**: a cell was measured in only 4 rounds"))
+    #expect(report(rounds: 1).text.contains("in only 1 round:"))
     for enough in [report(rounds: 5), report(rounds: 0), report(rounds: 4, counting: true)] {
       #expect(enough.warnings.isEmpty)
     }
@@ -176,10 +176,10 @@ struct ReportTextTests {
     }
     let report = MadeUp.report([alone, beside])
     #expect(report.text.contains("1.00 alone"))
-    #expect(report.text.contains("mean over mean alone: what a bystander pays in all"))
+    #expect(report.text.contains("mean over the mean alone: a bystander's whole cost"))
     #expect(report.text.contains("\n  chatty, neighbour on its CPU: emulate 2.00 (2.00 to 2.00)\n"))
     #expect(report.markdown.contains("\n- chatty, neighbour on its CPU: emulate 2.00 (2.00 to 2.00)\n"))
-    #expect(!MadeUp.report([alone]).text.contains("mean over mean alone"))
+    #expect(!MadeUp.report([alone]).text.contains("mean over the mean alone"))
     // A mean that may as well be zero divides nothing.
     alone.add(round: [100, 100, -9000, 100])
     beside.add(round: [100, 100, 100, 100])
@@ -229,7 +229,7 @@ struct ReportTextTests {
     let cpuid = try row("cpuid ", below: "Each single instruction").split(separator: " ").map(String.init)
     try #require(cpuid.count > 5, "\(cpuid)")
     #expect(cpuid[3] == "?" && cpuid[4...5] == ["at", "most"], "\(cpuid)")
-    #expect(text.contains("ratio: the rounds disagree by more than the cost"))
+    #expect(text.contains("ratio: the rounds differ by more than the cost"))
     #expect(
       text.contains(
         "cost without the loop: the rounds do not distinguish it from the loop around it:\n      cpuid/none/emulate\n"))

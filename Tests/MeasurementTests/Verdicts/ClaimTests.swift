@@ -54,7 +54,7 @@ struct ClaimTests {
   func c1Beside() {
     for (empty, heavy) in [(20, 2000), (90, 24_000), (700, 90_000)] as [(Double, Double)] {
       let verdict = verdict(.c1, calls(empty: empty, heavy: heavy))
-      #expect(verdict.outcome == .holds && verdict.reason.contains("beside that: an empty entry (syscall)"))
+      #expect(verdict.outcome == .holds && verdict.reason.contains("also measured: an empty entry (syscall)"))
       #expect(verdict.reason.contains("an exit to the VMM (out)"))
     }
   }
@@ -75,7 +75,7 @@ struct ClaimTests {
     )
     let open = verdict(.c1, calls() + kernels(plain: 150, writing: 1200, isolated: false))
     #expect(
-      open.outcome == .holds && open.reason.contains("beside that: ")
+      open.outcome == .holds && open.reason.contains("also measured: ")
         && open.reason.contains("getppid of a kernel without isolated page tables"))
   }
 
@@ -190,7 +190,7 @@ struct ClaimTests {
     let holds = verdict(.c9, calls(entry: 1600, write: 200, trap: 1100))
     #expect(
       holds.outcome == .holds
-        && holds.reason.contains("by the entry isolated two traps in place of two writes".capitalised))
+        && holds.reason.contains("measured with the entry isolated, two traps in place of two writes".capitalised))
     #expect(abs(holds.figures[0].value - 1.9) < 0.03)
     #expect(abs(holds.figures[1].value - 2000) < 20 && abs(holds.figures[2].value - 3800) < 30)
     #expect(verdict(.c9, calls(entry: 1600, write: 200, trap: 500)).outcome == .doesNotHold)
@@ -201,7 +201,7 @@ struct ClaimTests {
   func c9Kernel() {
     let small = calls(entry: 300, write: 100, trap: 1100)
     let verdict = verdict(.c9, small + kernels(plain: 1800, writing: 2000, isolated: true))
-    #expect(verdict.outcome == .holds && verdict.reason.hasPrefix("By a real kernel two traps"))
+    #expect(verdict.outcome == .holds && verdict.reason.hasPrefix("Measured with a real kernel, two traps"))
     #expect(abs(verdict.figures[0].value - 2) < 0.05)
     #expect(self.verdict(.c9, small + kernels(plain: 1800, writing: 2000, isolated: false)).outcome == .doesNotHold)
     #expect(self.verdict(.c9, small + kernels(plain: 800, writing: 600, isolated: true)).outcome == .doesNotHold)
@@ -223,12 +223,12 @@ struct ClaimTests {
       #expect(verdict.figures.allSatisfy { ["instructions", "x"].contains($0.unit) })
       #expect(
         verdict.reason.hasPrefix(
-          "The claim is about time, and this host's clock counts instructions; an instruction count says nothing of that: "
+          "The claim is about time, but this host's clock counts instructions; an instruction count does not decide that: "
         ))
       #expect(!verdict.reason.contains("holds") && !verdict.reason.contains("path lengths"))
       let soft = MadeUp.report(calls(), host: MadeUp.host(module: "kvm_pvm")).verdict(on: claim)
       #expect(
-        soft.outcome == .notDecided && soft.reason.hasPrefix("The claim is about VMX and SVM, and kvm_pvm uses neither")
+        soft.outcome == .notDecided && soft.reason.hasPrefix("The claim is about VMX and SVM, but kvm_pvm uses neither")
       )
     }
   }

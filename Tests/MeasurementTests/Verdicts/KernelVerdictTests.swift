@@ -82,8 +82,8 @@ struct KernelVerdictTests {
     let warnings = MadeUp.report(cells + MadeUp.kernels(trapped: 3)).warnings.filter { $0.contains("was told") }
     #expect(
       warnings == [
-        "the kernel that was told ibrs says \"Mitigation: Retpolines\" under passthrough, emulate: its cells are those of "
-          + "the mitigation that it says"
+        "the kernel that was told to use ibrs reports \"Mitigation: Retpolines\" under passthrough, emulate: its cells "
+          + "show the mitigation that it reports"
       ])
     let auto = MadeUp.kernel(.passthrough, told: .auto, says: "Mitigation: Retpolines", cost: 400)
     #expect(auto.kernel?.hasTaken == true)

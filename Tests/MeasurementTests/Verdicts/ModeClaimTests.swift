@@ -68,7 +68,7 @@ struct ModeClaimTests {
       verdict.reason.contains(
         "; KVM's own code takes 14 to 19 more instructions per exit by hand than with the lists, in 2 pairs; the lists "
           + "themselves are microcode"))
-    #expect(verdict.reason.contains("no instruction count sees") && !verdict.reason.contains("hold"))
+    #expect(verdict.reason.contains("an instruction count does not include") && !verdict.reason.contains("hold"))
     #expect(counted([4000], lists: [4045]).reason.contains("takes 45 fewer instructions per exit by hand"))
     #expect(counted([4000, 8000], lists: [4045, 7990]).reason.contains("takes -45 to 5 more instructions per exit"))
   }
@@ -77,12 +77,12 @@ struct ModeClaimTests {
   func c4Model() {
     let model = MadeUp.outcome(.c4, models([(4000, 4500)]))
     #expect(model.outcome == .cannotBeTested && model.figures.count == 1)
-    #expect(model.reason.contains("autoload is a model of them, four ioctls around each KVM_RUN"))
+    #expect(model.reason.contains("autoload models them with four ioctls around each KVM_RUN"))
     #expect(
       model.reason.contains("here it holds: by hand is faster in 1") && model.reason.contains("two ioctls against four")
     )
     let exact = MadeUp.report(models([(4000, 4500)], noise: 0), environment: BenchEnvironment(countsInstructions: true))
-    #expect(exact.verdict(on: .c4).reason.contains("by path lengths the model holds: by hand"))
+    #expect(exact.verdict(on: .c4).reason.contains("judged by path lengths, the model holds: by hand"))
     let lists = MadeUp.outcome(.c4, writers("passthrough", [4000]), host: MadeUp.host(switching: "lists"))
     #expect(lists.outcome == .notMeasured && lists.reason.contains("--other-mode"))
     #expect(
@@ -129,7 +129,7 @@ struct ModeClaimTests {
       .c5, "maskAndShadow", bystander(3408, emulate: 3403), "byHand", bystander(3411, emulate: 3403), isExact: true)
     #expect(verdict.outcome == .cannotBeTested)
     #expect(verdict.reason.contains("with KVM's conditional restore, 340"), "\(verdict.reason)")
-    #expect(verdict.reason.contains("which no instruction count sees") && !verdict.reason.contains("hold"))
+    #expect(verdict.reason.contains("which an instruction count does not include") && !verdict.reason.contains("hold"))
   }
 
   @Test("C5 is not possible with one mode, shows the model beside that, and says which values met")
@@ -138,13 +138,13 @@ struct ModeClaimTests {
     host.hostSpecCtrl = HostReport.HostBits(value: 1, source: "kernel", kept: 1)
     let verdict = MadeUp.outcome(.c5, bystander(manual: 1.08, emulate: 1, beside: 1), host: host)
     #expect(verdict.outcome == .cannotBeTested && verdict.figures.count == 3)
-    #expect(verdict.reason.contains("KVM was measured in one form (by hand)"))
+    #expect(verdict.reason.contains("KVM was measured in one form only (by hand)"))
     #expect(
       verdict.reason.contains(
         "0x0 under passthrough and manual, 0x1 under emulate, and the host's 0x1: under passthrough the two differ"))
     let untold = MadeUp.outcome(
       .c5, bystander(manual: 1.08, emulate: 1, beside: 1), host: MadeUp.host(switching: "byHand"))
-    #expect(untold.reason.contains("the host does not tell of a bit that it keeps set"))
+    #expect(untold.reason.contains("the host does not report its own value"))
     let open = MadeUp.outcome(.c5, bystander(manual: 1, emulate: 1, beside: 1).filter { $0.policy != "manual" })
     #expect(open.reason.contains("the bystander under manual was not measured"))
   }

@@ -124,13 +124,13 @@ struct PolicyClaimTests {
       // Without the msr driver a process does not see IA32_ARCH_CAPABILITIES, and KVM's word counts.
       for (cpu, kvm, words) in [
         (true, nil, "this host has it"), (nil, true, "this host has it"),
-        (nil, nil, "nobody says whether this host has it"),
+        (nil, nil, "it is unknown whether this host has it"),
       ] as [(Bool?, Bool?, String)] {
         var host = MadeUp.host(ibrsAll: cpu)
         host.speculation.kvm = view(kvm)
         let verdict = MadeUp.outcome(claim, cells, host: host)
         #expect(verdict.outcome == .cannotBeTested && !verdict.figures.isEmpty)
-        #expect(verdict.reason.hasPrefix("The claim is about hardware without IBRS_ALL, and \(words); here "))
+        #expect(verdict.reason.hasPrefix("The claim is about hardware without IBRS_ALL, but \(words); here "))
       }
       var host = MadeUp.host(ibrsAll: nil)
       host.speculation.kvm = view(false)
@@ -153,7 +153,7 @@ struct PolicyClaimTests {
   func c8() {
     let trapped = MadeUp.outcome(.c8, shadows(5100))
     #expect(trapped.outcome == .cannotBeTested && trapped.figures.count == 2)
-    #expect(trapped.reason.contains("hardware that shadows the register, and KVM uses none here"))
+    #expect(trapped.reason.contains("hardware that shadows the register, but KVM uses none here"))
     #expect(trapped.reason.hasSuffix("the cost of shadow over that of the others is passthrough 3.00, emulate 1.02."))
     #expect(MadeUp.outcome(.c8, Array(shadows(1).dropLast())).reason.contains("under shadow was not measured"))
   }

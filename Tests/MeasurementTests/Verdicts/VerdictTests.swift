@@ -52,7 +52,7 @@ struct VerdictTests {
     let verdict = verdict(.c2, MadeUp.report(writers(3, rounds: 3)))
     #expect(verdict.outcome == .notEnoughRounds)
     #expect(
-      verdict.reason == "Only 3 rounds were measured, and 95 % confidence needs 5: give --rounds 5, or more --time.")
+      verdict.reason == "Only 3 rounds were measured, but 95 % confidence needs 5: give --rounds 5, or more --time.")
     #expect(verdict.figures.count == 2)
   }
 
@@ -69,7 +69,7 @@ struct VerdictTests {
     let few = verdict(.c6, retpolines(rounds: 7))
     #expect(few.outcome == .notEnoughRounds && few.figures.count == 4)
     #expect(
-      few.reason == "Only 7 rounds were measured, and 98.75 % confidence needs 8: give --rounds 8, or more --time.")
+      few.reason == "Only 7 rounds were measured, but 98.75 % confidence needs 8: give --rounds 8, or more --time.")
     #expect(verdict(.c6, retpolines(rounds: 8)).outcome == .holds)
   }
 
@@ -99,7 +99,7 @@ struct VerdictTests {
     let report = MadeUp.report(cells, msr: other)
     for verdict in report.verdicts where ![.c1, .c2].contains(verdict.claim) {
       #expect(verdict.outcome == .cannotBeTested && verdict.figures.isEmpty)
-      #expect(verdict.reason == "The claim is about IA32_SPEC_CTRL, and this benchmark is about IA32_KERNEL_GS_BASE.")
+      #expect(verdict.reason == "The claim is about IA32_SPEC_CTRL, but this benchmark is about IA32_KERNEL_GS_BASE.")
     }
     // What an exit costs is the same for every register, and the stand-in has one.
     #expect(verdict(.c1, report).outcome == .holds && verdict(.c1, report).figures[0].name.contains("IA32_TSC_ADJUST"))
@@ -114,7 +114,7 @@ struct VerdictTests {
     #expect(verdict.outcome == .notDecided && !verdict.figures.isEmpty)
     #expect(
       verdict.reason.hasPrefix(
-        "The claim is about VMX and SVM, and kvm_pvm uses neither; here it holds: two writes that KVM"))
+        "The claim is about VMX and SVM, but kvm_pvm uses neither; here it holds: two writes that KVM"))
     #expect(verdict.reason.contains("software virtualisation (kvm_pvm)"))
     #expect(verdict.reason.contains("inside a virtual machine (KVMKVMKVM)"))
     // Whatever else is missing there.

@@ -104,7 +104,7 @@ extension [String] {
 }
 
 extension ReportComparison.Modes {
-  /// The modes of two hosts; nil where they are the same, or one is not told.
+  /// The modes of two hosts; nil if they are the same, or one is unknown.
   init?(_ first: HostReport, _ second: HostReport) {
     guard let one = first.specCtrlMode, let other = second.specCtrlMode, one != other else { return nil }
     self.init(first: one, second: other)
@@ -112,7 +112,7 @@ extension ReportComparison.Modes {
 }
 
 extension ReportComparison {
-  /// The policies that the hardware carried out in one alone, each in a sentence.
+  /// The policies that the hardware carried out in only one of the two, each in a sentence.
   static func mechanisms(_ common: [(before: CellRecord, after: CellRecord)]) -> [String] {
     let changes = common.compactMap { cell -> String? in
       guard let before = cell.before.mechanism, let after = cell.after.mechanism, before != after else { return nil }
@@ -130,9 +130,9 @@ extension ReportComparison {
     }
     if let one = first.identity, let other = second.identity {
       if one.host != other.host {
-        notes.append("They are of two hosts: the first of \(one.host), the second of \(other.host).")
+        notes.append("They are from two hosts: the first from \(one.host), the second from \(other.host).")
       } else if one.run == other.run {
-        notes.append("Both are of one run, which began at \(one.began).")
+        notes.append("Both are from the same run, which began at \(one.began).")
       }
     }
     let cpus = [first, second].map { $0.environment.cpu.map { "CPU \($0)" } ?? "no CPU in particular" }

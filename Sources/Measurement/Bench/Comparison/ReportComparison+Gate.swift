@@ -12,7 +12,7 @@ extension ReportComparison {
     case faster
     /// Neither.
     case within
-    /// The interval reaches across the threshold: more rounds would tell.
+    /// The interval reaches across the threshold: more rounds may decide it.
     case open
     /// There is no interval.
     case undecided

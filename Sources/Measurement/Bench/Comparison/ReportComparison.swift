@@ -13,8 +13,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   public let kind: String
   /// The circumstances that differ and matter; empty where both were made on one host in one state.
   public let environment: [Circumstance]
-  /// How KVM switched SPEC_CTRL in each, where that differs: then it is what is compared; null where it does not, and
-  /// where a result does not tell.
+  /// How KVM switched SPEC_CTRL in each, if that differs: the comparison is then about it.
+  ///
+  /// Null if it does not differ, or if a result does not say.
   @Nullable public private(set) var modes: Modes?
   /// Other differences between the two, one sentence each.
   public let notes: [String]
@@ -25,9 +26,9 @@ public struct ReportComparison: Codable, Equatable, Sendable {
   /// The factor by which all cells together became slower, the median of their ratios; null for fewer than two cells,
   /// and where the clocks count instructions.
   @Nullable public private(set) var shift: Double?
-  /// The ids of cells that differ, but not from what the other cells have in common.
+  /// The ids of cells that differ, but not after the shift that the other cells share is allowed for.
   public let shifted: [String]
-  /// How many rounds of a cell both need to have for such an interval.
+  /// How many rounds of a cell both results need for an interval of that confidence.
   public let roundsNeeded: Int
   /// The cells that both measured.
   public let cells: [CellChange]

@@ -6,12 +6,12 @@
 import Registers
 
 extension ClaimRule {
-  /// Each without its loop: a trap that KVM ends (half of two writes of SPEC_CTRL that it ends, else the primitives
-  /// `wrmsr` or `cpuid`); the empty entry `isolated`; the system call of a real kernel with isolated page tables, where
-  /// one was measured.
+  /// The costs, each without its loop: a trap that KVM ends (half of two writes of SPEC_CTRL that it ends, else the
+  /// primitives `wrmsr` or `cpuid`); the empty entry `isolated`; the system call of a real kernel with isolated page
+  /// tables, if one was measured.
   ///
   /// The claim holds if the intervals of all lie within `trapTolerance`, and does not hold if one lies outside. An
-  /// empty entry of today, a kernel without isolation and an exit to the VMM stand beside them.
+  /// empty entry without isolation, a kernel without isolation and an exit to the VMM are also reported.
   static let c1 = ClaimRule(
     source: .objection, wording: "a trap and a system call each cost 1000 to 1500 cycles",
     needs: [.hardwareVirtualisation, .clockOfTime],

@@ -5,17 +5,17 @@ import Registers
 extension ClaimRule {
   /// (E + 2t) / E, where t is a light exit and E an entry.
   ///
-  /// Measured for the entry `isolated`, computed for the system call of a real kernel with isolated page tables. Both
-  /// are judged where both are there.
+  /// It is measured for the entry `isolated`, and computed for the system call of a real kernel with isolated page
+  /// tables. If both are known, both are judged.
   ///
-  /// An empty entry of today, a kernel without isolation, and the same with the writes ended by the VMM stand beside
-  /// them, and so does the entry for which it is 3: one that costs as much as a light exit. Only system calls count as
-  /// entries.
+  /// Also reported are an empty entry without isolation, a kernel without isolation, the same with the writes ended by
+  /// the VMM, and the entry for which the ratio is 3: one that costs as much as a light exit. Only system calls count
+  /// as entries.
   static let c2 = ClaimRule(
     source: .objection, wording: "two trapped writes make an entry about 3 times slower",
     needs: [.hardwareVirtualisation, .clockOfTime],
     tolerance:
-      "2 to 5 times, because what two traps add, twice the entry itself, is an estimate and taken to a factor of two",
+      "2 to 5 times, because the cost of two traps, twice the entry, is an estimate and taken to a factor of two",
     // Two intervals make the kernel's figure.
     comparisons: { Evidence($0).kernelCall(isolated: true) == nil ? 1 : 3 }, judge: judgeC2)
 
@@ -47,10 +47,10 @@ extension ClaimRule {
     return Ruling(
       outcome: outcome, findings: judged + beside,
       reason:
-        "two writes that KVM ends make a system call so many times slower: \(judged.list)\(beside.aside)\(written)")
+        "two writes that KVM ends make a system call slower by these factors: \(judged.list)\(beside.aside)\(written)")
   }
 
-  /// The entries of today, the exits to the VMM, and the entry for which it is 3.
+  /// The entries without isolation, the exits to the VMM, and the entry for which the ratio is 3.
   private static func besideC2(_ evidence: Evidence) -> [Evidence.Finding] {
     var beside: [Evidence.Finding] = []
     if let empty = evidence.emptyCall?.entry.value {
@@ -79,7 +79,7 @@ extension ClaimRule {
     return try evidence.ratio(name, writes.writing, over: writes.bare)
   }
 
-  /// What two traps, as a small guest has them, would make of a real kernel's system call.
+  /// The factor by which a small guest's two traps would slow down a real kernel's system call.
   private static func computed(
     _ name: String, _ call: CellRecord, _ evidence: Evidence
   ) throws(Evidence.Missing) -> Evidence.Finding {

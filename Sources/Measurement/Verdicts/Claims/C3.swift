@@ -5,8 +5,9 @@ import Registers
 extension ClaimRule {
   /// The entry with two writes that KVM ends over the same entry with two writes that reach the register.
   ///
-  /// By the entry `isolated`, else another; and the system call of a real kernel that writes IBRS, with two traps in
-  /// place of its two writes. Both are judged where both are there; the writes ended by the VMM stand beside them.
+  /// Measured with the entry `isolated`, else another; and computed for the system call of a real kernel that writes
+  /// IBRS, with two traps in place of its two writes. If both are known, both are judged. The writes ended by the VMM
+  /// are also reported.
   static let c3 = ClaimRule(
     source: .enhancedIBRS, wording: "that is on a par with really writing IBRS",
     needs: [.hardwareVirtualisation, .specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],
@@ -33,8 +34,8 @@ extension ClaimRule {
     return Ruling(
       outcome: judged.outcome(in: parTolerance), findings: judged + beside,
       reason:
-        "the cost with two writes that KVM ends, over that with two in the register: \(judged.list)\(beside.aside); "
-        + trapped.whatIsWritten)
+        "the cost with two writes that KVM ends, over that with two that reach the register: "
+        + "\(judged.list)\(beside.aside); \(trapped.whatIsWritten)")
   }
 }
 

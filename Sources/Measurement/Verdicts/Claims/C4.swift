@@ -1,8 +1,8 @@
 // C4: saving and restoring SPEC_CTRL by hand around guest execution is faster than the list of MSRs that are saved and
 // reset automatically at every exit.
 //
-// Both are ways of KVM's own, and a host has one of them at a time (spec_ctrl_mode): the claim is decided by two
-// results of one host. Within a result there is a model of both, around KVM_RUN.
+// KVM itself does both, and a host uses one of them at a time (spec_ctrl_mode), so two results of one host decide the
+// claim. Within one result, two policies model both around KVM_RUN.
 
 import Registers
 
@@ -19,7 +19,7 @@ extension ClaimRule {
   static let c4 = ClaimRule(
     source: .enhancedIBRS, wording: "restoring by hand is faster than the automatic list",
     needs: [.hardwareVirtualisation, .specCtrl, .hardwareLists, .clockOfTime],
-    tolerance: "2 % slower in no guest, because that is the precision that a benchmark aims at",
+    tolerance: "slower in each guest by at most 2 %, because a benchmark aims at that precision",
     isAboutPaths: true, comparisons: { max(Evidence($0).modePairs.count, Evidence($0).modelPairs.count) },
     judge: judgeC4)
 
@@ -39,7 +39,7 @@ extension ClaimRule {
     }
     guard !evidence.record.modes.contains(.lists) else {
       throw Evidence.Missing(
-        reason: "KVM by hand was not measured: give a result of this host with spec_ctrl_mode=0 by --other-mode")
+        reason: "KVM by hand was not measured: give a result of this host with spec_ctrl_mode=0 to --other-mode")
     }
     _ = try evidence.find("a guest under manual") { $0.policy == .manual && $0.neighbour == nil }
     _ = try evidence.find("a guest under autoload") { $0.policy == .autoload && $0.neighbour == nil }
@@ -68,7 +68,7 @@ extension ClaimRule {
     return
       "KVM's own code takes \(fewest == most ? fewest : "\(fewest) to \(most)") \(isFewer ? "fewer" : "more") instructions per "
       + "exit by hand than with the lists, in \(pairs.count) \(pairs.count == 1 ? "pair" : "pairs"); the lists themselves are microcode, as are "
-      + "RDMSR and WRMSR, which no instruction count sees: cycles on bare metal decide"
+      + "RDMSR and WRMSR, which an instruction count does not include: cycles on bare metal decide"
   }
 
   private static func ruling(_ findings: [Evidence.Finding], _ what: String) -> Ruling {

@@ -1,8 +1,8 @@
 // C5: a conditional restore in the exit path taxes every guest, where trap-and-emulate taxes only the guest that
 // writes.
 //
-// The thread's restore stands in KVM's own exit path and runs at the exits of every guest, whatever the policy: a host
-// shows what it costs only where its KVM does without it in another mode (spec_ctrl_mode).
+// The thread's restore is in KVM's own exit path and runs at the exits of every guest, whatever the policy. A host
+// shows its cost only if its KVM has another mode without it (spec_ctrl_mode).
 
 import Registers
 
@@ -13,11 +13,11 @@ extension ClaimRule {
   /// the ratio's interval lies above 1 and reaches `noSlower`; and under `emulate` it does not cost more than under
   /// `passthrough` in the other mode. Both parts make the claim hold; a part that is refuted makes it not hold. Where
   /// KVM was measured in one mode alone, the model: under `manual`, and under `emulate`, over `passthrough`, alone and
-  /// beside a guest that writes. Which values of the register met at the exits is said with it.
+  /// beside a guest that writes. The reason names the register's values at the exits.
   static let c5 = ClaimRule(
     source: .enhancedIBRS, wording: "a restore at exits taxes all guests, emulation the writer",
     needs: [.hardwareVirtualisation, .specCtrl, .severalModes, .clockOfTime],
-    tolerance: "2 % that are no tax, because that is the precision that a benchmark aims at", isAboutPaths: true,
+    tolerance: "2 %, which count as no tax, because a benchmark aims at that precision", isAboutPaths: true,
     comparisons: { 2 + Evidence($0).neighboursOfBystanders.count }, judge: judgeC5)
 
   @Sendable private static func judgeC5(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
@@ -35,8 +35,8 @@ extension ClaimRule {
         ]).map(Decimal.cost)
         ruling.ownCode =
           "a bystander's entry with its exit takes \(costs[0]) instructions with KVM's conditional restore, \(costs[1]) with "
-          + "\(modes.what), and \(costs[2]) there under emulate; the restore's RDMSR and WRMSR are microcode, which no "
-          + "instruction count sees: cycles on bare metal decide; \(evidence.valuesMet)"
+          + "\(modes.what), and \(costs[2]) there under emulate; the restore's RDMSR and WRMSR are microcode, which an "
+          + "instruction count does not include: cycles on bare metal decide; \(evidence.valuesMet)"
       }
       return ruling
     }
@@ -52,17 +52,17 @@ extension ClaimRule {
     return taxes.ruling
   }
 
-  /// What a guest that never writes costs with a restore at its exits, and where writes are emulated.
+  /// The cost of a guest that never writes, with a restore at its exits, and with emulated writes.
   private struct Taxes {
     let restored: Evidence.Finding
     let emulated: Evidence.Finding
-    /// What restores the register.
+    /// The code or policy that restores the register.
     let how: String
     let values: String
     var listed: Evidence.Finding?
-    /// Under emulate, in company.
+    /// Under emulate, beside each neighbour.
     var beside: [Evidence.Finding] = []
-    /// What of that is not known, and why.
+    /// Why figures beside a neighbour are not known.
     var unknown: [String] = []
 
     var ruling: Ruling {
@@ -88,7 +88,7 @@ extension ClaimRule {
     }
   }
 
-  /// What a bystander costs under a policy, over what it costs under passthrough in the same company.
+  /// The cost of a bystander under a policy, over its cost under passthrough, both beside the same neighbour.
   private static func tax(
     _ policy: PolicyName, beside neighbour: CellRecord.Neighbour? = nil, _ evidence: Evidence
   ) throws(Evidence.Missing) -> Evidence.Finding {
@@ -129,13 +129,13 @@ extension Evidence {
     return nil
   }
 
-  /// Which values of the register met at a bystander's exits, in words.
+  /// The bystander's and the host's values of the register, between which its exits switch, in words.
   fileprivate var valuesMet: String {
     let host = record.host.hostSpecCtrl
     let kept = host?.kept.map { $0.hex } ?? "0x0"
     let values = "the bystander's SPEC_CTRL is 0x0 under passthrough and manual, \(kept) under emulate"
-    guard let host else { return "\(values), and the host does not tell of a bit that it keeps set" }
+    guard let host else { return "\(values), and the host does not report its own value" }
     return "\(values), and the host's \(host.value.hex)"
-      + (host.value == 0 ? "" : ": under passthrough the two differ, so that it is no baseline without a restore")
+      + (host.value == 0 ? "" : ": under passthrough the two differ, so that is not a baseline without a restore")
   }
 }

@@ -4,17 +4,17 @@
 import Registers
 
 extension ClaimRule {
-  /// The `retpoline` guest, without an exit and with one at each entry, under every policy over the same under another.
+  /// The `retpoline` guest, without an exit and with one at each entry: each policy's cost over that of a base policy.
   ///
-  /// That is the first that leaves the register to it (`passthrough`, `autoload`, `manual`). At least one policy has to
-  /// be there that does not.
+  /// The base is the first policy that leaves the register to the guest (`passthrough`, `autoload`, `manual`). At least
+  /// one policy that does not must have been measured.
   ///
   /// The claim holds if every interval holds 1 or lies within `noise`, and none reaches beyond `visible`. It does not
   /// hold if one interval leaves out 1 and is not within `noise`; otherwise the intervals are too wide.
   static let c6 = ClaimRule(
     source: .enhancedIBRS, wording: "a guest with retpolines does not care about the policy",
     needs: [.hardwareVirtualisation, .specCtrl, .clockOfTime],
-    tolerance: "2 % that are noise, because that is the precision that a benchmark aims at",
+    tolerance: "2 %, which count as noise, because a benchmark aims at that precision",
     comparisons: { record in
       let evidence = Evidence(record)
       let pairs = exits.flatMap { exits -> [CellRecord] in
@@ -45,7 +45,7 @@ extension ClaimRule {
   /// Intervals that reach beyond this can hide a spread that matters.
   static let visible = 0.95...1.05
 
-  /// The exits at each entry of the guests that are needed.
+  /// The numbers of exits at each entry that the rule needs.
   private static let exits = [0, 1]
 
   @Sendable private static func judgeC6(_ evidence: Evidence) throws(Evidence.Missing) -> Ruling {
@@ -72,7 +72,8 @@ extension ClaimRule {
     let aside = missing.isEmpty ? "" : "; not possible to measure here: \(missing.map(\.text).joined(separator: ", "))"
     if !cares.isEmpty {
       return Ruling(
-        outcome: .doesNotHold, findings: findings, reason: "the policy is felt beyond the noise: \(cares.list)\(aside)")
+        outcome: .doesNotHold, findings: findings,
+        reason: "the policy changes the cost by more than the noise: \(cares.list)\(aside)")
     }
     let spread = "under one policy it costs \(findings.range) times what it costs under another (\(findings.list))"
     guard findings.allSatisfy({ $0.position(in: visible) == .inside }) else {
@@ -88,7 +89,7 @@ extension ClaimRule {
 }
 
 extension Evidence {
-  /// The retpoline guest with so many exits under the first policy that leaves the register to it.
+  /// The retpoline guest with this many exits under the first policy that leaves the register to it.
   fileprivate func firstOwner(exits: Int) throws(Missing) -> CellRecord {
     try find(
       "a retpoline guest with \(exits) \(exits == 1 ? "exit" : "exits") at each entry, under a policy that leaves the "

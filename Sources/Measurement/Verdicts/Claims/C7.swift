@@ -1,6 +1,6 @@
 // C7: a guest that was told IBRS_ALL cannot be moved to a host without it by leaving IBRS set for ever: the write is
 // also a barrier, and running user mode with IBRS=1 is slow. Which moves are allowed is decided elsewhere
-// (docs/migration.md); here is what the fake costs.
+// (docs/migration.md); the rule here measures the cost of the fake.
 
 import Registers
 
@@ -9,14 +9,14 @@ extension ClaimRule {
   /// barrier) and `ibrs-all` (written once), where their writes reach the hardware, with and without indirect branches
   /// in user mode.
   ///
-  /// What the branches add to an entry decides: the claim holds if they add more to `ibrs-forced` than `unslowed` times
-  /// what they add to `ibrs`, whole interval above whole interval, and does not hold if they add no more. The ratios of
-  /// whole entries stand beside them.
+  /// The cost that the branches add to an entry decides. The claim holds if they add more to `ibrs-forced` than
+  /// `unslowed` times the cost that they add to `ibrs`, whole interval above whole interval. It does not hold if they
+  /// add no more. The ratios of whole entries are also reported.
   static let c7 = ClaimRule(
     source: .enhancedIBRS, wording: "a guest told IBRS_ALL cannot move to a host without it",
     needs: [.hardwareVirtualisation, .specCtrl, .hardwareWithoutIBRSAll, .clockOfTime],
-    tolerance: "5 % that are not slow, because two guests whose code differs are told apart no better",
-    // What the branches add with IBRS set, and without.
+    tolerance: "5 %, which count as not slow, because guests with different code cannot be compared more precisely",
+    // The costs that the branches add with IBRS set, and without.
     comparisons: { (try? Evidence($0).pair(.ibrsForced)) == nil ? 1 : 2 }, judge: judgeC7)
 
   /// How much slower user mode may be and still count as not slowed down.
@@ -42,7 +42,8 @@ extension ClaimRule {
     }
     let figures =
       "\(count) indirect branches in user mode add \(added[0].text) with IBRS set, \(added[1].text) without; an entry "
-      + "with the fake costs \(ratios[0].text) times one with IBRS written by hand, with the branches \(ratios[1].text)"
+      + "with IBRS_ALL faked costs \(ratios[0].text) times one with IBRS written by hand, "
+      + "\(ratios[1].text) times with the branches"
     let bound = { (cost: Double) in cost * unslowed }
     let outcome: BenchReport.Verdict.Outcome =
       if added[0].interval.lower > max(0, bound(added[1].interval.upper)) {

@@ -17,7 +17,7 @@ extension ClaimRule {
   static let c8 = ClaimRule(
     source: .enhancedIBRS, wording: "hardware keeping IBRS on needs no trap, list or restore",
     needs: [.hardwareVirtualisation, .specCtrl, .hardwareShadow, .clockOfTime],
-    tolerance: "2 % slower than no other policy, because that is the precision that a benchmark aims at",
+    tolerance: "slower than each other policy by at most 2 %, because a benchmark aims at that precision",
     isAboutPaths: true,
     comparisons: { record in
       let evidence = Evidence(record)
@@ -65,7 +65,7 @@ extension Evidence {
     }
   }
 
-  /// What that is compared with.
+  /// The cells that the shadowed one is compared with.
   fileprivate func rivals(of cell: CellRecord) -> [CellRecord] {
     others(than: cell).filter { !record.host.usesVirtualSpecCtrl || $0.place == .vmm }
   }

@@ -7,14 +7,14 @@ extension ClaimRule {
   /// (E + 2t) / (E + 2w): a system call with page-table isolation in which IBRS is written twice, each write trapped
   /// inside KVM, over the same with both in the register.
   ///
-  /// Decided by a real kernel with isolation that writes IBRS, where one was measured: its system call with the
-  /// register open, and that plus what a small guest's two traps cost more than its two writes. Else by the entry
-  /// `isolated`.
+  /// A real kernel with isolation that writes IBRS decides, if one was measured: the cost of its system call with the
+  /// register open, and the same plus the extra cost of a small guest's two traps over two writes. Otherwise the entry
+  /// `isolated` decides.
   static let c9 = ClaimRule(
     source: .followUp, wording: "two exits more or less double a system call with IBRS",
     needs: [.hardwareVirtualisation, .specCtrl, .clockOfTime],
     tolerance:
-      "1.5 to 3 times, because what is added, \"more or less\" as much again as the call, is taken to a factor of two",
+      "1.5 to 3 times, because the added cost, \"more or less\" that of the call, is taken to a factor of two",
     comparisons: { Evidence($0).writingKernelCall(isolated: true) == nil ? 1 : 2 }, judge: judgeC9)
 
   /// A system call and between half and twice the same.
@@ -41,7 +41,8 @@ extension ClaimRule {
   private static func ruling(_ ratio: Evidence.Finding, _ costs: [Evidence.Finding], _ what: String) -> Ruling {
     Ruling(
       outcome: [ratio].outcome(in: doublingTolerance), findings: [ratio] + costs,
-      reason: "by \(what) two traps in place of two writes make a system call \(ratio.text) times slower; \(costs.list)"
+      reason: "measured with \(what), two traps in place of two writes make a system call \(ratio.text) times slower; "
+        + costs.list
     )
   }
 }
