@@ -4,7 +4,7 @@ import Boot
 import Experiments
 import Hypervisor
 
-/// Boots an image under the policy `emulate` for at most ten seconds, and gives what there is to tell of it.
+/// Boots an image under the policy `emulate` for at most ten seconds, and returns a report of it.
 func boot(_ image: [UInt8], printingTo line: any SerialLine) throws -> BootReport {
   let kvm = try KVM()
   let order = BootOrder(name: "image", policy: .emulate, memory: 128 << 20)

@@ -55,7 +55,7 @@ extension KernelMitigation {
   /// The words on the kernel's command line.
   ///
   /// IBRS and enhanced IBRS also turn off the loop against branch history injection. Kernels with retpolines do not
-  /// have that loop, so that the guests differ in one thing only.
+  /// have that loop, so the guests then differ in one thing only.
   fileprivate var words: [String] {
     switch self {
     case .auto: []

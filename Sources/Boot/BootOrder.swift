@@ -10,7 +10,7 @@ public struct BootOrder: Sendable {
   public var policy: PolicyName
   /// The guest's memory in bytes: whole pages, within `BootPlan.memorySizes`.
   public var memory: UInt64
-  /// What is appended to the command line.
+  /// Text that is appended to the command line.
   public var commandLine: String
   /// How a 64-bit ELF file is entered.
   public var entry = EntryProtocol.long
@@ -24,9 +24,9 @@ public struct BootOrder: Sendable {
   public var contract: GuestContract?
   /// The bits to hide from the guest.
   public var hidden: [HiddenBit] = []
-  /// Counts the guest's exits by KVM's reasons for them; nil where that was not asked for.
+  /// Counts the guest's exits by KVM's reasons for them; nil if that was not requested.
   ///
-  /// It was begun on the thread that runs the guest.
+  /// The trace must have been started on the thread that runs the guest.
   public var exitReasonTrace: ExitReasonTrace?
 
   /// An order for the image of this name under this policy.

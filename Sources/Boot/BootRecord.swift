@@ -6,7 +6,7 @@ public import Images
 
 /// The record of a guest that ended or was stopped.
 public struct BootRecord: Sendable {
-  /// How it ended.
+  /// How the guest ended.
   public enum End: Sendable {
     /// It wrote this to the status port.
     case status(UInt32)
@@ -32,7 +32,7 @@ public struct BootRecord: Sendable {
     public let number: UInt32
     /// The time since the run began.
     public let time: Duration
-    /// The counts since then, without the mark's own exit in the VMM's count.
+    /// The counts since the run began, without the mark's own exit in the VMM's count.
     public let counts: KernelFigure.Counts
   }
 
@@ -42,7 +42,7 @@ public struct BootRecord: Sendable {
   /// The whole command line that the guest was given.
   public let commandLine: String
   public let protection: Protection
-  /// Who carried out a mechanism of the hardware that the policy names; nil if it names none.
+  /// Whether the hardware or a model carried out the policy's mechanism; nil if the policy names none.
   public let mechanism: PolicyMechanism?
   /// What the guest sees of CPUID and IA32_ARCH_CAPABILITIES.
   public let contract: GuestContract
@@ -50,9 +50,9 @@ public struct BootRecord: Sendable {
   public let counters: ExitCounters
   /// Exits in this run as KVM counted them, light exits included; nil if KVM has no such statistic.
   public let kvmExits: UInt64?
-  /// By how much each of KVM's statistics grew in this run; nil where it has none.
+  /// The growth of each of KVM's statistics in this run; nil if KVM has none.
   public let kvmStatistics: [String: UInt64]?
-  /// The exits of this run by KVM's reasons for them; nil where that was not asked for.
+  /// The exits of this run by KVM's reasons for them; nil if that was not requested.
   public let exitReasons: [String: UInt64]?
   /// When writes of the subject MSR exit to the VMM under the policy.
   public let interception: RunRecord.Interception

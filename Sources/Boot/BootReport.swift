@@ -13,7 +13,7 @@ public struct BootReport: Codable, Equatable, Sendable {
   public let format: String
   public let isLinux: Bool
   public let policy: String
-  /// `hardware` or `model` of `autoload` and `shadow`; null for any other policy.
+  /// `hardware` or `model` for the policies `autoload` and `shadow`; null for any other policy.
   @Nullable public private(set) var mechanism: String?
   /// How far the policy protects the guest on this host, as in `Protection.Level`.
   public let protection: String
@@ -25,11 +25,11 @@ public struct BootReport: Codable, Equatable, Sendable {
   public let timer: String
   /// The bits that were hidden from the guest.
   public let hidden: [String]
-  /// The number of dropped writes of IA32_PRED_CMD; null if they were not to be dropped.
+  /// The number of dropped writes of IA32_PRED_CMD; null without --drop-pred-cmd.
   @Nullable public private(set) var droppedBarriers: UInt64?
   public let end: End
   public let exits: Exits
-  /// The MSRs of which KVM refused accesses, and how often.
+  /// The MSRs whose accesses KVM refused, and how often.
   public let unservedMSRs: [String: Count]
   public let policyTally: [String: UInt64]
   /// IA32_SPEC_CTRL at the end, as the guest would read it and as the vCPU holds it; null if KVM does not report it.
@@ -43,7 +43,7 @@ public struct BootReport: Codable, Equatable, Sendable {
   /// The costs of the kernel's work; empty if they were not measured.
   public let kernel: [Figure]
 
-  /// How it ended.
+  /// How the guest ended.
   public struct End: Codable, Equatable, Sendable {
     /// `status`, `done`, `reset`, `powerOff`, `panic`, `tripleFault`, `halted`, `timeLimit`, `cancelled` or `failed`.
     public let how: String
@@ -51,22 +51,22 @@ public struct BootReport: Codable, Equatable, Sendable {
     @Nullable public private(set) var status: UInt32?
     /// `pass`, `fail` or `skip` of a multiboot image; null for any other.
     @Nullable public private(set) var verdict: String?
-    /// How it ended, as a sentence.
+    /// How the guest ended, as a sentence.
     public let sentence: String
     /// The last lines of its serial port.
     public let lastLines: [String]
   }
 
-  /// The exits to the VMM by what the guest did, and by MSR; KVM's own count of all.
+  /// The exits to the VMM by kind and by MSR, and KVM's own count of all exits.
   public struct Exits: Codable, Equatable, Sendable {
     public let total: UInt64
     public let byReason: [String: UInt64]
     public let byMSR: [String: Count]
     public let interruptions: UInt64
     @Nullable public private(set) var kvm: UInt64?
-    /// Every statistic of KVM's that grew, and by how much; null where it has none.
+    /// The growth of each of KVM's statistics that grew; null if KVM has none.
     @Nullable public private(set) var kvmStatistics: [String: UInt64]?
-    /// The exits by the reason that the processor gave KVM; null where that was not asked for.
+    /// The exits by the reason that the processor gave KVM; null if that was not requested.
     @Nullable public private(set) var exitReasons: [String: UInt64]?
   }
 
@@ -157,7 +157,7 @@ extension KernelWork {
 extension BootReport.End {
   /// kvm-unit-tests' statuses (lib/report.c): 0 all passed, half of 77 all skipped, anything else a failure.
   ///
-  /// QEMU's own status becomes twice that and 1.
+  /// QEMU's exit status is twice that plus 1.
   private static let skipped: UInt32 = 77 >> 1
 
   fileprivate init(_ record: BootRecord) {

@@ -1,4 +1,4 @@
-// Prepares a guest in its machine, where everything that can be refused is refused, and runs it to its end.
+// Prepares a guest in its machine, with every check that may refuse it, and runs it to its end.
 
 import CKVM
 import Devices
@@ -14,10 +14,9 @@ public struct BootedGuest {
 
   /// Runs the guest to its end.
   ///
-  /// A stopped guest is resumed. Spectrap's own first process measures once more in each run.
+  /// After a stop, a further call resumes the guest. Spectrap's own first process measures once more in each run.
   ///
-  /// The record says how it ended. Its times, marks and figures are those of this run; its counts of exits are those of
-  /// all runs.
+  /// The record's times, marks and figures are those of this run; its counts of exits are those of all runs.
   ///
   /// - Throws: `KVMError` when the run cannot begin.
   public func run(control: RunControl) throws -> BootRecord { try body(control) }
@@ -29,7 +28,7 @@ extension BootOrder {
   /// `line` is the host's end of the serial port; `attach` receives the port's interrupt line.
   ///
   /// - Throws: `BootError` when the image cannot be booted here, `PolicyError.refused` when the host cannot honour the
-  ///   policy, `GuestFileError` when a file cannot be read, and what making a machine throws.
+  ///   policy, `GuestFileError` when a file cannot be read, and the errors of making a machine.
   public func prepare(
     _ image: GuestFile, initrd: GuestFile?, line: any SerialLine, on kvm: borrowing KVM, terms: Terms,
     attaching attach: (consuming InterruptLine) -> Void = { _ in }
@@ -89,7 +88,7 @@ private struct Preparation: PolicyVisitor {
     if order.dropsBarriers, barrierRefusal == nil {
       throw BootError.refused(
         name: order.name,
-        "--drop-pred-cmd is for hosts without IBPB whose guest sees SPEC_CTRL; leave it out: no write would be dropped")
+        "--drop-pred-cmd would drop nothing: it is for a host without IBPB whose guest sees SPEC_CTRL; leave it out")
     }
     if image.isLinux, !order.dropsBarriers, let barrierRefusal {
       throw BootError.refused(name: order.name, barrierRefusal)
@@ -202,7 +201,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
       lastLines: lastLines(of: end))
   }
 
-  /// The last lines of the serial port; of a panic, those that say why.
+  /// The last lines of the serial port; after a panic, the lines from the panic's message on.
   private func lastLines(of end: BootRecord.End) -> [String] {
     if case .panic = end { return pc.tail.lines(12, from: Self.panic) }
     return pc.tail.lines(12)
@@ -210,7 +209,7 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
 
   private static var panic: String { "Kernel panic" }
 
-  /// The end of a guest for which the run loop stopped.
+  /// How a guest ended when the run loop stopped without an error.
   private var portEnd: BootRecord.End {
     switch pc.end {
     case .status(let value): .status(value)
@@ -220,11 +219,11 @@ private struct BootedMachine<P: Policy & ~Copyable>: ~Copyable {
     }
   }
 
-  /// The end of a guest whose run failed.
+  /// How a guest ended when the run loop threw an error.
   private func end(of error: RunError) throws -> BootRecord.End {
     switch error {
     case .tripleFault(let state):
-      // Linux resets a machine without another method by a triple fault, also after a panic.
+      // With reboot=t, Linux resets the machine by a triple fault, also after a panic.
       if image.isLinux, pc.tail.contains(Self.panic) { return .panic }
       return image.isLinux && pc.tail.contains("reboot: ") ? .powerOff : .tripleFault(state)
     case .unanswered(.systemEvent, _): return .powerOff

@@ -35,7 +35,7 @@ public struct GuestFile: ImageSource, Sendable {
       do {
         return try unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
           while filled < range.count {
-            // Safe: the rest of the buffer, and as many bytes count as were read.
+            // Safe: `rest` lies within the buffer, and `filled` counts only the bytes that were read.
             let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
             let part = try unsafe file.read(fromAbsoluteOffset: Int64(range.lowerBound + filled), into: rest)
             if part == 0 { return }
@@ -46,7 +46,7 @@ public struct GuestFile: ImageSource, Sendable {
     }
   }
 
-  /// Loads a part of it into a VM's memory.
+  /// Loads a range of the file into a VM's memory.
   ///
   /// - Throws: `GuestFileError` or `GuestMemoryError`.
   func load(_ range: Range<Int>, into vm: inout VirtualMachine, at address: GuestPhysicalAddress) throws {

@@ -1,5 +1,5 @@
 // Spectrap's own first process for a Linux guest. It measures the kernel's work and writes the figures to ports. It is
-// a static program without a library, assembled here and put into an initramfs of its own, so that any kernel runs it.
+// a static program without a library, assembled here and put into its own initramfs, so that any kernel runs it.
 // Facts: Linux arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/mman-common.h; iopl(2): ring 3 reaches
 // every port.
 
@@ -33,12 +33,13 @@ struct InitProgram {
   static let samples = 40
   /// Repetitions in a short sample; a long one has twice as many.
   let repetitions: Int
-  /// The same number under every policy, because a page fault costs more when more of them come in a row.
+  /// The usual number of repetitions, under every policy.
   ///
-  /// It is small, so that most samples contain no timer tick even where each write is trapped.
+  /// It must not depend on the policy, because a page fault costs more when more of them come in a row. It is small, so
+  /// that most samples contain no timer tick even where each write is trapped.
   static let usualRepetitions = 2
 
-  /// The most of a file that is told: what /proc/cpuinfo has of one processor is less.
+  /// The most bytes of a file that are passed on; /proc/cpuinfo has fewer for one processor.
   private static let textSize = 4096
   private static let loadAddress: UInt64 = 0x40_0000
   private static let headerSize = 64 + 56
@@ -50,7 +51,7 @@ struct InitProgram {
   func archive() throws(AssemblyError) -> [UInt8] {
     var archive = Archive()
     archive.add("dev", .folder)
-    // Where the kernel's standard output goes.
+    // The kernel opens it as the standard output of /init.
     archive.add("dev/console", .device(major: 5, minor: 1))
     archive.add("sys", .folder)
     archive.add("proc", .folder)
@@ -158,8 +159,9 @@ struct InitProgram {
     asm.out(.dx, .eax, "mark \(mark)")
   }
 
-  /// Writes the beginning of a file of one of the kernel's own file systems to the text port; nothing if it cannot be
-  /// read.
+  /// Writes the beginning of a file to the text port; nothing if the file cannot be read.
+  ///
+  /// `system` is the type of the kernel's file system that is mounted at `place` for it.
   private func tell(_ file: Label, of system: Label, at place: Label, _ asm: inout Assembler) {
     let untold = Label("\(file).untold")
     asm.mov(.rdi, system)

@@ -12,7 +12,7 @@ public enum LinuxSupport {
   ///
   /// A small guest tries SYSCALL.
   ///
-  /// - Throws: What making a machine throws, and `ExperimentError.unproved` when the guest could not be run.
+  /// - Throws: The errors of making a machine, and `ExperimentError.unproved` when the guest could not be run.
   public static func proveRefusal(on kvm: borrowing KVM) throws -> String? {
     let proof = try EntryProof.prove(.syscall, on: kvm).made()
     return proof.works ? nil : BootableKind.linuxRefusal(seen: proof.seen)

@@ -1,4 +1,4 @@
-// Loads a boot plan into a machine: what its memory holds and the initial state of its vCPU.
+// Loads a boot plan into a machine: the contents of its memory and the initial state of its vCPU.
 // Facts: Intel SDM vol. 3A, 3.4.5 (segment types), 10.8.5 (IA-32e mode); KVM API document, section 4.13 (kvm_sregs).
 
 import CKVM

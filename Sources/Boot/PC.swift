@@ -16,7 +16,7 @@ public protocol SerialLine: AnyObject, Sendable {
 
 /// The devices as the run loop's handler of exits.
 struct PC: ExitHandler, ~Copyable {
-  /// A guest's end by a port access.
+  /// How a guest ended itself by a port access.
   enum End: Equatable {
     /// It wrote this to the status port.
     case status(UInt32)
@@ -32,7 +32,7 @@ struct PC: ExitHandler, ~Copyable {
   private(set) var doorbell = Doorbell()
   private(set) var tail = SerialTail()
   private(set) var end: End?
-  /// Why a device could not interrupt.
+  /// Why a device's interrupt could not be set.
   private(set) var failure: KVMError?
 
   private let line: any SerialLine
@@ -41,7 +41,7 @@ struct PC: ExitHandler, ~Copyable {
   /// They are stored inline, because an array's uniqueness check would cost time at each byte.
   private var pending = InlineArray<4096, UInt8>(repeating: 0)
   private var pendingCount = 0
-  /// The number of bytes that are passed on even if the line has not ended.
+  /// The number of pending bytes at which they are passed on, even within a line.
   private let mostPending: Int
   private let interrupts: InterruptInputs
   private var isInterrupting = false

@@ -19,7 +19,7 @@ extension GuestImage {
       else { throw GuestImageError.outside(part.address, size) }
     }
     guard Layout.image.contains(start) else {
-      throw GuestImageError.image("its start, \(start.hex), lies outside of it")
+      throw GuestImageError.image("its start, \(start.hex), is not in the memory of an image")
     }
     var asm = Assembler(origin: Layout.handlers, mode: .bits64)
     FaultHandlers.emit(&asm, finished: nil, pause: nil)

@@ -81,7 +81,7 @@ public enum GuestImageError: Error, CustomStringConvertible {
         + "none has no user mode"
     case .name(let name, let reason): "a guest cannot be called \"\(name)\": \(reason)"
     case .image(let reason): reason
-    case .tooLong(let what): "the \(what) does not fit into the place that the layout gives it"
+    case .tooLong(let what): "the \(what) is too long for its place in the guest's memory"
     }
   }
 }

@@ -1,5 +1,5 @@
-// indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline, the latter with exits
-// to the VMM besides.
+// indirect and retpoline: a kernel entry with one indirect call, plain and through a retpoline. A parameter of the
+// latter adds exits to the VMM.
 // Facts: Intel, "Retpoline: A Branch Target Injection Mitigation" (2018): the call whose return address is overwritten,
 // and the capture loop for the return predictor.
 

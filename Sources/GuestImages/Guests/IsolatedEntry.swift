@@ -4,11 +4,11 @@
 // It does what entry_SYSCALL_64 of Linux 4.15 and 4.16 did between SYSCALL and the kernel's C, and on the way back: it
 // swaps GS, parks user mode's stack pointer, loads the kernel's CR3 without a flush (PCID, bit 63), takes the kernel's
 // stack, saves fifteen registers and clears those that user mode could speculate with; then it restores them from the
-// stack that exceptions arrive on, loads user mode's CR3 and swaps GS again. What it leaves out is the C, the retpoline
+// stack that exceptions arrive on, loads user mode's CR3 and swaps GS again. It leaves out the C code, the retpoline
 // of the trampoline, the checks before SYSRET and the test whether user mode's PCID has to be flushed: each needs a
 // handful of instructions that wait for nothing.
 //
-// SWAPGS moves IA32_KERNEL_GS_BASE: a workload about that MSR is for another entry.
+// SWAPGS changes IA32_KERNEL_GS_BASE, so a workload about that MSR needs another entry.
 // Facts: Linux 4.16 arch/x86/entry/entry_64.S (entry_SYSCALL_64_trampoline, entry_SYSCALL_64_after_hwframe), calling.h
 // (PUSH_AND_CLEAR_REGS, SWITCH_TO_KERNEL_CR3, SWITCH_TO_USER_CR3); Intel SDM vol. 3A, 4.10.1 (PCIDs) and 4.10.4.1 (bit
 // 63 of MOV to CR3); vol. 2, SWAPGS.
@@ -29,7 +29,7 @@ enum IsolatedEntry {
   /// RSP0 in the TSS.
   private static let entryStackTop = Memory.absolute(Layout.tss + 4)
 
-  /// What stands in memory beside what every guest has.
+  /// The memory contents of this entry, in addition to those of every guest.
   static func contents(kernelText: Range<UInt64>) -> [MemoryImage] {
     PageTables.isolated(kernelText: kernelText) + [
       MemoryImage(address: Layout.entryWords, words: [0, Layout.isolatedStackTop])
@@ -45,7 +45,7 @@ enum IsolatedEntry {
     asm.mov(.cr4, .rax)
   }
 
-  /// CR3 becomes user mode's.
+  /// Loads user mode's CR3.
   static func emitUserCR3(_ asm: inout Assembler, by register: Reg64) {
     asm.mov(register, .cr3)
     asm.bts(register, noFlush, "what is cached stays")

@@ -186,7 +186,7 @@ struct KernelGuest {
     asm.bind("reported")
   }
 
-  /// Sets the MSRs of entries that have some.
+  /// Sets the MSRs that the entry needs.
   private func emitEntrySetup(_ asm: inout Assembler) {
     /// WRMSR of a label's address.
     func write(_ msr: MSR, _ label: Label, _ comment: String) {
@@ -225,7 +225,7 @@ struct KernelGuest {
     asm.iretq("into user mode")
   }
 
-  /// What runs at each entry: the count, the workload's body, and the way back.
+  /// The code that runs at each entry: the count, the workload's body, and the way back.
   private func emitHandler(_ asm: inout Assembler, resume: UInt64) {
     if entry == .isolated { return IsolatedEntry.emitHandler(&asm, body: workload.body) }
     asm.inc(.r13d, "counts the entry")

@@ -48,7 +48,7 @@ extension Workload {
     asm.out(Port.chatter, .al, "the value does not matter")
   }
 
-  /// Two OUTs, one after the other: what the second one costs is an exit with nothing of the guest's in between.
+  /// Two OUTs, one after the other: the second one costs an exit without any work of the guest in between.
   static let outTwice = Workload(
     primitive: .outTwice, "two OUTs of a byte in a row, to the VMM", actions: Actions(outs: 2)
   ) { asm in
@@ -56,8 +56,8 @@ extension Workload {
     asm.out(Port.chatter, .al, "at once again")
   }
 
-  /// One OUT, after which the VMM calls KVM_RUN once with immediate_exit set, so that it returns without entering the
-  /// guest, before it enters it.
+  /// One OUT, after which the VMM calls KVM_RUN twice: with immediate_exit set, which returns without entering the
+  /// guest, and then to enter it.
   static let outInterrupted = Workload(
     primitive: .outInterrupted, "one OUT of a byte, and a KVM_RUN that enters no guest (immediate_exit)",
     actions: Actions(outs: 1, interruptions: 1)

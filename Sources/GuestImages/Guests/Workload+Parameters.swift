@@ -1,4 +1,4 @@
-// A workload from its name and parameters, as they stand in results and snapshots.
+// A workload from its name and parameters, as results and snapshots have them.
 
 public import Registers
 
