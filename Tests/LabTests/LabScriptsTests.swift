@@ -14,8 +14,9 @@ struct ModuleScriptTests {
     arguments: [
       ("lab-module", [], "--output DIR is missing"),
       ("lab-module", ["--output", "/tmp", "--source", "/etc"], "has no arch/x86/kvm and virt/kvm"),
-      ("lab-module", ["--output", "/tmp", "--edit", "/etc/passwd"], "is no program"),
-      ("lab-bisect", ["6.1"], "GOOD and BAD"), ("lab-bisect", ["--threshold", "much", "6.1", "6.12"], "is no number"),
+      ("lab-module", ["--output", "/tmp", "--edit", "/etc/passwd"], "is not a program"),
+      ("lab-bisect", ["6.1"], "GOOD and BAD"),
+      ("lab-bisect", ["--threshold", "much", "6.1", "6.12"], "is not a number"),
       ("lab-bisect", ["/etc/apt", "/etc/apt"], "holds no kvm.ko"),
       ("lab-history", ["--update", "--check"], "not both"),
     ] as [(String, [String], String)])

@@ -33,7 +33,7 @@ struct ScriptTests {
   @Test func `a file that is no kernel, a parameter that is none and a version that is no word are wrong`() async throws
   {
     let notKernel = try await lab("--kernel", "Package.swift", "--", "true")
-    #expect(notKernel.status == 65 && notKernel.error.contains("is no bzImage"), "\(notKernel.error)")
+    #expect(notKernel.status == 65 && notKernel.error.contains("is not a bzImage"), "\(notKernel.error)")
     #expect(try await lab("--kernel", "newest", "--", "true").status == 64)
     #expect(try await lab("--kvm-parameters", "npt", "--", "true").status == 64)
   }

@@ -26,7 +26,7 @@ fetch_compiler() {
   done
   # Debian 13's programs need its C library, so wrappers start its loader by path; gcc finds cc1 by -B.
   libraries=$compiler_folder/usr/lib/x86_64-linux-gnu
-  [[ -x $made/usr/bin/x86_64-linux-gnu-$compiler ]] || fail $exit_unavailable "the package of $compiler has no such program."
+  [[ -x $made/usr/bin/x86_64-linux-gnu-$compiler ]] || fail $exit_unavailable "the package of $compiler does not contain it."
   printf '#!/bin/sh\nexec %s/ld-linux-x86-64.so.2 --library-path %s %s/usr/bin/x86_64-linux-gnu-%s -B%s/libexec/ "$@"\n' \
     "$libraries" "$libraries" "$compiler_folder" "$compiler" "$compiler_folder" >"$made/bin/$compiler"
   ln -s "$compiler" "$made/bin/x86_64-linux-gnu-$compiler"

@@ -12,10 +12,10 @@ choose_kernel() {
     vmlinuz=$lab_cache/kernels/$kernel_wanted/vmlinuz module_archive=$lab_cache/kernels/$kernel_wanted/modules.cpio
   else
     [[ -f $kernel_wanted && -r $kernel_wanted ]] ||
-      fail $exit_usage "--kernel \"$kernel_wanted\" is no version, such as 6.12, and no file that can be read."
+      fail $exit_usage "--kernel \"$kernel_wanted\" is neither a version, such as 6.12, nor a file that can be read."
     vmlinuz=$kernel_wanted
   fi
-  kernel_release=$(release_of "$vmlinuz") || fail $exit_data "$vmlinuz is no bzImage of Linux; give arch/x86/boot/bzImage of your tree."
+  kernel_release=$(release_of "$vmlinuz") || fail $exit_data "$vmlinuz is not a bzImage of Linux; give arch/x86/boot/bzImage of your tree."
   [[ -z $modules ]] || check_modules
 }
 
@@ -37,7 +37,7 @@ check_modules() {
     [[ -n $file ]] || continue
     found=yes
     magic=$(plain_module "$file" | tr '\0' '\n' | sed -n 's/^.*vermagic=\([^ ]*\).*$/\1/p' | head -n 1)
-    [[ -n $magic ]] || fail $exit_data "$file is no module of Linux."
+    [[ -n $magic ]] || fail $exit_data "$file is not a module of Linux."
     [[ $magic == "$kernel_release" ]] ||
       fail $exit_data "$file is a module for Linux $magic, and the kernel is $kernel_release; build it for this kernel, or give its own with --kernel."
   done
