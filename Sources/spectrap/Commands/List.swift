@@ -21,7 +21,8 @@ struct List: ParsableCommand {
 
   func run() throws {
     try Failure.reporting {
-      var (device, lack): (KVM?, KVMError?) = (nil, nil)
+      var device: KVM?
+      var lack: (any Error)?
       do { device = try kvm.open() } catch { lack = error }
       let inventory = Inventory.prove(on: device.take())
       if json {
