@@ -20,26 +20,26 @@ struct MoveOptions: ParsableArguments {
       valueName: "unix:path|exec:command"))
   var to: String?
 
-  @Flag(help: "Something that may break stands between the sockets, such as ssh -L (docs/migration.md).")
+  @Flag(help: "The sockets are joined by a program that may break, such as ssh -L (docs/migration.md).")
   var forwarded = false
 
   @Option(
     help: .names(of: PolicyName.self, "Who owns the MSR there (default: as here)."), transform: PolicyName.argument)
   var policy: PolicyName?
 
-  @Flag(help: "Go on where the guest is worse protected than it believes; every later output of it says so.")
+  @Flag(help: "Move even if the guest is protected less than it believes; every later result then says so.")
   var acceptUnprotected = false
 
   @Option(
     help: ArgumentHelp(
-      "How long the guest may be stopped in all: where the destination is not ready by then, it goes on here.",
+      "How long the guest may be stopped in all; if the destination is not ready by then, it continues here.",
       valueName: "ms"),
     transform: number(1...1e6, "ms"))
   var downTime = 300.0
 
   @Option(
     help: ArgumentHelp(
-      "Move it to a process of this user, too (by default only to one of yours, or of root's).", valueName: "number"),
+      "Also move it to a process of this user (default: only to your own and root's).", valueName: "number"),
     transform: whole(0...UInt32.max))
   var peerUser: UInt32?
 
@@ -124,7 +124,7 @@ enum MoveAddress {
     guard text.hasPrefix(Self.commandPrefix) else {
       guard text.hasPrefix(UnixPath.prefix) else {
         throw ValidationError(
-          "\"\(text)\" is no address; give unix: and a path, or exec: and a shell command, as in "
+          "\"\(text)\" is not an address; give unix: and a path, or exec: and a shell command, as in "
             + "'exec:ssh HOST spectrap receive stdio:'")
       }
       self = .path(try UnixPath(text))
@@ -155,7 +155,7 @@ struct UnixPath {
   /// - Throws: `ValidationError` for another kind of address, and for a path that is too long for one.
   init(_ text: String) throws {
     guard text.hasPrefix(Self.prefix), text != Self.prefix else {
-      throw ValidationError("\"\(text)\" is no address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
+      throw ValidationError("\"\(text)\" is not an address; give unix: and a path, as in unix:$XDG_RUNTIME_DIR/guest")
     }
     path = try FilePath.argument(String(text.dropFirst(Self.prefix.count)))
     guard path.length <= Self.longest else {
