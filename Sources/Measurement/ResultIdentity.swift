@@ -1,6 +1,8 @@
 // Which host a result is of, when it was measured, and which run made it. Results of many hosts are told apart by this
 // and not by the names of their files.
 
+import Registers
+
 /// The host, the moment and the run of a result.
 public struct ResultIdentity: Codable, Equatable, Sendable {
   /// The host's id: as the user gave it, its hostname, or `hidden(_:)` of that and its machine-id.
@@ -14,8 +16,7 @@ public struct ResultIdentity: Codable, Equatable, Sendable {
   public init(host: String, began: String, run: UInt64) {
     self.host = host
     self.began = began
-    let digits = String(run, radix: 16)
-    self.run = String(repeating: "0", count: 16 - digits.count) + digits
+    self.run = run.hexDigits(16)
   }
 
   /// The longest id of a host, in bytes: that of a name in DNS (RFC 1035, 2.3.4).
@@ -25,7 +26,6 @@ public struct ResultIdentity: Codable, Equatable, Sendable {
   ///
   /// Whoever guesses the names can check the guess.
   public static func hidden(_ names: String) -> String {
-    let digits = String(FNV1a.hash(names.utf8), radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    FNV1a.hash(names.utf8).hexDigits(16)
   }
 }

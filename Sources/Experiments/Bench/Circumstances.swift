@@ -26,7 +26,7 @@ extension BenchEnvironment {
     }
     if let loadBefore, let count = host.cpu.logicalCount, loadBefore > max(0.5, Double(count) - 1) {
       warnings.append(
-        "the load was \(hundredths(loadBefore)) on \(count) \(count == 1 ? "processor" : "processors") in the minute before the "
+        "the load was \(hundredths(loadBefore)) on \(counted(count, "processor")) in the minute before the "
           + "benchmark, earlier benchmarks included: if other work is running, wait until it has ended")
     }
     if let clocksource = host.tsc.clocksource, !Self.clocksourcesByTSC.contains(clocksource) {

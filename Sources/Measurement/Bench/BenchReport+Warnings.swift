@@ -81,7 +81,7 @@ extension BenchReport {
     let signals = hit.reduce(0) { $0 + ($1.disturbance?.signals ?? 0) }
     guard signals > 0 else { return nil }
     return
-      "\(signals) \(signals == 1 ? "signal" : "signals") interrupted guests while they were measured, in \(hit.count) "
+      "\(counted(signals, "signal")) interrupted guests while they were measured, in \(hit.count) "
       + "\(hit.count == 1 ? "cell" : "cells"): the figures include the cost; find the sender, and measure again"
   }
 

@@ -245,7 +245,7 @@ extension CellRecord {
 
   /// The work of its guest, in a few words.
   var load: String {
-    "\(workload)/\(entry) at \(writesPerEntry) writes and \(exitsPerEntry) \(exitsPerEntry == 1 ? "exit" : "exits")"
+    "\(workload)/\(entry) at \(writesPerEntry) writes and \(counted(exitsPerEntry, "exit"))"
   }
 }
 

@@ -17,7 +17,7 @@ extension BenchReport {
     let absent = cells.filter { !$0.isMeasured }
     return absent.map(whyAbsent).uniqued.map { why in
       let alike = absent.filter { whyAbsent($0) == why }
-      let need = alike.allSatisfy(needsSpecCtrl) ? Self.needOfSpecCtrl(alike.count) : Self.counted(alike.count)
+      let need = alike.allSatisfy(needsSpecCtrl) ? Self.needOfSpecCtrl(alike.count) : counted(alike.count, "cell")
       return "\(need): \(why)"
     }
   }
@@ -30,7 +30,8 @@ extension BenchReport {
     let need = lacking > 0 ? Self.needOfSpecCtrl(lacking) : nil
     let others =
       rest > 0
-      ? (need == nil ? Self.counted(rest) : "\(rest) more") + (rest == 1 ? " was not measured" : " were not measured")
+      ? (need == nil ? counted(rest, "cell") : "\(rest) more")
+        + (rest == 1 ? " was not measured" : " were not measured")
       : nil
     let parts = [need, others].compactMap(\.self)
     return parts.isEmpty ? nil : parts.joined(separator: ", ") + "."
@@ -48,8 +49,6 @@ extension BenchReport {
   }
 
   private static func needOfSpecCtrl(_ count: Int) -> String {
-    "\(counted(count)) \(count == 1 ? "needs" : "need") SPEC_CTRL"
+    "\(counted(count, "cell")) \(count == 1 ? "needs" : "need") SPEC_CTRL"
   }
-
-  private static func counted(_ count: Int) -> String { "\(count) \(count == 1 ? "cell" : "cells")" }
 }

@@ -61,7 +61,7 @@ extension BenchReport {
     guard detail == .brief else { return groupSection(title, unknownGroups) }
     let counts = unknownGroups.map { group -> String in
       let count = group.members.count
-      return "\(count) \(count == 1 ? "cell" : "cells"): \(group.reason)"
+      return "\(counted(count, "cell")): \(group.reason)"
     }
     return counts.isEmpty ? nil : Document.Section(Document.Heading(title), [.list(counts)])
   }

@@ -22,7 +22,7 @@ extension BenchReport {
     let groups = Set(failed.map(\.cause)).sorted().map { cause in
       "\(failed.filter { $0.cause == cause }.map(\.id).joined(separator: ", ")) (\(cause))"
     }
-    return "\(failed.count) \(failed.count == 1 ? "cell" : "cells") gave no result: \(groups.joined(separator: "; "))"
+    return "\(counted(failed.count, "cell")) gave no result: \(groups.joined(separator: "; "))"
   }
 
   /// The cost of each workload under each policy, a row for each cell, with its interval.

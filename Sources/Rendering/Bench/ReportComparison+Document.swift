@@ -150,10 +150,10 @@ extension ReportComparison {
     let worst = slower.max { $0.ratio < $1.ratio }.map { ", at worst \($0.cell) by \(Decimal.percent($0.ratio - 1))" }
     let judged = judgedCount(threshold: threshold, bothWays: bothWays)
     guard judged > 0 else {
-      return "None of \(cells.counted) could be judged at \(Decimal.percent(threshold ?? 0))."
+      return "None of \(counted(cells.count, "cell")) could be judged at \(Decimal.percent(threshold ?? 0))."
     }
     let all =
-      judged == cells.count ? cells.counted : "the \(judged) \(judged == 1 ? "cell" : "cells") that could be judged"
+      judged == cells.count ? counted(cells.count, "cell") : "the \(counted(judged, "cell")) that could be judged"
     let first = "\(slower.isEmpty ? "None" : "\(slower.count)") of \(all) became slower\(amount)\(worst ?? "")"
     guard threshold == nil || bothWays else { return first + "." }
     return "\(first); \(faster.count) became faster."
@@ -164,7 +164,7 @@ extension ReportComparison {
     guard let shift, !shifted.isEmpty else { return nil }
     let change = shift < 1 ? "\(Decimal.percent(1 / shift - 1)) faster" : "\(Decimal.percent(shift - 1)) slower"
     return
-      "\(shifted.count) \(shifted.count == 1 ? "cell" : "cells") changed no more than the others did. All together "
+      "\(counted(shifted.count, "cell")) changed no more than the others did. All together "
       + "became \(change), because of the machine or of the program: measure both again, in turn."
   }
 
@@ -215,11 +215,6 @@ extension Known<SpecCtrlMode> {
     case nil: text
     }
   }
-}
-
-extension [ReportComparison.CellChange] {
-  /// The number of cells: "1 cell", "15 cells".
-  fileprivate var counted: String { "\(count) \(count == 1 ? "cell" : "cells")" }
 }
 
 extension ReportComparison.Loss {

@@ -99,7 +99,7 @@ extension Chart {
       return winner.to.map { "\(names) up to \(Decimal.text($0, digits: 1)) writes" } ?? names
     }
     guard !winners.isEmpty else { return "Cost against writes per entry; no policy is known to cost the least" }
-    let guest = exits == 0 ? "a guest that does not exit" : "\(exits) \(exits == 1 ? "exit" : "exits") per entry"
+    let guest = exits == 0 ? "a guest that does not exit" : "\(counted(exits, "exit")) per entry"
     return "For \(guest) these cost the least: \(winners.joined(separator: ", then "))"
   }
 

@@ -25,7 +25,7 @@ extension FleetReport {
       let count = absent.count { $0.fate == fate }
       return count == 0 ? nil : "\(count) \(fate.text)"
     }
-    let hosts = "\(measured) of \(asked) \(asked == 1 ? "host" : "hosts") measured"
+    let hosts = "\(measured) of \(counted(asked, "host")) measured"
     return ([hosts] + (counts.isEmpty ? [] : [counts.joined(separator: ", ")])).joined(separator: "; ")
   }
 
@@ -56,7 +56,7 @@ extension FleetReport {
       let outliers = Set(group.outliers.map(\.host)).count
       table.add(
         group.name, "\(group.hosts.count)", group.report.host.summary, choice(.toldIBRSAll), choice(.notToldIBRSAll),
-        outliers == 0 ? "-" : "\(outliers) \(outliers == 1 ? "host" : "hosts")")
+        outliers == 0 ? "-" : counted(outliers, "host"))
     }
     return table
   }
@@ -124,7 +124,7 @@ extension FleetClass {
     return sections
   }
 
-  private var size: String { "\(hosts.count) \(hosts.count == 1 ? "host" : "hosts")" }
+  private var size: String { counted(hosts.count, "host") }
 
   /// The cost of each policy, over hosts.
   private var costs: Table {

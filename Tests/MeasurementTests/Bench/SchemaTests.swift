@@ -59,7 +59,10 @@ struct SchemaTests {
 
   @Test("A report that is not as documented is found out")
   func invalid() throws {
-    guard case .object(var members) = try value(MadeUp.whole) else { return }
+    guard case .object(var members) = try value(MadeUp.whole) else {
+      Issue.record("a report is an object")
+      return
+    }
     members["seed"] = nil
     members["ended"] = "tired"
     members["cells"] = [["id": 3]]
@@ -85,7 +88,10 @@ struct SchemaTests {
     let json = try value(report)
     #expect(json["msr"] == ["name": "IA32_LSTAR", "index": "0xc0000082"])
     #expect(check.problems(json) == [])
-    guard case .object(var members) = json else { return }
+    guard case .object(var members) = json else {
+      Issue.record("a report is an object")
+      return
+    }
     members["msr"] = nil
     let older = JSONValue.object(members)
     #expect(check.problems(older) == [": lacks msr"])

@@ -67,7 +67,7 @@ extension ClaimRule {
     let most = Decimal.text(more.max() ?? 0, digits: 0)
     return
       "KVM's own code takes \(fewest == most ? fewest : "\(fewest) to \(most)") \(isFewer ? "fewer" : "more") instructions per "
-      + "exit by hand than with the lists, in \(pairs.count) \(pairs.count == 1 ? "pair" : "pairs"); the lists themselves are microcode, as are "
+      + "exit by hand than with the lists, in \(counted(pairs.count, "pair")); the lists themselves are microcode, as are "
       + "RDMSR and WRMSR, which an instruction count does not include: cycles on bare metal decide"
   }
 

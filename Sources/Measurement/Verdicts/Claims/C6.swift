@@ -53,14 +53,14 @@ extension ClaimRule {
     var missing: [Known<PolicyName>] = []
     for count in exits {
       let first = try evidence.firstOwner(exits: count)
-      let what = "a retpoline guest with \(count) \(count == 1 ? "exit" : "exits") at each entry"
+      let what = "a retpoline guest with \(counted(count, "exit")) at each entry"
       _ = try evidence.find("\(what), under a policy that does not leave the register to it,") {
         $0.isLike(first) && !$0.leavesRegisterToGuest
       }
       for other in evidence.others(than: first) {
         findings.append(
           try evidence.ratio(
-            "with \(count) \(count == 1 ? "exit" : "exits") \(other.policy) / \(first.policy)", other, over: first))
+            "with \(counted(count, "exit")) \(other.policy) / \(first.policy)", other, over: first))
       }
       missing += evidence.record.cells.filter { $0.isLike(first) && !$0.isMeasured }.map(\.policy)
     }
@@ -92,7 +92,7 @@ extension Evidence {
   /// The retpoline guest with this many exits under the first policy that leaves the register to it.
   fileprivate func firstOwner(exits: Int) throws(Missing) -> CellRecord {
     try find(
-      "a retpoline guest with \(exits) \(exits == 1 ? "exit" : "exits") at each entry, under a policy that leaves the "
+      "a retpoline guest with \(counted(exits, "exit")) at each entry, under a policy that leaves the "
         + "register to it,"
     ) {
       $0.workload == .retpoline && $0.neighbour == nil && $0.exitsPerEntry == exits && $0.leavesRegisterToGuest

@@ -70,7 +70,7 @@ struct FleetMergeCommand: ParsableCommand {
       guard report.measured > 0 else {
         throw Failure(
           status: .dataError,
-          message: "none of \(report.asked) \(report.asked == 1 ? "host" : "hosts") has a result to merge",
+          message: "none of \(counted(report.asked, "host")) has a result to merge",
           details: report.absences)
       }
       try pageFile?.write(ReportPage(report).html)
